@@ -1,0 +1,137 @@
+"""Labelled pictures by reference: `shapes`, `parquet/PATH` and `folder/PATH`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from core.errors import LabError
+from core.evaluation.shapes import LABELS as SHAPES_LABELS
+from core.evaluation.shapes import make_shapes
+
+CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+SHAPES_SIZES = {"train": 10_000, "test": 1_000}
+_SHAPES_SEEDS = {"train": 1, "test": 2}
+_FOLDER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A data set in memory.
+
+    Attributes:
+        images: (N, 3, H, W) uint8.
+        labels: (N,) int64.
+        indices: (N,) int64, each image's own number in its data set.
+        names: the class names, or None where the data set has none.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+    names: tuple[str, ...] | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def every(self, step: int, offset: int = 0) -> LabelledImages:
+        """The images whose own number is ``offset`` modulo ``step``, as the papers' "every 20th image"."""
+        keep = self.indices % step == offset
+        return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names)
+
+
+def data_folder() -> Path:
+    """The folder that LAB_DATA names; by default ``shared/data`` beside the project."""
+    default = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    return Path(os.environ.get("LAB_DATA", default))
+
+
+def load_dataset(reference: str, split: str = "test") -> LabelledImages:
+    """Load a data set into memory.
+
+    Args:
+        reference: ``shapes``; ``parquet/PATH``, a file or a folder of ``SPLIT-*.parquet`` files with columns
+            ``img`` (or ``image``) and ``label``; ``folder/PATH``, one folder of pictures a class.
+        split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
+
+    Raises:
+        LabError: where the reference is unknown or nothing usable is found.
+    """
+    if reference == "shapes":
+        if split not in SHAPES_SIZES:
+            raise LabError(f"The data set shapes has no split {split!r}: choose train or test.")
+        images, labels = make_shapes(SHAPES_SIZES[split], seed=_SHAPES_SEEDS[split])
+        return LabelledImages(images, labels, torch.arange(len(images)), SHAPES_LABELS)
+    kind, _, rest = reference.partition("/")
+    if not rest or kind not in ("parquet", "folder"):
+        raise LabError(f"Unknown data set {reference!r}: expected shapes, parquet/PATH or folder/PATH.")
+    path = Path(rest).expanduser()
+    if not path.exists():
+        raise LabError(f"Data set {reference!r}: there is no file or folder {str(path)!r}.")
+    return _read_parquet(path, split) if kind == "parquet" else _read_folder(path, split)
+
+
+def _read_parquet(path: Path, split: str) -> LabelledImages:
+    import pyarrow.parquet as pq
+
+    files = [path] if path.is_file() else sorted(path.glob(f"{split}-*.parquet"))
+    if not files:
+        raise LabError(f"No file {split}-*.parquet lies in {str(path)!r}: name a file, or another split.")
+    pictures, labels, indices = [], [], []
+    row = 0
+    for file in files:
+        table = pq.read_table(file)
+        column = next((name for name in ("img", "image") if name in table.column_names), None)
+        if column is None or "label" not in table.column_names:
+            raise LabError(f"{file.name} has columns {table.column_names}: expected img (or image) and label.")
+        for picture, label in zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True):
+            own = re.fullmatch(r"(\d+)\.\w+", Path(picture.get("path") or "").name)
+            pictures.append(_decode(picture["bytes"]))
+            labels.append(label)
+            indices.append(int(own[1]) if own else row)
+            row += 1
+    names = CIFAR10_LABELS if pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)) else None
+    return _stack(pictures, labels, indices, names, str(path))
+
+
+def _read_folder(path: Path, split: str) -> LabelledImages:
+    root = path / split if (path / split).is_dir() else path
+    classes = sorted(p for p in root.iterdir() if p.is_dir())
+    if not classes:
+        raise LabError(f"{str(root)!r} has no folders in it: expected one folder of pictures a class.")
+    pictures, labels = [], []
+    for label, folder in enumerate(classes):
+        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in _FOLDER_SUFFIXES):
+            try:
+                pictures.append(_decode(file.read_bytes()))
+            except (OSError, UnidentifiedImageError) as error:
+                raise LabError(f"{str(file)!r} cannot be read as a picture: {error}.") from error
+            labels.append(label)
+    if not pictures:
+        raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
+    return _stack(pictures, labels, list(range(len(labels))), tuple(p.name for p in classes), str(root))
+
+
+def _decode(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def _stack(
+    pictures: list[np.ndarray], labels: list[int], indices: list[int], names: tuple[str, ...] | None, where: str
+) -> LabelledImages:
+    sizes = {p.shape for p in pictures}
+    if len(sizes) > 1:
+        some = ", ".join(f"{w}x{h}" for h, w, _ in sorted(sizes)[:3])
+        raise LabError(f"The pictures of {where!r} have different sizes ({some}): resize them to one size first.")
+    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    return LabelledImages(images, torch.tensor(labels), torch.tensor(indices), names)

@@ -1,0 +1,1 @@
+"""Classifiers and denoisers, by reference."""

@@ -1,0 +1,27 @@
+"""What a certificate records of a model, for the Lab's models and for any other callable."""
+
+from __future__ import annotations
+
+from core.smoothing.certificate import ModelRecord
+
+
+def model_record(model: object | None) -> ModelRecord:
+    """Reference and revision; ``none`` for no model, ``python/NAME`` for a callable that carries no reference."""
+    if model is None:
+        return ModelRecord("none", None)
+    ref = getattr(model, "ref", None)
+    if isinstance(ref, str):
+        return ModelRecord(ref, getattr(model, "revision", None))
+    return ModelRecord(f"python/{getattr(model, '__name__', type(model).__name__)}", None)
+
+
+def model_labels(model: object) -> tuple[str, ...] | None:
+    """The class names a model carries, if any."""
+    labels = getattr(model, "labels", None)
+    return None if labels is None else tuple(str(label) for label in labels)
+
+
+def model_size(model: object) -> tuple[int, int] | None:
+    """The (height, width) a model asks for, if it says."""
+    size = getattr(model, "input_size", None)
+    return None if size is None else (int(size[0]), int(size[1]))

@@ -1,0 +1,94 @@
+"""A model as a folder: model.safetensors, config.json (how to build it) and card.json (where it comes from)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from core.errors import LabError
+from core.models.networks import build
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.json"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """How a network is built and what it takes.
+
+    Attributes:
+        kind: ``classifier`` or ``denoiser``.
+        architecture: a name of core/models/networks.py.
+        options: keyword arguments of the architecture.
+        input_size: (height, width) the network was trained on.
+        labels: class names (classifiers).
+        sigma_range: least and greatest sigma it was trained for (denoisers).
+    """
+
+    kind: str
+    architecture: str
+    options: dict[str, Any] = field(default_factory=dict)
+    input_size: tuple[int, int] = (32, 32)
+    labels: tuple[str, ...] | None = None
+    sigma_range: tuple[float, float] | None = None
+
+
+def save_model(folder: Path, network: nn.Module, config: ModelConfig, card: dict[str, Any]) -> None:
+    """Write the three files; the weights go last and by rename, so a folder that has them is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(json.dumps(asdict(config), indent=2) + "\n")
+    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    part = folder / (WEIGHTS + ".part")
+    save_file(state, part)
+    part.replace(folder / WEIGHTS)
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read config.json.
+
+    Raises:
+        LabError: where it is missing or not what ``save_model`` writes.
+    """
+    path = folder / CONFIG
+    try:
+        raw = json.loads(path.read_text())
+        for name in ("input_size", "labels", "sigma_range"):
+            if raw.get(name) is not None:
+                raw[name] = tuple(raw[name])
+        return ModelConfig(**raw)
+    except OSError as error:
+        raise LabError(f"{str(folder)!r} is no model of the Lab: {CONFIG} cannot be read ({error.strerror}).") from error
+    except (ValueError, TypeError) as error:
+        raise LabError(f"{str(path)!r} does not describe a model of the Lab: {error}.") from error
+
+
+def read_model(folder: Path) -> tuple[nn.Module, ModelConfig]:
+    """Build the network that a folder describes, on the CPU, in evaluation mode.
+
+    Raises:
+        LabError: where a file is missing, damaged, or does not fit the architecture.
+    """
+    config = read_config(folder)
+    network = build(config.kind, config.architecture, config.options)
+    path = folder / WEIGHTS
+    try:
+        network.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise LabError(f"{str(folder)!r} has no {WEIGHTS}: train the model, or name another folder.") from error
+    except (SafetensorError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise LabError(f"The weights in {str(path)!r} cannot be loaded into {config.architecture!r}: {first}") from error
+    return network.eval(), config
+
+
+def weights_hash(folder: Path) -> str:
+    """The sha256 of the weights file, in hex: the revision of a model that lives in no repository."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

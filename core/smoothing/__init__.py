@@ -1,0 +1,1 @@
+"""The method: noise, votes, bounds, radii, certificates."""

@@ -1,0 +1,119 @@
+"""Lower bounds on a probability from votes. Pure functions of counts; each is tested against an independent oracle.
+
+``k`` of ``n`` independent votes are for the class; ``alpha`` is the chance the bound may be wrong.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from core.errors import LabError
+
+METHODS = ("clopper-pearson", "anytime")
+
+
+def clopper_pearson_lower(k: int, n: int, alpha: float) -> float:
+    """One-sided lower Clopper-Pearson bound: the alpha-quantile of Beta(k, n - k + 1).
+
+    Valid for an ``n`` fixed beforehand. Clopper and Pearson (1934); used so by Cohen et al. (2019), section 3.2.2.
+
+    >>> round(clopper_pearson_lower(990, 1000, 0.001), 6)
+    0.976653
+    """
+    _check(k, n, alpha)
+    return 0.0 if k == 0 else float(stats.beta.ppf(alpha, k, n - k + 1))
+
+
+def clopper_pearson_upper(k: int, n: int, alpha: float) -> float:
+    """One-sided upper Clopper-Pearson bound: the (1 - alpha)-quantile of Beta(k + 1, n - k)."""
+    _check(k, n, alpha)
+    return 1.0 if k == n else float(stats.beta.isf(alpha, k + 1, n - k))
+
+
+def anytime_lower(k: int, n: int, alpha: float) -> float:
+    """Lower bound that holds at every ``n`` at once, so that sampling may stop whenever one likes.
+
+    For a candidate p, the likelihood ratio against p, averaged over a uniform prior on [p, 1], is a test martingale
+    M_n(p) with mean 1 if p is the truth. By Ville's inequality it ever reaches 1/alpha with probability at most alpha.
+    The bound is the smallest p not rejected, M_n(p) < 1/alpha (Robbins 1970's method of mixtures; see docs/statistics.md).
+    Even the greatest value over a run is a valid bound; a certificate uses the last one, which its counts alone give.
+
+    >>> round(anytime_lower(990, 1000, 0.001), 4)
+    0.9723
+    """
+    _check(k, n, alpha)
+    if k == 0:
+        return 0.0
+    threshold = -math.log(alpha)
+
+    def excess(p: float) -> float:
+        return log_martingale(p, k, n) - threshold
+
+    # On (0, k/n) the log martingale falls from +infinity; at k/n it is below any threshold that alpha < 1/2 sets.
+    low, high = np.finfo(float).tiny, min(k / n, 1 - 1e-16)
+    if excess(low) <= 0:
+        return 0.0
+    if excess(high) >= 0:  # only where alpha is close to 1
+        return high
+    root = optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14)
+    # brentq may end on either side; the smaller end of its tolerance is the valid one.
+    return max(0.0, float(root) - 2e-14)
+
+
+def log_martingale(p: float, k: int, n: int) -> float:
+    """log M_n(p): Beta(k+1, n-k+1) P[Beta(k+1, n-k+1) > p] / (1-p) over p^k (1-p)^(n-k), all in logs."""
+    mixture = special.betaln(k + 1, n - k + 1) + stats.beta.logsf(p, k + 1, n - k + 1) - math.log1p(-p)
+    return float(mixture - special.xlogy(k, p) - special.xlog1py(n - k, -p))
+
+
+def lower_bound(k: int, n: int, alpha: float, method: str) -> float:
+    """The lower bound by name: ``clopper-pearson`` or ``anytime``.
+
+    Raises:
+        LabError: where the name is unknown.
+    """
+    match method:
+        case "clopper-pearson":
+            return clopper_pearson_lower(k, n, alpha)
+        case "anytime":
+            return anytime_lower(k, n, alpha)
+    raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
+
+
+def prediction_p_value(first: int, second: int) -> float:
+    """Two-sided exact binomial test that the two largest counts are equally likely (PREDICT, Cohen et al. 2019)."""
+    return 1.0 if first + second == 0 else float(stats.binomtest(first, first + second, 0.5).pvalue)
+
+
+def least_n_to_certify(alpha: float, method: str = "clopper-pearson") -> int:
+    """The least ``n`` whose bound can exceed 1/2, were every vote the same: below it, CERTIFY can only abstain.
+
+    >>> least_n_to_certify(0.001)
+    10
+    """
+    n = 1
+    while lower_bound(n, n, alpha, method) <= 0.5:
+        n += 1
+    return n
+
+
+def least_n_to_predict(alpha: float) -> int:
+    """The least ``n`` with which PREDICT can return a class.
+
+    >>> least_n_to_predict(0.001)
+    11
+    """
+    n = 1
+    while prediction_p_value(n, 0) > alpha:
+        n += 1
+    return n
+
+
+def _check(k: int, n: int, alpha: float) -> None:
+    if not 0 <= k <= n or n < 1:
+        raise LabError(f"{k} of {n} votes is impossible: expected 0 <= k <= n and n >= 1.")
+    if not 0 < alpha < 1:
+        raise LabError(f"alpha is {alpha}: expected a number between 0 and 1, such as 0.001.")
