@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import os
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error)
+"""What Pillow raises on damaged files, its own list in ``Image.open`` included."""
+
+_SUFFIXES = {"PNG": {".png", ".apng"}, "JPEG": {".jpg", ".jpeg", ".jfif"}, "WEBP": {".webp"}}
 
 
 @dataclass(frozen=True)
@@ -68,22 +73,23 @@ def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, lower limit follows
+            warnings.simplefilter("ignore", UserWarning)  # of EXIF data that is damaged: the pixels are what counts
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise LabError(_too_many_pixels(name, width, height))
-        if min(width, height) < MIN_SIDE:
-            raise LabError(f"{name} is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed.")
-        picture.load()
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                raise LabError(_too_many_pixels(name, width, height))
+            if min(width, height) < MIN_SIDE:
+                raise LabError(f"{name} is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed.")
+            picture.load()
+            return _to_rgb(picture, name)
     except Image.DecompressionBombError as error:
         raise LabError(_too_many_pixels(name, *_announced_size(data))) from error
     except UnidentifiedImageError as error:
         raise LabError(f"{name} is {_guess(data)}: choose a PNG, JPEG or WebP picture.") from error
     except LabError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise LabError(f"{name} is damaged or cut short and cannot be read: save or download it again.") from error
-    return _to_rgb(picture, name)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -124,8 +130,7 @@ def _guess(data: bytes) -> str:
 def _to_rgb(picture: Image.Image, name: str) -> Picture:
     notes = []
     suffix = Path(name).suffix.lower()
-    usual = {"PNG": {".png", ".apng"}, "JPEG": {".jpg", ".jpeg", ".jfif"}, "WEBP": {".webp"}}[picture.format or "PNG"]
-    if suffix in {".png", ".jpg", ".jpeg", ".webp"} and suffix not in usual:
+    if picture.format in _SUFFIXES and suffix in {".png", ".jpg", ".jpeg", ".webp"} and suffix not in _SUFFIXES[picture.format]:
         notes.append(f"{name} is really a {picture.format} file; it was read as that.")
     if getattr(picture, "n_frames", 1) > 1:
         notes.append(f"{name} is animated: its first frame is used.")
@@ -142,7 +147,7 @@ def _to_rgb(picture: Image.Image, name: str) -> Picture:
     if picture.has_transparency_data:
         with_alpha = picture.convert("RGBA")
         white = Image.new("RGBA", with_alpha.size, "white")
-        if with_alpha.getextrema()[3] != (255, 255):
+        if with_alpha.getchannel("A").getextrema() != (255, 255):
             notes.append(f"{name} is partly transparent: it was laid on white.")
         picture = Image.alpha_composite(white, with_alpha)
     if picture.mode == "CMYK":
@@ -171,7 +176,10 @@ def to_pixels(source: ImageSource, size: tuple[int, int] | None = None) -> Tenso
     if isinstance(source, Tensor):
         return _checked(source, size)
     if isinstance(source, Image.Image):
-        image = source if source.mode == "RGB" else _to_rgb(source, "the picture").image
+        try:
+            image = _to_rgb(source, "the picture").image
+        except _BROKEN as error:
+            raise LabError("The picture is damaged or cut short and cannot be read: save or download it again.") from error
     elif isinstance(source, str | os.PathLike):
         image = read_picture(source).image
     else:
@@ -182,10 +190,11 @@ def to_pixels(source: ImageSource, size: tuple[int, int] | None = None) -> Tenso
 
 
 def _checked(pixels: Tensor, size: tuple[int, int] | None) -> Tensor:
-    if pixels.ndim != 3 or pixels.shape[0] != 3:
+    if pixels.ndim != 3 or pixels.shape[0] != 3 or not pixels.numel():
         raise LabError(f"The image tensor has shape {tuple(pixels.shape)}: expected (3, height, width).")
     if not pixels.is_floating_point():
         raise LabError(f"The image tensor holds {pixels.dtype}: expected floating point in [0, 1]; divide bytes by 255.")
+    pixels = pixels.detach()
     if not bool(pixels.isfinite().all()):
         raise LabError("The image tensor holds NaN or infinite values: expected numbers in [0, 1].")
     low, high = float(pixels.min()), float(pixels.max())
@@ -196,7 +205,7 @@ def _checked(pixels: Tensor, size: tuple[int, int] | None) -> Tensor:
             f"The image tensor is {pixels.shape[1]} x {pixels.shape[2]}, but the classifier takes {size[0]} x {size[1]}:"
             " resize it, or pass a path or PIL picture, which is resized once, before the noise."
         )
-    return pixels.detach().float().cpu().contiguous()
+    return pixels.float().cpu().contiguous()
 
 
 def to_picture(pixels: Tensor) -> Image.Image:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from core.errors import LabError
@@ -81,6 +81,7 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
 
 
 def _read_parquet(path: Path, split: str) -> LabelledImages:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     files = [path] if path.is_file() else sorted(path.glob(f"{split}-*.parquet"))
@@ -89,16 +90,21 @@ def _read_parquet(path: Path, split: str) -> LabelledImages:
     pictures, labels, indices = [], [], []
     row = 0
     for file in files:
-        table = pq.read_table(file)
+        try:
+            table = pq.read_table(file)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise LabError(f"{str(file)!r} cannot be read as parquet: {str(error).splitlines()[0]}") from error
         column = next((name for name in ("img", "image") if name in table.column_names), None)
         if column is None or "label" not in table.column_names:
             raise LabError(f"{file.name} has columns {table.column_names}: expected img (or image) and label.")
         for picture, label in zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True):
             own = re.fullmatch(r"(\d+)\.\w+", Path(picture.get("path") or "").name)
-            pictures.append(_decode(picture["bytes"]))
+            pictures.append(_decode(picture["bytes"], f"Row {row} of {file.name}"))
             labels.append(label)
             indices.append(int(own[1]) if own else row)
             row += 1
+    if not pictures:
+        raise LabError(f"{str(path)!r} has no rows: expected pictures in it.")
     names = CIFAR10_LABELS if pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)) else None
     return _stack(pictures, labels, indices, names, str(path))
 
@@ -111,19 +117,19 @@ def _read_folder(path: Path, split: str) -> LabelledImages:
     pictures, labels = [], []
     for label, folder in enumerate(classes):
         for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in _FOLDER_SUFFIXES):
-            try:
-                pictures.append(_decode(file.read_bytes()))
-            except (OSError, UnidentifiedImageError) as error:
-                raise LabError(f"{str(file)!r} cannot be read as a picture: {error}.") from error
+            pictures.append(_decode(file.read_bytes(), repr(str(file))))
             labels.append(label)
     if not pictures:
         raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
     return _stack(pictures, labels, list(range(len(labels))), tuple(p.name for p in classes), str(root))
 
 
-def _decode(data: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture.convert("RGB"))
+def _decode(data: bytes, what: str) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise LabError(f"{what} cannot be read as a picture: {error}.") from error
 
 
 def _stack(

@@ -42,9 +42,9 @@ _ARROW = np.array([[0, -1], [0.8, -0.1], [0.3, -0.1], [0.3, 0.95], [-0.3, 0.95],
 _HOURGLASS = np.array([[-0.8, -0.95], [0.8, -0.95], [0.12, 0], [0.8, 0.95], [-0.8, 0.95], [-0.12, 0]], dtype=float)
 _SQUARE = np.array([[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]], dtype=float)
 _w, _l = 0.32, 0.98
-_CROSS = np.array(
-    [[-_w, -_l], [_w, -_l], [_w, -_w], [_l, -_w], [_l, _w], [_w, _w], [_w, _l], [-_w, _l], [-_w, _w], [-_l, _w], [-_l, -_w], [-_w, -_w]]
-)
+_QUARTER = np.array([[-_w, -_w], [-_w, -_l], [_w, -_l]])
+_RIGHT_ANGLE = np.array([[0, 1], [-1, 0]])
+_CROSS = np.concatenate([_QUARTER @ np.linalg.matrix_power(_RIGHT_ANGLE, turns) for turns in range(4)])
 _turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
 _HEART = np.stack(
     [

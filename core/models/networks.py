@@ -6,6 +6,7 @@ Every denoiser takes ``(noisy, sigma)`` and returns pictures of the same shape.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -26,6 +27,9 @@ class ConvClassifier(nn.Module):
         stem: channels of the first layer.
         mean, std: per-channel normalisation of the [0, 1] pixels.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -87,9 +91,9 @@ class UNetDenoiser(nn.Module):
         self.divisor = 2 ** len(widths)  # the fold and each halving
         self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.middle = _blocks(widths[-1], blocks)
-        self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
         self.tail = nn.Conv2d(widths[0], 4 * 3, 3, padding=1)
 
@@ -169,5 +173,5 @@ def build(kind: str, architecture: str, options: dict[str, Any]) -> nn.Module:
         raise LabError(f"Unknown {kind} architecture {architecture!r}: choose one of {', '.join(known)}.")
     try:
         return known[architecture](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-    except TypeError as error:
+    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
         raise LabError(f"The {kind} architecture {architecture!r} does not take these options: {error}.") from error

@@ -22,6 +22,11 @@ def model_labels(model: object) -> tuple[str, ...] | None:
 
 
 def model_size(model: object) -> tuple[int, int] | None:
-    """The (height, width) a model asks for, if it says."""
+    """The (height, width) a model asks for, if it says: two numbers, or three with the channels first.
+
+    Anyone's module may use the attribute for something else (``nn.LSTM`` does): then nothing is asked for.
+    """
     size = getattr(model, "input_size", None)
-    return None if size is None else (int(size[0]), int(size[1]))
+    if not isinstance(size, tuple | list) or len(size) not in (2, 3) or not all(isinstance(side, int) for side in size):
+        return None
+    return size[-2], size[-1]

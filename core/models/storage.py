@@ -65,7 +65,7 @@ def read_config(folder: Path) -> ModelConfig:
         return ModelConfig(**raw)
     except OSError as error:
         raise LabError(f"{str(folder)!r} is no model of the Lab: {CONFIG} cannot be read ({error.strerror}).") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise LabError(f"{str(path)!r} does not describe a model of the Lab: {error}.") from error
 
 

@@ -24,6 +24,16 @@ class ModelRecord:
 
 
 @dataclass(frozen=True)
+class GrowthPoint:
+    """The state after some of the n samples: the anytime lower bound, the radius it certifies, and the ceiling then."""
+
+    samples: int
+    p_lower: float
+    radius: float
+    ceiling: float
+
+
+@dataclass(frozen=True)
 class _Sampled:
     """What a run of either kind records."""
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,7 +16,14 @@ from core.device import pick_device
 from core.errors import LabError
 from core.images import ImageSource, image_record, to_pixels
 from core.models.records import model_labels, model_record, model_size
-from core.smoothing.bounds import METHODS, anytime_lower, least_n_to_certify, least_n_to_predict, lower_bound, prediction_p_value
+from core.smoothing.bounds import (
+    METHODS,
+    anytime_lower,
+    least_n_to_certify,
+    least_n_to_predict,
+    lower_bound,
+    prediction_p_value,
+)
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma, l2_radius, radius_ceiling
@@ -91,12 +99,7 @@ def certify(
     Raises:
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
     """
-    _check_numbers(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed)
-    if method not in METHODS:
-        raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
-    least = least_n_to_certify(alpha, method)
-    if n < least:
-        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can be certified; use more.")
+    check_certify_settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method)
     run = _Run(image, classifier, denoiser, sigma, seed, device, batch_size)
 
     # Phase one: n0 samples choose the class. They are not counted again.
@@ -167,10 +170,7 @@ def predict(
 
     A stopped run abstains: the test is valid for a fixed n only.
     """
-    _check_numbers(sigma=sigma, n0=1, n=n, alpha=alpha, seed=seed)
-    least = least_n_to_predict(alpha)
-    if n < least:
-        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can decide; use more.")
+    check_predict_settings(sigma=sigma, n=n, alpha=alpha, seed=seed)
     run = _Run(image, classifier, denoiser, sigma, seed, device, batch_size)
     counts: Tensor | None = None
     for votes in run.votes("predict", n):
@@ -247,12 +247,30 @@ class _Run:
         }
 
 
+def check_certify_settings(*, sigma: float, n0: int, n: int, alpha: float, seed: int, method: str = "clopper-pearson") -> None:
+    """Raise LabError where :func:`certify` cannot run with these numbers, whatever the picture and the models."""
+    _check_numbers(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed)
+    if method not in METHODS:
+        raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
+    least = least_n_to_certify(alpha, method)
+    if n < least:
+        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can be certified; use more.")
+
+
+def check_predict_settings(*, sigma: float, n: int, alpha: float, seed: int) -> None:
+    """Raise LabError where :func:`predict` cannot run with these numbers."""
+    _check_numbers(sigma=sigma, n0=1, n=n, alpha=alpha, seed=seed)
+    least = least_n_to_predict(alpha)
+    if n < least:
+        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can decide; use more.")
+
+
 def _check_numbers(*, sigma: float, n0: int, n: int, alpha: float, seed: int) -> None:
     check_sigma(sigma)
     for name, value in (("n0", n0), ("n", n)):
-        if not 1 <= value <= MAX_N:
-            raise LabError(f"{name} is {value}: expected 1 to {MAX_N:,} samples.")
+        if not isinstance(value, Integral) or not 1 <= value <= MAX_N:
+            raise LabError(f"{name} is {value}: expected a whole number of samples, 1 to {MAX_N:,}.")
     if not 0 < alpha < 0.5:
         raise LabError(f"alpha is {alpha}: expected a number above 0 and below 0.5, such as 0.001.")
-    if seed < 0:
+    if not isinstance(seed, Integral) or seed < 0:
         raise LabError(f"seed is {seed}: expected a whole number of at least 0.")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
 BLOCK = 64
-"""Samples drawn together. The smallest piece a seed names; a batch is put together from blocks."""
+"""Samples drawn together, at most. The smallest piece a seed names; a batch is put together from blocks."""
+
+BLOCK_NUMBERS = 2**24
+"""Numbers a block may hold: 64 MB. Of large pictures fewer than BLOCK samples are drawn together."""
 
 PURPOSES = {"select": 0, "estimate": 1, "predict": 2, "show": 3, "train": 4}
 """What the noise is for. Each purpose has a stream of its own, so n0 and n never share a sample."""
@@ -29,14 +34,17 @@ class NoiseStream:
     def __init__(self, shape: tuple[int, ...], seed: int, purpose: str, device: torch.device) -> None:
         self.shape, self.seed, self.device = tuple(shape), seed, device
         self._purpose = PURPOSES[purpose]
+        # A function of the picture alone: were it one of the batch or of the memory left, so would be the noise.
+        self._rows = max(1, min(BLOCK, BLOCK_NUMBERS // math.prod(self.shape)))
         self._cached: tuple[int, Tensor] | None = None
 
     def __call__(self, start: int, stop: int) -> Tensor:
         """Samples ``start`` to ``stop`` (exclusive) as (stop - start, C, H, W) float32."""
         pieces = []
-        for number in range(start // BLOCK, (stop - 1) // BLOCK + 1):
-            first = number * BLOCK
-            pieces.append(self._block(number)[max(start - first, 0) : min(stop - first, BLOCK)])
+        rows = self._rows
+        for number in range(start // rows, (stop - 1) // rows + 1):
+            first = number * rows
+            pieces.append(self._block(number)[max(start - first, 0) : min(stop - first, rows)])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def _block(self, number: int) -> Tensor:
@@ -45,12 +53,12 @@ class NoiseStream:
             return self._cached[1]
         sequence = np.random.SeedSequence([self.seed, self._purpose, number])
         if self.device.type == "cpu":
-            drawn = np.random.default_rng(sequence).standard_normal((BLOCK, *self.shape), dtype=np.float32)
+            drawn = np.random.default_rng(sequence).standard_normal((self._rows, *self.shape), dtype=np.float32)
             block = torch.from_numpy(drawn)
         else:
             # 63 bits, since a generator's seed must fit a signed 64-bit integer.
             seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
             generator = torch.Generator(self.device).manual_seed(seed)
-            block = torch.randn((BLOCK, *self.shape), generator=generator, device=self.device)
+            block = torch.randn((self._rows, *self.shape), generator=generator, device=self.device)
         self._cached = (number, block)
         return block

@@ -75,7 +75,7 @@ def count_votes(
     Raises:
         LabError: where networks return the wrong shape, NaN or infinity, or one copy does not fit in memory.
     """
-    size = batch_size or default_batch_size(image)
+    size = default_batch_size(image) if batch_size is None else batch_size
     if size < 1:
         raise LabError(f"batch_size is {size}: expected at least 1.")
     pending: Tensor | None = None
@@ -88,7 +88,9 @@ def count_votes(
             if not _is_out_of_memory(error):
                 raise
             if size == 1:
-                raise LabError("One noisy copy does not fit in memory: use a smaller picture, model or another device.") from error
+                raise LabError(
+                    "One noisy copy does not fit in memory: use a smaller picture, model or another device."
+                ) from error
             size = max(1, size // 2)
             del error
             _free_memory(image.device)
@@ -128,10 +130,15 @@ def default_batch_size(image: Tensor) -> int:
     return max(16, min(2048, 2**24 // pixels))
 
 
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_status_alloc_failed")
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
-    # The CPU allocator and MPS raise a plain RuntimeError, told apart by its text.
+    # The CPU allocator, MPS and the CUDA libraries raise a plain RuntimeError, told apart by its text.
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
     text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    return any(sign in text for sign in _OUT_OF_MEMORY)
 
 
 def _free_memory(device: torch.device) -> None:
@@ -149,6 +156,8 @@ def ready(model: object, device: torch.device, what: str) -> None:
         LabError: where a module is in training mode, in which a prediction depends on the rest of its batch.
     """
     if isinstance(model, nn.Module):
-        if model.training:
-            raise LabError(f"The {what} is in training mode: call .eval() on it first, or its votes depend on each other.")
+        if any(part.training for part in model.modules()):
+            raise LabError(
+                f"The {what}, or a layer of it, is in training mode: call .eval() on it first, or its votes depend on each other."
+            )
         model.to(device)

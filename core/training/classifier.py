@@ -16,8 +16,9 @@ from core.models.storage import ModelConfig
 from core.training.augment import augment
 from core.training.loop import Recipe, TrainingProgress, fit
 
-HELD_OUT = 50
-"""One picture in this many is held out of training, for the figures shown while it runs."""
+HELD_OUT = 47
+"""One picture in this many is held out of training, for the figures shown while it runs. Prime, so that no class is left out
+of data sets whose classes alternate."""
 
 
 def train_classifier(
@@ -82,9 +83,7 @@ def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages
     if len(data) < 100:
         raise LabError(f"Only {len(data)} pictures to train on: at least 100 are needed.")
     aside = torch.arange(len(data)) % HELD_OUT == 0
-    parts = [
-        LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names) for keep in (~aside, aside)
-    ]
+    parts = [LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names) for keep in (~aside, aside)]
     return parts[0], parts[1]
 
 

@@ -60,7 +60,7 @@ def train_denoiser(
     elif objective == "stab":
         if classifier is None:
             raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
-        loss = stability(classifier.to(device, memory_format=torch.channels_last))
+        loss = stability(classifier.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
     else:
         raise LabError(f"Unknown objective {objective!r}: choose mse or stab.")
     train, held = split_held_out(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -85,7 +86,7 @@ def fit(
     """
     if recipe.precision not in ("float32", "bfloat16"):
         raise LabError(f"Unknown precision {recipe.precision!r}: choose float32 or bfloat16.")
-    network = network.to(device, memory_format=torch.channels_last).train()
+    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = _optimizer(trained, recipe)
@@ -94,14 +95,23 @@ def fit(
     history: list[dict[str, float]] = []
     first_epoch = 0
     if resume and checkpoint is not None and checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        differing = [name for name, value in asdict(recipe).items() if saved["recipe"].get(name) != value]
-        if differing:
-            raise LabError(f"{str(checkpoint)!r} was made with another {', '.join(differing)}: use the same, or start anew.")
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        first_epoch, history = saved["epoch"], saved["history"]
+        try:
+            saved = torch.load(checkpoint, map_location=device, weights_only=True)
+            differing = [name for name, value in asdict(recipe).items() if saved["recipe"].get(name) != value]
+            if differing:
+                raise LabError(
+                    f"{str(checkpoint)!r} was made with another {', '.join(differing)}: use the same, or start anew."
+                )
+            network.load_state_dict(saved["network"])
+            average.load_state_dict(saved["average"])
+            optimizer.load_state_dict(saved["optimizer"])
+            first_epoch, history = saved["epoch"], saved["history"]
+        except LabError:
+            raise
+        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
+            raise LabError(
+                f"{str(checkpoint)!r} is damaged or of another network: remove it, or leave out --resume."
+            ) from error
 
     generator = torch.Generator()
     started, done_before = time.monotonic(), first_epoch * steps_per_epoch

@@ -1,0 +1,54 @@
+# make run    sets up and starts the app             make lint   checks style and types
+# make test   sets up and passes checks and tests    make bench  measures the speed of certification
+# make clean  removes what the other targets made
+#
+# PYTHON=python3.12 chooses an interpreter; ARGS="..." is handed to streamlit, pytest or the benchmark.
+
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+USABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+# The first interpreter on the path that is recent enough, else python3, which is then told about.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(USABLE)' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
+
+# An environment that was half made, or whose interpreter was upgraded away, is made anew.
+BROKEN := $(shell test -d $(VENV) && { $(IN_VENV) -c 'import pip' 2>/dev/null || echo broken; })
+
+.PHONY: run test lint bench clean broken
+
+run: $(VENV)/app-installed
+	$(IN_VENV) -m streamlit run app.py --server.showEmailPrompt=false $(ARGS)
+
+test: lint
+	$(IN_VENV) -m pytest $(ARGS)
+
+lint: $(VENV)/dev-installed
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy
+
+bench: $(VENV)/app-installed
+	$(IN_VENV) -m core bench --json $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps say that an installation was finished; it is repeated only when a requirements file is newer.
+$(VENV)/app-installed: requirements.txt $(BROKEN)
+	@$(call make_venv)
+	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev-installed: requirements-dev.txt requirements.txt $(BROKEN)
+	@$(call make_venv)
+	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@touch $(VENV)/app-installed $@
+
+define make_venv
+command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3.12 run" >&2; exit 1; }; \
+"$(PYTHON)" -c '$(USABLE)' || { echo "$$("$(PYTHON)" -V 2>&1) is not supported: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3.12 run" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: on Debian and Ubuntu, install the package python3-venv first." >&2; exit 1; }; \
+"$(PYTHON)" -m venv $(if $(BROKEN),--clear) $(VENV)
+endef

@@ -1,0 +1,79 @@
+"""The landing page: a finished certificate, what it means, and the ways in."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import report
+from core.figures.radius import radius_bar
+from core.figures.votes import icon_array, votes_alt
+from core.samples import sample_picture, samples
+from core.stored import stored_study
+from core.ui.frame import close_page, open_page
+from core.ui.study_view import CHART, draw_strip, enlarged
+
+FIRST = "cat"
+
+open_page("Start")
+st.title("A prediction that provably holds")
+
+finished = {s.name: (s, *found) for s in samples() if (found := stored_study(s.name)) is not None}
+if not finished:
+    st.warning("No finished certificates are stored: run 'python -m core examples' once.", icon=":material/warning:")
+    st.stop()
+sample, study, request = finished.get(FIRST) or next(iter(finished.values()))
+certificate = study.certificate
+said = report.class_name(certificate, certificate.candidate)
+
+if certificate.abstained:
+    st.markdown(f"##### {report.headline(certificate)}")
+else:
+    st.markdown(
+        f"##### {certificate.counts[certificate.candidate or 0]:,} of {certificate.n:,} noisy copies of this picture were seen"
+        f" as **{said}**. So no change of the picture smaller than **{certificate.radius:.2f}** (l2 norm) can change that majority,"
+        f" whatever an attacker tries. This is proven, up to a chance of {report.percent(certificate.failure_probability)}"
+        f" that the sample of noise misled us."
+    )
+left, right = st.columns([1.5, 1])
+with left:
+    draw_strip(study.views, certificate.labels, certificate.sigma)
+    other = None if study.without is None else ("no denoiser", study.without.radius)
+    st.plotly_chart(
+        radius_bar(certificate.radius, certificate.radius_ceiling, other=other), config=CHART, key="landing-radius",
+        alt=f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.",
+    )  # fmt: skip
+with right:
+    st.plotly_chart(
+        icon_array(certificate.counts, certificate.labels), config=CHART, key="landing-icons",
+        alt=f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}",
+    )  # fmt: skip
+
+with st.container(horizontal=True):
+    st.page_link(
+        "pages/1_Certify.py", label="**Move sigma, or certify a picture of your own**", icon=":material/verified_user:",
+        query_params={"picture": sample.name},
+    )  # fmt: skip
+    st.page_link("pages/2_Denoise.py", label="**Look at what the denoiser does**", icon=":material/blur_off:")
+
+with st.expander("What is behind it, and what it does not say", icon=":material/info:"):
+    st.markdown(
+        "The classifier was trained on clean pictures and is used as it is. Noise is added to many copies of the picture,"
+        " a denoiser cleans them, the classifier looks at each, and the majority wins (denoised smoothing, Salman et al. 2020)."
+        " From the vote follows a radius within which the majority cannot change (Cohen et al. 2019)."
+    )
+    st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(report.caveats(certificate), 1)))
+
+st.subheader("More finished certificates")
+others = [entry for name, entry in finished.items() if name != sample.name]
+columns = st.columns(4)
+for place, (other_sample, other_study, other_request) in enumerate(others):
+    with columns[place % 4]:
+        c = other_study.certificate
+        verdict = "abstains" if c.abstained else f"{c.label}, radius {c.radius:.2f}"
+        st.image(enlarged(sample_picture(other_sample.name).image.resize((144, 144))), width="stretch", alt=other_sample.alt)
+        on_cifar = other_request.classifier == "bundled/cifar10"
+        picture_key = "picture" if on_cifar else f"picture-{other_request.classifier.rpartition('/')[2]}"
+        link = {picture_key: other_sample.name} | ({} if on_cifar else {"classifier": other_request.classifier})
+        st.page_link("pages/1_Certify.py", label=verdict, icon=":material/arrow_forward:", query_params=link)
+
+close_page()

@@ -1,0 +1,50 @@
+"""`certify`: a certified prediction for each picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from core.commands.options import add_json_option, add_sampling_options, load_models
+from core.commands.pictures import run_over_pictures
+from core.commands.result_text import certificate_text
+from core.smoothing.bounds import METHODS
+from core.smoothing.certificate import Certificate
+from core.smoothing.certify import OnProgress, certify, check_certify_settings
+
+
+def add_certify_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser("certify", help="certify the prediction for pictures", allow_abbrev=False)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
+    add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
+    parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        default="clopper-pearson",
+        help="bound: for this very n, or valid wherever it is stopped (%(default)s)",
+    )
+    add_json_option(parser)
+    parser.set_defaults(run=run_certify)
+
+
+def run_certify(args: argparse.Namespace) -> int:
+    """Certify and print."""
+    settings = {
+        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed, "method": args.method
+    }  # fmt: skip
+    check_certify_settings(**settings)
+    classifier, denoiser = load_models(args)
+
+    def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Certificate:
+        return certify(
+            image, classifier, denoiser, **settings, device=args.device, batch_size=args.batch_size,
+            on_progress=on_progress, should_stop=should_stop,
+        )  # fmt: skip
+
+    return run_over_pictures(args, run_one, certificate_text, classifier.labels, "certificates")

@@ -1,0 +1,145 @@
+"""`evaluate` and `curve`: certify a data set into a log, and read certified accuracy off logs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.commands.options import add_json_option, add_sampling_options, load_models
+from core.commands.terminal import remark
+from core.device import pick_device
+from core.errors import LabError
+from core.evaluation.curve import summarise
+from core.evaluation.datasets import LabelledImages, load_dataset
+from core.evaluation.evaluate import Settings, evaluate
+from core.evaluation.log import HEADER, read_log
+from core.models.records import model_record
+from core.smoothing.bounds import METHODS
+from core.smoothing.certify import check_certify_settings
+
+
+def add_evaluation_verbs(verbs: Any) -> None:
+    """Add both verbs to the parser's sub-commands."""
+    parser = verbs.add_parser("evaluate", help="certify a data set into a log", allow_abbrev=False)
+    parser.add_argument("--dataset", required=True, help="shapes, parquet/PATH or folder/PATH")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
+    parser.add_argument("--stop", type=int, help="image number to stop before; by default all")
+    parser.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="the log; what made it goes to the same name with .json")
+    parser.add_argument("--resume", action="store_true", help="go on with a log that the same command began")
+    add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
+    parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
+    parser.add_argument("--method", choices=METHODS, default="clopper-pearson")
+    parser.set_defaults(run=run_evaluate)
+
+    parser = verbs.add_parser("curve", help="certified accuracy from logs", allow_abbrev=False)
+    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
+    parser.add_argument("--radii", default="0.25,0.5,0.75,1.0", help="in [0, 1] pixel units (%(default)s)")
+    add_json_option(parser)
+    parser.set_defaults(run=run_curve)
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Certify image after image; each line is on disk before the next image begins."""
+    settings = Settings(args.sigma, args.n0, args.n, args.alpha, args.seed, args.method, str(pick_device(args.device)))
+    check_certify_settings(
+        sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, method=args.method
+    )  # fmt: skip
+    if args.every < 1:
+        raise LabError(f"--every is {args.every}: expected at least 1.")
+    classifier, denoiser = load_models(args)
+    made_by = {
+        "dataset": args.dataset, "split": args.split, "start": args.start, "stop": args.stop, "every": args.every,
+        **dataclasses.asdict(settings),
+        "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }  # fmt: skip
+    done = _open_log(args.out, made_by, args.resume)
+    data = _selected(load_dataset(args.dataset, args.split), args)
+    began, finished = time.monotonic(), 0
+    left = len(data) - len(done)
+    with args.out.open("a", encoding="utf-8") as log:
+        for line in evaluate(data, classifier, denoiser, settings, done=done):
+            log.write(line.text() + "\n")
+            log.flush()
+            finished += 1
+            minutes = (time.monotonic() - began) / finished * (left - finished) / 60
+            print(
+                f"{finished}/{left}  image {line.idx}  radius {line.radius:.3f}  {minutes:.1f} min left",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+    remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
+    return 0
+
+
+def _selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+    numbers = data.indices
+    keep = (numbers >= args.start) & (numbers % args.every == 0)
+    if args.stop is not None:
+        keep &= numbers < args.stop
+    if not bool(keep.any()):
+        raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
+    return LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names)
+
+
+def _open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int]:
+    """Begin a log, or read which images an earlier run finished."""
+    side = path.with_suffix(".json")
+    if not resume:
+        if path.exists():
+            raise LabError(f"{str(path)!r} exists already: add --resume to go on with it, or choose another --out.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        side.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
+        path.write_text("\t".join(HEADER) + "\n", encoding="utf-8")
+        return frozenset()
+    try:
+        before = json.loads(side.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
+    differing = sorted(key for key in made_by.keys() | before.keys() if made_by.get(key) != before.get(key))
+    if differing:
+        raise LabError(f"{str(path)!r} was begun with another {', '.join(differing)}: use the same, or another --out.")
+    # A line that a kill cut short is dropped; its image is certified again.
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return frozenset(line.idx for line in read_log(path))
+
+
+def run_curve(args: argparse.Namespace) -> int:
+    """Print certified accuracy of each log, and the best of them at each radius."""
+    try:
+        radii = sorted(float(part) for part in args.radii.split(","))
+    except ValueError as error:
+        raise LabError(f"--radii {args.radii!r} is no list of numbers: expected something like 0.25,0.5.") from error
+    logs = []
+    for path in args.logs:
+        lines = read_log(path)
+        if not lines:
+            raise LabError(f"{str(path)!r} has no images yet.")
+        logs.append((path, summarise(lines, radii)))
+    envelope = {f"{r:g}": max(summary.certified[r] for _, summary in logs) for r in radii}
+    if args.json:
+        rows = [
+            {
+                "path": str(path), "images": s.images, "clean": s.clean, "acr": s.acr, "abstained": s.abstained,
+                "certified": {f"{r:g}": v for r, v in s.certified.items()},
+                "interval": {f"{r:g}": v for r, v in s.interval.items()},
+            }
+            for path, s in logs
+        ]  # fmt: skip
+        print(json.dumps({"logs": rows, "envelope": envelope}, indent=2))
+        return 0
+    print("log\timages\tclean\tACR\tabstained\t" + "\t".join(f"r={r:g}" for r in radii))
+    for path, s in logs:
+        shares = "\t".join(f"{s.certified[r]:.1%}" for r in radii)
+        print(f"{path}\t{s.images}\t{s.clean:.1%}\t{s.acr:.3f}\t{s.abstained:.1%}\t{shares}")
+    if len(logs) > 1:
+        print("best\t\t\t\t\t" + "\t".join(f"{envelope[f'{r:g}']:.1%}" for r in radii))
+    return 0

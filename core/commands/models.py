@@ -1,0 +1,73 @@
+"""`models`: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from core.commands.options import add_json_option
+from core.commands.terminal import print_json
+from core.errors import LabError
+from core.models.catalogue import Entry, classifiers, denoisers
+
+
+def add_models_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser("models", help="list classifiers and denoisers", allow_abbrev=False)
+    add_json_option(parser)
+    parser.set_defaults(run=run_models)
+
+
+def run_models(args: argparse.Namespace) -> int:
+    """List the bundled models with what their cards say, and the classical denoisers."""
+    try:
+        groups = {"classifiers": classifiers(), "denoisers": denoisers()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise LabError(f"A bundled model cannot be listed ({error}): fetch assets/models again.") from error
+    if args.json:
+        print_json({name: [_document(entry) for entry in entries] for name, entries in groups.items()})
+        return 0
+    for name, entries in groups.items():
+        print(f"{name}:")
+        if not entries:
+            print("  none is bundled: 'python -m core train-classifier --help' says how to train one")
+        for entry in entries:
+            print(f"  {entry.ref:28} {_summary(entry)}")
+    print("and local/PATH: a folder that train-classifier or train-denoiser wrote")
+    return 0
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    config = entry.config
+    return {
+        "ref": entry.ref,
+        "title": entry.title,
+        "architecture": None if config is None else config.architecture,
+        "input_size": None if config is None else list(config.input_size),
+        "labels": None if config is None or config.labels is None else list(config.labels),
+        "sigma_range": None if entry.sigma_range is None else list(entry.sigma_range),
+        "bytes": entry.bytes,
+        "card": entry.card,
+    }
+
+
+def _summary(entry: Entry) -> str:
+    """Title, what it was measured at, and its size, in one line."""
+    card, parts = entry.card, [entry.title]
+    if entry.config is not None and entry.config.labels is not None:
+        parts.append(f"{len(entry.config.labels)} classes")
+    if "test_accuracy" in card:
+        parts.append(f"{100 * card['test_accuracy']:.1f}% right on {card.get('test_images', 0):,} test pictures")
+    if entry.sigma_range is not None:
+        low, high = entry.sigma_range
+        parts.append(f"sigma {low:g} to {high:g}" if low < high else f"sigma {low:g}")
+    if card.get("classifier"):
+        parts.append(f"{card.get('objective')} for {card['classifier']}")
+    parts += [
+        f"{100 * share:.1f}% right after one draw at sigma {name.removeprefix('one_shot_accuracy_')}"
+        for name, share in (card.get("test") or {}).items()
+        if name == "one_shot_accuracy_0.25"
+    ]
+    if entry.bytes:
+        parts.append(f"{entry.bytes / 1e6:.1f} MB")
+    return ", ".join(parts)

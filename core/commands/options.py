@@ -1,0 +1,83 @@
+"""Options that several verbs share, and the models that they name."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from core.commands.terminal import remark
+from core.device import pick_device
+from core.images import Picture, read_picture
+from core.models.classical import ClassicalDenoiser
+from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
+
+DEFAULT_CLASSIFIER = "bundled/cifar10"
+DEFAULT_DENOISER = "bundled/cifar10-stab"
+
+
+def add_classifier_option(parser: argparse.ArgumentParser) -> None:
+    """``--classifier``."""
+    kinds = "bundled/NAME or local/PATH"
+    parser.add_argument("--classifier", default=DEFAULT_CLASSIFIER, metavar="REF", help=f"{kinds} (%(default)s)")
+
+
+def add_denoiser_option(parser: argparse.ArgumentParser) -> None:
+    """``--denoiser`` and ``--sigma``."""
+    kinds = "bundled/NAME, local/PATH, classical/NAME or none"
+    parser.add_argument("--denoiser", default=DEFAULT_DENOISER, metavar="REF", help=f"{kinds} (%(default)s)")
+    parser.add_argument(
+        "--sigma", type=float, default=0.25, help="standard deviation of the noise, in [0, 1] pixel units (%(default)s)"
+    )
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
+    parser.add_argument("--device", default="auto", help="auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)")
+
+
+def add_sampling_options(parser: argparse.ArgumentParser, n: int, n_help: str) -> None:
+    """What a run of noisy copies takes: models, sigma, n, alpha, seed, device, batch size."""
+    add_classifier_option(parser)
+    add_denoiser_option(parser)
+    parser.add_argument("--n", type=int, default=n, help=f"{n_help} (%(default)s)")
+    parser.add_argument("--alpha", type=float, default=0.001, help="chance that the answer may be wrong (%(default)s)")
+    add_seed_option(parser)
+    add_device_option(parser)
+    parser.add_argument("--batch-size", type=int, help="copies at once; by default what suits device and picture")
+
+
+def add_seed_option(parser: argparse.ArgumentParser) -> None:
+    """``--seed``."""
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same noise (%(default)s)")
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """``--json``."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+
+
+def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:
+    """The models that the options name; a doubtful sigma is remarked on.
+
+    Raises:
+        LabError: where a model or the device is not there.
+    """
+    pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
+    return load_classifier(args.classifier), load_denoiser_remarking(args)
+
+
+def load_denoiser_remarking(args: argparse.Namespace) -> Denoiser | ClassicalDenoiser | None:
+    """The denoiser that the options name; a doubtful sigma is remarked on."""
+    denoiser = load_denoiser(args.denoiser)
+    warning = sigma_warning(denoiser, args.sigma)
+    if warning:
+        remark(warning)
+    return denoiser
+
+
+def read_picture_remarking(path: Path) -> Picture:
+    """Read a picture; what was changed on the way is remarked on."""
+    picture = read_picture(path)
+    for note in picture.notes:
+        remark(note)
+    return picture

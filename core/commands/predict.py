@@ -1,0 +1,40 @@
+"""`predict`: the smoothed classifier's class for each picture, without a radius."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from core.commands.options import add_json_option, add_sampling_options, load_models
+from core.commands.pictures import run_over_pictures
+from core.commands.result_text import prediction_text
+from core.smoothing.certificate import Prediction
+from core.smoothing.certify import OnProgress, check_predict_settings, predict
+
+
+def add_predict_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser("predict", help="predict with the smoothed classifier, without a radius", allow_abbrev=False)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
+    add_sampling_options(parser, n=1_000, n_help="samples")
+    add_json_option(parser)
+    parser.set_defaults(run=run_predict)
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """Predict and print."""
+    settings = {"sigma": args.sigma, "n": args.n, "alpha": args.alpha, "seed": args.seed}
+    check_predict_settings(**settings)
+    classifier, denoiser = load_models(args)
+
+    def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Prediction:
+        return predict(
+            image, classifier, denoiser, **settings, device=args.device, batch_size=args.batch_size,
+            on_progress=on_progress, should_stop=should_stop,
+        )  # fmt: skip
+
+    return run_over_pictures(args, run_one, prediction_text, classifier.labels, "predictions")

@@ -1,0 +1,75 @@
+"""Certificates and predictions as text for a terminal."""
+
+from __future__ import annotations
+
+from core.commands.terminal import class_name, sigma_text
+from core.report import cause_of_abstention
+from core.smoothing.certificate import Certificate, ModelRecord, Prediction
+
+
+def certificate_text(name: str, certificate: Certificate) -> str:
+    """A short block: the answer first, then what it rests on, then what it does not say."""
+    c = certificate
+    if c.prediction is not None:
+        who = class_name(c.prediction, c.labels)
+        lines = [f"{name}: {who}, certified within l2 radius {c.radius:.4f} (pixels in [0, 1]; ceiling {c.radius_ceiling:.4f})"]
+    else:
+        lines = [f"{name}: abstains. {cause_of_abstention(c)}"]
+    if c.candidate is not None and c.n:
+        said = f"lower bound on the share of noisy copies called {class_name(c.candidate, c.labels)}"
+        lines.append(f"  p_lower   {c.p_lower:.5f}, {said}")
+    stopped = f", stopped of {c.n_planned:,} planned" if c.stopped else ""
+    lines.append(f"  votes     {_top_counts(c)} ({c.n:,} samples{stopped}; {c.n0:,} others chose the class)")
+    lines.append(f"  settings  sigma {sigma_text(c.sigma)}, alpha {c.alpha:g}, {c.method}, seed {c.seed}")
+    lines += _footing(c)
+    if c.prediction is not None:
+        lines.append(
+            "  caveats   of the smoothed classifier, not of the classifier alone; for changes measured in the l2 norm only;\n"
+            f"            with probability at least 1 - {c.failure_probability:g}; robust is not the same as right."
+        )
+    return "\n".join(lines)
+
+
+def prediction_text(name: str, prediction: Prediction) -> str:
+    """A short block: the answer first, then what it rests on."""
+    p = prediction
+    if p.prediction is not None:
+        lines = [f"{name}: {class_name(p.prediction, p.labels)}, by the smoothed classifier (p-value {p.p_value:.2g})"]
+    elif p.stopped:
+        lines = [f"{name}: abstains, since it was stopped, and the test holds for the planned number of samples only"]
+    else:
+        lines = [
+            f"{name}: abstains, since the two leading classes are too close to tell (p-value {p.p_value:.2g}):"
+            " more samples (--n) may decide",
+        ]
+    lines.append(f"  votes     {_top_counts(p)} ({p.n:,} samples)")
+    lines.append(f"  settings  sigma {sigma_text(p.sigma)}, alpha {p.alpha:g}, seed {p.seed}")
+    lines += _footing(p)
+    if p.prediction is not None:
+        lines.append(
+            f"  caveats   the smoothed classifier's class with probability at least 1 - {p.alpha:g}; no radius comes with it,\n"
+            "            and it may be the wrong class."
+        )
+    return "\n".join(lines)
+
+
+def _top_counts(result: Certificate | Prediction, most: int = 4) -> str:
+    ranked = sorted(enumerate(result.counts), key=lambda pair: -pair[1])
+    named = [f"{class_name(index, result.labels)} {count:,}" for index, count in ranked if count]
+    rest = sum(count for _, count in ranked[most:])
+    return ", ".join(named[:most] + ([f"others {rest:,}"] if rest else [])) or "none"
+
+
+def _footing(result: Certificate | Prediction) -> list[str]:
+    r = result
+    return [
+        f"  models    {_model(r.classifier)} behind {_model(r.denoiser)}",
+        f"  picture   {r.image.width} x {r.image.height} pixels as the noise saw it, sha256 {r.image.sha256[:12]}",
+        f"  speed     {r.samples_per_second:.0f} samples/s on {r.device}, {r.seconds:.1f} s",
+    ]
+
+
+def _model(record: ModelRecord) -> str:
+    if record.ref == "none":
+        return "no denoiser"
+    return record.ref if record.revision is None else f"{record.ref} ({record.revision[:8]})"

@@ -1,0 +1,57 @@
+"""Certify a data set, one log line an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.evaluation.datasets import LabelledImages
+from core.evaluation.log import LogLine
+from core.smoothing.certify import certify
+from core.smoothing.sampling import ClassifierLike, DenoiserLike
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of an evaluation, as :func:`core.certify` takes them."""
+
+    sigma: float
+    n0: int
+    n: int
+    alpha: float
+    seed: int
+    method: str
+    device: str
+
+
+def evaluate(
+    data: LabelledImages,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    settings: Settings,
+    *,
+    done: frozenset[int] = frozenset(),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[LogLine]:
+    """Certify every image not in ``done``, in order, and yield its line as soon as it is finished.
+
+    The noise of image i comes from a seed of its own, made of the run's seed and i, so a line does not depend on which
+    images were certified before it.
+
+    Raises:
+        LabError: as :func:`core.certify`.
+    """
+    numbers: dict[str, Any] = {
+        "sigma": settings.sigma, "n0": settings.n0, "n": settings.n, "alpha": settings.alpha,
+        "method": settings.method, "device": settings.device,
+    }  # fmt: skip
+    for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
+        if index in done:
+            continue
+        seed = settings.seed * 1_000_003 + index
+        result = certify(image.float() / 255, classifier, denoiser, seed=seed, should_stop=should_stop, **numbers)
+        if result.stopped:
+            return
+        predict = -1 if result.prediction is None else result.prediction
+        yield LogLine(index, label, predict, result.radius, predict == label, result.seconds)

@@ -1,0 +1,1 @@
+"""Plotly figures made from results. Every function returns a figure and never shows it."""

@@ -1,0 +1,92 @@
+"""The vote: bars a class, and an icon array of one hundred copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from core.figures.template import GREY, class_colours, styled
+
+SYMBOLS = ("square", "circle", "diamond", "cross", "triangle-up", "star")
+
+
+def name_of(index: int, labels: Sequence[str] | None) -> str:
+    """The label of a class, or ``class 3`` where the classifier has no labels."""
+    return labels[index] if labels is not None else f"class {index}"
+
+
+def vote_bars(counts: Sequence[int], labels: Sequence[str] | None, title: str = "Votes of the noisy copies") -> go.Figure:
+    """Horizontal bars of the classes with votes, most first, at most six and the rest together."""
+    colours = class_colours(tuple(counts))
+    total = max(1, sum(counts))
+    shown = list(colours)[:6]
+    names = [name_of(i, labels) for i in shown]
+    votes = [counts[i] for i in shown]
+    fill = [colours[i] for i in shown]
+    rest = sum(counts) - sum(votes)
+    if rest:
+        names, votes, fill = [*names, "all others"], [*votes, rest], [*fill, GREY]
+    figure = go.Figure(
+        go.Bar(
+            x=votes,
+            y=names,
+            orientation="h",
+            marker_color=fill,
+            text=[f"{v:,} ({v / total:.1%})" for v in votes],
+            textposition="auto",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:,} votes<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="votes", range=[0, total])
+    return styled(figure, title, 130 + 36 * max(1, len(names)))
+
+
+def votes_alt(counts: Sequence[int], labels: Sequence[str] | None) -> str:
+    """What the bars show, in words."""
+    total = sum(counts)
+    parts = [f"{name_of(i, labels)} {counts[i]:,}" for i in list(class_colours(tuple(counts)))[:4]]
+    return f"Bar chart of {total:,} votes: {', '.join(parts)}."
+
+
+def of_hundred(counts: Sequence[int]) -> list[int]:
+    """Share 100 icons among the classes by their votes, largest remainders first; returns class indices, most votes first.
+
+    >>> of_hundred([2, 1])[:3], len(of_hundred([2, 1]))
+    ([0, 0, 0], 100)
+    """
+    total = sum(counts)
+    if not total:
+        return []
+    exact = {i: 100 * c / total for i, c in enumerate(counts) if c}
+    icons = {i: int(v) for i, v in exact.items()}
+    for index in sorted(exact, key=lambda i: icons[i] - exact[i])[: 100 - sum(icons.values())]:
+        icons[index] += 1
+    order = sorted(icons, key=lambda i: -counts[i])
+    return [index for index in order for _ in range(icons[index])]
+
+
+def icon_array(counts: Sequence[int], labels: Sequence[str] | None) -> go.Figure:
+    """One hundred icons, each for one in a hundred copies; colour and shape tell the class."""
+    colours = class_colours(tuple(counts))
+    icons = of_hundred(counts)
+    figure = go.Figure()
+    for rank, index in enumerate(colours):
+        places = [place for place, owner in enumerate(icons) if owner == index]
+        if not places:
+            continue
+        figure.add_scatter(
+            x=[place % 10 for place in places],
+            y=[-(place // 10) for place in places],
+            mode="markers",
+            marker={"symbol": SYMBOLS[min(rank, 5)], "size": 15, "color": colours[index]},
+            name=f"{name_of(index, labels)} {len(places)}",
+            hovertemplate=f"{name_of(index, labels)}<extra></extra>",
+        )
+    figure.update_xaxes(visible=False, range=[-0.6, 9.6])
+    figure.update_yaxes(visible=False, range=[-9.6, 0.6], scaleanchor="x")
+    title = f"{icons.count(icons[0])} of 100 copies said {name_of(icons[0], labels)}" if icons else "No votes yet"
+    figure = styled(figure, title, 380)
+    return figure.update_layout(showlegend=True, legend={"y": -0.02, "yanchor": "top"}, margin={"l": 8, "r": 8, "b": 8})

@@ -1,0 +1,71 @@
+"""What there is to choose from: bundled classifiers and denoisers, and the classical denoisers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from core.models.classical import CLASSICAL
+from core.models.references import BUNDLED_FOLDER, bundled_names
+from core.models.storage import CARD, WEIGHTS, ModelConfig, read_config
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model to choose.
+
+    Attributes:
+        ref: its reference.
+        kind: ``classifier`` or ``denoiser``.
+        title: a few words for a menu.
+        config: None for classical denoisers and ``none``.
+        card: what card.json says; empty for those.
+        bytes: size of the weights file.
+    """
+
+    ref: str
+    kind: str
+    title: str
+    config: ModelConfig | None
+    card: dict[str, Any]
+    bytes: int
+
+    @property
+    def sigma_range(self) -> tuple[float, float] | None:
+        """The sigmas a denoiser was trained for; None where it takes any."""
+        return None if self.config is None else self.config.sigma_range
+
+
+@cache
+def catalogue() -> tuple[Entry, ...]:
+    """All entries, classifiers first. Read once a process; no weights are loaded."""
+    entries = []
+    for name in bundled_names():
+        folder = BUNDLED_FOLDER / name
+        config = read_config(folder)
+        card = json.loads((folder / CARD).read_text())
+        entries.append(
+            Entry(f"bundled/{name}", config.kind, card.get("title", name), config, card, (folder / WEIGHTS).stat().st_size)
+        )
+    entries.append(Entry("none", "denoiser", "No denoiser", None, {}, 0))
+    entries += [Entry(f"classical/{name}", "denoiser", title, None, {}, 0) for name, (title, _) in CLASSICAL.items()]
+    return tuple(sorted(entries, key=lambda entry: entry.kind))
+
+
+def classifiers() -> list[Entry]:
+    """The classifiers, `bundled/cifar10` first."""
+    return sorted((e for e in catalogue() if e.kind == "classifier"), key=lambda e: e.ref != "bundled/cifar10")
+
+
+def denoisers(classifier: str | None = None) -> list[Entry]:
+    """The denoisers, those trained for this classifier first."""
+    found = [e for e in catalogue() if e.kind == "denoiser"]
+    return sorted(found, key=lambda e: (e.card.get("classifier") != classifier, e.card.get("objective") != "stab"))
+
+
+def usual_denoiser(classifier: str) -> str:
+    """The denoiser a newcomer gets for a classifier: the one trained through it, else none."""
+    first = denoisers(classifier)[0]
+    return first.ref if first.card.get("classifier") == classifier else "none"

@@ -1,0 +1,113 @@
+"""A certificate in words, as CSV, and as a Python snippet that makes it again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from core.smoothing.bounds import clopper_pearson_upper
+from core.smoothing.certificate import Certificate
+
+
+def percent(share: float) -> str:
+    """A probability as percent, without hiding what alpha says: 0.999 -> 99.9%."""
+    return f"{100 * share:.6f}".rstrip("0").rstrip(".") + "%"
+
+
+def headline(certificate: Certificate) -> str:
+    """What the certificate says, in one or two sentences; never more than the theorem."""
+    name = class_name(certificate, certificate.candidate)
+    if not certificate.abstained:
+        return (
+            f"For every picture within l2 distance {certificate.radius:.3f} of this one, the smoothed classifier says"
+            f" {name}. This holds with probability at least {percent(1 - certificate.failure_probability)}"
+            " over the noise drawn."
+        )
+    return f"The smoothed classifier abstains. {cause_of_abstention(certificate)}"
+
+
+def cause_of_abstention(certificate: Certificate) -> str:
+    """Why nothing could be certified, and what may help."""
+    if certificate.candidate is None or certificate.n == 0:
+        return "It was stopped before a class was chosen: start again, or let it run longer."
+    k, n = certificate.counts[certificate.candidate], certificate.n
+    name = class_name(certificate, certificate.candidate)
+    vote = f"{k:,} of {n:,} noisy copies said {name}"
+    if clopper_pearson_upper(k, n, certificate.alpha) > 0.5 and k > n / 2:
+        return f"{vote}: a majority, but too slim to be sure of with this many samples. More samples may settle it."
+    return f"{vote}: no class has a sure majority under this much noise. A smaller sigma or a better denoiser may help."
+
+
+def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
+    """The four things a certificate does not say."""
+    return (
+        "It speaks of the smoothed classifier (the vote over noisy, denoised copies), not of the classifier alone.",
+        f"It holds for changes measured in the {certificate.norm} norm, on the picture at {certificate.image.width} x"
+        f" {certificate.image.height} pixels. Rotation, blur or another crop can be far away in that norm.",
+        f"It is a statistical statement: wrong with probability at most {percent(certificate.failure_probability)}.",
+        "Robust is not the same as right: a wrong answer can be certified too.",
+    )
+
+
+def class_name(certificate: Certificate, index: int | None) -> str:
+    """The label of a class, or its number where the classifier has no labels."""
+    if index is None:
+        return "no class"
+    return f"class {index}" if certificate.labels is None else certificate.labels[index]
+
+
+_COLUMNS = (
+    "picture", "sha256", "height", "width", "prediction", "label", "abstained", "radius", "radius_ceiling", "p_lower",
+    "candidate_votes", "n", "n0", "alpha", "failure_probability", "sigma", "norm", "noise", "method", "stopped", "seed",
+    "classifier", "classifier_revision", "denoiser", "denoiser_revision", "device", "seconds",
+)  # fmt: skip
+
+
+def to_csv(certificates: Sequence[tuple[str, Certificate]]) -> str:
+    """One line a certificate, with a header; for each the picture's name and the certificate."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for name, c in certificates:
+        row = {column: getattr(c, column, None) for column in _COLUMNS}
+        row |= {
+            "picture": name, "sha256": c.image.sha256, "height": c.image.height, "width": c.image.width,
+            "candidate_votes": 0 if c.candidate is None or c.n == 0 else c.counts[c.candidate],
+            "classifier": c.classifier.ref, "classifier_revision": c.classifier.revision,
+            "denoiser": c.denoiser.ref, "denoiser_revision": c.denoiser.revision, "seconds": round(c.seconds, 3),
+        }  # fmt: skip
+        writer.writerow(row)
+    return text.getvalue()
+
+
+def to_json(certificate: Certificate) -> str:
+    """The whole certificate as a JSON document."""
+    return json.dumps(certificate.to_dict(), indent=2) + "\n"
+
+
+def python_snippet(certificate: Certificate, file_name: str) -> str:
+    """A script that makes the certificate again, run beside the picture in the project's folder.
+
+    A stopped run is made again with the n that it reached; its counts come out the same.
+    """
+    return f'''"""Makes the certificate of {file_name!r} again: run it in the project's folder, beside the picture."""
+
+from core import certify, load_classifier, load_denoiser
+
+certificate = certify(
+    {file_name!r},
+    load_classifier({certificate.classifier.ref!r}),
+    load_denoiser({certificate.denoiser.ref!r}),
+    sigma={certificate.sigma!r},
+    n0={certificate.n0!r},
+    n={max(certificate.n, 1)!r},
+    alpha={certificate.alpha!r},
+    seed={certificate.seed!r},
+    method={certificate.method!r},
+)
+print("prediction:", certificate.label, " radius:", certificate.radius)
+print("counts:", certificate.counts)
+# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
+'''

@@ -1,0 +1,104 @@
+"""The controls of every page: models, sigma, and the numbers that are folded away. All are part of the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
+from core.models.load import sigma_warning
+from core.study import StudyRequest
+
+ALPHAS = (0.05, 0.01, 0.001, 0.0001)
+METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
+
+
+def choose_sigma(default: float = 0.25) -> float:
+    """The sigma slider, in [0, 1] units with grey levels beside it."""
+    sigma = st.slider(
+        "Noise sigma", 0.01, 1.0, default, 0.01, key="sigma", bind="query-params",
+        help="Standard deviation of the Gaussian noise, in [0, 1] pixel units. More noise can certify larger radii,"
+        " but hides more of the picture.",
+    )  # fmt: skip
+    st.caption(f"= {sigma * 255:.0f}/255 grey levels")
+    return float(sigma)
+
+
+def choose_classifier() -> str:
+    """A bundled classifier by reference."""
+    entries = {e.ref: e for e in classifiers()}
+    return st.selectbox(
+        "Classifier", list(entries), format_func=lambda ref: entries[ref].title, key="classifier", bind="query-params"
+    )
+
+
+def choose_denoiser(classifier: str) -> str:
+    """A denoiser by reference; those trained for the classifier stand first."""
+    entries = {e.ref: e for e in denoisers(classifier)}
+    # The key names the classifier, so that another classifier starts from its own usual denoiser.
+    return st.selectbox(
+        "Denoiser", list(entries), index=list(entries).index(usual_denoiser(classifier)),
+        format_func=lambda ref: _denoiser_title(entries[ref], classifier),
+        key="denoiser" if classifier == "bundled/cifar10" else f"denoiser-{classifier.rpartition('/')[2]}", bind="query-params",
+    )  # fmt: skip
+
+
+def _denoiser_title(entry: Entry, classifier: str) -> str:
+    trained_for = entry.card.get("classifier")
+    return entry.title if trained_for in (None, classifier) else f"{entry.title} (trained for another classifier)"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the folded-away controls hold."""
+
+    n: int
+    n0: int
+    alpha: float
+    seed: int
+    method: str
+    compare: bool
+
+
+def choose_numbers() -> Numbers:
+    """Samples, alpha, seed and bound, folded away."""
+    with st.expander("Samples, confidence, seed", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        with left:
+            n = st.number_input(
+                "n: samples counted", 20, 100_000, 1_000, 100, key="n", bind="query-params",
+                help="More samples raise the ceiling of the radius.",
+            )  # fmt: skip
+            n0 = st.number_input(
+                "n0: samples that choose the class", 10, 1_000, 100, 10, key="n0", bind="query-params",
+                help="These pick the class to count; they are not counted again.",
+            )  # fmt: skip
+        with middle:
+            alpha = st.selectbox(
+                "alpha: chance the certificate is wrong", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="alpha",
+                bind="query-params",
+            )  # fmt: skip
+            seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="Same seed, same noise.")
+        with right:
+            method = st.selectbox(
+                "Bound", list(METHODS), format_func=METHODS.__getitem__, key="bound", bind="query-params",
+                help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
+            )  # fmt: skip
+            compare = st.toggle("Compare with no denoiser", True, key="compare", bind="query-params")
+    return Numbers(int(n), int(n0), float(alpha), int(seed), str(method), bool(compare))
+
+
+def warn_about_sigma(reference: str, sigma: float) -> None:
+    """Say where sigma is outside what the denoiser was trained for."""
+    for entry in denoisers():
+        warning = sigma_warning(entry, sigma)
+        if entry.ref == reference and warning:
+            st.warning(warning, icon=":material/warning:")
+
+
+def request_of(classifier: str, denoiser: str, sigma: float, numbers: Numbers) -> StudyRequest:
+    """The request that these controls make."""
+    return StudyRequest(
+        classifier, denoiser, sigma, numbers.n0, numbers.n, numbers.alpha, numbers.seed, numbers.method, numbers.compare
+    )

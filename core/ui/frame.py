@@ -1,0 +1,53 @@
+"""The frame of every page: title, navigation, and the side line that says what computes and how fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.device import describe_device, pick_device
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (
+    ("app.py", "Start", ":material/home:"),
+    ("pages/1_Certify.py", "Certify", ":material/verified_user:"),
+    ("pages/2_Denoise.py", "Denoise", ":material/blur_off:"),
+    ("pages/3_Trade-offs.py", "Trade-offs", ":material/balance:"),
+    ("pages/4_Attack.py", "Attack", ":material/bolt:"),
+    ("pages/5_Vision_APIs.py", "Vision APIs", ":material/cloud:"),
+    ("pages/6_Train.py", "Train", ":material/model_training:"),
+    ("pages/7_Learn.py", "Learn", ":material/school:"),
+)
+SPEED = "last_speed"
+
+# Streamlit leaves 6rem above the first line and blurs small pictures when it enlarges them.
+_STYLE = """
+<style>
+  .block-container {padding-top: 3.2rem; padding-bottom: 3rem; max-width: 76rem;}
+  [data-testid="stImage"] img {image-rendering: pixelated; border-radius: 0.4rem;}
+  [data-testid="stMetricValue"] {font-size: 1.7rem;}
+  h1 {font-size: 2rem !important;}
+</style>
+"""
+
+
+def open_page(title: str) -> None:
+    """Set the page up. Must be the first thing a page calls."""
+    st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=":material/verified_user:", layout="wide")
+    st.html(_STYLE)
+    with st.sidebar:
+        st.markdown("**Denoised Smoothing Lab**")
+        for path, label, icon in PAGES:
+            if (ROOT / path).exists():
+                st.page_link(path, label=label, icon=icon)
+
+
+def close_page() -> None:
+    """Write the side line, last, so that it knows the speed of the run just shown."""
+    with st.sidebar:
+        st.divider()
+        speed = st.session_state.get(SPEED)
+        measured = f" · {speed:,.0f} samples/s in the last run" if speed else ""
+        st.caption(f":material/memory: {describe_device(pick_device())}{measured}")
+        st.caption("sigma and radii are in [0, 1] pixel units; 0.25 is 64 of 255 grey levels.")

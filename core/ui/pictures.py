@@ -1,0 +1,61 @@
+"""Choosing pictures: a sample (part of the link), or uploads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.errors import LabError
+from core.images import Picture, read_picture
+from core.samples import Sample, sample_picture, samples
+
+MAX_UPLOADS = 12
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A picture to work on; ``sample`` is the name of the sample it is, or None for an upload."""
+
+    picture: Picture
+    sample: str | None
+
+
+def choose_pictures(classifier: str) -> list[Choice]:
+    """The sample menu and the uploader; uploads win. Bad files are named, one sentence each, and the others kept."""
+    menu = st.empty()
+    uploads = st.file_uploader(
+        "Or upload your own", ["png", "jpg", "jpeg", "webp"], accept_multiple_files=True, key="uploads",
+        help="PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab.",
+    )  # fmt: skip
+    with menu.container():
+        sample = choose_sample(classifier, disabled=bool(uploads))
+    chosen: list[Choice] = []
+    if len(uploads) > MAX_UPLOADS:
+        st.warning(f"{len(uploads)} pictures were uploaded: the first {MAX_UPLOADS} are used.", icon=":material/warning:")
+    for file in uploads[:MAX_UPLOADS]:
+        try:
+            picture = read_upload(file.getvalue(), file.name)
+        except LabError as error:
+            st.error(str(error), icon=":material/error:")
+            continue
+        for note in picture.notes:
+            st.info(note, icon=":material/info:")
+        chosen.append(Choice(picture, None))
+    return chosen or [Choice(sample_picture(sample.name), sample.name)]
+
+
+def choose_sample(classifier: str, disabled: bool = False) -> Sample:
+    """The sample menu, with the pictures made for this classifier."""
+    known = {s.name: s for s in samples() if s.classifier == classifier} or {s.name: s for s in samples()}
+    own_key = "picture" if classifier == "bundled/cifar10" else f"picture-{classifier.rpartition('/')[2]}"
+    name = st.selectbox(
+        "Sample picture", list(known), format_func=lambda n: known[n].title, key=own_key, bind="query-params", disabled=disabled
+    )
+    return known[name]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def read_upload(data: bytes, name: str) -> Picture:
+    """Read an uploaded file once; raises LabError as :func:`core.images.read_picture`."""
+    return read_picture(data, name)

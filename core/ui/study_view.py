@@ -1,0 +1,195 @@
+"""Drawing a study: under way, and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+from PIL import Image
+
+from core import report
+from core.figures.radius import growth, growth_alt, radius_bar
+from core.figures.votes import icon_array, name_of, vote_bars, votes_alt
+from core.images import grey_levels, to_picture, to_pixels
+from core.jobs import Job
+from core.smoothing.ball import nearest_patch_side, patch, random_direction, spread_evenly
+from core.smoothing.certificate import Certificate
+from core.study import Study, StudyProgress, View
+from core.ui.engine import queue
+
+STAGES = {"original": "Original", "noisy": "With noise", "denoised": "Denoised"}
+CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+
+
+def enlarged(picture: Image.Image, side: int = 288) -> Image.Image:
+    """Small pictures enlarged pixel by pixel, so that what is shown is what the network sees."""
+    times = max(1, side // max(picture.size))
+    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+
+
+def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma: float) -> None:
+    """Original, noisy and denoised, each with what the classifier alone says of it."""
+    for column, (name, view) in zip(st.columns(len(STAGES)), views.items(), strict=False):
+        best, share = view.top[0]
+        with column:
+            st.image(
+                enlarged(view.picture), width="stretch",
+                alt=f"{STAGES[name]} picture; the classifier alone says {name_of(best, labels)} ({share:.0%}).",
+            )  # fmt: skip
+            extra = f" (sigma {sigma:g})" if name == "noisy" else ""
+            st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{name_of(best, labels)}** {share:.0%}")
+
+
+def draw_running(job: Job, labels: tuple[str, ...] | None, sigma: float) -> None:
+    """Progress, time left, a Stop button, and the certificate as it grows."""
+    progress = job.progress
+    if not isinstance(progress, StudyProgress):
+        ahead = queue().ahead_of(job)
+        st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else "Loading the models…")
+    else:
+        now = progress.now
+        part = "without the denoiser" if progress.part == "without" else "certifying"
+        left = "" if now.seconds < 0.3 else f" · about {max(0, now.seconds_left):.0f} s left"
+        st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
+    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Keeps what is valid so far."):
+        queue().stop(job)
+    if isinstance(progress, StudyProgress):
+        draw_strip(progress.views, labels, sigma)
+        left_column, right_column = st.columns(2)
+        if progress.now.counts:
+            title = "Votes without the denoiser" if progress.part == "without" else "Votes of the noisy copies"
+            left_column.plotly_chart(
+                vote_bars(progress.now.counts, labels, title), config=CHART, key=f"live-votes-{job.id}",
+                alt=votes_alt(progress.now.counts, labels),
+            )  # fmt: skip
+        if progress.points:
+            right_column.plotly_chart(
+                growth(progress.points), config=CHART, key=f"live-growth-{job.id}", alt=growth_alt(progress.points)
+            )
+
+
+def draw_headline(certificate: Certificate) -> None:
+    """The answer, its radius, and what it means in one sentence."""
+    name = report.class_name(certificate, certificate.candidate)
+    answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
+    answer.metric("Smoothed classifier says", "abstains" if certificate.abstained else name)
+    radius.metric("Certified radius (l2)", f"{certificate.radius:.3f}", help="In [0, 1] pixel units.")
+    bound.metric("Lower bound on p", f"{certificate.p_lower:.4f}", help="p: probability of this class under the noise.")
+    if certificate.candidate is not None and certificate.n:
+        k = certificate.counts[certificate.candidate]
+        votes.metric("Votes", f"{k:,} / {certificate.n:,}", help=f"Noisy copies that said {name}.")
+    st.markdown(report.headline(certificate))
+    if certificate.stopped:
+        st.info(
+            f"Stopped after {certificate.n:,} of {certificate.n_planned:,} samples. What stands here is valid:"
+            f" it uses the anytime bound, wrong with probability at most {report.percent(certificate.failure_probability)}.",
+            icon=":material/stop_circle:",
+        )
+
+
+def draw_study(result: Study, picture_name: str, key: str) -> None:
+    """Everything about a finished study."""
+    certificate, labels = result.certificate, result.certificate.labels
+    draw_headline(certificate)
+    draw_strip(result.views, labels, certificate.sigma)
+    other = None if result.without is None else ("no denoiser", result.without.radius)
+    st.plotly_chart(
+        radius_bar(certificate.radius, certificate.radius_ceiling, other=other), config=CHART, key=f"radius-{key}",
+        alt=f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}"
+        + (f"; without the denoiser {result.without.radius:.3f}." if result.without else "."),
+    )  # fmt: skip
+    left, right = st.columns(2)
+    with left:
+        st.plotly_chart(
+            icon_array(certificate.counts, labels), config=CHART, key=f"icons-{key}",
+            alt=f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, labels)}",
+        )  # fmt: skip
+    with right:
+        st.plotly_chart(
+            vote_bars(certificate.counts, labels), config=CHART, key=f"votes-{key}", alt=votes_alt(certificate.counts, labels)
+        )
+        if result.points:
+            st.plotly_chart(growth(result.points), config=CHART, key=f"growth-{key}", alt=growth_alt(result.points))
+    draw_comparison(result, key)
+    draw_ball(result)
+    draw_formula(certificate)
+    draw_downloads(result, picture_name, key)
+
+
+def draw_comparison(result: Study, key: str) -> None:
+    """The same noise with and without the denoiser, side by side."""
+    if result.without is None:
+        return
+    st.subheader("With and without the denoiser")
+    for column, title, certificate in zip(
+        st.columns(2), ("With", "Without"), (result.certificate, result.without), strict=True
+    ):
+        with column:
+            st.plotly_chart(
+                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser"), config=CHART, key=f"{title}-{key}",
+                alt=f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
+            )  # fmt: skip
+            name = report.class_name(certificate, certificate.candidate)
+            verdict = "abstains" if certificate.abstained else f"says {name}, radius {certificate.radius:.3f}"
+            st.markdown(f"{title} denoiser the smoothed classifier **{verdict}**.")
+
+
+def draw_ball(result: Study) -> None:
+    """What the radius looks like in this picture."""
+    certificate = result.certificate
+    if certificate.abstained or "original" not in result.views:
+        return
+    st.subheader("What this radius looks like")
+    pixels, radius = to_pixels(result.views["original"].picture), certificate.radius
+    height, width = certificate.image.height, certificate.image.width
+    side = nearest_patch_side(pixels, radius)
+    shown = (
+        ("Spread evenly", spread_evenly(pixels, radius), f"every value by {grey_levels(radius, height, width):.1f} of 255"),
+        ("In one patch", patch(pixels, radius), f"{side} x {side} pixels moved towards their opposite"),
+        ("In a random direction", random_direction(pixels, radius, certificate.seed), "shown clipped to [0, 1]"),
+    )
+    for column, (title, changed, words) in zip(st.columns(3), shown, strict=True):
+        with column:
+            st.image(
+                enlarged(to_picture(changed)), width="stretch",
+                alt=f"The picture changed by exactly the certified radius: {title.lower()}, {words}.",
+            )  # fmt: skip
+            st.markdown(f"**{title}**  \n{words}")
+    st.caption(f"Each lies at l2 distance {radius:.3f} from the original, on the edge of what is certified.")
+
+
+def draw_formula(certificate: Certificate) -> None:
+    """The formula filled with this picture's own numbers, and the four caveats."""
+    left, right = st.columns(2)
+    with left:
+        st.subheader("How it was computed")
+        if certificate.abstained:
+            st.markdown(f"The lower bound on p is {certificate.p_lower:.4f}, not above 1/2, so no radius can be certified.")
+        else:
+            k = certificate.counts[certificate.candidate or 0]
+            st.markdown(
+                f"{k:,} of {certificate.n:,} votes, alpha {certificate.alpha:g}, {certificate.method} bound:"
+                f" p is at least {certificate.p_lower:.5f}. Then (Cohen et al. 2019, theorem 1)"
+            )
+            st.latex(
+                rf"R = \sigma\,\Phi^{{-1}}(\underline{{p}}) = {certificate.sigma:g}\cdot\Phi^{{-1}}({certificate.p_lower:.5f})"
+                rf" = {certificate.radius:.4f}"
+            )
+    with right:
+        st.subheader("What it does not say")
+        st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(report.caveats(certificate), 1)))
+
+
+def draw_downloads(result: Study, picture_name: str, key: str) -> None:
+    """The certificate as JSON, CSV, and Python."""
+    stem = picture_name.rpartition(".")[0] or picture_name
+    certificate = result.certificate
+    files = (
+        ("JSON", f"{stem}-certificate.json", report.to_json(certificate), "application/json"),
+        ("CSV", f"{stem}-certificate.csv", report.to_csv([(picture_name, certificate)]), "text/csv"),
+        ("Python", f"{stem}-certificate.py", report.python_snippet(certificate, picture_name), "text/x-python"),
+    )
+    st.subheader("Take it with you")
+    with st.container(horizontal=True):
+        for label, name, data, mime in files:
+            st.download_button(label, data, name, mime, icon=":material/download:", key=f"{label}-{key}", on_click="ignore")

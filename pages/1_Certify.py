@@ -1,0 +1,130 @@
+"""Certify a picture: choose, watch the vote, read the certificate."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import report
+from core.errors import LabError
+from core.models.catalogue import classifiers
+from core.stored import stored_study
+from core.study import Study, StudyRequest
+from core.ui.controls import choose_classifier, choose_denoiser, choose_numbers, choose_sigma, request_of, warn_about_sigma
+from core.ui.frame import close_page, open_page
+from core.ui.pictures import Choice, choose_pictures
+from core.ui.study_job import find_job, forget, keep_only, note_speed, start, study_key
+from core.ui.study_view import draw_running, draw_study
+
+open_page("Certify")
+st.title("Certify a picture")
+
+left, middle, right = st.columns([1.3, 1, 1.2])
+with right:
+    classifier = choose_classifier()
+    denoiser = choose_denoiser(classifier)
+with left:
+    choices = choose_pictures(classifier)
+with middle:
+    sigma = choose_sigma()
+    automatic = st.toggle("Compute as I change things", True, key="auto", bind="query-params")
+numbers = choose_numbers()
+warn_about_sigma(denoiser, sigma)
+request = request_of(classifier, denoiser, sigma, numbers)
+labels = next(e.config.labels for e in classifiers() if e.ref == classifier and e.config)
+
+
+def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
+    """The study of a choice, from the files that come with the Lab or from this session's finished job."""
+    if choice.sample is not None:
+        stored = stored_study(choice.sample)
+        if stored is not None and stored[1] == wanted and find_job(study_key(choice.picture.image, wanted)) is None:
+            return stored[0]
+    job = find_job(study_key(choice.picture.image, wanted))
+    return job.result if job is not None and job.state == "done" else None
+
+
+def begin(choice: Choice) -> None:
+    """Start the study of a choice, or say why not."""
+    try:
+        start(choice.picture.image, choice.picture.name, request)
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+keys = [study_key(choice.picture.image, request) for choice in choices]
+keep_only(keys)
+for choice, key in zip(choices, keys, strict=True):
+    if automatic and finished(choice, request) is None and find_job(key) is None:
+        begin(choice)
+
+shown = choices[0]
+if len(choices) > 1:
+    names = [f"{number}. {choice.picture.name}" for number, choice in enumerate(choices, 1)]
+    shown = choices[names.index(st.selectbox("Show", names))]
+shown_key = study_key(shown.picture.image, request)
+busy = any(job is not None and not job.finished for job in map(find_job, keys))
+
+
+@st.fragment(run_every=0.4 if busy else None)
+def follow() -> None:
+    """Poll while something runs; draw what is there."""
+    if busy and all(job is None or job.finished for job in map(find_job, keys)):
+        st.rerun()
+    if len(choices) > 1:
+        draw_table()
+    job, result = find_job(shown_key), finished(shown, request)
+    if result is not None:
+        if job is not None:
+            note_speed(result)
+        draw_study(result, shown.picture.name, shown_key[1][:12] if isinstance(shown_key[1], str) else "study")
+        draw_again(job is None)
+    elif job is None:
+        if st.button("Start", type="primary", icon=":material/play_arrow:"):
+            begin(shown)
+            st.rerun()
+    elif job.state == "failed":
+        st.error(job.error or "", icon=":material/error:")
+        if st.button("Try again", icon=":material/refresh:"):
+            forget(shown_key)
+            begin(shown)
+            st.rerun()
+    else:
+        draw_running(job, labels, sigma)
+
+
+def draw_again(stored: bool) -> None:
+    """Say where the result comes from, and offer to compute it here."""
+    if stored:
+        st.caption("This result comes with the Lab, computed beforehand with these very numbers.")
+        if st.button("Compute it here", icon=":material/play_arrow:"):
+            begin(shown)
+            st.rerun()
+
+
+def draw_table() -> None:
+    """One row a picture."""
+    rows, done = [], []
+    for number, choice in enumerate(choices, 1):
+        job, result = find_job(study_key(choice.picture.image, request)), finished(choice, request)
+        row: dict[str, object] = {
+            "#": number,
+            "picture": choice.picture.name,
+            "state": "not started" if job is None else job.state,
+        }
+        if result is not None:
+            c = result.certificate
+            done.append((choice.picture.name, c))
+            row |= {
+                "state": "stopped" if c.stopped else "done", "prediction": "abstains" if c.abstained else c.label,
+                "radius": round(c.radius, 4), "p_lower": round(c.p_lower, 4), "n": c.n,
+            }  # fmt: skip
+        rows.append(row)
+    st.dataframe(rows, hide_index=True, width="stretch")
+    if done:
+        st.download_button(
+            "All as CSV", report.to_csv(done), "certificates.csv", "text/csv", icon=":material/download:", on_click="ignore"
+        )
+
+
+follow()
+close_page()

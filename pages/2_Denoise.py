@@ -1,0 +1,138 @@
+"""Look at denoisers: the same noisy copies through several, what they take away, and how they fare over sigma."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.comparison_run import SWEEP_SIGMAS, Comparison, ComparisonRequest
+from core.errors import LabError
+from core.models.catalogue import classifiers
+from core.ui.controls import choose_classifier, choose_sigma, warn_about_sigma
+from core.ui.denoise_controls import choose_denoisers, choose_draws, choose_sigmas, titles_of
+from core.ui.denoise_job import comparison_key, find_job, forget, keep_only, start
+from core.ui.denoise_view import (
+    draw_averages,
+    draw_clean,
+    draw_closeup,
+    draw_comparison_downloads,
+    draw_grid,
+    draw_progress,
+    draw_sweep,
+    noisy_first,
+    say_stopped,
+)
+from core.ui.frame import close_page, open_page
+from core.ui.pictures import choose_pictures
+
+open_page("Denoise")
+st.title("What a denoiser does")
+if not classifiers():
+    st.warning("No classifier is bundled: train one with 'python -m core train-classifier'.", icon=":material/warning:")
+    close_page()
+    st.stop()
+
+left, middle, right = st.columns([1.3, 1, 1.2])
+with right:
+    classifier = choose_classifier()
+    references = choose_denoisers(classifier)
+with left:
+    choices = choose_pictures(classifier)
+with middle:
+    sigma = choose_sigma()
+    sigmas = choose_sigmas(sigma)
+    automatic = st.toggle("Compute as I change things", True, key="auto", bind="query-params")
+numbers = choose_draws()
+for reference in references:
+    warn_about_sigma(reference, sigma)
+if not references:
+    st.info("No denoiser is chosen: only the noisy picture is shown. Choose up to four above.", icon=":material/info:")
+
+shown = choices[0]
+if len(choices) > 1:
+    names = [f"{number}. {choice.picture.name}" for number, choice in enumerate(choices, 1)]
+    shown = choices[names.index(st.selectbox("Show", names))]
+titles = titles_of(references)
+asked = noisy_first(references)
+requests = {
+    False: ComparisonRequest(classifier, asked, sigmas, numbers.draws, numbers.seed),
+    True: ComparisonRequest(classifier, asked, SWEEP_SIGMAS, numbers.sweep_draws, numbers.seed),
+}
+keys = {sweep: comparison_key(shown.picture.image, request, sweep) for sweep, request in requests.items()}
+
+
+def begin(sweep: bool) -> None:
+    """Start the comparison or the sweep, or say why not."""
+    try:
+        start(shown.picture.image, shown.picture.name, requests[sweep], sweep)
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+keep_only(list(keys.values()))
+for sweep, key in keys.items():
+    if automatic and find_job(key) is None:
+        begin(sweep)
+jobs = {sweep: find_job(key) for sweep, key in keys.items()}
+busy = {sweep: job is not None and not job.finished for sweep, job in jobs.items()}
+stamp = f"{hash(keys[False]) & 0xFFFFFFFF:x}"
+
+
+def outcome(sweep: bool, doing: str) -> Comparison | None:
+    """Draw the state of a job and return what there is to show of it."""
+    job, word = find_job(keys[sweep]), "sweep" if sweep else "grid"
+    if busy[sweep] and (job is None or job.finished):
+        st.rerun()  # the whole page, which then no longer polls
+    if job is None:
+        st.caption("The sweep was not computed yet." if sweep else "Nothing was computed for these choices yet.")
+        if st.button(f"Compute the {word}", type="primary", icon=":material/play_arrow:", key=f"start-{word}"):
+            begin(sweep)
+            st.rerun()
+        return None
+    if not job.finished:
+        return draw_progress(job, doing)
+    if job.state == "failed":
+        st.error(job.error or "", icon=":material/error:")
+        again("Try again", sweep)
+        return None
+    result: Comparison = job.result
+    if not result.complete:
+        say_stopped(result)
+        again("Compute it all", sweep)
+    return result
+
+
+def again(label: str, sweep: bool) -> None:
+    """A button that starts over."""
+    if st.button(label, icon=":material/refresh:", key=f"again-{sweep}"):
+        forget(keys[sweep])
+        begin(sweep)
+        st.rerun()
+
+
+# Two fragments, so that the panels above stay as they were zoomed while the sweep goes on below.
+@st.fragment(run_every=0.5 if busy[False] else None)
+def follow_grid() -> None:
+    """The comparison, as far as it is there."""
+    result = outcome(False, "Denoising")
+    if result is None:
+        return
+    draw_clean(result, shown.picture.name)
+    draw_grid(result, titles)
+    if result.panels and not busy[False]:
+        draw_averages(result, titles)
+        draw_comparison_downloads(result, titles, shown.picture.name, stamp)
+        draw_closeup(result, titles, sigma, stamp)
+
+
+@st.fragment(run_every=0.5 if busy[True] else None)
+def follow_sweep() -> None:
+    """The sweep, as far as it is there."""
+    st.subheader("Over sigma")
+    result = outcome(True, "Sweeping sigma")
+    if result is not None:
+        draw_sweep(result, titles, sigma, shown.picture.name, stamp)
+
+
+follow_grid()
+follow_sweep()
+close_page()

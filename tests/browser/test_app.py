@@ -1,0 +1,152 @@
+"""A new user in a real browser: lands on a finished certificate, moves sigma, uploads, stops, follows a link."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has run."""
+    page.wait_for_selector("[data-test-script-state=notRunning]", timeout=60_000)
+
+
+def certified(page: Page) -> None:
+    """Wait until a study is finished and drawn."""
+    expect(page.get_by_text("Take it with you")).to_be_visible(timeout=60_000)
+    settled(page)
+
+
+def no_errors(page: Page) -> None:
+    """No traceback and no error box on the page."""
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.locator("[data-testid=stAlertContentError]").count() == 0
+
+
+def png(side: int = 64, seed: int = 0) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+def test_landing_page_shows_a_finished_certificate_within_two_seconds(page: Page, server: str) -> None:
+    page.goto(server)  # the first visit imports torch; a newcomer's wait is measured by the second
+    settled(page)
+    began = time.monotonic()
+    page.goto(server)
+    expect(page.get_by_role("heading", name="A prediction that provably holds")).to_be_visible()
+    expect(page.locator("[data-testid=stPlotlyChart]").first).to_be_visible()
+    assert time.monotonic() - began < 2
+    settled(page)
+    no_errors(page)
+    assert "noisy copies of this picture were seen" in page.locator("body").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("path", ["", "Certify", "Denoise"])
+def test_every_page_fits_and_has_alt_texts(
+    browser: Browser, server: str, shots: Path, path: str, size: str, scheme: str
+) -> None:
+    context = browser.new_context(viewport=SIZES[size], color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{server}/{path}")
+    settled(page)
+    if path == "Certify":
+        certified(page)
+    page.wait_for_timeout(1_500)
+    page.screenshot(path=shots / f"{path or 'Start'}-{size}-{scheme}.png", full_page=True)
+    no_errors(page)
+    # Streamlit scrolls the main section, not the document.
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
+    assert wide <= 0, f"the page is {wide} px wider than the screen"
+    images = page.locator("[data-testid=stImage] img")
+    assert images.count() > 0
+    assert all(images.nth(i).get_attribute("alt") for i in range(images.count()))
+    context.close()
+
+
+def test_moving_sigma_certifies_anew_and_the_link_restores_it(page: Page, server: str) -> None:
+    page.goto(f"{server}/Certify")
+    certified(page)
+    before = page.locator("[data-testid=stMetricValue]").nth(1).inner_text()
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    expect(page).to_have_url(re.compile("sigma=0.3"))
+    certified(page)
+    page.wait_for_function(
+        "before => document.querySelectorAll('[data-testid=stMetricValue]')[1]?.innerText !== before",
+        arg=before,
+        timeout=60_000,
+    )
+    no_errors(page)
+    after = page.locator("[data-testid=stMetricValue]").nth(1).inner_text()
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    certified(page)
+    assert page.locator("[data-testid=stMetricValue]").nth(1).inner_text() == after
+
+
+def test_upload_is_certified_and_bad_files_get_one_sentence_each(page: Page, server: str) -> None:
+    page.goto(f"{server}/Certify")
+    settled(page)
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(
+        [
+            {"name": "good.png", "mimeType": "image/png", "buffer": png(seed=1)},
+            {"name": "second.png", "mimeType": "image/png", "buffer": png(seed=2)},
+            {"name": "text.png", "mimeType": "image/png", "buffer": b"hello there"},
+            {"name": "cut.png", "mimeType": "image/png", "buffer": png(seed=3)[:2000]},
+        ]
+    )
+    expect(page.get_by_text("text.png is a text file")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("cut.png is damaged")).to_be_visible()
+    expect(page.locator("[data-testid=stDataFrame]")).to_be_visible(timeout=60_000)
+    certified(page)
+    expect(page.get_by_role("button", name="All as CSV")).to_be_visible()
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_stop_keeps_a_valid_certificate_and_downloads_it(page: Page, server: str) -> None:
+    page.goto(f"{server}/Certify?n=100000&seed=7&compare=false")
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    expect(stop).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile(r"of 100,100 samples"))).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(1_500)
+    stop.click()
+    expect(page.get_by_text("What stands here is valid")).to_be_visible(timeout=10_000)
+    certified(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="JSON").click()
+    document = json.loads(Path(download.value.path()).read_text())
+    assert document["stopped"]
+    assert document["method"] == "anytime"
+    assert 0 < document["n"] < 100_000
+    assert sum(document["counts"]) == document["n"]
+
+
+def test_impossible_values_in_a_link_fall_back(page: Page, server: str) -> None:
+    page.goto(f"{server}/Certify?sigma=nan&n=-5&classifier=nothing/here&picture=../../etc/passwd&alpha=7")
+    certified(page)
+    no_errors(page)
+
+
+def test_pages_lead_to_each_other(page: Page, server: str) -> None:
+    page.goto(server)
+    settled(page)
+    page.get_by_text("Move sigma, or certify a picture of your own").click()
+    expect(page.get_by_role("heading", name="Certify a picture")).to_be_visible(timeout=30_000)
+    certified(page)
+    no_errors(page)

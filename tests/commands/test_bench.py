@@ -1,0 +1,49 @@
+"""`bench`."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_the_document(run, models):
+    ran = run(
+        "bench",
+        "--classifier",
+        models.sure,
+        "--denoiser",
+        models.denoiser,
+        "--n",
+        64,
+        "--batch-size",
+        16,
+        "--rounds",
+        3,
+        "--json",
+    )
+    assert ran.code == 0
+    document = ran.document
+    assert document["device"] in ("cpu", "cuda", "mps")
+    assert document["certify_samples_per_second"] > 0
+    assert document["networks_samples_per_second"] > 0
+    quotient = document["certify_samples_per_second"] / document["networks_samples_per_second"]
+    assert document["ratio"] == pytest.approx(quotient)
+    assert (document["n"], document["batch_size"], document["size"]) == (12, 4, 32)
+    assert len(document["rounds"]) == 3
+    middle = sorted(pair[0] for pair in document["rounds"])[1]
+    assert document["certify_samples_per_second"] == pytest.approx(middle)
+
+
+def test_text_without_denoiser_at_another_size(run, models):
+    out = run(
+        "bench", "--classifier", models.sure, "--denoiser", "none", "--size", 40, "--n", 1, "--batch-size", 1, "--rounds", 1
+    ).out
+    assert "behind none, 40 x 40 pixels" in out
+    assert "ratio" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--n", 0, "--n is 0"), ("--rounds", 0, "--rounds is 0"), ("--size", 4, "8 to 1024"), ("--sigma", "nan", "sigma is nan")],
+)
+def test_mistakes(run, models, option, value, words):
+    assert words in run("bench", "--classifier", models.sure, "--denoiser", "none", option, value).one_line()

@@ -1,0 +1,72 @@
+"""`evaluate` and `curve` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.cli import main
+from core.evaluation.log import read_log
+from core.models.networks import ConvClassifier
+from core.models.storage import ModelConfig, save_model
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> str:
+    torch.manual_seed(0)
+    options = {"num_classes": 10, "widths": [8, 8], "stem": 8}
+    folder = tmp_path / "classifier"
+    save_model(folder, ConvClassifier(10, (8, 8), 8), ModelConfig("classifier", "conv", options), {})
+    return f"local/{folder}"
+
+
+def command(classifier: str, out: Path, *more: str) -> list[str]:
+    return [
+        "evaluate", "--dataset", "shapes", "--stop", "200", "--every", "20", "--classifier", classifier, "--denoiser", "none",
+        "--n", "50", "--n0", "10", "--device", "cpu", "--out", str(out), *more,
+    ]  # fmt: skip
+
+
+def test_a_log_a_line_an_image_and_its_curve(classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "logs" / "log.tsv"
+    assert main(command(classifier, out)) == 0
+    lines = read_log(out)
+    assert [line.idx for line in lines] == list(range(0, 200, 20))
+    assert all(line.label == line.idx % 10 for line in lines)
+    assert json.loads(out.with_suffix(".json").read_text())["sigma"] == 0.25
+    capsys.readouterr()
+    assert main(["curve", str(out), "--radii", "0.1,0.2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["logs"][0]["images"] == 10
+    assert set(document["envelope"]) == {"0.1", "0.2"}
+
+
+def test_resuming_after_a_torn_line_gives_the_unbroken_log(classifier: str, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole.tsv", tmp_path / "broken.tsv"
+    assert main(command(classifier, whole)) == 0
+    assert main(command(classifier, broken)) == 0
+    text = broken.read_text()
+    broken.write_text(text[: text.index("\n80\t") + 5])  # as a kill in the middle of a line leaves it
+    assert main(command(classifier, broken, "--resume")) == 0
+
+    def without_time(path: Path) -> list[tuple[object, ...]]:
+        return [(line.idx, line.label, line.predict, line.radius, line.correct) for line in read_log(path)]
+
+    assert without_time(broken) == without_time(whole)
+
+
+def test_other_parameters_and_existing_logs_are_refused(
+    classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "log.tsv"
+    assert main(command(classifier, out)) == 0
+    assert main(command(classifier, out)) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(command(classifier, out, "--resume", "--sigma", "0.5", "--seed", "3")) == 2
+    error = capsys.readouterr().err
+    assert "seed, sigma" in error
+    assert main(["curve", str(tmp_path / "none.tsv")]) == 2
+    assert main(command(classifier, tmp_path / "b.tsv", "--start", "9999")) == 2

@@ -1,0 +1,102 @@
+"""The Certify page, driven without a browser."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core.models.references import BUNDLED_FOLDER
+
+pytestmark = [
+    pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes-stab").exists(), reason="the bundled shapes models are not there"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+def page(**query: str) -> AppTest:
+    at = AppTest.from_file("pages/1_Certify.py", default_timeout=30)
+    for name, value in ({"classifier": "bundled/shapes", "n": "200"} | query).items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def finish(at: AppTest, timeout: float = 60) -> AppTest:
+    """Rerun, as the browser's polling does, until the result is drawn."""
+    deadline = time.monotonic() + timeout
+    while not any(s.value == "Take it with you" for s in at.subheader):
+        assert time.monotonic() < deadline, "no result within the time"
+        assert not at.error, [e.value for e in at.error]
+        time.sleep(0.1)
+        at.run()
+    return at
+
+
+def metrics(at: AppTest) -> dict[str, str]:
+    return {m.label: m.value for m in at.metric}
+
+
+def png(seed: int) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+def test_a_sample_is_certified_without_a_click() -> None:
+    at = finish(page())
+    assert not at.exception
+    shown = metrics(at)
+    assert float(shown["Certified radius (l2)"]) > 0
+    assert any("For every picture within l2 distance" in m.value for m in at.markdown)
+    # Certificates always stand beside their four caveats.
+    assert any("Robust is not the same as right" in m.value for m in at.markdown)
+
+
+def test_sigma_changes_the_certificate_and_going_back_is_instant() -> None:
+    at = finish(page())
+    first = metrics(at)
+    at.slider(key="sigma").set_value(0.5)
+    at.run()
+    second = metrics(finish(at))
+    assert second != first
+    at.slider(key="sigma").set_value(0.25)
+    at.run()
+    assert metrics(at) == first, "a finished result must come back without another run"
+
+
+def test_link_restores_the_numbers_and_bad_values_fall_back() -> None:
+    at = page(sigma="0.4", seed="5", alpha="0.01", compare="false")
+    assert at.slider(key="sigma").value == 0.4
+    assert at.number_input(key="seed").value == 5
+    at = page(sigma="nan", seed="-1", alpha="7", bound="magic")
+    assert not at.exception
+    assert at.slider(key="sigma").value == 0.25
+    assert at.number_input(key="seed").value == 0
+
+
+def test_several_uploads_make_a_table_and_bad_ones_a_sentence() -> None:
+    at = page(compare="false")
+    at.file_uploader(key="uploads").set_value(
+        [("one.png", png(1), "image/png"), ("two.png", png(2), "image/png"), ("bad.png", b"no picture", "image/png")]
+    )
+    at.run()
+    deadline = time.monotonic() + 60
+    while not (at.dataframe and set(at.dataframe[0].value["state"]) == {"done"}):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        at.run()
+    assert [e.value for e in at.error] == ["bad.png is a text file, not a picture: choose a PNG, JPEG or WebP picture."]
+    assert list(at.dataframe[0].value["picture"]) == ["one.png", "two.png"]
+
+
+def test_without_automatic_computing_a_click_starts_it() -> None:
+    at = page(auto="false", seed="11")
+    (start,) = [b for b in at.button if b.label == "Start"]
+    assert not at.metric
+    start.click()
+    at.run()
+    finish(at)

@@ -1,0 +1,242 @@
+"""Counting votes: batches, memory, and what networks may return."""
+
+from __future__ import annotations
+
+import gc
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.errors import LabError
+from core.smoothing.noise import NoiseStream
+from core.smoothing.sampling import BaseClassifier, count_votes, default_batch_size, ready
+
+CPU = torch.device("cpu")
+GREY = torch.full((3, 4, 4), 0.5)
+
+
+def three_classes(pixels: Tensor) -> Tensor:
+    """The channel that is brightest."""
+    return pixels.mean(dim=(2, 3))
+
+
+def count(classifier=three_classes, denoiser=None, *, image=GREY, n=500, sigma=0.25, batch_size=None, seed=0) -> Tensor:
+    noise = NoiseStream(tuple(image.shape), seed, "estimate", CPU)
+    return sum(count_votes(BaseClassifier(classifier, denoiser), image, sigma, noise, n, batch_size=batch_size))
+
+
+def test_votes_are_those_of_the_noise():
+    noisy = GREY + 0.25 * NoiseStream((3, 4, 4), 0, "estimate", CPU)(0, 500)
+    expected = torch.bincount(three_classes(noisy).argmax(1), minlength=3)
+    assert count().tolist() == expected.tolist()
+    assert count().dtype == torch.int64
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 1_000, None])
+def test_batch_size_changes_no_vote(batch_size):
+    assert count(batch_size=batch_size).tolist() == count(batch_size=13).tolist()
+
+
+def test_every_batch_is_reported_once():
+    noise = NoiseStream((3, 4, 4), 0, "estimate", CPU)
+    sizes = [int(v.sum()) for v in count_votes(BaseClassifier(three_classes, None), GREY, 0.25, noise, 100, batch_size=32)]
+    assert sizes == [32, 32, 32, 4]
+
+
+def test_classes_that_get_no_vote_are_counted_as_zero():
+    votes = count(lambda x: torch.tensor([[0.0, 1.0, 0.0, 0.0]]).expand(len(x), 4), n=20)
+    assert votes.tolist() == [0, 20, 0, 0]
+
+
+def test_noise_is_scaled_by_sigma_and_handed_to_the_denoiser_before_anything_else():
+    seen = []
+
+    def denoiser(noisy, sigma):
+        seen.append((noisy, sigma))
+        return torch.zeros_like(noisy)
+
+    def classifier(pixels):
+        assert not pixels.any()  # what the denoiser returned
+        return three_classes(pixels)
+
+    count(classifier, denoiser, n=64, sigma=0.5)
+    noisy = torch.cat([each for each, _ in seen])
+    assert torch.equal(noisy, GREY + 0.5 * NoiseStream((3, 4, 4), 0, "estimate", CPU)(0, 64))
+    assert noisy.min() < 0  # noise is not clipped
+    assert noisy.max() > 1
+    assert {sigma for _, sigma in seen} == {0.5}
+
+
+def test_a_network_that_writes_into_its_input_spoils_nothing():
+    def careless(pixels):
+        logits = three_classes(pixels)
+        pixels.zero_()
+        return logits
+
+    image = GREY.clone()
+    assert count(careless, image=image, batch_size=10).tolist() == count().tolist()
+    assert torch.equal(image, GREY)
+
+
+def out_of_memory_errors() -> list[Exception]:
+    return [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+    ]
+
+
+@pytest.mark.parametrize("error", out_of_memory_errors(), ids=lambda error: type(error).__name__)
+def test_out_of_memory_halves_the_batch_and_changes_no_vote(error):
+    sizes, fits = [], 7
+
+    def small(pixels):
+        sizes.append(len(pixels))
+        if len(pixels) > fits:
+            raise error
+        return three_classes(pixels)
+
+    assert count(small, n=200, batch_size=128).tolist() == count(n=200).tolist()
+    worked = [size for size in sizes if size <= fits]
+    assert sum(worked) == 200
+    assert max(worked) > fits / 2
+    assert len(sizes) - len(worked) <= 8  # it does not try large batches again and again
+
+
+def test_a_denoiser_may_run_out_of_memory_too():
+    def small(noisy, sigma):
+        if len(noisy) > 5:
+            raise torch.OutOfMemoryError("out of memory")
+        return noisy
+
+    assert count(three_classes, small, n=100).tolist() == count(n=100).tolist()
+
+
+@pytest.mark.parametrize("error", out_of_memory_errors(), ids=lambda error: type(error).__name__)
+def test_one_copy_that_does_not_fit_is_told(error):
+    def never(pixels):
+        raise error
+
+    with pytest.raises(LabError, match="One noisy copy does not fit in memory"):
+        count(never)
+
+
+def test_other_errors_of_a_network_are_its_own():
+    def broken(pixels):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        count(broken)
+
+
+def live_bytes() -> int:
+    """Bytes in all tensors that are alive, each storage counted once."""
+    storages = {}
+    for thing in gc.get_objects():
+        if type(thing) is Tensor:
+            storage = thing.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    return sum(storages.values())
+
+
+@pytest.mark.parametrize("side", [16, 224])
+def test_memory_does_not_grow_with_n(side):
+    image = torch.full((3, side, side), 0.5)
+
+    def peak(n: int) -> tuple[int, int, int]:
+        before, most, largest, calls = live_bytes(), 0, 0, 0
+
+        def classifier(pixels):
+            nonlocal most, largest, calls
+            calls += 1
+            largest = max(largest, len(pixels))
+            if calls in (2, 3) or calls % 40 == 0:  # a look at every object there is takes a while
+                most = max(most, live_bytes() - before)
+            return three_classes(pixels)
+
+        assert int(count(classifier, image=image, n=n).sum()) == n
+        return most, largest, calls
+
+    few, many = (peak(n) for n in ((128, 320) if side == 224 else (512, 4_096)))
+    assert many[2] > 2 * few[2]
+    assert many[0] <= few[0] * 1.01 + 4_096
+    assert many[1] == few[1] <= default_batch_size(image)
+    # Noise by the block, one batch of noisy copies, and hardly anything else.
+    assert many[0] < 1.2 * (64 + 2 * many[1]) * image.numel() * 4
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 32, 32), (3, 224, 224), (3, 2_000, 2_000)])
+def test_default_batches_shrink_with_the_picture(shape):
+    size = default_batch_size(torch.empty(shape))
+    assert 2 <= size <= 64
+    assert size * shape[1] * shape[2] <= max(64 * 32 * 32, 2 * shape[1] * shape[2])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_logits_that_are_no_numbers_are_told(value):
+    def damaged(pixels):
+        logits = three_classes(pixels)
+        logits[::10, 1] = value
+        return logits
+
+    with pytest.raises(LabError, match=r"\d+ of \d+ noisy copies got logits that are NaN or infinite"):
+        count(damaged)
+
+
+def test_a_denoiser_that_returns_nan_is_told():
+    with pytest.raises(LabError, match="NaN or infinite"):
+        count(three_classes, lambda noisy, sigma: noisy * math.nan)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "says"),
+    [
+        (lambda x: x.mean(dim=(1, 2, 3)), r"returned \(64,\) for 64 pictures: expected \(64, classes\)"),
+        (lambda x: x, r"returned \(64, 3, 4, 4\) for 64 pictures"),
+        (lambda x: three_classes(x)[:1], r"returned \(1, 3\) for 64 pictures"),
+        (lambda x: [1, 2, 3], "returned list for 64 pictures"),
+        (lambda x: {"logits": three_classes(x)}, "returned dict for 64 pictures"),
+        (lambda x: three_classes(x)[:, :1], "returned one class"),
+    ],
+)
+def test_classifiers_of_the_wrong_shape_are_told(classifier, says):
+    with pytest.raises(LabError, match=says):
+        count(classifier)
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "says"),
+    [
+        (lambda x, s: x[:, :1], r"denoiser returned \(64, 1, 4, 4\) for a batch of \(64, 3, 4, 4\): expected the same shape"),
+        (lambda x, s: nn.functional.interpolate(x, scale_factor=2), r"denoiser returned \(64, 3, 8, 8\)"),
+        (lambda x, s: (x, s), "denoiser returned tuple"),
+        (lambda x, s: None, "denoiser returned NoneType"),
+    ],
+)
+def test_denoisers_of_the_wrong_shape_are_told(denoiser, says):
+    with pytest.raises(LabError, match=says):
+        count(three_classes, denoiser)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, -64])
+def test_impossible_batch_sizes_are_told(batch_size):
+    with pytest.raises(LabError, match=r"batch_size is .* expected at least 1"):
+        count(batch_size=batch_size)
+
+
+def test_modules_in_training_mode_are_refused():
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Dropout())
+    with pytest.raises(LabError, match=r"The classifier.* training mode: call \.eval\(\)"):
+        ready(module, CPU, "classifier")
+    module.eval()
+    ready(module, CPU, "classifier")
+    module[1].train()  # one layer left behind is enough to spoil the votes
+    with pytest.raises(LabError, match="training mode"):
+        ready(module, CPU, "denoiser")
+    ready(three_classes, CPU, "classifier")
+    ready(None, CPU, "denoiser")

@@ -1,0 +1,170 @@
+"""The job queue: progress, stop, fairness, limits, results."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+import core.jobs
+from core.errors import LabError
+from core.jobs import MAX_QUEUED_PER_SESSION, JobContext, JobQueue
+
+
+def counting(steps: int, pause: float = 0.01, log: list[str] | None = None, name: str = ""):
+    """Work that reports a number after each short step."""
+
+    def work(context: JobContext) -> int:
+        for step in range(steps):
+            time.sleep(pause)
+            if log is not None:
+                log.append(name)
+            context.report(step + 1)
+            if context.should_stop():
+                return step + 1
+        return steps
+
+    return work
+
+
+def test_result_progress_and_key_are_kept() -> None:
+    queue = JobQueue()
+    calls: list[int] = []
+
+    def work(context: JobContext) -> str:
+        calls.append(1)
+        context.report("half")
+        return "result"
+
+    job = queue.submit("a", "title", work, key=("k",))
+    assert job.wait(5)
+    assert (job.state, job.result, job.progress) == ("done", "result", "half")
+    again = queue.submit("b", "title", work, key=("k",))
+    assert again.finished
+    assert again.result == "result"
+    assert calls == [1]
+    assert queue.look(job.id) is job
+    assert queue.look("unknown") is None
+
+
+def test_stop_acts_within_half_a_second_and_keeps_the_partial_result() -> None:
+    queue = JobQueue()
+    job = queue.submit("a", "long", counting(100_000), key=("long",))
+    while not job.progress:
+        time.sleep(0.01)
+    began = time.monotonic()
+    queue.stop(job)
+    assert job.wait(0.5)
+    assert time.monotonic() - began < 0.5
+    assert job.state == "done"
+    assert 0 < job.result < 100_000
+    assert not queue.submit("a", "again", counting(1), key=("long",)).finished, "a stopped result must not be served as whole"
+
+
+def test_stop_acts_at_once_on_a_job_that_waits_for_its_turn() -> None:
+    queue = JobQueue()
+    release = threading.Event()
+
+    def stubborn(context: JobContext) -> None:
+        release.wait(10)
+
+    blocker = queue.submit("a", "computes without reporting", stubborn)
+    waiting = queue.submit("b", "waits", counting(1_000))
+    time.sleep(0.05)
+    queue.stop(waiting)
+    assert waiting.wait(0.5)
+    assert not blocker.finished
+    release.set()
+    assert blocker.wait(5)
+
+
+def test_queued_job_that_is_stopped_never_starts() -> None:
+    queue = JobQueue()
+    first = queue.submit("a", "first", counting(50))
+    second = queue.submit("a", "second", counting(1))
+    assert second.state == "queued"
+    assert queue.ahead_of(second) == 0
+    queue.stop(second)
+    assert second.finished
+    assert second.state == "failed"
+    assert second.progress is None
+    queue.stop(first)
+    assert first.wait(1)
+
+
+def test_a_short_job_does_not_wait_for_a_long_one_of_another_session() -> None:
+    queue = JobQueue()
+    log: list[str] = []
+    long = queue.submit("a", "long", counting(2_000, log=log, name="long"))
+    while not long.progress:
+        time.sleep(0.01)
+    before = len(log)
+    short = queue.submit("b", "short", counting(10, log=log, name="short"))
+    assert short.wait(5)
+    assert not long.finished
+    during = log[before:]
+    # They take turns: while the short one did its 10 steps, the long one did about as many.
+    assert during.count("short") == 10
+    assert 5 <= during.count("long") <= 30
+    queue.stop(long)
+    assert long.wait(1)
+
+
+def test_sessions_are_served_in_turn_and_one_job_a_session_runs() -> None:
+    queue = JobQueue()
+    started: list[str] = []
+
+    def named(name: str):
+        def work(context: JobContext) -> None:
+            started.append(name)
+            time.sleep(0.02)
+
+        return work
+
+    jobs = [queue.submit("a", "", named(f"a{i}")) for i in range(4)] + [queue.submit("b", "", named("b0"))]
+    assert all(job.wait(5) for job in jobs)
+    assert started.index("b0") <= 1, started
+    assert [name for name in started if name.startswith("a")] == ["a0", "a1", "a2", "a3"]
+
+
+def test_limits_are_told() -> None:
+    queue = JobQueue()
+    running = queue.submit("a", "", counting(100_000))
+    for _ in range(MAX_QUEUED_PER_SESSION):
+        queue.submit("a", "", counting(1))
+    with pytest.raises(LabError, match="waiting already"):
+        queue.submit("a", "", counting(1))
+    queue.submit("b", "", counting(1))
+    queue.stop(running)
+
+
+def test_a_users_mistake_is_a_sentence_and_a_fault_does_not_stop_the_queue(capfd: pytest.CaptureFixture[str]) -> None:
+    queue = JobQueue()
+
+    def mistake(context: JobContext) -> None:
+        raise LabError("sigma is 0: expected more.")
+
+    def fault(context: JobContext) -> None:
+        raise KeyError("oops")
+
+    first, second = queue.submit("a", "", mistake), queue.submit("a", "", fault)
+    assert first.wait(5)
+    assert second.wait(5)
+    assert (first.state, first.error) == ("failed", "sigma is 0: expected more.")
+    assert second.state == "failed"
+    assert "KeyError" in (second.error or "")
+    assert "Traceback" in capfd.readouterr().err
+    third = queue.submit("a", "", counting(1))
+    assert third.wait(5)
+    assert third.result == 1
+
+
+def test_abandoned_jobs_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = JobQueue()
+    job = queue.submit("a", "", counting(100_000))
+    monkeypatch.setattr(core.jobs, "ABANDONED_AFTER", 0.05)
+    time.sleep(0.1)
+    other = queue.submit("b", "", counting(1))
+    queue.look(other.id)
+    assert job.wait(1)

@@ -1,0 +1,84 @@
+"""Words, CSV and the snippet that makes a certificate again."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import report
+from core.models.load import load_classifier
+from core.models.networks import ConvClassifier
+from core.models.storage import ModelConfig, save_model
+from core.smoothing.certificate import Certificate
+from core.smoothing.certify import certify
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, str]:
+    """A certificate of a tiny saved classifier, and the picture's path."""
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    network = ConvClassifier(num_classes=3, widths=(8, 8), stem=8)
+    options = {"num_classes": 3, "widths": [8, 8], "stem": 8}
+    save_model(folder, network, ModelConfig("classifier", "conv", options, (16, 16), ("a", "b", "c")), {})
+    path = folder / "pict'ure.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(path)
+    classifier = load_classifier(f"local/{folder}")
+    return certify(path, classifier, sigma=0.1, n=200, method="anytime", device="cpu"), str(path)
+
+
+def test_headline_and_caveats_promise_no_more_than_the_theorem(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    sure = dataclasses.replace(certificate, abstained=False, prediction=1, candidate=1, radius=0.25, failure_probability=0.002)
+    words = report.headline(sure)
+    assert "0.250" in words
+    assert "b" in words
+    assert "99.8%" in words
+    assert "smoothed classifier" in words
+    assert len(report.caveats(sure)) == 4
+    assert "0.2%" in report.caveats(sure)[2]
+
+
+def test_abstention_names_its_cause(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    abstains = dataclasses.replace(certificate, abstained=True, prediction=None, candidate=1, radius=0.0, n=100)
+    slim = dataclasses.replace(abstains, counts=(45, 55, 0))
+    assert "More samples" in report.headline(slim)
+    lost = dataclasses.replace(abstains, counts=(40, 41, 19))
+    assert "smaller sigma" in report.headline(lost)
+    nothing = dataclasses.replace(abstains, candidate=None, n=0)
+    assert "stopped before" in report.headline(nothing)
+
+
+def test_percent_hides_nothing() -> None:
+    assert report.percent(0.999) == "99.9%"
+    assert report.percent(0.9999) == "99.99%"
+    assert report.percent(1.0) == "100%"
+
+
+def test_csv_and_json_hold_the_certificate(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    (row,) = csv.DictReader(io.StringIO(report.to_csv([("a, b.png", certificate)])))
+    assert row["picture"] == "a, b.png"
+    assert float(row["radius"]) == certificate.radius
+    assert int(row["candidate_votes"]) == certificate.counts[certificate.candidate or 0]
+    document = json.loads(report.to_json(certificate))
+    assert document["counts"] == list(certificate.counts)
+    assert document["p_lower"] == certificate.p_lower
+
+
+def test_the_snippet_runs_and_makes_the_same_counts(made: tuple[Certificate, str]) -> None:
+    certificate, path = made
+    space: dict[str, object] = {}
+    exec(compile(report.python_snippet(certificate, path), "snippet", "exec"), space)
+    again = space["certificate"]
+    assert isinstance(again, Certificate)
+    assert again.counts == certificate.counts
+    assert again.radius == certificate.radius

@@ -1,0 +1,88 @@
+"""Training a classifier on the shapes that the project draws."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.errors import LabError
+from core.evaluation.datasets import LabelledImages
+from core.evaluation.shapes import LABELS, make_shapes
+from core.models.networks import ConvClassifier, build
+from core.training.classifier import accuracy, split_held_out, train_classifier, whiten_stem
+from core.training.loop import Recipe
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def shapes() -> LabelledImages:
+    images, labels = make_shapes(200, seed=11)
+    return LabelledImages(images, labels, torch.arange(200), LABELS)
+
+
+def test_it_learns(shapes):
+    recipe = Recipe(epochs=10, batch_size=24, optimizer="adamw", learning_rate=2e-2, ema=0.9)
+    network, config, history = train_classifier(
+        shapes, recipe, widths=(12, 24), label_smoothing=0.0, cutout=0, mirror=False, device=CPU
+    )
+    assert history[-1]["loss"] < 0.7 * history[0]["loss"]
+    assert 0 <= history[-1]["held_out_accuracy"] <= 1
+    assert accuracy(network, shapes, CPU) > 0.5  # ten classes
+    assert config.kind == "classifier"
+    assert config.labels == LABELS
+    assert config.input_size == (32, 32)
+    # The config builds the very network.
+    again = build(config.kind, config.architecture, config.options)
+    again.load_state_dict(network.state_dict())
+    x = shapes.images[:4].float() / 255
+    assert torch.allclose(again.eval()(x), network(x), atol=1e-5)
+
+
+def test_same_seed_same_classifier(shapes):
+    recipe = Recipe(epochs=1, batch_size=49, seed=5)
+    first, second = (train_classifier(shapes, recipe, widths=(8,), device=CPU)[0] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+
+
+def test_some_pictures_of_every_class_are_held_out(shapes):
+    images, labels = shapes.images[:1].expand(2_000, -1, -1, -1), torch.arange(2_000) % 10
+    train, held = split_held_out(LabelledImages(images, labels, torch.arange(2_000), LABELS))
+    assert len(train) + len(held) == 2_000
+    assert 0.01 < len(held) / 2_000 < 0.05
+    assert not set(held.indices.tolist()) & set(train.indices.tolist())
+    assert set(held.labels.tolist()) == set(range(10))
+    assert torch.equal(held.labels, labels[held.indices])
+
+
+def test_too_few_pictures_are_told(shapes):
+    few = LabelledImages(shapes.images[:99], shapes.labels[:99], shapes.indices[:99], LABELS)
+    with pytest.raises(LabError, match="Only 99 pictures to train on: at least 100 are needed"):
+        train_classifier(few, Recipe(epochs=1), device=CPU)
+
+
+def test_accuracy_counts():
+    class ByCorner(torch.nn.Module):
+        def forward(self, pixels):
+            return torch.nn.functional.one_hot((pixels[:, 0, 0, 0] * 255).round().long(), 4).float()
+
+    images = torch.zeros(5, 3, 2, 2, dtype=torch.uint8)
+    images[:, 0, 0, 0] = torch.tensor([0, 1, 2, 3, 3])
+    data = LabelledImages(images, torch.tensor([0, 1, 0, 3, 3]), torch.arange(5), None)
+    assert accuracy(ByCorner(), data, CPU, batch_size=2) == 0.8
+
+
+def test_the_first_layer_whitens_patches(shapes):
+    torch.manual_seed(0)
+    network = ConvClassifier(10, (8,), stem=24)
+    pixels = shapes.images.float() / 255
+    whiten_stem(network, pixels)
+    stem = network.stem[0]
+    assert not stem.weight.requires_grad
+    torch.nn.init.zeros_(stem.bias)
+    out = stem((pixels - network.mean) / network.std)[:, :12].detach().transpose(0, 1).reshape(12, -1)
+    second_moment = out @ out.T / out.shape[1]
+    off_diagonal = second_moment - second_moment.diag().diag()
+    assert off_diagonal.abs().max() < 0.02
+    assert 0.9 < second_moment.diag().max() < 1.01  # well-filled directions come out with spread 1
+    assert torch.equal(stem.weight[12:24], -stem.weight[:12])

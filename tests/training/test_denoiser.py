@@ -1,0 +1,134 @@
+"""Training denoisers, for their own sake and for a classifier."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from core.errors import LabError
+from core.evaluation.datasets import LabelledImages
+from core.evaluation.shapes import LABELS, make_shapes
+from core.models.networks import ConvClassifier, UNetDenoiser
+from core.training.denoiser import measure_denoiser, train_denoiser
+from core.training.loop import Recipe
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(epochs=3, batch_size=49, learning_rate=3e-3, ema=0.9)
+SMALL = {"widths": [8, 12]}
+
+
+@pytest.fixture(scope="module")
+def shapes() -> LabelledImages:
+    images, labels = make_shapes(200, seed=12)
+    return LabelledImages(images, labels, torch.arange(200), LABELS)
+
+
+@pytest.fixture
+def classifier() -> ConvClassifier:
+    torch.manual_seed(4)
+    return ConvClassifier(10, (8,)).eval()
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_mse_learns_to_denoise(shapes):
+    network, config, history = train_denoiser(
+        shapes, Recipe(epochs=8, batch_size=28, learning_rate=4e-3, ema=0.9), options=SMALL, sigma_range=(0.2, 0.3), device=CPU
+    )
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    assert set(history[0]) == {"epoch", "loss", "psnr_0.25"}
+    # Against the picture before denoising: 10 log10(1 / 0.0625) = 12 dB, less what clipping gains.
+    assert measure_denoiser(network, None, shapes, [0.25], CPU)["psnr_0.25"] > 17
+    assert (config.kind, config.sigma_range, config.options, config.input_size) == ("denoiser", (0.2, 0.3), SMALL, (32, 32))
+
+
+def test_stab_needs_a_classifier(shapes):
+    with pytest.raises(LabError, match="The objective stab needs a classifier to train through: name one with --classifier"):
+        train_denoiser(shapes, RECIPE, objective="stab", options=SMALL, device=CPU)
+
+
+def test_stab_goes_on_from_a_denoiser_and_leaves_the_classifier_as_it_was(shapes, classifier):
+    before = copy.deepcopy(classifier)
+    start = train_denoiser(shapes, RECIPE, options=SMALL, sigma_range=(0.25, 0.25), device=CPU)[:2]
+    as_started = copy.deepcopy(start[0])
+    network, config, history = train_denoiser(
+        shapes, RECIPE, objective="stab", classifier=classifier, start=start, sigma_range=(0.1, 0.5), device=CPU
+    )
+    assert same(classifier, before)
+    assert not same(network, as_started)
+    assert config.options == SMALL
+    assert config.sigma_range == (0.1, 0.5)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert set(history[0]) == {"epoch", "loss"} | {
+        f"{what}_{s:g}" for what in ("psnr", "one_shot_accuracy") for s in (0.12, 0.25, 0.5)
+    }
+
+
+def test_labels_are_not_used(shapes, classifier):
+    scrambled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, LABELS)
+    recipe = Recipe(epochs=1, batch_size=49)
+    networks = [
+        train_denoiser(data, recipe, objective="stab", classifier=classifier, options=SMALL, device=CPU)[0]
+        for data in (shapes, scrambled)
+    ]
+    assert same(*networks)
+
+
+def test_a_resumed_denoiser_is_the_unbroken_one(shapes, classifier, tmp_path):
+    def run(**options):
+        return train_denoiser(
+            shapes,
+            RECIPE,
+            objective="stab",
+            classifier=classifier,
+            options=SMALL,
+            sigma_range=(0.1, 0.5),
+            device=CPU,
+            **options,
+        )
+
+    unbroken, _, history = run()
+    asked = iter(range(1_000))
+    run(checkpoint=tmp_path / "c.pt", should_stop=lambda: next(asked) == 5)
+    resumed, _, whole = run(checkpoint=tmp_path / "c.pt", resume=True)
+    assert same(unbroken, resumed)
+    assert whole == history
+
+
+@pytest.mark.parametrize("sigmas", [(0.5, 0.25), (-0.1, 0.5), (0.0, 0.0), (float("nan"), 0.5), (0.1, float("nan"))])
+def test_unusable_sigma_ranges_are_told(shapes, sigmas):
+    with pytest.raises(LabError, match=r"The sigma range .* is not usable"):
+        train_denoiser(shapes, RECIPE, options=SMALL, sigma_range=sigmas, device=CPU)
+
+
+def test_unknown_objectives_are_told(shapes):
+    with pytest.raises(LabError, match="Unknown objective 'l1': choose mse or stab"):
+        train_denoiser(shapes, RECIPE, objective="l1", options=SMALL, device=CPU)
+
+
+def test_measured_psnr_is_that_of_the_noise_where_nothing_is_denoised():
+    class Nothing(UNetDenoiser):
+        def forward(self, noisy, sigma):
+            return noisy
+
+    grey = LabelledImages(
+        torch.full((300, 3, 16, 16), 128, dtype=torch.uint8), torch.zeros(300).long(), torch.arange(300), None
+    )
+    figures = measure_denoiser(Nothing((8,)), None, grey, [0.1], CPU)
+    assert figures["psnr_0.1"] == pytest.approx(20, abs=0.05)
+
+
+def test_measured_accuracy_is_that_on_denoised_pictures():
+    class Black(torch.nn.Module):
+        def forward(self, noisy, sigma):
+            return torch.zeros_like(noisy)
+
+    def dark(pixels):
+        return torch.stack([pixels.mean(dim=(1, 2, 3)), torch.full((len(pixels),), 1e-3)], dim=1)
+
+    data = LabelledImages(torch.full((4, 3, 8, 8), 128, dtype=torch.uint8), torch.tensor([1, 1, 1, 0]), torch.arange(4), None)
+    assert measure_denoiser(Black(), dark, data, [0.25], CPU)["one_shot_accuracy_0.25"] == 0.75

@@ -1,0 +1,211 @@
+"""The training loop: it learns, it resumes exactly, it says what went wrong."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from core.errors import LabError
+from core.training.loop import Recipe, TrainingProgress, _schedule, fit
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.01, ema=0.9, seed=3)
+
+
+def task() -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures that are brighter on the left or on the right; which of both is to be learnt."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 200, (160, 3, 8, 8), generator=generator)
+    labels = torch.arange(160) % 2
+    images[labels == 0, :, :, :4] += 55
+    images[labels == 1, :, :, 4:] += 55
+    return images.byte(), labels
+
+
+def network() -> nn.Module:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 2))
+
+
+def noisy_cross_entropy(net, images, labels, generator):
+    """With randomness of its own, which a resumed run must draw again."""
+    return F.cross_entropy(net(images + 0.1 * torch.randn(images.shape, generator=generator)), labels)
+
+
+def train(recipe=RECIPE, loss=noisy_cross_entropy, **options):
+    images, labels = task()
+    return fit(network(), loss, images, labels, recipe, device=CPU, **options)
+
+
+def test_the_loss_falls_and_the_average_has_learnt():
+    average, history = train(dataclasses.replace(RECIPE, epochs=8))
+    images, labels = task()
+    assert [row["epoch"] for row in history] == list(range(1, 9))
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    assert not average.training
+    assert (average(images.float() / 255).argmax(1) == labels).float().mean() > 0.95
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_resumed_run_ends_as_an_unbroken_one_bit_for_bit(tmp_path, optimizer):
+    recipe = dataclasses.replace(RECIPE, optimizer=optimizer)
+    unbroken, history = train(recipe)
+
+    steps = 0
+
+    def stop_in_the_third_epoch() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps == 2 * 5 + 3
+
+    checkpoint = tmp_path / "runs" / "checkpoint.pt"
+    stopped, partial = train(recipe, checkpoint=checkpoint, should_stop=stop_in_the_third_epoch)
+    assert partial == history[:2]
+    resumed, whole = train(recipe, checkpoint=checkpoint, resume=True)
+    assert whole == history
+    for name, value in unbroken.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+    assert not torch.equal(stopped[0].weight, unbroken[0].weight)
+    assert [p.name for p in checkpoint.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    first, history = train(checkpoint=tmp_path / "c.pt")
+    again, same = train(checkpoint=tmp_path / "c.pt", resume=True, on_progress=lambda p: pytest.fail("trained on"))
+    assert same == history
+    assert torch.equal(again[0].weight, first[0].weight)
+
+
+def test_without_resume_a_checkpoint_is_overwritten(tmp_path):
+    train(checkpoint=tmp_path / "c.pt")
+    told: list[TrainingProgress] = []
+    train(checkpoint=tmp_path / "c.pt", on_progress=told.append)
+    assert len(told) == 20
+
+
+def test_same_seed_same_network_other_seed_another():
+    weights = [train(dataclasses.replace(RECIPE, seed=seed, epochs=1))[0][0].weight for seed in (3, 3, 4)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0.02}, {"epochs": 5}, {"batch_size": 16}, {"seed": 4}, {"optimizer": "sgd"}]
+)
+def test_the_checkpoint_of_another_recipe_is_refused(tmp_path, change):
+    train(dataclasses.replace(RECIPE, epochs=4), checkpoint=tmp_path / "c.pt")
+    with pytest.raises(LabError, match=f"was made with another {next(iter(change))}: use the same, or start anew"):
+        train(dataclasses.replace(RECIPE, **change), checkpoint=tmp_path / "c.pt", resume=True)
+
+
+def test_the_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path):
+    images, labels = task()
+    other = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    fit(other, noisy_cross_entropy, images, labels, RECIPE, device=CPU, checkpoint=tmp_path / "c.pt")
+    with pytest.raises(LabError, match="is damaged or of another network: remove it"):
+        train(checkpoint=tmp_path / "c.pt", resume=True)
+    (tmp_path / "c.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(LabError, match="is damaged or of another network: remove it"):
+        train(checkpoint=tmp_path / "c.pt", resume=True)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_told_and_the_network_not_touched_by_it(value):
+    steps = 0
+
+    def failing(net, images, labels, generator):
+        nonlocal steps
+        steps += 1
+        loss = noisy_cross_entropy(net, images, labels, generator)
+        return loss * (value if steps == 7 else 1)
+
+    with pytest.raises(LabError, match=rf"The loss became {value} in epoch 2: lower the learning rate and resume"):
+        train(loss=failing)
+
+
+def test_a_learning_rate_far_too_high_ends_in_that_sentence():
+    recipe = dataclasses.replace(RECIPE, optimizer="sgd", learning_rate=1e18, clip=0.0, warmup=0.0)
+    with pytest.raises(LabError, match="The loss became"):
+        train(recipe)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"precision": "float8"}, "Unknown precision 'float8': choose float32 or bfloat16"),
+        ({"optimizer": "lion"}, "Unknown optimizer 'lion': choose sgd or adamw"),
+    ],
+)
+def test_unknown_choices_are_told(change, says):
+    with pytest.raises(LabError, match=says):
+        train(dataclasses.replace(RECIPE, **change))
+
+
+def test_half_precision_learns_too():
+    _, history = train(dataclasses.replace(RECIPE, precision="bfloat16", epochs=6))
+    assert history[-1]["loss"] < 0.6 * history[0]["loss"]
+
+
+def test_progress_counts_every_step():
+    told: list[TrainingProgress] = []
+    _, history = train(on_progress=told.append, measure=lambda net: {"answer": 42.0})
+    assert [p.step for p in told] == list(range(1, 21))
+    assert {p.steps for p in told} == {20}
+    assert [p.epoch for p in told] == [1] * 5 + [2] * 5 + [3] * 5 + [4] * 5
+    assert told[-1].seconds_left == 0
+    assert told[0].measured == {}
+    assert told[7].measured == history[0]
+    assert all(row["answer"] == 42 for row in history)
+
+
+def test_a_stop_keeps_what_was_learnt_so_far():
+    average, history = train(should_stop=lambda: True)
+    assert history == []
+    assert not torch.equal(average[0].weight, network()[0].weight)
+
+
+def test_the_average_follows_the_network_as_stated():
+    # One step: the average moves by 1 - min(ema, 1/10) of the way.
+    live = network()
+    start = copy.deepcopy(live.state_dict())
+    images, labels = task()
+    recipe = dataclasses.replace(RECIPE, epochs=1, batch_size=160)
+    average, _ = fit(live, noisy_cross_entropy, images, labels, recipe, device=CPU)
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            expected = start[name] + (live.state_dict()[name] - start[name]) * 0.9
+            assert torch.allclose(value, expected, atol=1e-6), name
+    assert int(average[1].num_batches_tracked) == 1
+
+
+def test_frozen_parameters_stay():
+    live = network()
+    live[0].weight.requires_grad_(False)
+    before = live[0].weight.clone()
+    images, labels = task()
+    average, _ = fit(live, noisy_cross_entropy, images, labels, RECIPE, device=CPU)
+    assert torch.equal(average[0].weight, before)
+    assert torch.equal(live[0].weight, before)
+
+
+def test_fewer_pictures_than_a_batch():
+    images, labels = task()
+    _, history = fit(network(), noisy_cross_entropy, images[:10], labels[:10], RECIPE, device=CPU)
+    assert len(history) == 4
+
+
+def test_schedule_warms_up_and_falls():
+    rates = [_schedule(step / 100, 0.1) for step in range(100)]
+    assert rates[0] < 0.02
+    assert all(a < b for a, b in pairwise(rates[:11]))
+    assert rates[10] == pytest.approx(1)
+    assert all(a > b for a, b in pairwise(rates[10:]))
+    assert rates[-1] == pytest.approx(0.02, abs=0.001)
+    assert _schedule(0, 0.0) == 1

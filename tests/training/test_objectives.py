@@ -1,0 +1,86 @@
+"""What a denoiser is trained to do, in numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from core.training.objectives import draw_sigmas, mse, stability
+
+
+class Shift(nn.Module):
+    """A denoiser that adds a learnt number to every pixel."""
+
+    def __init__(self, by: float = 0.0) -> None:
+        super().__init__()
+        self.by = nn.Parameter(torch.tensor(by))
+
+    def forward(self, noisy, sigma):
+        return noisy + self.by
+
+
+class Brightness(nn.Module):
+    """Two logits: a times the mean pixel, and a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(4.0))
+
+    def forward(self, pixels):
+        bright = self.weight * pixels.mean(dim=(1, 2, 3))
+        return torch.stack([bright, torch.full_like(bright, 2.0)], dim=1)
+
+
+def test_mse_is_the_mean_over_pictures_of_weighted_errors():
+    clean = torch.zeros(2, 3, 4, 4)
+    noisy = clean.clone()
+    noisy[0] += 0.1
+    noisy[1] += 0.4
+    sigma = torch.tensor([0.1, 0.5])
+    expected = (0.1**2 / (0.1**2 + 0.05**2) + 0.4**2 / (0.5**2 + 0.05**2)) / 2
+    assert mse(Shift(), clean, noisy, sigma).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_mse_of_a_perfect_denoiser_is_zero_and_its_gradient_points_there():
+    clean = torch.rand(4, 3, 4, 4)
+    assert mse(Shift(-0.2), clean, clean + 0.2, torch.full((4,), 0.2)).item() == pytest.approx(0, abs=1e-10)
+    denoiser = Shift(0.0)
+    mse(denoiser, clean, clean + 0.2, torch.full((4,), 0.2)).backward()
+    assert float(denoiser.by.grad) == pytest.approx(2 * 0.2 / (0.2**2 + 0.05**2), rel=1e-4)
+
+
+def test_stability_aims_at_the_classifiers_own_label_of_the_clean_picture():
+    objective = stability(Brightness())
+    clean = torch.stack([torch.full((3, 4, 4), 0.9), torch.full((3, 4, 4), 0.1)])  # classes 0 and 1
+    noisy = torch.stack([torch.full((3, 4, 4), 0.2), torch.full((3, 4, 4), 0.3)])
+    expected = (math.log(math.exp(0.8) + math.exp(2)) - 0.8 + math.log(math.exp(1.2) + math.exp(2)) - 2) / 2
+    assert objective(Shift(), clean, noisy, torch.tensor([0.2, 0.2])).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_stability_sends_gradients_through_the_classifier_but_not_into_it():
+    classifier = Brightness().train()
+    objective = stability(classifier)
+    assert not classifier.training
+    denoiser = Shift(0.0)
+    clean, noisy = torch.full((1, 3, 4, 4), 0.9), torch.full((1, 3, 4, 4), 0.2)
+    objective(denoiser, clean, noisy, torch.tensor([0.2])).backward()
+    # d/db [log(e^(4(.2+b)) + e^2) - 4(.2+b)] at b = 0
+    assert float(denoiser.by.grad) == pytest.approx(-4 * math.exp(2) / (math.exp(0.8) + math.exp(2)), rel=1e-5)
+    assert classifier.weight.grad is None
+    assert classifier.weight.item() == 4
+
+
+@pytest.mark.parametrize(("low", "high", "power"), [(0.0, 1.0, 1.0), (0.0, 1.0, 2.0), (0.25, 0.5, 1.5), (0.25, 0.25, 1.5)])
+def test_sigmas_are_drawn_from_the_stated_distribution(low, high, power):
+    sigmas = draw_sigmas(20_000, low, high, power, torch.Generator().manual_seed(0))
+    assert sigmas.shape == (20_000,)
+    assert sigmas.min() >= low
+    assert sigmas.max() <= high
+    if low == 0:
+        assert sigmas.min() > 0
+    # The mean of u^power is 1 / (power + 1), its median 2^-power.
+    assert float(sigmas.mean()) == pytest.approx(low + (high - low) / (power + 1), abs=0.01)
+    assert float(sigmas.median()) == pytest.approx(low + (high - low) * 0.5**power, abs=0.015)
