@@ -1,7 +1,7 @@
 """The sample pictures: which model, in which setting, from where.
 
 Angles, colours and light were found by trying some forty of each class at random and keeping those that the bundled
-classifier still got right when the picture was shifted, blurred, darkened, compressed or made noisy.
+classifier got right most reliably when the picture was shifted, blurred, darkened, compressed or made noisy.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import math
 from functools import cache
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 from core.errors import LabError
 
@@ -25,13 +25,13 @@ def clopper_pearson_lower(k: int, n: int, alpha: float) -> float:
     0.976036
     """
     _check(k, n, alpha)
-    return 0.0 if k == 0 else float(stats.beta.ppf(alpha, k, n - k + 1))
+    return 0.0 if k == 0 else float(special.betaincinv(k, n - k + 1, alpha))
 
 
 def clopper_pearson_upper(k: int, n: int, alpha: float) -> float:
     """One-sided upper Clopper-Pearson bound: the (1 - alpha)-quantile of Beta(k + 1, n - k)."""
     _check(k, n, alpha)
-    return 1.0 if k == n else float(stats.beta.isf(alpha, k + 1, n - k))
+    return 1.0 if k == n else float(special.betainccinv(k + 1, n - k, alpha))
 
 
 def anytime_lower(k: int, n: int, alpha: float) -> float:
@@ -48,6 +48,8 @@ def anytime_lower(k: int, n: int, alpha: float) -> float:
     _check(k, n, alpha)
     if k == 0:
         return 0.0
+    from scipy import optimize  # half a second, which the app's first page need not wait for
+
     threshold = -math.log(alpha)
 
     def excess(p: float) -> float:
@@ -66,7 +68,7 @@ def anytime_lower(k: int, n: int, alpha: float) -> float:
 
 def log_martingale(p: float, k: int, n: int) -> float:
     """log M_n(p): Beta(k+1, n-k+1) P[Beta(k+1, n-k+1) > p] / (1-p) over p^k (1-p)^(n-k), all in logs."""
-    above = float(special.betaincc(k + 1, n - k + 1, p))  # P[Beta > p]; stats.beta.logsf is the same, ten times slower
+    above = float(special.betaincc(k + 1, n - k + 1, p))  # P[Beta > p]
     if above == 0.0:
         return -math.inf
     mixture = special.betaln(k + 1, n - k + 1) + math.log(above) - math.log1p(-p)
@@ -89,6 +91,8 @@ def lower_bound(k: int, n: int, alpha: float, method: str) -> float:
 
 def prediction_p_value(first: int, second: int) -> float:
     """Two-sided exact binomial test that the two largest counts are equally likely (PREDICT, Cohen et al. 2019)."""
+    from scipy import stats  # a second to import, which nothing else here needs
+
     return 1.0 if first + second == 0 else float(stats.binomtest(first, first + second, 0.5).pvalue)
 
 

@@ -51,7 +51,7 @@ class NoiseStream:
         # A batch smaller than a block, or not a multiple of it, asks for the same block again at once.
         if self._cached is not None and self._cached[0] == number:
             return self._cached[1]
-        sequence = np.random.SeedSequence([self.seed, self._purpose, number])
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(self._purpose, number))
         if self.device.type == "cpu":
             drawn = np.random.default_rng(sequence).standard_normal((self._rows, *self.shape), dtype=np.float32)
             block = torch.from_numpy(drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy import special
 
 from core.errors import LabError
 from core.smoothing.bounds import lower_bound
@@ -19,7 +19,7 @@ def l2_radius(p_lower: float, sigma: float) -> float:
     if not 0 <= p_lower <= 1 or math.isnan(p_lower):
         raise LabError(f"A probability of {p_lower} is impossible: expected 0 to 1.")
     check_sigma(sigma)
-    return sigma * float(stats.norm.ppf(p_lower)) if p_lower > 0.5 else 0.0
+    return sigma * float(special.ndtri(p_lower)) if p_lower > 0.5 else 0.0
 
 
 def radius_ceiling(sigma: float, n: int, alpha: float, method: str = "clopper-pearson") -> float:

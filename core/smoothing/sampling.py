@@ -158,6 +158,7 @@ def ready(model: object, device: torch.device, what: str) -> None:
     if isinstance(model, nn.Module):
         if any(part.training for part in model.modules()):
             raise LabError(
-                f"The {what}, or a layer of it, is in training mode: call .eval() on it first, or its votes depend on each other."
+                f"The {what}, or a layer of it, is in training mode:"
+                " call .eval() on it first, or its votes depend on each other."
             )
         model.to(device)
