@@ -10,9 +10,10 @@ from core.figures.votes import icon_array, votes_alt
 from core.samples import sample_picture, samples
 from core.stored import stored_study
 from core.ui.frame import close_page, open_page
-from core.ui.study_view import CHART, draw_strip, enlarged
+from core.ui.linked import key_for
+from core.ui.strip import CHART, draw_strip, enlarged
 
-FIRST = "cat"
+FIRST = "stag"
 
 open_page("Start")
 st.title("A prediction that provably holds")
@@ -30,13 +31,13 @@ if certificate.abstained:
 else:
     st.markdown(
         f"##### {certificate.counts[certificate.candidate or 0]:,} of {certificate.n:,} noisy copies of this picture were seen"
-        f" as **{said}**. So no change of the picture smaller than **{certificate.radius:.2f}** (l2 norm) can change that majority,"
-        f" whatever an attacker tries. This is proven, up to a chance of {report.percent(certificate.failure_probability)}"
-        f" that the sample of noise misled us."
+        f" as **{said}**. So no change of the picture smaller than **{certificate.radius:.2f}** (l2 norm) can change that"
+        f" majority, whatever an attacker tries. This is proven, up to a chance of"
+        f" {report.percent(certificate.failure_probability)} that the sample of noise misled us."
     )
 left, right = st.columns([1.5, 1])
 with left:
-    draw_strip(study.views, certificate.labels, certificate.sigma)
+    draw_strip(study.views, certificate.labels, certificate.sigma, "landing")
     other = None if study.without is None else ("no denoiser", study.without.radius)
     st.plotly_chart(
         radius_bar(certificate.radius, certificate.radius_ceiling, other=other), config=CHART, key="landing-radius",
@@ -51,7 +52,7 @@ with right:
 with st.container(horizontal=True):
     st.page_link(
         "pages/1_Certify.py", label="**Move sigma, or certify a picture of your own**", icon=":material/verified_user:",
-        query_params={"picture": sample.name},
+        query_params={key_for("picture", request.classifier): sample.name},
     )  # fmt: skip
     st.page_link("pages/2_Denoise.py", label="**Look at what the denoiser does**", icon=":material/blur_off:")
 
@@ -65,15 +66,14 @@ with st.expander("What is behind it, and what it does not say", icon=":material/
 
 st.subheader("More finished certificates")
 others = [entry for name, entry in finished.items() if name != sample.name]
-columns = st.columns(4)
+with st.container(key="paired-gallery"):
+    columns = st.columns(4)
 for place, (other_sample, other_study, other_request) in enumerate(others):
     with columns[place % 4]:
         c = other_study.certificate
         verdict = "abstains" if c.abstained else f"{c.label}, radius {c.radius:.2f}"
         st.image(enlarged(sample_picture(other_sample.name).image.resize((144, 144))), width="stretch", alt=other_sample.alt)
-        on_cifar = other_request.classifier == "bundled/cifar10"
-        picture_key = "picture" if on_cifar else f"picture-{other_request.classifier.rpartition('/')[2]}"
-        link = {picture_key: other_sample.name} | ({} if on_cifar else {"classifier": other_request.classifier})
+        link = {key_for("picture", other_request.classifier): other_sample.name, "classifier": other_request.classifier}
         st.page_link("pages/1_Certify.py", label=verdict, icon=":material/arrow_forward:", query_params=link)
 
 close_page()

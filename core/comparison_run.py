@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from core.comparison import Measure, Panel, Summary, Top, compare, summarise, top_classes
-from core.images import to_pixels
 from core.models.records import model_labels, model_size
+from core.pixels import to_pixels
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
 
 SWEEP_SIGMAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)

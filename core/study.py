@@ -1,27 +1,19 @@
 """One picture studied: its certificate, the history of the bound, and what noise and denoiser do to it.
 
-This is the work behind the Certify page and behind the stored examples, one function for both.
+The records only, without torch, so that a stored study can be shown at once; core/study_run.py makes them.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
 from PIL import Image
-from torch import Tensor
 
-from core.images import to_picture, to_pixels
 from core.smoothing.certificate import Certificate, GrowthPoint
-from core.smoothing.certify import Progress, certify
-from core.smoothing.noise import NoiseStream
-from core.smoothing.radius import radius_ceiling
-from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 
-MAX_POINTS = 300
+if TYPE_CHECKING:
+    from core.smoothing.certify import Progress
 
 
 @dataclass(frozen=True)
@@ -76,71 +68,3 @@ class Study:
     without: Certificate | None
     points: tuple[GrowthPoint, ...]
     views: dict[str, View] = field(default_factory=dict)
-
-
-def study(
-    picture: Image.Image,
-    classifier: ClassifierLike,
-    denoiser: DenoiserLike | None,
-    request: StudyRequest,
-    *,
-    device: torch.device,
-    report: Callable[[StudyProgress], None] = lambda progress: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Study:
-    """Certify a picture, with and without the denoiser, reporting after every batch.
-
-    Args:
-        picture: RGB; brought to the classifier's own size once, before the noise.
-        classifier, denoiser: loaded, on ``device``.
-        request: the numbers.
-        report: gets a snapshot after every batch.
-        should_stop: asked after every batch; what is valid by then is returned.
-
-    Raises:
-        LabError: as :func:`core.certify`.
-    """
-    pixels = to_pixels(picture, getattr(classifier, "input_size", None))
-    base = BaseClassifier(classifier, denoiser)
-    views = look_at(pixels.to(device), base, request.sigma, request.seed)
-    points: list[GrowthPoint] = []
-
-    def told(part: str) -> Callable[[Progress], None]:
-        def tell(now: Progress) -> None:
-            if now.candidate is not None and part == "certificate":
-                done = now.done - request.n0
-                ceiling = radius_ceiling(request.sigma, done, request.alpha, "anytime")
-                points.append(GrowthPoint(done, now.p_lower, now.radius, ceiling))
-                if len(points) > MAX_POINTS:  # keep the newest, thin the rest
-                    points[:] = points[:-1:2] + points[-1:]
-            report(StudyProgress(part, now, tuple(points), views))
-
-        return tell
-
-    numbers: dict[str, Any] = {
-        "sigma": request.sigma, "n0": request.n0, "n": request.n, "alpha": request.alpha,
-        "seed": request.seed, "method": request.method, "device": str(device), "should_stop": should_stop,
-    }  # fmt: skip
-    first = certify(picture, classifier, denoiser, on_progress=told("certificate"), **numbers)
-    without = None
-    if request.compare and denoiser is not None and not first.stopped and not should_stop():
-        second = certify(picture, classifier, None, on_progress=told("without"), **numbers)
-        without = None if second.stopped else second
-    return Study(first, without, tuple(points), views)
-
-
-@torch.inference_mode()
-def look_at(pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5) -> dict[str, View]:
-    """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes."""
-    noise = NoiseStream(tuple(pixels.shape), seed, "show", pixels.device)(0, 1)[0]
-    noisy = pixels + sigma * noise
-    stages = {"original": pixels, "noisy": noisy}
-    if base.denoiser is not None:
-        stages["denoised"] = base.denoise(noisy[None], sigma)[0]
-    alone = dataclasses.replace(base, denoiser=None)
-    shares = alone.logits(torch.stack(list(stages.values())), sigma).float().softmax(dim=1).cpu()
-    best = shares.topk(min(top, shares.shape[1]), dim=1)
-    return {
-        name: View(to_picture(stage), tuple(zip(indices.tolist(), values.tolist(), strict=True)))
-        for (name, stage), indices, values in zip(stages.items(), best.indices, best.values, strict=True)
-    }

@@ -12,7 +12,7 @@ from core.study import Study, StudyRequest
 from core.ui.controls import choose_classifier, choose_denoiser, choose_numbers, choose_sigma, request_of, warn_about_sigma
 from core.ui.frame import close_page, open_page
 from core.ui.pictures import Choice, choose_pictures
-from core.ui.study_job import find_job, forget, keep_only, note_speed, start, study_key
+from core.ui.study_job import STUDIES, note_speed, start, study_key
 from core.ui.study_view import draw_running, draw_study
 
 open_page("Certify")
@@ -37,9 +37,9 @@ def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
     """The study of a choice, from the files that come with the Lab or from this session's finished job."""
     if choice.sample is not None:
         stored = stored_study(choice.sample)
-        if stored is not None and stored[1] == wanted and find_job(study_key(choice.picture.image, wanted)) is None:
+        if stored is not None and stored[1] == wanted and STUDIES.find(study_key(choice.picture.image, wanted)) is None:
             return stored[0]
-    job = find_job(study_key(choice.picture.image, wanted))
+    job = STUDIES.find(study_key(choice.picture.image, wanted))
     return job.result if job is not None and job.state == "done" else None
 
 
@@ -52,9 +52,9 @@ def begin(choice: Choice) -> None:
 
 
 keys = [study_key(choice.picture.image, request) for choice in choices]
-keep_only(keys)
+STUDIES.keep_only(keys)
 for choice, key in zip(choices, keys, strict=True):
-    if automatic and finished(choice, request) is None and find_job(key) is None:
+    if automatic and finished(choice, request) is None and STUDIES.find(key) is None:
         begin(choice)
 
 shown = choices[0]
@@ -62,17 +62,17 @@ if len(choices) > 1:
     names = [f"{number}. {choice.picture.name}" for number, choice in enumerate(choices, 1)]
     shown = choices[names.index(st.selectbox("Show", names))]
 shown_key = study_key(shown.picture.image, request)
-busy = any(job is not None and not job.finished for job in map(find_job, keys))
+busy = any(job is not None and not job.finished for job in map(STUDIES.find, keys))
 
 
 @st.fragment(run_every=0.4 if busy else None)
 def follow() -> None:
     """Poll while something runs; draw what is there."""
-    if busy and all(job is None or job.finished for job in map(find_job, keys)):
+    if busy and all(job is None or job.finished for job in map(STUDIES.find, keys)):
         st.rerun()
     if len(choices) > 1:
         draw_table()
-    job, result = find_job(shown_key), finished(shown, request)
+    job, result = STUDIES.find(shown_key), finished(shown, request)
     if result is not None:
         if job is not None:
             note_speed(result)
@@ -85,7 +85,7 @@ def follow() -> None:
     elif job.state == "failed":
         st.error(job.error or "", icon=":material/error:")
         if st.button("Try again", icon=":material/refresh:"):
-            forget(shown_key)
+            STUDIES.forget(shown_key)
             begin(shown)
             st.rerun()
     else:
@@ -105,7 +105,7 @@ def draw_table() -> None:
     """One row a picture."""
     rows, done = [], []
     for number, choice in enumerate(choices, 1):
-        job, result = find_job(study_key(choice.picture.image, request)), finished(choice, request)
+        job, result = STUDIES.find(study_key(choice.picture.image, request)), finished(choice, request)
         row: dict[str, object] = {
             "#": number,
             "picture": choice.picture.name,

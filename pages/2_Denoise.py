@@ -9,7 +9,7 @@ from core.errors import LabError
 from core.models.catalogue import classifiers
 from core.ui.controls import choose_classifier, choose_sigma, warn_about_sigma
 from core.ui.denoise_controls import choose_denoisers, choose_draws, choose_sigmas, titles_of
-from core.ui.denoise_job import comparison_key, find_job, forget, keep_only, start
+from core.ui.denoise_job import COMPARISONS, comparison_key, start
 from core.ui.denoise_view import (
     draw_averages,
     draw_clean,
@@ -68,18 +68,18 @@ def begin(sweep: bool) -> None:
         st.error(str(error), icon=":material/error:")
 
 
-keep_only(list(keys.values()))
+COMPARISONS.keep_only(list(keys.values()))
 for sweep, key in keys.items():
-    if automatic and find_job(key) is None:
+    if automatic and COMPARISONS.find(key) is None:
         begin(sweep)
-jobs = {sweep: find_job(key) for sweep, key in keys.items()}
+jobs = {sweep: COMPARISONS.find(key) for sweep, key in keys.items()}
 busy = {sweep: job is not None and not job.finished for sweep, job in jobs.items()}
 stamp = f"{hash(keys[False]) & 0xFFFFFFFF:x}"
 
 
 def outcome(sweep: bool, doing: str) -> Comparison | None:
     """Draw the state of a job and return what there is to show of it."""
-    job, word = find_job(keys[sweep]), "sweep" if sweep else "grid"
+    job, word = COMPARISONS.find(keys[sweep]), "sweep" if sweep else "grid"
     if busy[sweep] and (job is None or job.finished):
         st.rerun()  # the whole page, which then no longer polls
     if job is None:
@@ -104,7 +104,7 @@ def outcome(sweep: bool, doing: str) -> Comparison | None:
 def again(label: str, sweep: bool) -> None:
     """A button that starts over."""
     if st.button(label, icon=":material/refresh:", key=f"again-{sweep}"):
-        forget(keys[sweep])
+        COMPARISONS.forget(keys[sweep])
         begin(sweep)
         st.rerun()
 

@@ -16,11 +16,11 @@ from core.comparison import NOISY, Measure, Panel, close_up, compare, quality, s
 from core.comparison_run import FIRST_ROUND, Comparison, ComparisonRequest, run_comparison
 from core.comparison_table import measures_csv, summaries_csv
 from core.errors import LabError
-from core.images import to_pixels
 from core.models.classical import ClassicalDenoiser
+from core.pixels import to_pixels
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier
-from core.study import look_at
+from core.study_run import look_at
 
 CPU = torch.device("cpu")
 
@@ -87,7 +87,7 @@ def test_psnr_and_ssim_against_their_formulas() -> None:
     index = (2 * mx * my + c1) * (2 * covariance + c2) / ((mx**2 + my**2 + c1) * (x.var(2) + y.var(2) + c2))
     assert ssim == pytest.approx(float(index.mean()), abs=1e-4)
     same = quality(PIXELS, PIXELS)
-    assert same == (math.inf, pytest.approx(1.0))
+    assert same == pytest.approx((math.inf, 1.0))
 
 
 def test_expected_psnr_of_noise_is_minus_twenty_log_sigma() -> None:
@@ -101,9 +101,9 @@ def test_summary_counts_classes_kept_and_spreads() -> None:
         return Measure(0.25, draw, "d", psnr, ssim, ((best, 0.9), (2, 0.1)))
 
     (s,) = summarise([measure(0, 10, 0.5, 1), measure(1, 12, 0.7, 1), measure(2, 17, 0.6, 0)], clean_class=1)
-    assert (s.draws, s.kept, s.kept_share) == (3, 2, pytest.approx(2 / 3))
-    assert (s.psnr, s.psnr_sd) == (pytest.approx(13), pytest.approx(math.sqrt(13)))
-    assert (s.ssim, s.ssim_sd) == (pytest.approx(0.6), pytest.approx(0.1))
+    assert (s.draws, s.kept, s.kept_share) == pytest.approx((3, 2, 2 / 3))
+    assert (s.psnr, s.psnr_sd) == pytest.approx((13, math.sqrt(13)))
+    assert (s.ssim, s.ssim_sd) == pytest.approx((0.6, 0.1))
     z, n, p = 1.959964, 3, 2 / 3
     middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     assert s.kept_low == pytest.approx((middle - half) / (1 + z * z / n), abs=1e-6)

@@ -14,15 +14,8 @@ import torch
 from PIL import Image
 
 from core.errors import LabError
-from core.images import (
-    MAX_BYTES,
-    fit_to,
-    grey_levels,
-    image_record,
-    read_picture,
-    to_picture,
-    to_pixels,
-)
+from core.images import MAX_BYTES, fit_to, grey_levels, read_picture
+from core.pixels import image_record, to_picture, to_pixels
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (24, 20, 3), dtype=np.uint8)

@@ -17,8 +17,8 @@ from PIL import Image
 from core import LabError, load_classifier
 from core.evaluation.datasets import CIFAR10_LABELS
 from core.evaluation.shapes import LABELS as SHAPES_LABELS
-from core.images import to_pixels
 from core.models.references import BUNDLED_FOLDER
+from core.pixels import to_pixels
 from core.samples import INDEX, SAMPLES_FOLDER, Sample, sample_picture, samples
 
 CIFAR10 = "bundled/cifar10"

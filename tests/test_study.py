@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from core.smoothing.bounds import anytime_lower
 from core.stored import dump_study, parse_study
-from core.study import MAX_POINTS, StudyProgress, StudyRequest, study
+from core.study import StudyProgress, StudyRequest
+from core.study_run import MAX_POINTS, study
 
 
 class Brightness(nn.Module):

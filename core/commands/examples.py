@@ -11,7 +11,8 @@ from core.models.cache import ModelCache
 from core.models.catalogue import usual_denoiser
 from core.samples import sample_picture, samples
 from core.stored import STORED_FOLDER, dump_study
-from core.study import StudyRequest, study
+from core.study import StudyRequest
+from core.study_run import study
 
 
 def add_examples_verb(verbs: Any) -> None:

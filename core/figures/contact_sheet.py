@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.comparison import NOISY, Panel
 from core.figures.votes import name_of
-from core.images import to_picture
+from core.pixels import to_picture
 
 # The file carries its own ground, so its ink need not follow the page.
 GROUND, INK = "#FFFFFF", "#1B2733"

@@ -13,15 +13,17 @@ from torch import Tensor
 
 from core.comparison import NOISY, Closeup, Summary
 from core.figures.template import BLUE, CATEGORIES, GREY, VERMILION, styled
-from core.images import to_picture
+from core.pixels import to_picture
 
 # Blue and vermilion are equally dark, so the sign is told by hue and the size by lightness; grey stands for nothing.
 DIVERGING = [[0.0, BLUE], [0.5, "#E6E8EC"], [1.0, VERMILION]]
 DASHES = ("solid", "dash", "dashdot", "longdash")
 SYMBOLS = ("square", "diamond", "triangle-up", "star")
 ROWS = ("out", "taken", "wrong")
-PANEL = 168
-"""Height of a panel in pixels."""
+PANEL, WIDE_PANEL = 168, 230
+"""Height of a panel in pixels: where there are more than three columns, and where there are fewer."""
+DODGE = 0.004
+"""Sigma by which the lines stand apart, so that their bars can be told apart."""
 
 
 def data_uri(pixels: Tensor) -> str:
@@ -79,7 +81,7 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
             },
         },
     )  # fmt: skip
-    figure = styled(figure, "", 3 * PANEL + 136)
+    figure = styled(figure, "", 3 * (PANEL if len(ordered) > 3 else WIDE_PANEL) + 136)
     figure.update_annotations(font={"size": 13})
     return figure.update_layout(title=None, margin={"l": 4, "r": 4, "t": 72, "b": 64})
 
@@ -143,8 +145,9 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
             continue
         place = trained.index(name) % len(DASHES) if name != NOISY else 0
         colour = GREY if name == NOISY else CATEGORIES[place]
+        shift = DODGE * (list(titles).index(name) - (len(titles) - 1) / 2)
         look = {
-            "mode": "lines+markers", "name": title, "legendgroup": name, "x": [p.sigma for p in points],
+            "mode": "lines+markers", "name": title, "legendgroup": name, "x": [p.sigma + shift for p in points],
             "line": {"color": colour, "dash": "dot" if name == NOISY else DASHES[place], "width": 2.5},
             "marker": {"symbol": "circle" if name == NOISY else SYMBOLS[place], "size": 9, "color": colour},
         }  # fmt: skip
@@ -152,7 +155,7 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
         shares = [p.kept_share for p in points]
         up = [p.kept_high - p.kept_share for p in points]
         down = [p.kept_share - p.kept_low for p in points]
-        counts = [f"{p.kept} of {p.draws}" for p in points]
+        counts = [f"sigma {p.sigma:g}: {p.kept} of {p.draws}" for p in points]
         figure.add_scatter(
             y=shares, error_y={**bar, "array": up, "arrayminus": down, "symmetric": False}, customdata=counts,
             hovertemplate="%{customdata} draws", row=1, col=1, **look,
@@ -163,8 +166,9 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
         )
         for row, values, spreads, unit in qualities:
             figure.add_scatter(
-                y=values, error_y={**bar, "array": spreads}, showlegend=False, hovertemplate=f"%{{y:.3g}}{unit}",
-                row=row, col=1, **look,
+                y=values, error_y={**bar, "array": spreads}, showlegend=False,
+                hovertemplate=f"%{{customdata}}: %{{y:.3g}}{unit}",
+                customdata=[f"sigma {p.sigma:g}" for p in points], row=row, col=1, **look,
             )  # fmt: skip
     figure.add_vline(x=sigma, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_yaxes(range=[-0.04, 1.04], tickformat=".0%", row=1, col=1)
@@ -172,7 +176,7 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
     figure.update_xaxes(range=[0, 1.04 * max([sigma, *(s.sigma for s in summaries)])])
     figure = styled(figure, "", 760)
     return figure.update_layout(
-        title=None, hovermode="x", legend={"y": 1.06, "yanchor": "bottom"}, margin={"t": 110, "l": 48, "r": 8}
+        title=None, hovermode="closest", legend={"y": 1.06, "yanchor": "bottom"}, margin={"t": 110, "l": 48, "r": 8}
     )
 
 

@@ -52,19 +52,27 @@ def votes_alt(counts: Sequence[int], labels: Sequence[str] | None) -> str:
 
 
 def of_hundred(counts: Sequence[int]) -> list[int]:
-    """Share 100 icons among the classes by their votes, largest remainders first; returns class indices, most votes first.
+    """Share 100 icons among the classes by their votes; returns class indices, most votes first.
 
-    >>> of_hundred([2, 1])[:3], len(of_hundred([2, 1]))
-    ([0, 0, 0], 100)
+    The leading class is rounded down, so that a vote that was not unanimous never looks so; the rest share what is left,
+    largest remainders first.
+
+    >>> of_hundred([994, 3, 3]).count(0), of_hundred([5, 0]).count(0), len(of_hundred([2, 1, 1]))
+    (99, 100, 100)
     """
     total = sum(counts)
     if not total:
         return []
-    exact = {i: 100 * c / total for i, c in enumerate(counts) if c}
-    icons = {i: int(v) for i, v in exact.items()}
-    for index in sorted(exact, key=lambda i: icons[i] - exact[i])[: 100 - sum(icons.values())]:
+    order = sorted((i for i, c in enumerate(counts) if c), key=lambda i: -counts[i])
+    leader, others = order[0], order[1:]
+    icons = {leader: 100 * counts[leader] // total} | dict.fromkeys(others, 0)
+    left = 100 - icons[leader]
+    rest = total - counts[leader]
+    exact = {i: left * counts[i] / rest for i in others}
+    for index in others:
+        icons[index] = int(exact[index])
+    for index in sorted(others, key=lambda i: icons[i] - exact[i])[: 100 - sum(icons.values())]:
         icons[index] += 1
-    order = sorted(icons, key=lambda i: -counts[i])
     return [index for index in order for _ in range(icons[index])]
 
 
@@ -87,6 +95,6 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None) -> go.Figure
         )
     figure.update_xaxes(visible=False, range=[-0.6, 9.6])
     figure.update_yaxes(visible=False, range=[-9.6, 0.6], scaleanchor="x")
-    title = f"{icons.count(icons[0])} of 100 copies said {name_of(icons[0], labels)}" if icons else "No votes yet"
+    title = f"{icons.count(icons[0])} in 100 copies said {name_of(icons[0], labels)}" if icons else "No votes yet"
     figure = styled(figure, title, 380)
     return figure.update_layout(showlegend=True, legend={"y": -0.02, "yanchor": "top"}, margin={"l": 8, "r": 8, "b": 8})

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from core.device import pick_device
 from core.errors import LabError
-from core.images import ImageSource, image_record, to_pixels
 from core.models.records import model_labels, model_record, model_size
+from core.pixels import ImageSource, image_record, to_pixels
 from core.smoothing.bounds import (
     METHODS,
     anytime_lower,

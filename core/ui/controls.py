@@ -9,6 +9,7 @@ import streamlit as st
 from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
 from core.models.load import sigma_warning
 from core.study import StudyRequest
+from core.ui.linked import key_for, linked_choice
 
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
@@ -27,20 +28,15 @@ def choose_sigma(default: float = 0.25) -> float:
 
 def choose_classifier() -> str:
     """A bundled classifier by reference."""
-    entries = {e.ref: e for e in classifiers()}
-    return st.selectbox(
-        "Classifier", list(entries), format_func=lambda ref: entries[ref].title, key="classifier", bind="query-params"
-    )
+    titles = {e.ref: e.title for e in classifiers()}
+    return linked_choice("Classifier", list(titles), next(iter(titles)), titles.__getitem__, "classifier")
 
 
 def choose_denoiser(classifier: str) -> str:
     """A denoiser by reference; those trained for the classifier stand first."""
-    entries = {e.ref: e for e in denoisers(classifier)}
-    # The key names the classifier, so that another classifier starts from its own usual denoiser.
-    return st.selectbox(
-        "Denoiser", list(entries), index=list(entries).index(usual_denoiser(classifier)),
-        format_func=lambda ref: _denoiser_title(entries[ref], classifier),
-        key="denoiser" if classifier == "bundled/cifar10" else f"denoiser-{classifier.rpartition('/')[2]}", bind="query-params",
+    titles = {e.ref: _denoiser_title(e, classifier) for e in denoisers(classifier)}
+    return linked_choice(
+        "Denoiser", list(titles), usual_denoiser(classifier), titles.__getitem__, key_for("denoiser", classifier)
     )  # fmt: skip
 
 
@@ -81,8 +77,8 @@ def choose_numbers() -> Numbers:
             )  # fmt: skip
             seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="Same seed, same noise.")
         with right:
-            method = st.selectbox(
-                "Bound", list(METHODS), format_func=METHODS.__getitem__, key="bound", bind="query-params",
+            method = linked_choice(
+                "Bound", list(METHODS), "anytime", METHODS.__getitem__, "bound",
                 help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
             )  # fmt: skip
             compare = st.toggle("Compare with no denoiser", True, key="compare", bind="query-params")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.comparison import NOISY
 from core.models.catalogue import denoisers
+from core.ui.linked import key_for
 
 MAX_DENOISERS = 4
 FIRST_CLASSICAL = "classical/tv"
@@ -26,7 +27,7 @@ def choose_denoisers(classifier: str) -> list[str]:
     entries = {entry.ref: entry for entry in denoisers(classifier) if entry.ref != NOISY}
     own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier]
     usual = [*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL]
-    name = "denoisers" if classifier == "bundled/cifar10" else f"denoisers-{classifier.rpartition('/')[2]}"
+    name = key_for("denoisers", classifier)
     # bind="query-params" would put titles into the link, where model references belong.
     if name not in st.session_state:
         asked = st.query_params.get_all(name)

@@ -46,7 +46,10 @@ def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequen
             + "".join("<td></td>" if panel is None else _cell(panel, titles, labels, clean_class) for panel in cells)
             + "</tr>"
         )
-    return f'{STYLE}<table class="lab-grid"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    width = f"max-width: {12 * len(titles)}rem"  # few columns stand close together
+    return (
+        f'{STYLE}<table class="lab-grid" style="{width}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    )
 
 
 def _cell(panel: Panel, titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:

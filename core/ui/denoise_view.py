@@ -13,11 +13,11 @@ from core.comparison_table import measures_csv, summaries_csv
 from core.figures.contact_sheet import contact_sheet
 from core.figures.denoising import linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.figures.votes import name_of
-from core.images import to_picture
 from core.jobs import Job
+from core.pixels import to_picture
 from core.ui.denoise_grid import grid_html, top_html
 from core.ui.engine import queue
-from core.ui.study_view import CHART, enlarged
+from core.ui.strip import CHART, enlarged
 
 ALL_DRAWS = "mean of all"
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.device import describe_device, pick_device
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     ("app.py", "Start", ":material/home:"),
@@ -28,6 +26,13 @@ _STYLE = """
   [data-testid="stImage"] img {image-rendering: pixelated; border-radius: 0.4rem;}
   [data-testid="stMetricValue"] {font-size: 1.7rem;}
   h1 {font-size: 2rem !important;}
+  @media (max-width: 640px) {
+    /* Pictures to be compared stay side by side on a phone; figures and thumbnails stand in pairs. */
+    [class*="st-key-abreast"] [data-testid="stHorizontalBlock"] {flex-wrap: nowrap; gap: 0.5rem;}
+    [class*="st-key-abreast"] [data-testid="stColumn"] {min-width: 0 !important; flex: 1 1 0 !important; font-size: 0.85rem;}
+    [class*="st-key-paired"] [data-testid="stHorizontalBlock"] {gap: 0.75rem;}
+    [class*="st-key-paired"] [data-testid="stColumn"] {min-width: 45% !important; flex: 1 1 45% !important;}
+  }
 </style>
 """
 
@@ -45,6 +50,8 @@ def open_page(title: str) -> None:
 
 def close_page() -> None:
     """Write the side line, last, so that it knows the speed of the run just shown."""
+    from core.device import describe_device, pick_device  # torch takes seconds the first time; by now the page is drawn
+
     with st.sidebar:
         st.divider()
         speed = st.session_state.get(SPEED)

@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import LabError
 from core.images import Picture, read_picture
 from core.samples import Sample, sample_picture, samples
+from core.ui.linked import key_for, linked_choice
 
 MAX_UPLOADS = 12
 
@@ -48,10 +49,10 @@ def choose_pictures(classifier: str) -> list[Choice]:
 def choose_sample(classifier: str, disabled: bool = False) -> Sample:
     """The sample menu, with the pictures made for this classifier."""
     known = {s.name: s for s in samples() if s.classifier == classifier} or {s.name: s for s in samples()}
-    own_key = "picture" if classifier == "bundled/cifar10" else f"picture-{classifier.rpartition('/')[2]}"
-    name = st.selectbox(
-        "Sample picture", list(known), format_func=lambda n: known[n].title, key=own_key, bind="query-params", disabled=disabled
-    )
+    name = linked_choice(
+        "Sample picture", list(known), next(iter(known)), lambda n: known[n].title, key_for("picture", classifier),
+        disabled=disabled,
+    )  # fmt: skip
     return known[name]
 
 

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import streamlit as st
-from PIL import Image
 
 from core import report
 from core.figures.radius import growth, growth_alt, radius_bar
-from core.figures.votes import icon_array, name_of, vote_bars, votes_alt
-from core.images import grey_levels, to_picture, to_pixels
+from core.figures.votes import icon_array, vote_bars, votes_alt
+from core.images import grey_levels
 from core.jobs import Job
+from core.pixels import to_picture, to_pixels
 from core.smoothing.ball import nearest_patch_side, patch, random_direction, spread_evenly
 from core.smoothing.certificate import Certificate
-from core.study import Study, StudyProgress, View
+from core.study import Study, StudyProgress
 from core.ui.engine import queue
-
-STAGES = {"original": "Original", "noisy": "With noise", "denoised": "Denoised"}
-CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
-
-
-def enlarged(picture: Image.Image, side: int = 288) -> Image.Image:
-    """Small pictures enlarged pixel by pixel, so that what is shown is what the network sees."""
-    times = max(1, side // max(picture.size))
-    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
-
-
-def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma: float) -> None:
-    """Original, noisy and denoised, each with what the classifier alone says of it."""
-    for column, (name, view) in zip(st.columns(len(STAGES)), views.items(), strict=False):
-        best, share = view.top[0]
-        with column:
-            st.image(
-                enlarged(view.picture), width="stretch",
-                alt=f"{STAGES[name]} picture; the classifier alone says {name_of(best, labels)} ({share:.0%}).",
-            )  # fmt: skip
-            extra = f" (sigma {sigma:g})" if name == "noisy" else ""
-            st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{name_of(best, labels)}** {share:.0%}")
+from core.ui.strip import CHART, draw_strip, enlarged
 
 
 def draw_running(job: Job, labels: tuple[str, ...] | None, sigma: float) -> None:
@@ -54,7 +31,7 @@ def draw_running(job: Job, labels: tuple[str, ...] | None, sigma: float) -> None
     if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Keeps what is valid so far."):
         queue().stop(job)
     if isinstance(progress, StudyProgress):
-        draw_strip(progress.views, labels, sigma)
+        draw_strip(progress.views, labels, sigma, f"live-{job.id}")
         left_column, right_column = st.columns(2)
         if progress.now.counts:
             title = "Votes without the denoiser" if progress.part == "without" else "Votes of the noisy copies"
@@ -68,10 +45,11 @@ def draw_running(job: Job, labels: tuple[str, ...] | None, sigma: float) -> None
             )
 
 
-def draw_headline(certificate: Certificate) -> None:
+def draw_headline(certificate: Certificate, key: str) -> None:
     """The answer, its radius, and what it means in one sentence."""
     name = report.class_name(certificate, certificate.candidate)
-    answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
+    with st.container(key=f"paired-{key}"):
+        answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
     answer.metric("Smoothed classifier says", "abstains" if certificate.abstained else name)
     radius.metric("Certified radius (l2)", f"{certificate.radius:.3f}", help="In [0, 1] pixel units.")
     bound.metric("Lower bound on p", f"{certificate.p_lower:.4f}", help="p: probability of this class under the noise.")
@@ -90,8 +68,8 @@ def draw_headline(certificate: Certificate) -> None:
 def draw_study(result: Study, picture_name: str, key: str) -> None:
     """Everything about a finished study."""
     certificate, labels = result.certificate, result.certificate.labels
-    draw_headline(certificate)
-    draw_strip(result.views, labels, certificate.sigma)
+    draw_headline(certificate, key)
+    draw_strip(result.views, labels, certificate.sigma, key)
     other = None if result.without is None else ("no denoiser", result.without.radius)
     st.plotly_chart(
         radius_bar(certificate.radius, certificate.radius_ceiling, other=other), config=CHART, key=f"radius-{key}",
@@ -111,7 +89,7 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
         if result.points:
             st.plotly_chart(growth(result.points), config=CHART, key=f"growth-{key}", alt=growth_alt(result.points))
     draw_comparison(result, key)
-    draw_ball(result)
+    draw_ball(result, key)
     draw_formula(certificate)
     draw_downloads(result, picture_name, key)
 
@@ -134,7 +112,7 @@ def draw_comparison(result: Study, key: str) -> None:
             st.markdown(f"{title} denoiser the smoothed classifier **{verdict}**.")
 
 
-def draw_ball(result: Study) -> None:
+def draw_ball(result: Study, key: str) -> None:
     """What the radius looks like in this picture."""
     certificate = result.certificate
     if certificate.abstained or "original" not in result.views:
@@ -148,7 +126,9 @@ def draw_ball(result: Study) -> None:
         ("In one patch", patch(pixels, radius), f"{side} x {side} pixels moved towards their opposite"),
         ("In a random direction", random_direction(pixels, radius, certificate.seed), "shown clipped to [0, 1]"),
     )
-    for column, (title, changed, words) in zip(st.columns(3), shown, strict=True):
+    with st.container(key=f"abreast-ball-{key}"):
+        columns = st.columns(3)
+    for column, (title, changed, words) in zip(columns, shown, strict=True):
         with column:
             st.image(
                 enlarged(to_picture(changed)), width="stretch",

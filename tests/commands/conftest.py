@@ -13,9 +13,9 @@ import torch
 
 from core.cli import main
 from core.evaluation.shapes import make_shapes
-from core.images import to_picture
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.models.storage import ModelConfig, save_model
+from core.pixels import to_picture
 
 LABELS = ("cat", "dog", "frog")
 CLASSIFIER_OPTIONS = {"num_classes": 3, "widths": [4]}

@@ -13,9 +13,9 @@ def test_the_document(run, models):
         "--denoiser",
         models.denoiser,
         "--n",
-        64,
+        12,
         "--batch-size",
-        16,
+        4,
         "--rounds",
         3,
         "--json",
@@ -25,8 +25,7 @@ def test_the_document(run, models):
     assert document["device"] in ("cpu", "cuda", "mps")
     assert document["certify_samples_per_second"] > 0
     assert document["networks_samples_per_second"] > 0
-    quotient = document["certify_samples_per_second"] / document["networks_samples_per_second"]
-    assert document["ratio"] == pytest.approx(quotient)
+    assert document["ratio"] == pytest.approx(sorted(pair[0] / pair[1] for pair in document["rounds"])[1])
     assert (document["n"], document["batch_size"], document["size"]) == (12, 4, 32)
     assert len(document["rounds"]) == 3
     middle = sorted(pair[0] for pair in document["rounds"])[1]

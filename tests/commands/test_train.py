@@ -12,8 +12,8 @@ from PIL import Image
 from core.commands import train
 from core.evaluation.datasets import SHAPES_SIZES
 from core.evaluation.shapes import make_shapes
-from core.images import to_picture
 from core.models.storage import read_model
+from core.pixels import to_picture
 
 QUICK = ("--epochs", 1, "--batch-size", 50, "--device", "cpu")
 

@@ -83,7 +83,9 @@ def test_sweep_draws_share_psnr_and_ssim_with_their_spread() -> None:
     figure = sweep_figure(SUMMARIES, TITLES, sigma=0.25)
     assert len(figure.data) == 6, "a denoiser without points gets no line"
     share, psnr, ssim = figure.data[3:]
-    assert list(share.x) == [0.1, 0.5], "sorted by sigma, whatever the order of computing"
+    assert list(share.x) == pytest.approx([0.1, 0.5], abs=0.01), "sorted by sigma, whatever the order of computing"
+    assert share.x[0] > figure.data[0].x[0], "lines stand a little apart"
+    assert share.customdata[0] == "sigma 0.1: 9 of 10"
     assert list(share.y) == [0.9, 0.2]
     assert list(share.error_y.array) == pytest.approx([0.03, 0.03])
     assert list(share.error_y.arrayminus) == pytest.approx([0.02, 0.02])

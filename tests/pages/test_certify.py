@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.models.references import BUNDLED_FOLDER
 
+ROOT = Path(__file__).resolve().parents[2]
+
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes-stab").exists(), reason="the bundled shapes models are not there"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -19,10 +22,10 @@ pytestmark = [
 
 
 def page(**query: str) -> AppTest:
-    at = AppTest.from_file("pages/1_Certify.py", default_timeout=30)
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=60)
     for name, value in ({"classifier": "bundled/shapes", "n": "200"} | query).items():
         at.query_params[name] = value
-    return at.run()
+    return at.switch_page("pages/1_Certify.py").run()
 
 
 def finish(at: AppTest, timeout: float = 60) -> AppTest:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +33,8 @@ def page(**query: str | list[str]) -> AppTest:
 
 
 def labels(at: AppTest) -> list[str]:
-    return [d.label for d in at.get("download_button")]
+    buttons: Any = at.get("download_button")
+    return [button.label for button in buttons]
 
 
 def finish(at: AppTest, timeout: float = 120) -> AppTest:
@@ -165,8 +168,8 @@ def test_the_mean_of_the_draws_leaves_less_noise() -> None:
         return float(np.abs(decoded(trace["z"])).mean())
 
     one = noise()
-    draw = next(g for g in at.get("button_group") if g.label == "draw")
-    draw.set_value("mean of all")
+    groups: Any = at.get("button_group")
+    next(group for group in groups if group.label == "draw").set_value("mean of all")
     at.run()
     # Two draws: smaller by the square root of two.
     assert noise() == pytest.approx(one / np.sqrt(2), rel=0.1)
@@ -174,8 +177,6 @@ def test_the_mean_of_the_draws_leaves_less_noise() -> None:
 
 def decoded(z: object) -> np.ndarray:
     """A heatmap's values as Plotly writes them: a list, or base64 of typed numbers."""
-    import base64
-
     if isinstance(z, dict):
         return np.frombuffer(base64.b64decode(z["bdata"]), dtype=z["dtype"])
     return np.array(z)
