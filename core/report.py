@@ -6,14 +6,24 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 
 from core.smoothing.bounds import clopper_pearson_upper
 from core.smoothing.certificate import Certificate
 
 
-def percent(share: float) -> str:
-    """A probability as percent, without hiding what alpha says: 0.999 -> 99.9%."""
-    return f"{100 * share:.6f}".rstrip("0").rstrip(".") + "%"
+def percent(share: float | Decimal) -> str:
+    """A probability as percent, to its last digit: a confidence is never rounded up to 100%.
+
+    >>> percent(0.001), percent(certainty(1e-9))
+    ('0.1%', '99.9999999%')
+    """
+    return f"{(100 * Decimal(str(share))).normalize():f}%"
+
+
+def certainty(failure_probability: float) -> Decimal:
+    """1 minus a failure probability, exactly as it is written."""
+    return 1 - Decimal(str(failure_probability))
 
 
 def headline(certificate: Certificate) -> str:
@@ -22,7 +32,7 @@ def headline(certificate: Certificate) -> str:
     if not certificate.abstained:
         return (
             f"For every picture within l2 distance {certificate.radius:.3f} of this one, the smoothed classifier says"
-            f" {name}. This holds with probability at least {percent(1 - certificate.failure_probability)}"
+            f" {name}. This holds with probability at least {percent(certainty(certificate.failure_probability))}"
             " over the noise drawn."
         )
     return f"The smoothed classifier abstains. {cause_of_abstention(certificate)}"

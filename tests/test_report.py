@@ -60,7 +60,8 @@ def test_abstention_names_its_cause(made: tuple[Certificate, str]) -> None:
 def test_percent_hides_nothing() -> None:
     assert report.percent(0.999) == "99.9%"
     assert report.percent(0.9999) == "99.99%"
-    assert report.percent(1.0) == "100%"
+    assert report.percent(report.certainty(1e-12)) == "99.9999999999%"
+    assert report.percent(2e-9) == "0.0000002%"
 
 
 def test_csv_and_json_hold_the_certificate(made: tuple[Certificate, str]) -> None:

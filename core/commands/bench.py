@@ -22,7 +22,7 @@ def add_bench_verb(verbs: Any) -> None:
     parser.add_argument("--size", type=int, help="side of the picture in pixels; by default the classifier's")
     parser.add_argument("--n", type=int, help="samples of one measurement; by default four batches")
     parser.add_argument("--batch-size", type=int, help="copies at once; by default what certify would choose")
-    parser.add_argument("--rounds", type=int, default=15, help="measurements of each kind (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="each measures both kinds twice (%(default)s)")
     add_device_option(parser)
     add_json_option(parser)
     parser.set_defaults(run=run_bench)

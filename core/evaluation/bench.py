@@ -26,8 +26,8 @@ class Benchmark:
     Attributes:
         certify_samples_per_second: of :func:`core.certify`, all it does included.
         networks_samples_per_second: of denoiser and classifier called on ready-made noisy batches of the same size.
-        ratio: the first over the second, the median over the rounds. The two of a round follow each other closely, so that
-            it is steadier than the quotient of the two medians where other programs use the machine by fits and starts.
+        ratio: the first over the second, the median over the rounds. Within a round both take turns, so that it is steadier
+            than the quotient of the two medians where other programs use the machine by fits and starts.
         rounds: both speeds of every round, in the order they were measured.
     """
 
@@ -58,7 +58,7 @@ def benchmark(
     sigma: float = 0.25,
     n: int | None = None,
     batch_size: int | None = None,
-    rounds: int = 15,
+    rounds: int = 7,
     on_round: Callable[[int, int], None] = lambda done, total: None,
 ) -> Benchmark:
     """Measure both speeds by turns, so that what else the machine does weighs on both.
@@ -70,7 +70,7 @@ def benchmark(
         sigma: of the noise.
         n: samples of one measurement; rounded up to whole batches. By default a few batches.
         batch_size: copies at once, for both.
-        rounds: measurements of each.
+        rounds: each measures both twice.
         on_round: called with the rounds done and planned.
 
     Raises:
@@ -96,7 +96,7 @@ def benchmark(
             image, classifier, denoiser, sigma=sigma, n0=batch, n=count - batch, alpha=0.4,
             batch_size=batch, device=str(device),
         )  # fmt: skip
-        return count / (time.perf_counter() - started)
+        return time.perf_counter() - started
 
     @torch.inference_mode()
     def networks() -> float:
@@ -106,19 +106,19 @@ def benchmark(
             logits = classifier(noisy if denoiser is None else denoiser(noisy, sigma))
         assert logits is not None
         logits.cpu()  # waits for the device
-        return count / (time.perf_counter() - started)
+        return time.perf_counter() - started
 
     certification(), networks()  # the first calls pay for memory, kernels and caches
     measured = []
     for done in range(rounds):
-        # Each goes first every other time, so that a drift of the machine favours neither.
-        if done % 2:
-            alone = networks()
-            whole = certification()
-        else:
-            whole = certification()
-            alone = networks()
-        measured.append((whole, alone))
+        # A B B A, then B A A B: what drifts or comes and goes on the machine favours neither.
+        whole, alone = 0.0, 0.0
+        for certifying in (True, False, False, True) if done % 2 == 0 else (False, True, True, False):
+            if certifying:
+                whole += certification()
+            else:
+                alone += networks()
+        measured.append((2 * count / whole, 2 * count / alone))
         on_round(done + 1, rounds)
     whole = statistics.median(pair[0] for pair in measured)
     alone = statistics.median(pair[1] for pair in measured)

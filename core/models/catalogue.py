@@ -47,11 +47,23 @@ def catalogue() -> tuple[Entry, ...]:
         config = read_config(folder)
         card = json.loads((folder / CARD).read_text())
         entries.append(
-            Entry(f"bundled/{name}", config.kind, card.get("title", name), config, card, (folder / WEIGHTS).stat().st_size)
+            Entry(f"bundled/{name}", config.kind, _title(name, config, card), config, card, (folder / WEIGHTS).stat().st_size)
         )
     entries.append(Entry("none", "denoiser", "No denoiser", None, {}, 0))
     entries += [Entry(f"classical/{name}", "denoiser", title, None, {}, 0) for name, (title, _) in CLASSICAL.items()]
     return tuple(sorted(entries, key=lambda entry: entry.kind))
+
+
+_DATA = {"cifar10": "CIFAR-10", "shapes": "Shapes"}
+
+
+def _title(name: str, config: ModelConfig, card: dict[str, Any]) -> str:
+    """A few words from the name and the card: the data first, then accuracy or objective."""
+    data = _DATA.get(name.partition("-")[0], name)
+    if config.kind == "classifier":
+        accuracy = card.get("test_accuracy")
+        return data if accuracy is None else f"{data} ({accuracy:.1%} on clean pictures)"
+    return f"{data}, {str(card.get('objective', 'trained')).upper()}"
 
 
 def classifiers() -> list[Entry]:

@@ -1,0 +1,67 @@
+"""What is bundled, and that it keeps its promises."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from core.evaluation.datasets import load_dataset
+from core.models.catalogue import catalogue, denoisers, usual_denoiser
+from core.models.load import load_classifier, load_denoiser, sigma_warning
+from core.models.references import BUNDLED_FOLDER
+from core.training.classifier import accuracy
+
+CPU = torch.device("cpu")
+
+
+def test_all_bundled_models_together_are_small() -> None:
+    assert sum(entry.bytes for entry in catalogue()) <= 40 * 2**20
+
+
+def test_every_bundled_model_loads_and_its_card_says_where_it_comes_from() -> None:
+    bundled = [entry for entry in catalogue() if entry.ref.startswith("bundled/")]
+    assert {"bundled/cifar10", "bundled/cifar10-mse", "bundled/cifar10-stab", "bundled/shapes"} <= {e.ref for e in bundled}
+    for entry in bundled:
+        card = json.loads((BUNDLED_FOLDER / entry.ref.removeprefix("bundled/") / "card.json").read_text())
+        for field in ("data", "objective", "recipe", "command", "device"):
+            assert card[field], (entry.ref, field)
+        assert card["recipe"]["seed"] is not None
+        if entry.kind == "classifier":
+            assert load_classifier(entry.ref)(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+        else:
+            model = load_denoiser(entry.ref)
+            assert model is not None
+            assert model(torch.zeros(2, 3, 32, 32), 0.25).shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize("ref", [e.ref for e in denoisers() if e.ref.startswith("bundled/")])
+def test_bundled_denoisers_take_any_sigma_and_any_size(ref: str) -> None:
+    denoiser = load_denoiser(ref)
+    assert denoiser is not None
+    picture = torch.rand(1, 3, 37, 50, generator=torch.Generator().manual_seed(0))
+    for sigma in (0.01, 0.12, 0.333, 1.0):
+        with torch.inference_mode():
+            out = denoiser(picture + sigma * torch.randn(picture.shape), sigma)
+        assert out.shape == picture.shape
+        assert bool(out.isfinite().all())
+
+
+def test_the_usual_denoiser_was_trained_through_the_classifier() -> None:
+    assert usual_denoiser("bundled/cifar10") == "bundled/cifar10-stab"
+    assert usual_denoiser("bundled/shapes") == "bundled/shapes-stab"
+
+
+def test_sigma_outside_the_range_is_warned_about() -> None:
+    denoiser = load_denoiser("bundled/shapes-stab")
+    assert sigma_warning(denoiser, 0.5) is None
+    assert "trained for sigma 0 to 1" in str(sigma_warning(denoiser, 1.5))
+
+
+def test_accuracy_on_the_card_is_the_accuracy_measured(cifar10_folder) -> None:
+    test = load_dataset(f"parquet/{cifar10_folder}", "test").every(5)
+    card = json.loads((BUNDLED_FOLDER / "cifar10" / "card.json").read_text())
+    measured = accuracy(load_classifier("bundled/cifar10"), test, CPU)
+    assert measured >= 0.9
+    assert measured == pytest.approx(card["test_accuracy"], abs=0.02)  # a fifth of the pictures
