@@ -13,7 +13,7 @@ from core.ui.frame import close_page, open_page
 from core.ui.linked import key_for
 from core.ui.strip import CHART, draw_strip, enlarged
 
-FIRST = "stag"
+FIRST = "frog"
 
 open_page("Start")
 st.title("A prediction that provably holds")

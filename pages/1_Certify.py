@@ -77,7 +77,7 @@ def follow() -> None:
         if job is not None:
             note_speed(result)
         draw_study(result, shown.picture.name, shown_key[1][:12] if isinstance(shown_key[1], str) else "study")
-        draw_again(job is None)
+        draw_again(stored=job is None, stopped=result.certificate.stopped)
     elif job is None:
         if st.button("Start", type="primary", icon=":material/play_arrow:"):
             begin(shown)
@@ -92,11 +92,14 @@ def follow() -> None:
         draw_running(job, labels, sigma)
 
 
-def draw_again(stored: bool) -> None:
-    """Say where the result comes from, and offer to compute it here."""
+def draw_again(stored: bool, stopped: bool) -> None:
+    """Say where a stored result comes from; offer to compute what is stored or was stopped."""
     if stored:
         st.caption("This result comes with the Lab, computed beforehand with these very numbers.")
-        if st.button("Compute it here", icon=":material/play_arrow:"):
+    if stored or stopped:
+        label = "Compute it here" if stored else "Run it to the end"
+        if st.button(label, icon=":material/play_arrow:"):
+            STUDIES.forget(shown_key)
             begin(shown)
             st.rerun()
 
