@@ -13,7 +13,7 @@ from core.ui.frame import close_page, open_page
 from core.ui.linked import key_for
 from core.ui.strip import CHART, draw_strip, enlarged
 
-FIRST = "frog"
+FIRST = "red-car"
 
 open_page("Start")
 st.title("A prediction that provably holds")
@@ -38,9 +38,10 @@ else:
 left, right = st.columns([1.5, 1])
 with left:
     draw_strip(study.views, certificate.labels, certificate.sigma, "landing")
-    other = None if study.without is None else ("no denoiser", study.without.radius)
+    other = None if study.without is None else report.named_radius("no denoiser", study.without)
     st.plotly_chart(
-        radius_bar(certificate.radius, certificate.radius_ceiling, other=other), config=CHART, key="landing-radius",
+        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other), config=CHART,
+        key="landing-radius",
         alt=f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.",
     )  # fmt: skip
 with right:

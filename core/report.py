@@ -61,6 +61,13 @@ def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
     )
 
 
+def named_radius(name: str, certificate: Certificate) -> tuple[str, float]:
+    """A run, the class it certifies, and the radius, for a figure that compares runs."""
+    if certificate.abstained:
+        return name, 0.0
+    return f"{name}: {class_name(certificate, certificate.prediction)}", certificate.radius
+
+
 def class_name(certificate: Certificate, index: int | None) -> str:
     """The label of a class, or its number where the classifier has no labels."""
     if index is None:

@@ -11,17 +11,16 @@ from core.figures.template import BLUE, GREY, ORANGE, styled
 from core.smoothing.certificate import GrowthPoint
 
 
-def radius_bar(radius: float, ceiling: float, *, other: tuple[str, float] | None = None) -> go.Figure:
+def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float] | None = None) -> go.Figure:
     """The radius as a bar from 0 to the greatest that this n and alpha could show.
 
     Args:
-        radius: certified l2 radius; 0 where it abstains.
+        named: what to call the run, and its certified l2 radius; 0 where it abstains.
         ceiling: the radius if every vote were the same.
-        other: name and radius to compare with, such as the run without a denoiser.
+        other: the same of a run to compare with, such as the one without a denoiser.
     """
-    names, values, colours = ["certified"], [radius], [BLUE]
-    if other is not None:
-        names, values, colours = [*names, other[0]], [*values, other[1]], [*colours, ORANGE]
+    names, values = zip(*([named] if other is None else [named, other]), strict=True)
+    colours = [BLUE, ORANGE][: len(names)]
     figure = go.Figure()
     figure.add_bar(
         x=[ceiling] * len(names), y=names, orientation="h", marker={"color": GREY, "opacity": 0.25}, hoverinfo="skip", width=0.6

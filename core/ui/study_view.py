@@ -70,9 +70,10 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     certificate, labels = result.certificate, result.certificate.labels
     draw_headline(certificate, key)
     draw_strip(result.views, labels, certificate.sigma, key)
-    other = None if result.without is None else ("no denoiser", result.without.radius)
+    other = None if result.without is None else report.named_radius("no denoiser", result.without)
     st.plotly_chart(
-        radius_bar(certificate.radius, certificate.radius_ceiling, other=other), config=CHART, key=f"radius-{key}",
+        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other), config=CHART,
+        key=f"radius-{key}",
         alt=f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}"
         + (f"; without the denoiser {result.without.radius:.3f}." if result.without else "."),
     )  # fmt: skip
