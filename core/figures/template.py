@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 # Okabe and Ito (2008), told apart by people with any colour vision. Black and yellow are left out: one of them vanishes
@@ -35,7 +37,7 @@ def styled(figure: go.Figure, title: str, height: int) -> go.Figure:
     )
 
 
-def class_colours(counts: list[int] | tuple[int, ...]) -> dict[int, str]:
+def class_colours(counts: Sequence[int]) -> dict[int, str]:
     """A colour for each of the six classes with most votes; every other class is grey."""
     order = sorted((i for i, c in enumerate(counts) if c), key=lambda i: -counts[i])
     return {index: CATEGORIES[rank] if rank < len(CATEGORIES) else GREY for rank, index in enumerate(order)}

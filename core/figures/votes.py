@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
@@ -16,14 +16,23 @@ def name_of(index: int, labels: Sequence[str] | None) -> str:
     return labels[index] if labels is not None else f"class {index}"
 
 
-def vote_bars(counts: Sequence[int], labels: Sequence[str] | None, title: str = "Votes of the noisy copies") -> go.Figure:
-    """Horizontal bars of the classes with votes, most first, at most six and the rest together."""
-    colours = class_colours(tuple(counts))
+def vote_bars(
+    counts: Sequence[int],
+    labels: Sequence[str] | None,
+    title: str = "Votes of the noisy copies",
+    colours: Mapping[int, str] | None = None,
+) -> go.Figure:
+    """Horizontal bars of the classes with votes, most first, at most six and the rest together.
+
+    ``colours`` gives a class the same colour in figures to be compared; by default colour follows rank.
+    """
+    own = class_colours(counts)
+    colours = own if colours is None else colours
     total = max(1, sum(counts))
-    shown = list(colours)[:6]
+    shown = list(own)[:6]
     names = [name_of(i, labels) for i in shown]
     votes = [counts[i] for i in shown]
-    fill = [colours[i] for i in shown]
+    fill = [colours.get(i, GREY) for i in shown]
     rest = sum(counts) - sum(votes)
     if rest:
         names, votes, fill = [*names, "all others"], [*votes, rest], [*fill, GREY]
@@ -47,7 +56,7 @@ def vote_bars(counts: Sequence[int], labels: Sequence[str] | None, title: str = 
 def votes_alt(counts: Sequence[int], labels: Sequence[str] | None) -> str:
     """What the bars show, in words."""
     total = sum(counts)
-    parts = [f"{name_of(i, labels)} {counts[i]:,}" for i in list(class_colours(tuple(counts)))[:4]]
+    parts = [f"{name_of(i, labels)} {counts[i]:,}" for i in list(class_colours(counts))[:4]]
     return f"Bar chart of {total:,} votes: {', '.join(parts)}."
 
 
@@ -78,7 +87,7 @@ def of_hundred(counts: Sequence[int]) -> list[int]:
 
 def icon_array(counts: Sequence[int], labels: Sequence[str] | None) -> go.Figure:
     """One hundred icons, each for one in a hundred copies; colour and shape tell the class."""
-    colours = class_colours(tuple(counts))
+    colours = class_colours(counts)
     icons = of_hundred(counts)
     figure = go.Figure()
     for rank, index in enumerate(colours):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import report
 from core.figures.radius import growth, growth_alt, radius_bar
+from core.figures.template import class_colours
 from core.figures.votes import icon_array, vote_bars, votes_alt
 from core.images import grey_levels
 from core.jobs import Job
@@ -100,12 +101,14 @@ def draw_comparison(result: Study, key: str) -> None:
     if result.without is None:
         return
     st.subheader("With and without the denoiser")
+    both = [a + b for a, b in zip(result.certificate.counts, result.without.counts, strict=True)]
     for column, title, certificate in zip(
         st.columns(2), ("With", "Without"), (result.certificate, result.without), strict=True
     ):
         with column:
             st.plotly_chart(
-                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser"), config=CHART, key=f"{title}-{key}",
+                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", class_colours(both)), config=CHART,
+                key=f"{title}-{key}",
                 alt=f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
             )  # fmt: skip
             name = report.class_name(certificate, certificate.candidate)

@@ -77,6 +77,6 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def shots() -> Path:
     """Where screenshots go, for a person to look at."""
-    folder = ROOT / "test-results" / "screenshots"
+    folder = ROOT / "screenshots"  # not test-results, which the Playwright plugin empties
     folder.mkdir(parents=True, exist_ok=True)
     return folder
