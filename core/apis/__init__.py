@@ -1,0 +1,1 @@
+"""Remote vision APIs as base classifiers: every query costs money, so every answer is kept."""

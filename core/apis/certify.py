@@ -1,0 +1,277 @@
+"""CERTIFY with a remote API as the base classifier: the answers are bought one by one, and none is bought in vain."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.apis.inquiry import Halt, Inquiry
+from core.apis.labels import OTHER, LabelMap
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Ledger, Query
+from core.apis.limits import Limits, size_note
+from core.apis.provider import Provider
+from core.apis.providers import Described
+from core.apis.questions import Questions, RunSpec, spec_of
+from core.apis.votes import NO_ANSWER, Votes, count
+from core.device import pick_device
+from core.pixels import ImageSource, to_pixels
+from core.smoothing.bounds import anytime_lower, lower_bound
+from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
+from core.smoothing.certify import check_certify_settings
+from core.smoothing.radius import l2_radius, radius_ceiling
+from core.smoothing.sampling import DenoiserLike, ready
+from core.versions import versions
+
+
+@dataclass(frozen=True)
+class RemoteProgress:
+    """The state after an answer.
+
+    Attributes:
+        phase: ``select`` or ``estimate``.
+        votes: so far.
+        answered, planned: queries settled, and all that may be asked.
+        p_lower, radius: valid now, whenever now is (anytime bound).
+        spent: dollars, earlier processes of the same run included.
+        latest: the newest answer's best label, or None.
+        waiting: why everybody waits, or None.
+        seconds_left: at the rate so far.
+    """
+
+    phase: str
+    votes: Votes
+    answered: int
+    planned: int
+    p_lower: float
+    radius: float
+    spent: float
+    latest: str | None
+    waiting: str | None
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class RemoteResult:
+    """What came of it.
+
+    Attributes:
+        certificate: as :func:`core.certify` returns it; its labels are the classes seen, with ``other`` and
+            ``no usable answer`` last.
+        run: the name of the run in the ledger.
+        spent: dollars for the run in all.
+        asked: queries sent just now; the rest had been stored.
+        settled: ``reached``, ``out of reach`` or None, of the question that was to be settled.
+        unusable, in_doubt: queries that count for no class.
+        halt: why asking ended early, or None.
+        labels_seen: how often each label was the best one.
+        notes: sentences for the user.
+    """
+
+    certificate: Certificate
+    run: str
+    spent: float
+    asked: int
+    settled: str | None
+    unusable: int
+    in_doubt: int
+    halt: Halt | None
+    labels_seen: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def certify_remote(
+    image: ImageSource,
+    provider: Provider | Described,
+    denoiser: DenoiserLike | None = None,
+    *,
+    sigma: float,
+    ledger: Ledger,
+    budget: float,
+    n0: int = 20,
+    n: int = 100,
+    alpha: float = 0.001,
+    seed: int = 0,
+    method: str = "anytime",
+    labels: LabelMap | None = None,
+    until_radius: float | None = None,
+    size: tuple[int, int] | None = None,
+    device: str = "auto",
+    offline: bool = False,
+    on_progress: Callable[[RemoteProgress], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RemoteResult:
+    """Certify the smoothed API's label for one picture.
+
+    Args:
+        image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
+        provider: from :func:`core.apis.providers.load_provider`; a :class:`Described` one suffices where ``offline``.
+        denoiser: put before the API; it runs on this machine.
+        sigma: standard deviation of the noise, in [0, 1] pixel units.
+        ledger: where answers are kept; what is there already is not asked again.
+        budget: dollars for this run, earlier processes included.
+        n0, n, alpha, seed: as for :func:`core.certify`.
+        method: ``anytime`` (asking stops as soon as the question is settled) or ``clopper-pearson`` (all n are asked).
+        labels: which labels count as which class; None takes each label as its own class.
+        until_radius: with ``anytime``, stop as soon as this l2 radius is certified or out of reach; None goes on to n, unless
+            abstention is certain before.
+        size: (height, width) to bring the picture to before the noise; None leaves it.
+        device: where the denoiser runs.
+        offline: count what is stored; ask nothing.
+        on_progress: called in this thread.
+        should_stop: asked ten times a second.
+
+    Raises:
+        LabError: where a number is not usable, or another process asks the same queries now.
+    """
+    check_certify_settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method)
+    mapped = labels or LabelMap()
+    pixels = to_pixels(image, size)
+    place = pick_device(device)
+    ready(denoiser, place, "denoiser")
+    spec = spec_of(provider, pixels, denoiser, sigma, seed)
+    began, asked, halt = time.monotonic(), 0, None
+
+    def stored() -> tuple[list[Query], list[Query]]:
+        return ledger.queries(spec.name, "select"), ledger.queries(spec.name, "estimate")
+
+    before = sum(map(len, stored()))
+
+    def settled(votes: Votes) -> str | None:
+        if method != "anytime" or not votes.n:
+            return None
+        if until_radius is not None and l2_radius(anytime_lower(votes.k, votes.n, alpha), sigma) >= until_radius:
+            return "reached"
+        p_upper = 1 - anytime_lower(votes.n - votes.k, votes.n, alpha)
+        out_of_reach = p_upper <= 0.5 or (until_radius is not None and l2_radius(p_upper, sigma) < until_radius)
+        return "out of reach" if out_of_reach else None
+
+    if not offline:
+        assert not isinstance(provider, Described), "asking needs a provider with a client"
+        ledger.begin(spec.name, {**spec.__dict__})
+        waiting: list[str] = []
+        questions = Questions(pixels.to(place), denoiser, sigma, seed)
+
+        def tell(phase: str) -> None:
+            if on_progress is None:
+                return
+            select, estimate = stored()
+            votes = count(select, estimate, mapped, n0, n)
+            p = anytime_lower(votes.k, votes.n, alpha) if votes.n else 0.0
+            done = min(len(select), n0) + min(len(estimate), n)
+            newest = max((q for q in (*select, *estimate) if q.state == ANSWERED), key=lambda q: q.asked, default=None)
+            on_progress(
+                RemoteProgress(
+                    phase, votes, done, n0 + n, p, l2_radius(p, sigma), ledger.spent(spec.name),
+                    newest.answer[0].name if newest is not None and newest.answer else None,
+                    waiting.pop() if waiting else None, (time.monotonic() - began) / max(asked, 1) * (n0 + n - done),
+                )
+            )  # fmt: skip
+
+        with ledger.working_on(spec.name):
+            for phase, total in (("select", n0), ("estimate", n)):
+                votes = count(*stored(), mapped, n0, n)
+                if phase == "estimate" and (votes.candidate is None or settled(votes) is not None):
+                    break
+                known = {query.number for query in ledger.queries(spec.name, phase)}
+                inquiry = Inquiry(
+                    provider, ledger, spec.name, questions, budget, should_stop,
+                    lambda why, seconds: waiting.append(f"{why} Waiting {seconds:.0f} s."),
+                )  # fmt: skip
+                look = 0.0
+                for _ in inquiry.ask(phase, [number for number in range(total) if number not in known]):
+                    asked += 1
+                    started = time.monotonic()
+                    if started < look:  # reading thousands of answers anew after each would take longer than asking
+                        continue
+                    tell(phase)
+                    if phase == "estimate" and settled(count(*stored(), mapped, n0, n)) is not None:
+                        break
+                    look = time.monotonic() + 9 * (time.monotonic() - started)
+                tell(phase)
+                if inquiry.halt is not None:
+                    halt = inquiry.halt
+                    break
+
+    select, estimate = stored()
+    asked = len(select) + len(estimate) - before
+    votes = count(select, estimate, mapped, n0, n)
+    counted = (select[:n0], estimate[: votes.n])
+    certificate = _certificate(spec, votes, select, estimate, n0, n, alpha, method, place, time.monotonic() - began, asked)
+    outcome = settled(votes)
+    every = [query for part in counted for query in part]
+    best = Counter(query.answer[0].name for query in every if query.answer)
+    return RemoteResult(
+        certificate, spec.name, ledger.spent(spec.name), asked, outcome, sum(q.state == UNUSABLE for q in every),
+        sum(q.state == IN_DOUBT for q in every), halt, dict(best.most_common()),
+        _notes(spec, provider.limits, every, mapped, certificate),
+    )  # fmt: skip
+
+
+def _certificate(
+    spec: RunSpec, votes: Votes, select: list[Query], estimate: list[Query], n0: int, n: int, alpha: float, method: str,
+    device: object, seconds: float, asked: int,
+) -> Certificate:  # fmt: skip
+    done = votes.n
+    used = method if done == n else "anytime"
+    p_lower = lower_bound(votes.k, done, alpha, used) if done else 0.0
+    abstained = p_lower <= 0.5
+    names = [*sorted((votes.counts.keys() | votes.chosen_from.keys()) - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
+    candidate = None if votes.candidate is None else names.index(votes.candidate)
+    models = sorted({query.model for query in (*select[:n0], *estimate[:done]) if query.model})
+    return Certificate(
+        prediction=None if abstained else candidate,
+        label=None if abstained else votes.candidate,
+        abstained=abstained,
+        counts=tuple(votes.counts.get(name, 0) for name in names),
+        n=done,
+        alpha=alpha,
+        sigma=spec.sigma,
+        seed=spec.seed,
+        stopped=done < n,
+        image=ImageRecord(spec.image_sha256, spec.height, spec.width),
+        classifier=ModelRecord(spec.provider, ", ".join(models) or None),
+        denoiser=ModelRecord(spec.denoiser, spec.denoiser_revision),
+        labels=tuple(names),
+        device=str(device),
+        seconds=seconds,
+        samples_per_second=asked / seconds if seconds > 0 else 0.0,
+        versions=versions(),
+        candidate=candidate,
+        radius=l2_radius(p_lower, spec.sigma),
+        radius_ceiling=radius_ceiling(spec.sigma, done, alpha, used) if done else 0.0,
+        p_lower=p_lower,
+        n0=n0,
+        n_planned=n,
+        norm="l2",
+        noise="gaussian",
+        method=used,
+        failure_probability=alpha if used == method else 2 * alpha,
+    )
+
+
+def _notes(
+    spec: RunSpec,
+    limits: Limits,
+    queries: list[Query],
+    labels: LabelMap,
+    certificate: Certificate,
+) -> tuple[str, ...]:
+    notes = [size_note(spec.height, spec.width, limits)]
+    models = {query.model for query in queries if query.model}
+    if len(models) > 1:
+        notes.append(
+            f"The API answered with {len(models)} versions of its model: a certificate speaks of one classifier, so start anew"
+            " with another seed."
+        )
+    lost = sum(query.state in (UNUSABLE, IN_DOUBT) for query in queries)
+    if lost:
+        notes.append(f"{lost} of {len(queries)} queries brought no usable answer; they count against the class.")
+    if certificate.candidate is None and len(queries) >= certificate.n0:
+        notes.append("No answer named a class of the label map: look at the labels that came and add them to it.")
+    unknown = labels.unknown([label.name for query in queries for label in query.answer])
+    if unknown and queries:
+        some = ", ".join(repr(word) for word in unknown[:3])
+        notes.append(f"The label map has {len(unknown)} words that no answer contains, such as {some}: mistyped?")
+    return tuple(note for note in notes if note)

@@ -1,0 +1,92 @@
+"""Google Cloud Vision, label detection, through the official client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.apis.answers import Answer, InDoubtError, Label, NotSentError, QueryFailedError, RefusedError, UnusableError
+from core.apis.limits import Limits
+from core.apis.provider import failure_of
+
+LIMITS = Limits(price=0.0015, rate=10, max_bytes=7 * 2**20)
+"""Public documentation: 1,800 requests a minute, 10 MB a request of JSON, in which pictures grow by a third."""
+
+
+class GoogleVision:
+    """``api/google``: ``images:annotate`` with LABEL_DETECTION.
+
+    Credentials: ``GOOGLE_API_KEY``, or whatever Google's own client finds (``GOOGLE_APPLICATION_CREDENTIALS`` and so on).
+    ``GOOGLE_VISION_ENDPOINT`` names another endpoint, such as a regional one.
+    """
+
+    ref, model, destination = "api/google", "label-detection/builtin-stable", "Google Cloud Vision"
+
+    def __init__(self, secrets: Mapping[str, str], limits: Limits = LIMITS) -> None:
+        from google.api_core.client_options import ClientOptions
+        from google.auth.exceptions import DefaultCredentialsError
+        from google.cloud import vision
+
+        self.limits = limits
+        self._vision = vision
+        endpoint, key = secrets.get("GOOGLE_VISION_ENDPOINT"), secrets.get("GOOGLE_API_KEY")
+        try:
+            self._client: Any = vision.ImageAnnotatorClient(
+                transport="rest", client_options=ClientOptions(api_endpoint=endpoint, api_key=key)
+            )
+        except (DefaultCredentialsError, ValueError) as error:
+            raise RefusedError(
+                "There are no credentials for Google Cloud Vision: set GOOGLE_API_KEY or GOOGLE_APPLICATION_CREDENTIALS."
+            ) from error
+
+    def ask(self, png: bytes) -> Answer:
+        """One ``LABEL_DETECTION`` request."""
+        try:
+            # retry=None: the client's own retries would pay twice.
+            response = self._client.label_detection(
+                self._vision.Image(content=png), max_results=10, retry=None, timeout=self.limits.timeout
+            )
+        except Exception as error:
+            raise _failure(error) from error
+        if response.error.code:
+            raise failure_of(_HTTP.get(response.error.code, 400), response.error.message)
+        labels = [Label(found.description, float(found.score)) for found in response.label_annotations]
+        if any(not label.name for label in labels):
+            raise UnusableError("Google's answer has a label without a name.")
+        return tuple(sorted(labels, key=lambda label: -label.score))
+
+
+_HTTP = {4: 504, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
+"""Codes of google.rpc.Code, which answers carry inside, as HTTP statuses."""
+
+
+def _failure(error: Exception) -> QueryFailedError:
+    import requests
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
+
+    if isinstance(error, exceptions.GoogleAPICallError) and error.code is not None:
+        headers = getattr(error.response, "headers", None) or {}
+        return failure_of(int(error.code), str(error.message), headers.get("Retry-After"))
+    if isinstance(error, GoogleAuthError):
+        return RefusedError("Google does not accept the credentials: check that they are right and not expired.")
+    if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
+        return connection_failure(error)
+    if isinstance(error, ValueError | TypeError | KeyError | AttributeError):
+        return UnusableError(f"Google's answer cannot be read: {type(error).__name__}.")
+    return InDoubtError(f"Google's client failed in a way that is not known: {type(error).__name__}.")
+
+
+def connection_failure(error: Exception) -> QueryFailedError:
+    """Tell apart, for clients that use requests, what was never sent from what may have been."""
+    import requests
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return NotSentError("The API could not be reached in time: check the connection.")
+    reason = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError):
+        return NotSentError("The API could not be reached: check the connection and the address.")
+    if isinstance(error, requests.exceptions.Timeout):
+        return InDoubtError("The API did not answer in time.")
+    return InDoubtError("The connection was cut before the API answered.")

@@ -1,0 +1,105 @@
+"""From an open set of labels to classes: the best label names the class, and synonyms may be put together."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.apis.answers import Answer
+from core.errors import LabError
+
+OTHER = "other"
+"""The class of every answer whose best label no group of the map names, and of an empty answer."""
+
+MAX_GROUPS, MAX_WORDS, MAX_LENGTH = 200, 5_000, 200
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """Which labels count as which class: ``{"cat": ("tabby", "kitten")}``. An empty map takes each label as its own class.
+
+    A class's own name counts as it, too. Case and outer blanks do not matter. It is a fixed function of the answer, so
+    composed with the API it is again a classifier, and the certificate holds for that.
+    """
+
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @staticmethod
+    def of(groups: Mapping[str, object]) -> LabelMap:
+        """Check a mapping of class names to words.
+
+        Raises:
+            LabError: where a word stands in two classes, or the map is not one of names to lists of words.
+        """
+        seen: dict[str, str] = {}
+        made: list[tuple[str, tuple[str, ...]]] = []
+        if len(groups) > MAX_GROUPS:
+            raise LabError(f"The label map has {len(groups)} classes: at most {MAX_GROUPS} are taken.")
+        for name, words in groups.items():
+            if isinstance(words, str):
+                words = [words]
+            if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+                raise LabError(f"The label map's entry {name!r} is no list of words: expected something like cat = ['tabby'].")
+            if fold(name) in ("", OTHER):
+                raise LabError(f"The label map names a class {name!r}: that name is taken; choose another.")
+            every = [word for word in dict.fromkeys([fold(name), *map(fold, words)]) if word]
+            for word in every:
+                if len(word) > MAX_LENGTH:
+                    raise LabError(f"The label map's class {name!r} has a word of {len(word)} letters: at most {MAX_LENGTH}.")
+                if word in seen:
+                    raise LabError(f"The label map has {word!r} in both {seen[word]!r} and {name!r}: it can count as one only.")
+                seen[word] = name
+            made.append((name.strip(), tuple(every)))
+        if len(seen) > MAX_WORDS:
+            raise LabError(f"The label map has {len(seen)} words: at most {MAX_WORDS} are taken.")
+        return LabelMap(tuple(made))
+
+    def class_of(self, answer: Answer) -> str:
+        """The class of an answer: that of its best label."""
+        if not answer:
+            return OTHER
+        best = fold(answer[0].name)
+        if not self.groups:
+            return best or OTHER
+        return next((name for name, words in self.groups if best in words), OTHER)
+
+    def unknown(self, seen: list[str]) -> list[str]:
+        """The words of the map that no label seen so far is, for a remark on typing mistakes."""
+        labels = set(map(fold, seen))
+        return [word for _, words in self.groups for word in words if word not in labels]
+
+
+def fold(label: str) -> str:
+    """A label as it is compared."""
+    return " ".join(label.casefold().split())
+
+
+def read_label_map(path: Path) -> LabelMap:
+    """Read a TOML file with one line a class: ``cat = ["tabby", "kitten"]``.
+
+    Raises:
+        LabError: where it cannot be read, or as :meth:`LabelMap.of`.
+    """
+    try:
+        return LabelMap.of(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise LabError(f"The label map {str(path)!r} cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LabError(f"The label map {str(path)!r} is no TOML ({error}): expected lines like cat = ['tabby'].") from error
+
+
+def parse_label_map(text: str) -> LabelMap:
+    """A map as people type it, one class a line: ``cat: tabby, kitten``. Empty lines are passed over.
+
+    Raises:
+        LabError: where a line has no colon, or as :meth:`LabelMap.of`.
+    """
+    groups: dict[str, list[str]] = {}
+    for line in filter(str.strip, text.splitlines()):
+        name, colon, words = line.partition(":")
+        if not colon:
+            raise LabError(f"The label map's line {line.strip()!r} has no colon: write it as 'cat: tabby, kitten'.")
+        groups.setdefault(name.strip(), []).extend(words.split(","))
+    return LabelMap.of(groups)

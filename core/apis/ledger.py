@@ -1,0 +1,228 @@
+"""Every query to a paid API, kept in a file: reserved before it is sent, answered before it is counted.
+
+The file is an SQLite database, so a crash or ``kill -9`` at any moment loses nothing that had been written. What a killed
+process had sent and not yet heard of is *in doubt*: it may have been paid for, so it counts against the budget, is never
+sent again, and counts for no class.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from core.apis.answers import Answer, Label
+from core.errors import LabError
+
+RESERVED, ANSWERED, UNUSABLE, IN_DOUBT = "reserved", "answered", "unusable", "in doubt"
+SETTLED = (ANSWERED, UNUSABLE, IN_DOUBT)
+
+NANO = 1_000_000_000
+"""Money is counted in whole billionths of a dollar: sums of floats would creep past a budget."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, spec TEXT NOT NULL, began REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS queries (
+    run TEXT NOT NULL REFERENCES runs, purpose TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+    sent_sha256 TEXT, answer TEXT, model TEXT, asked REAL NOT NULL, seconds REAL, nanodollars INTEGER NOT NULL, remark TEXT,
+    PRIMARY KEY (run, purpose, number)
+);
+"""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query as it was kept.
+
+    Attributes:
+        purpose, number: which sample of the noise it was.
+        state: ``answered``, ``unusable``, ``in doubt``, or ``reserved`` while it is under way.
+        sent_sha256: of the PNG that was sent.
+        answer: labels, the best first; empty unless answered.
+        asked: seconds since 1970.
+        seconds: until the answer.
+        price: US dollars.
+    """
+
+    purpose: str
+    number: int
+    state: str
+    sent_sha256: str | None
+    answer: Answer
+    model: str | None
+    asked: float
+    seconds: float | None
+    price: float
+    remark: str | None
+
+
+class BudgetSpentError(LabError):
+    """One more query would exceed the budget."""
+
+
+class Ledger:
+    """The file of answers. Safe for several threads; a run is worked on by one process at a time.
+
+    Args:
+        path: made where it does not exist.
+
+    Raises:
+        LabError: where the file cannot be opened or is no ledger.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            # A full disk sync a transaction: an answer that was paid for outlives even a power cut.
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise LabError(f"The file of answers {str(path)!r} cannot be used ({error}): name another.") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def begin(self, run: str, spec: dict[str, Any]) -> None:
+        """Note what a run is, once."""
+        with self._lock:
+            self._db.execute(
+                "INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", (run, json.dumps(spec, sort_keys=True), time.time())
+            )
+
+    @contextmanager
+    def working_on(self, run: str) -> Any:
+        """Hold a run for this process. What an earlier one left under way is set in doubt.
+
+        Raises:
+            LabError: where another process works on it now.
+        """
+        lock = FileLock(str(self.path) + f".{run[:16]}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise LabError("Another process is asking these very queries now: wait for it, or stop it first.") from error
+        try:
+            with self._lock:
+                self._db.execute(
+                    "UPDATE queries SET state = ?, remark = ? WHERE run = ? AND state = ?",
+                    (IN_DOUBT, "the program ended before the answer came", run, RESERVED),
+                )
+            yield
+        finally:
+            lock.release()
+
+    def reserve(self, run: str, purpose: str, number: int, price: float, budget: float, sent_sha256: str) -> None:
+        """Set the price of a query aside, before it is sent.
+
+        Raises:
+            BudgetSpentError: where it would exceed the budget of the run, everything reserved and in doubt included.
+            LabError: where this very query was reserved or asked before.
+        """
+        with self._transaction():
+            spent = self._spent(run)
+            if spent + _nano(price) > _nano(budget):
+                raise BudgetSpentError(
+                    f"The budget of ${budget:g} is spent (${spent / NANO:.4f}, and a query costs ${price:g}): raise it to go on."
+                )
+            try:
+                self._db.execute(
+                    "INSERT INTO queries VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, NULL, ?, NULL)",
+                    (run, purpose, number, RESERVED, sent_sha256, time.time(), _nano(price)),
+                )
+            except sqlite3.IntegrityError as error:
+                raise LabError(f"Query {number} ({purpose}) was asked before: it is not paid for twice.") from error
+
+    def release(self, run: str, purpose: str, number: int) -> None:
+        """Give back what was set aside for a query that the API did not serve."""
+        with self._lock:
+            self._db.execute(
+                "DELETE FROM queries WHERE run = ? AND purpose = ? AND number = ? AND state = ?",
+                (run, purpose, number, RESERVED),
+            )
+
+    def settle(
+        self, run: str, purpose: str, number: int, state: str, *, answer: Answer = (), model: str | None = None,
+        seconds: float | None = None, remark: str | None = None,
+    ) -> None:  # fmt: skip
+        """Keep what came of a query; on disk when this returns."""
+        text = json.dumps([asdict(label) for label in answer]) if state == ANSWERED else None
+        with self._lock:
+            self._db.execute(
+                "UPDATE queries SET state = ?, answer = ?, model = ?, seconds = ?, remark = ?"
+                " WHERE run = ? AND purpose = ? AND number = ?",
+                (state, text, model, seconds, remark, run, purpose, number),
+            )
+
+    def queries(self, run: str, purpose: str) -> list[Query]:
+        """The queries of a run for one purpose, in the order of their numbers."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT purpose, number, state, sent_sha256, answer, model, asked, seconds, nanodollars, remark FROM queries"
+                " WHERE run = ? AND purpose = ? ORDER BY number",
+                (run, purpose),
+            ).fetchall()
+        return [
+            Query(what, number, state, sent, _labels(answer), model, asked, seconds, nano / NANO, remark)
+            for what, number, state, sent, answer, model, asked, seconds, nano, remark in rows
+        ]
+
+    def spent(self, run: str) -> float:
+        """US dollars paid or possibly paid for a run, queries under way included."""
+        with self._lock:
+            return self._spent(run) / NANO
+
+    def runs(self) -> list[tuple[str, dict[str, Any], int, float]]:
+        """Every run: its name, what it is, how many queries were settled, and dollars spent; the newest first."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT runs.run, spec, COUNT(number), COALESCE(SUM(nanodollars), 0) FROM runs LEFT JOIN queries USING (run)"
+                " GROUP BY runs.run ORDER BY began DESC"
+            ).fetchall()
+        return [(run, json.loads(spec), count, total / NANO) for run, spec, count, total in rows]
+
+    def _spent(self, run: str) -> int:
+        return int(self._db.execute("SELECT COALESCE(SUM(nanodollars), 0) FROM queries WHERE run = ?", (run,)).fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Any:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+def _nano(dollars: float) -> int:
+    return round(dollars * NANO)
+
+
+def _labels(text: str | None) -> Answer:
+    return () if text is None else tuple(Label(**label) for label in json.loads(text))
+
+
+def settled_prefix(queries: Iterable[Query]) -> list[Query]:
+    """The settled queries 0, 1, 2, ... up to the first that is not.
+
+    Only these are counted: answers arrive out of order, and which arrive early may depend on what they say.
+    """
+    prefix: list[Query] = []
+    for query in queries:
+        if query.number != len(prefix) or query.state not in SETTLED:
+            break
+        prefix.append(query)
+    return prefix

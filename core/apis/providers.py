@@ -1,0 +1,155 @@
+"""Providers by reference: ``api/NAME``, with NAME in VENDORS, ``demo``, or ``http/PATH`` to a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from core.apis.http import HttpEndpoint, read_endpoint
+from core.apis.limits import Limits
+from core.apis.provider import Provider
+from core.errors import LabError
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What is known of a provider before anything is installed or paid.
+
+    Attributes:
+        title: for a menu.
+        module, name: where its class is.
+        package: what its official client is called on the package index.
+        secrets: environment variables (or Streamlit secrets) that hold its credentials.
+    """
+
+    title: str
+    module: str
+    name: str
+    package: str | None
+    secrets: tuple[str, ...]
+
+    @property
+    def limits(self) -> Limits:
+        """Price, rate and sizes of the vendor's public documentation; no client is imported for them."""
+        return import_module(self.module).LIMITS
+
+    @property
+    def destination(self) -> str:
+        """Who gets the pictures."""
+        return str(getattr(import_module(self.module), self.name).destination)
+
+
+VENDORS = {
+    "google": Vendor(
+        "Google Cloud Vision, label detection", "core.apis.google", "GoogleVision", "google-cloud-vision", ("GOOGLE_API_KEY",)
+    ),
+    "aws": Vendor(
+        "Amazon Rekognition, detect_labels", "core.apis.aws", "Rekognition", "boto3",
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"),
+    ),
+    "azure": Vendor(
+        "Azure AI Vision, image analysis tags", "core.apis.azure", "AzureVision", "azure-ai-vision-imageanalysis",
+        ("VISION_ENDPOINT", "VISION_KEY"),
+    ),
+    "clarifai": Vendor(
+        "Clarifai, general image recognition", "core.apis.clarifai", "Clarifai", "clarifai-grpc", ("CLARIFAI_PAT",)
+    ),
+    "huggingface": Vendor(
+        "Hugging Face Inference Providers", "core.apis.huggingface", "HuggingFaceInference", None, ("HF_TOKEN",)
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Described:
+    """A provider as far as it can be described without its client, credentials or a connection: enough to plan and to
+    count stored answers."""
+
+    ref: str
+    destination: str
+    limits: Limits
+
+
+def is_api(reference: str) -> bool:
+    """Whether a model reference names a remote API."""
+    return reference.strip().startswith("api/")
+
+
+def describe_provider(reference: str, price: float | None = None, rate: float | None = None) -> Described:
+    """Describe a provider; ``price`` (dollars) and ``rate`` (a second) replace the public ones.
+
+    Raises:
+        LabError: where there is no such provider, or its TOML file is not usable.
+    """
+    kind, rest = _parse(reference)
+    if kind == "http":
+        endpoint = read_endpoint(Path(rest).expanduser())
+        found = Described(reference, HttpEndpoint(reference, endpoint, os.environ).destination, endpoint.limits)
+    elif kind == "demo":
+        from core.apis.demo import DEMO_DESTINATION, DEMO_LIMITS
+
+        found = Described("api/demo", DEMO_DESTINATION, DEMO_LIMITS)
+    else:
+        from core.apis.huggingface import DEFAULT_MODEL
+
+        ref = f"api/huggingface/{rest or DEFAULT_MODEL}" if kind == "huggingface" else f"api/{kind}"
+        found = Described(ref, VENDORS[kind].destination, VENDORS[kind].limits)
+    return dataclasses.replace(found, limits=with_terms(found.limits, price, rate))
+
+
+def load_provider(
+    reference: str, *, price: float | None = None, rate: float | None = None, secrets: Mapping[str, str] | None = None
+) -> Provider:
+    """Make a client for a provider. Nothing is sent yet.
+
+    Args:
+        reference: ``api/NAME``.
+        price, rate: the user's own terms, instead of the public ones.
+        secrets: where credentials are looked up; by default the environment. They are never shown, logged or stored.
+
+    Raises:
+        LabError: where there is no such provider, its official client is not installed, or credentials are missing.
+    """
+    secrets = os.environ if secrets is None else secrets
+    kind, rest = _parse(reference)
+    if kind == "http":
+        endpoint = read_endpoint(Path(rest).expanduser())
+        endpoint = dataclasses.replace(endpoint, limits=with_terms(endpoint.limits, price, rate))
+        return HttpEndpoint(reference, endpoint, secrets)
+    if kind == "demo":
+        from core.apis.demo import demo_provider
+
+        return demo_provider(price, rate)
+    vendor = VENDORS[kind]
+    limits = with_terms(vendor.limits, price, rate)
+    maker = getattr(import_module(vendor.module), vendor.name)
+    try:
+        return maker(secrets, rest, limits) if kind == "huggingface" and rest else maker(secrets, limits=limits)
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"The official client for {reference!r} is not installed: run 'pip install -r requirements-apis.txt'"
+            f" (or only {vendor.package})."
+        ) from error
+
+
+def with_terms(limits: Limits, price: float | None, rate: float | None) -> Limits:
+    """Limits with the user's own price and rate where given."""
+    return dataclasses.replace(
+        limits, price=limits.price if price is None else price, rate=limits.rate if rate is None else rate
+    )
+
+
+def _parse(reference: str) -> tuple[str, str]:
+    head, _, rest = reference.strip().partition("/")
+    kind, _, rest = rest.partition("/")
+    known = (*VENDORS, "http", "demo")
+    if head != "api" or kind not in known or (rest and kind not in ("http", "huggingface")) or (kind == "http" and not rest):
+        raise LabError(
+            f"Unknown API {reference!r}: expected one of {', '.join(f'api/{name}' for name in VENDORS)}, api/demo"
+            " or api/http/PATH, which names a TOML file."
+        )
+    return kind, rest
