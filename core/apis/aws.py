@@ -12,7 +12,6 @@ from core.apis.answers import (
     NotSentError,
     QueryFailedError,
     RefusedError,
-    TurnedAwayError,
     UnusableError,
 )
 from core.apis.limits import Limits
@@ -38,6 +37,8 @@ class Rekognition:
 
         self.limits = limits
         region = secrets.get("AWS_REGION") or secrets.get("AWS_DEFAULT_REGION")
+        if bool(secrets.get("AWS_ACCESS_KEY_ID")) != bool(secrets.get("AWS_SECRET_ACCESS_KEY")):
+            raise RefusedError("The credentials for Amazon Rekognition are incomplete: set both AWS keys.")
         try:
             session = boto3.Session(
                 aws_access_key_id=secrets.get("AWS_ACCESS_KEY_ID"),
@@ -88,6 +89,7 @@ _DENIED = {
 
 def _failure(error: Exception) -> QueryFailedError:
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, exceptions.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -110,8 +112,6 @@ def _failure(error: Exception) -> QueryFailedError:
         return InDoubtError("Amazon Rekognition did not answer in time.")
     if isinstance(error, exceptions.ConnectionClosedError | exceptions.HTTPClientError):
         return InDoubtError("The connection was cut before Amazon Rekognition answered.")
-    if isinstance(error, exceptions.ResponseParserError):
+    if isinstance(error, ResponseParserError | LookupError | ValueError | TypeError | AttributeError):
         return UnusableError("Amazon's answer cannot be read.")
-    if isinstance(error, TurnedAwayError):
-        return error
     return InDoubtError(f"Amazon's client failed in a way that is not known: {type(error).__name__}.")

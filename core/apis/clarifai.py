@@ -1,4 +1,4 @@
-"""Clarifai's general recognition model, through the stubs of the official gRPC client."""
+"""Clarifai's general recognition model, through the messages of the official gRPC client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Clarifai:
 
     def __init__(self, secrets: Mapping[str, str], limits: Limits = LIMITS) -> None:
         import grpc
-        from clarifai_grpc.grpc.api import resources_pb2, service_pb2, service_pb2_grpc
+        from clarifai_grpc.grpc.api import resources_pb2, service_pb2
 
         token = secrets.get("CLARIFAI_PAT")
         if not token:
@@ -42,7 +42,7 @@ class Clarifai:
         self._resources, self._service = resources_pb2, service_pb2
         self._metadata = (("authorization", f"Key {token}"),)
         base = secrets.get("CLARIFAI_GRPC_BASE") or "api.clarifai.com"
-        # The client's own channel retries by itself, which would pay twice.
+        # The channel that the client makes retries by itself, which would pay twice.
         options = [("grpc.enable_retries", 0), ("grpc.max_send_message_length", 2 * limits.max_bytes)]
         local = base.startswith("127.0.0.1:")
         channel = (
@@ -50,7 +50,11 @@ class Clarifai:
             if local
             else grpc.secure_channel(base, grpc.ssl_channel_credentials(), options)
         )
-        self._stub: Any = service_pb2_grpc.V2Stub(channel)
+        self._post: Any = channel.unary_unary(
+            "/clarifai.api.V2/PostModelOutputs",
+            request_serializer=service_pb2.PostModelOutputsRequest.SerializeToString,
+            response_deserializer=service_pb2.MultiOutputResponse.FromString,
+        )
 
     def ask(self, png: bytes) -> Answer:
         """One PostModelOutputs request."""
@@ -61,7 +65,7 @@ class Clarifai:
             user_app_id=self._resources.UserAppIDSet(user_id="clarifai", app_id="main"), model_id=MODEL, inputs=[picture]
         )
         try:
-            response = self._stub.PostModelOutputs(request, metadata=self._metadata, timeout=self.limits.timeout)
+            response = self._post(request, metadata=self._metadata, timeout=self.limits.timeout)
         except grpc.RpcError as error:
             raise _rpc_failure(error) from error
         code = int(response.status.code)

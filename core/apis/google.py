@@ -64,6 +64,7 @@ def _failure(error: Exception) -> QueryFailedError:
     import requests
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError
+    from google.protobuf.json_format import ParseError
 
     if isinstance(error, exceptions.GoogleAPICallError) and error.code is not None:
         headers = getattr(error.response, "headers", None) or {}
@@ -72,7 +73,7 @@ def _failure(error: Exception) -> QueryFailedError:
         return RefusedError("Google does not accept the credentials: check that they are right and not expired.")
     if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
         return connection_failure(error)
-    if isinstance(error, ValueError | TypeError | KeyError | AttributeError):
+    if isinstance(error, ParseError | LookupError | ValueError | TypeError | AttributeError):
         return UnusableError(f"Google's answer cannot be read: {type(error).__name__}.")
     return InDoubtError(f"Google's client failed in a way that is not known: {type(error).__name__}.")
 

@@ -134,7 +134,8 @@ class Ledger:
             spent = self._spent(run)
             if spent + _nano(price) > _nano(budget):
                 raise BudgetSpentError(
-                    f"The budget of ${budget:g} is spent (${spent / NANO:.4f}, and a query costs ${price:g}): raise it to go on."
+                    f"The budget of ${budget:g} is spent (${spent / NANO:.4f}, and a query costs ${price:g}):"
+                    " raise it to go on."
                 )
             try:
                 self._db.execute(

@@ -1,0 +1,234 @@
+"""Certifying by an API: the same votes as asking by hand, nothing bought in vain, every failure survived."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
+from core.apis.http import HttpEndpoint, parse_endpoint
+from core.apis.labels import LabelMap
+from core.apis.ledger import Ledger
+from core.apis.providers import describe_provider
+from core.apis.questions import Questions
+from core.apis.votes import NO_ANSWER
+from core.errors import LabError
+from core.pixels import to_pixels
+from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
+from core.smoothing.radius import l2_radius
+from tests.apis.conftest import Fault, Vendors, brightness
+
+GREY = Image.fromarray(np.full((8, 8, 3), 150, dtype=np.uint8))
+"""Dusk, but not far from day: noise moves some copies over the border at 170."""
+
+Asking = Callable[..., RemoteResult]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(tmp_path / "answers.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ask(vendors: Vendors, ledger: Ledger) -> Asking:
+    """Certifies GREY by the loopback API; price 0.01, no rate limit to speak of."""
+
+    def asking(toml: str = "", **changes: Any) -> RemoteResult:
+        endpoint = parse_endpoint(f'url = "{vendors.url}"\nprice = 0.01\nrate = 5000\ntimeout = 1.0\n{toml}', "test")
+        provider = HttpEndpoint("api/http/test", endpoint, {})
+        settings = {"sigma": 0.5, "ledger": ledger, "budget": 10.0, "n0": 10, "n": 60} | changes
+        return certify_remote(settings.pop("image", GREY), provider, settings.pop("denoiser", None), **settings)
+
+    return asking
+
+
+def by_hand(sigma: float, seed: int, purpose: str, n: int) -> Counter[str]:
+    """What the API's own rule says of the first n pictures of the stream."""
+    questions = Questions(to_pixels(GREY), None, sigma, seed)
+    return Counter(brightness(sent)[0][0].casefold() for _, sent in questions.pictures(purpose, list(range(n))))
+
+
+def test_the_votes_are_those_of_the_same_noise_asked_by_hand(ask: Asking) -> None:
+    result = ask(method="clopper-pearson")
+    expected = by_hand(0.5, 0, "estimate", 60)
+    c = result.certificate
+    assert c.labels is not None
+    assert {name: votes for name, votes in zip(c.labels, c.counts, strict=True) if votes} == dict(expected)
+    k = expected["dusk"]
+    assert 30 < k <= 60
+    assert c.p_lower == clopper_pearson_lower(k, 60, 0.001)
+    assert c.radius == l2_radius(c.p_lower, 0.5)
+    assert (c.label, c.method, c.n, c.stopped) == ("dusk", "clopper-pearson", 60, False)
+    assert (result.asked, result.spent) == (70, 0.7)
+
+
+def test_a_second_run_pays_nothing_and_a_longer_one_only_the_rest(ask: Asking, vendors: Vendors) -> None:
+    first = ask()
+    again = ask()
+    assert (again.asked, again.spent) == (0, first.spent)
+    assert again.certificate.counts == first.certificate.counts
+    longer = ask(n=80)
+    assert longer.asked == 80 + 10 - first.certificate.n - 10
+    assert len(vendors.received) == len(set(vendors.received)), "a picture was sent twice"
+
+
+def test_stored_answers_alone_serve_any_sub_sample_alpha_and_map(ask: Asking, ledger: Ledger, tmp_path: Path) -> None:
+    ask(method="clopper-pearson")
+    described = tmp_path / "endpoint.toml"
+    described.write_text('url = "http://127.0.0.1:9/none"\n')  # nobody is there, and nobody is asked
+    facts = describe_provider(f"api/http/{described}")
+    offline = {"sigma": 0.5, "ledger": ledger, "budget": 0.0, "n0": 10, "offline": True}
+    nothing = certify_remote(GREY, facts, n=40, **offline)
+    assert nothing.certificate.n == 0, "another provider's answers were counted"
+    # The same provider, described as it was asked.
+    (run, spec, _, _) = ledger.runs()[0]
+    facts = type(facts)(spec["provider"], spec["destination"], facts.limits)
+    part = certify_remote(GREY, facts, n=40, alpha=0.01, method="clopper-pearson", **offline)
+    k = by_hand(0.5, 0, "estimate", 40)["dusk"]
+    assert (part.run, part.certificate.n, part.asked) == (run, 40, 0)
+    assert part.certificate.p_lower == clopper_pearson_lower(k, 40, 0.01)
+    mapped = certify_remote(GREY, facts, n=40, labels=LabelMap.of({"dim": ["dusk", "night"]}), **offline)
+    assert mapped.certificate.label in ("dim", None)
+    assert mapped.certificate.labels is not None
+    assert mapped.certificate.labels[0] == "dim"
+
+
+def test_asking_stops_as_soon_as_the_radius_is_certified(ask: Asking) -> None:
+    result = ask(sigma=0.1, n=500, until_radius=0.05)
+    assert result.settled == "reached"
+    assert result.certificate.radius >= 0.05
+    assert result.certificate.n < 100
+    k, n = max(result.certificate.counts), result.certificate.n
+    assert result.certificate.p_lower == anytime_lower(k, n, 0.001)
+
+
+def test_asking_stops_as_soon_as_the_radius_is_out_of_reach(ask: Asking, vendors: Vendors) -> None:
+    flips = iter(range(10_000))
+    vendors.label = lambda picture: [("heads" if next(flips) % 2 else "tails", 1.0)]
+    result = ask(n=2_000, until_radius=0.3)
+    assert result.settled == "out of reach"
+    assert result.certificate.abstained
+    assert result.certificate.n < 200
+
+
+def test_the_budget_is_never_exceeded_and_what_it_bought_counts(ask: Asking, vendors: Vendors) -> None:
+    result = ask(budget=0.35)
+    assert len(vendors.received) == 35
+    assert result.spent == 0.35
+    assert result.halt is not None
+    assert (result.halt.reason, result.certificate.n, result.certificate.method) == ("budget", 25, "anytime")
+    more = ask(budget=0.70)
+    assert (len(vendors.received), more.certificate.n, more.halt) == (70, 60, None)
+
+
+def test_a_budget_too_small_to_choose_a_class_says_so(ask: Asking) -> None:
+    result = ask(budget=0.05)
+    assert result.certificate.candidate is None
+    assert result.certificate.abstained
+
+
+def test_retries_after_429_and_500_cost_nothing_and_lose_nothing(ask: Asking, vendors: Vendors) -> None:
+    waits: list[str] = []
+    vendors.faults.extend([Fault(429, {"Retry-After": "0.05"}), Fault(), Fault(500, {"Retry-After": "0.05"})])
+    result = ask(budget=0.70, on_progress=lambda now: waits.append(now.waiting) if now.waiting else None)
+    assert (result.spent, result.certificate.n) == (0.70, 60)
+    assert any("429" in wait or "500" in wait for wait in waits)
+
+
+def test_queries_in_doubt_count_for_no_class_and_are_not_sent_again(ask: Asking, vendors: Vendors) -> None:
+    vendors.faults.extend([Fault()] * 20 + [Fault(cut=True), Fault(garbage=b"{}")])
+    result = ask()
+    assert (result.in_doubt, result.unusable) == (1, 1)
+    c = result.certificate
+    assert c.labels is not None
+    assert c.labels[-1] == NO_ANSWER
+    assert c.counts[-1] == 2
+    assert len(vendors.received) == 70
+    assert any("no usable answer" in note for note in result.notes)
+
+
+def test_a_quota_that_ends_in_the_middle_keeps_what_was_paid(ask: Asking, vendors: Vendors) -> None:
+    vendors.faults.extend([Fault()] * 30 + [Fault(402)] * 8)
+    result = ask()
+    assert result.halt is not None
+    assert result.halt.reason == "refused"
+    assert 10 <= result.certificate.n < 60
+    vendors.faults.clear()
+    assert ask().certificate.n == 60
+    assert result.spent <= 0.30 + 1e-9
+
+
+def test_an_api_that_stays_away_ends_the_run_with_its_answers_kept(
+    ask: Asking, vendors: Vendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.apis.inquiry.backoff", lambda attempt, retry_after: 0.001)
+    vendors.faults.extend([Fault()] * 30 + [Fault(503)] * 60)
+    result = ask()
+    assert result.halt is not None
+    assert result.halt.reason == "unreachable"
+    assert 16 <= result.certificate.n <= 20
+
+
+def test_waits_longer_than_patience_end_the_run(ask: Asking, vendors: Vendors) -> None:
+    vendors.faults.append(Fault(429, {"Retry-After": "86400"}))
+    result = ask()
+    assert result.halt is not None
+    assert "go on later" in result.halt.message
+
+
+def test_a_stop_keeps_what_is_valid(ask: Asking, vendors: Vendors) -> None:
+    stop = threading.Event()
+
+    def watch(now: RemoteProgress) -> None:
+        if now.votes.n >= 20:
+            stop.set()
+
+    vendors.latency = 0.005
+    result = ask(n=2_000, budget=100.0, on_progress=watch, should_stop=stop.is_set)
+    assert result.halt is not None
+    assert result.halt.reason == "stopped"
+    assert 20 <= result.certificate.n < 500
+    assert result.certificate.failure_probability == 0.001
+
+
+def test_a_denoiser_stands_before_the_api(ask: Asking, vendors: Vendors) -> None:
+    result = ask(denoiser=lambda noisy, sigma: torch.zeros_like(noisy), n=30)
+    assert result.certificate.label == "night"
+    assert np.asarray(vendors.pictures[0]).max() == 0
+
+
+def test_small_pictures_are_enlarged_and_it_is_said(ask: Asking, vendors: Vendors) -> None:
+    result = ask("[picture]\nmin_side = 50", n=20)
+    assert vendors.pictures[0].size == (56, 56)
+    assert any("enlarged 7 times" in note for note in result.notes)
+    assert (result.certificate.image.height, result.certificate.image.width) == (8, 8)
+
+
+def test_no_label_of_the_map_is_told(ask: Asking) -> None:
+    result = ask(labels=LabelMap.of({"cat": ["tabyb"]}))
+    assert result.certificate.candidate is None
+    assert any("No answer named a class" in note for note in result.notes)
+    assert any("mistyped" in note for note in result.notes)
+    assert result.asked == 10, "it went on paying although no class can be counted"
+
+
+def test_empty_answers_are_other(ask: Asking, vendors: Vendors) -> None:
+    vendors.label = lambda picture: []
+    assert ask().certificate.candidate is None
+
+
+@pytest.mark.parametrize("wrong", [{"sigma": 0.0}, {"n": 3}, {"alpha": 0.7}, {"method": "guess"}, {"seed": -1}])
+def test_numbers_are_checked_before_anything_is_paid(ask: Asking, vendors: Vendors, wrong: dict[str, Any]) -> None:
+    with pytest.raises(LabError):
+        ask(**wrong)
+    assert not vendors.received

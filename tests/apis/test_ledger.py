@@ -1,0 +1,109 @@
+"""Kept answers: nothing is paid twice, the budget holds, and what was cut off is in doubt."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.apis.answers import Label
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger, settled_prefix
+from core.errors import LabError
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    made = Ledger(tmp_path / "answers.sqlite")
+    made.begin("run", {"provider": "test"})
+    return made
+
+
+def test_an_answer_outlives_the_process(ledger: Ledger) -> None:
+    ledger.reserve("run", "select", 0, 0.001, 1.0, "abc")
+    ledger.settle("run", "select", 0, ANSWERED, answer=(Label("cat", 0.5),), model="m1", seconds=0.25)
+    ledger.close()
+    (query,) = Ledger(ledger.path).queries("run", "select")
+    assert (query.state, query.answer, query.model, query.seconds, query.price) == (
+        ANSWERED, (Label("cat", 0.5),), "m1", 0.25, 0.001,
+    )  # fmt: skip
+    assert query.sent_sha256 == "abc"
+
+
+def test_the_same_query_is_reserved_once(ledger: Ledger) -> None:
+    ledger.reserve("run", "select", 0, 0.001, 1.0, "abc")
+    with pytest.raises(LabError, match="not paid for twice"):
+        ledger.reserve("run", "select", 0, 0.001, 1.0, "abc")
+    ledger.reserve("run", "estimate", 0, 0.001, 1.0, "abc")
+
+
+def test_a_budget_pays_for_exactly_what_it_should(ledger: Ledger) -> None:
+    for number in range(100):  # floats would add 100 times 0.001 up to more than 0.1
+        ledger.reserve("run", "estimate", number, 0.001, 0.1, "abc")
+    with pytest.raises(BudgetSpentError, match="budget of"):
+        ledger.reserve("run", "estimate", 100, 0.001, 0.1, "abc")
+    assert ledger.spent("run") == 0.1
+
+
+def test_many_threads_cannot_overspend(ledger: Ledger) -> None:
+    refused = []
+
+    def spend(first: int) -> None:
+        for number in range(first, first + 50):
+            try:
+                ledger.reserve("run", "estimate", number, 0.01, 1.0, "abc")
+            except BudgetSpentError:
+                refused.append(number)
+
+    threads = [threading.Thread(target=spend, args=(50 * i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ledger.queries("run", "estimate")) == 100
+    assert len(refused) == 200
+
+
+def test_what_was_not_served_is_given_back_and_may_be_asked_again(ledger: Ledger) -> None:
+    ledger.reserve("run", "select", 0, 0.6, 1.0, "abc")
+    ledger.release("run", "select", 0)
+    assert ledger.spent("run") == 0
+    ledger.reserve("run", "select", 0, 0.6, 1.0, "abc")
+
+
+def test_what_a_dead_process_had_under_way_is_in_doubt_and_stays_paid(ledger: Ledger) -> None:
+    ledger.reserve("run", "select", 0, 0.6, 1.0, "abc")
+    ledger.close()
+    again = Ledger(ledger.path)
+    with again.working_on("run"):
+        (query,) = again.queries("run", "select")
+        assert query.state == IN_DOUBT
+        assert again.spent("run") == 0.6
+        with pytest.raises(BudgetSpentError):
+            again.reserve("run", "select", 1, 0.6, 1.0, "abc")
+
+
+def test_a_run_is_worked_on_by_one_at_a_time(ledger: Ledger) -> None:
+    with (
+        ledger.working_on("run"),
+        pytest.raises(LabError, match="Another process"),
+        Ledger(ledger.path).working_on("run"),
+    ):
+        raise AssertionError("two at once")
+    with ledger.working_on("run"):
+        assert ledger.runs()[0][0] == "run"
+
+
+def test_only_the_gapless_beginning_counts(ledger: Ledger) -> None:
+    for number, state in ((0, ANSWERED), (1, UNUSABLE), (2, IN_DOUBT), (4, ANSWERED)):
+        ledger.reserve("run", "estimate", number, 0.0, 1.0, "abc")
+        ledger.settle("run", "estimate", number, state)
+    ledger.reserve("run", "estimate", 3, 0.0, 1.0, "abc")  # still under way
+    assert [query.number for query in settled_prefix(ledger.queries("run", "estimate"))] == [0, 1, 2]
+
+
+def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_text("this is not a database, but long enough to be taken for one. " * 20)
+    with pytest.raises(LabError, match="cannot be used"):
+        Ledger(path)
