@@ -17,6 +17,7 @@ from core.commands.evaluate import add_evaluation_verbs
 from core.commands.examples import add_examples_verb
 from core.commands.models import add_models_verb
 from core.commands.predict import add_predict_verb
+from core.commands.serve_demo_api import add_serve_demo_api_verb
 from core.commands.train import add_training_verbs
 from core.errors import LabError
 from core.versions import LAB_VERSION
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models_verb(verbs)
     add_training_verbs(verbs)
     add_bench_verb(verbs)
+    add_serve_demo_api_verb(verbs)
     return parser
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from core.apis.providers import is_api
+from core.commands.certify_api import add_api_options, run_certify_api
 from core.commands.options import add_json_option, add_sampling_options, load_models
 from core.commands.pictures import run_over_pictures
 from core.commands.result_text import certificate_text
@@ -26,17 +28,20 @@ def add_certify_verb(verbs: Any) -> None:
     parser.add_argument(
         "--method",
         choices=METHODS,
-        default="clopper-pearson",
-        help="bound: for this very n, or valid wherever it is stopped (%(default)s)",
+        help="bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime, with an API)",
     )
+    add_api_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run_certify)
 
 
 def run_certify(args: argparse.Namespace) -> int:
     """Certify and print."""
+    if is_api(args.classifier):
+        return run_certify_api(args)
     settings = {
-        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed, "method": args.method
+        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
+        "method": args.method or "clopper-pearson",
     }  # fmt: skip
     check_certify_settings(**settings)
     classifier, denoiser = load_models(args)

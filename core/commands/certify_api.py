@@ -1,0 +1,143 @@
+"""`certify --classifier api/...`: a certificate from a vision API, within a budget."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
+from core.apis.labels import LabelMap, read_label_map
+from core.apis.ledger import Ledger
+from core.apis.plan import make_plan
+from core.apis.providers import Described, describe_provider, load_provider
+from core.commands.options import load_denoiser_remarking, read_picture_remarking
+from core.commands.result_text import certificate_text
+from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.device import pick_device
+from core.errors import LabError
+from core.images import Picture
+from core.smoothing.certify import check_certify_settings
+
+LONGEST_SIDE = 224
+"""Larger pictures are cut and scaled to this side before the noise: denoising them takes seconds a copy."""
+
+
+def add_api_options(parser: argparse.ArgumentParser) -> None:
+    """What concerns ``--classifier api/...`` alone."""
+    group = parser.add_argument_group("with --classifier api/NAME, whose every query is paid for")
+    group.add_argument("--budget", type=float, metavar="DOLLARS", help="the most this picture may cost, earlier runs included")
+    group.add_argument("--price", type=float, metavar="DOLLARS", help="of a query, where it is not the public price")
+    group.add_argument("--rate", type=float, metavar="PER_SECOND", help="queries a second, where it is not the public limit")
+    group.add_argument("--label-map", type=Path, metavar="FILE", help='TOML with lines like cat = ["tabby", "kitten"]')
+    group.add_argument(
+        "--answers", type=Path, metavar="FILE", help="where answers are kept (%(default)s)", default=answers_file()
+    )
+    group.add_argument("--offline", action="store_true", help="count the answers kept; ask nothing")
+
+
+def answers_file() -> Path:
+    """Where answers are kept: in LAB_HOME, by default a folder of the user's own."""
+    home = os.environ.get("LAB_HOME")
+    return (Path(home) if home else Path.home() / ".denoised-smoothing-lab") / "answers.sqlite"
+
+
+def run_certify_api(args: argparse.Namespace) -> int:
+    """Plan, ask, print."""
+    settings: dict[str, Any] = {
+        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
+        "method": args.method or "anytime",
+    }  # fmt: skip
+    check_certify_settings(**settings)
+    pick_device(args.device)
+    facts = describe_provider(args.classifier, args.price, args.rate)
+    if args.budget is None and not args.offline:
+        raise LabError(
+            f"Every query to {facts.destination} costs ${facts.limits.price:g}: say with --budget how many dollars a picture"
+            " may cost, or count kept answers with --offline."
+        )
+    budget = 0.0 if args.budget is None else args.budget
+    if not 0 <= budget < 1e6:
+        raise LabError(f"--budget is {budget:g}: expected dollars, at least 0.")
+    labels = LabelMap() if args.label_map is None else read_label_map(args.label_map)
+    pictures = [read_picture_remarking(path) for path in args.images]
+    provider = facts if args.offline else load_provider(args.classifier, price=args.price, rate=args.rate)
+    denoiser = load_denoiser_remarking(args)
+    if not args.offline:
+        _tell_plan(facts, budget, len(pictures), settings)
+    results: list[tuple[Picture, RemoteResult]] = []
+    ledger = Ledger(args.answers)
+    with InterruptFlag() as interrupt:
+        for picture in pictures:
+            line = ProgressLine()
+            result = certify_remote(
+                picture.image, provider, denoiser, **settings, ledger=ledger, budget=budget, labels=labels, device=args.device,
+                until_radius=getattr(args, "until_radius", None), size=picture_size(picture), offline=args.offline,
+                on_progress=lambda now, line=line, name=picture.name: line.show(_state(name, now)),
+                should_stop=interrupt.is_set,
+            )  # fmt: skip
+            line.clear()
+            results.append((picture, result))
+            if not args.json:
+                print(_text(picture.name, result), flush=True)
+            if interrupt.is_set() or (result.halt is not None and result.halt.reason in ("refused", "unreachable")):
+                break
+    ledger.close()
+    if args.json:
+        documents = [_document(result) for _, result in results]
+        failed = [{"path": str(path), "error": "not begun"} for path in args.images[len(results) :]]
+        print_json(documents[0] if len(pictures) == 1 else {"certificates": documents, "failed": failed})
+    for _, result in results:
+        if result.halt is not None:
+            print(f"certify: {result.halt.message}", file=sys.stderr)
+    if interrupt.is_set():
+        return 130
+    return 2 if any(r.halt is not None and r.halt.reason in ("refused", "unreachable") for _, r in results) else 0
+
+
+def picture_size(picture: Picture) -> tuple[int, int] | None:
+    """The size a picture is brought to before the noise: its own, unless it is larger than a photo for a network."""
+    width, height = picture.image.size
+    return None if max(width, height) <= LONGEST_SIDE else (LONGEST_SIDE, LONGEST_SIDE)
+
+
+def _tell_plan(facts: Described, budget: float, pictures: int, settings: dict[str, Any]) -> None:
+    plan = make_plan(
+        facts.limits, n0=settings["n0"], n=settings["n"], sigma=settings["sigma"], alpha=settings["alpha"], budget=budget,
+        method=settings["method"],
+    )  # fmt: skip
+    remark(
+        f"noisy pictures go to {facts.destination}: at most {plan.affordable:,} of {plan.queries:,} queries a picture"
+        f" (${facts.limits.price:g} each, {pictures} times at most ${min(budget, plan.dollars):g}), at"
+        f" least {duration(plan.affordable / facts.limits.rate)} each at {facts.limits.rate:g} a second; {settings['n']:,} answers"
+        f" can show a radius of {plan.radius_ceiling:.3f} at most."
+    )
+
+
+def _state(name: str, now: RemoteProgress) -> str:
+    parts = [f"{name}: {now.answered:,} of {now.planned:,} answers", f"${now.spent:.4f} spent"]
+    parts.append(now.waiting or f"at most {duration(now.seconds_left)} left")
+    if now.votes.candidate is not None:
+        parts.append(f"{now.votes.candidate}, radius at least {now.radius:.3f} so far")
+    return ", ".join(parts)
+
+
+def _text(name: str, result: RemoteResult) -> str:
+    lines = [certificate_text(name, result.certificate)]
+    lines.append(f"  money     ${result.spent:.4f} for this picture in all; {result.asked:,} queries asked just now")
+    if result.settled:
+        lines.append(f"  settled   {result.settled}")
+    lines += [f"  note      {note}" for note in result.notes]
+    return "\n".join(lines)
+
+
+def _document(result: RemoteResult) -> dict[str, Any]:
+    api = {
+        "run": result.run, "spent": result.spent, "asked": result.asked, "settled": result.settled,
+        "unusable": result.unusable, "in_doubt": result.in_doubt, "halt": None if result.halt is None else asdict(result.halt),
+        "labels_seen": result.labels_seen, "notes": list(result.notes),
+    }  # fmt: skip
+    return result.certificate.to_dict() | {"api": api}
