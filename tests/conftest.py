@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from core.evaluation.datasets import data_folder
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests import loopback_hub by that name
+from loopback_hub import LoopbackHub
 
 # The same sums in the same order on every run and machine; the networks of the tests are too small for more threads.
 torch.set_num_threads(1)
@@ -38,3 +43,34 @@ def published_logs() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no published logs at {folder}: set LAB_DATA to a folder with reference/cohen2019 beside it")
     return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A Hub on loopback, empty and healthy, that this process and the ones it starts use; its cache is the test's own."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    server, home = LoopbackHub(), tmp_path / "hf-home"
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in server.environment(home).items():
+        monkeypatch.setenv(name, value)
+    # The client library reads the environment once, when it is imported.
+    for name, constant in {
+        "ENDPOINT": server.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": server.url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HOME": str(home),
+        "HF_HUB_CACHE": str(home / "hub"),
+        "HUGGINGFACE_HUB_CACHE": str(home / "hub"),
+        "HF_ASSETS_CACHE": str(home / "assets"),
+        "HF_XET_CACHE": str(home / "xet"),
+        "HF_TOKEN_PATH": str(home / "token"),
+        "HF_STORED_TOKENS_PATH": str(home / "stored_tokens"),
+        "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_OFFLINE": False,
+    }.items():
+        monkeypatch.setattr(constants, name, constant)
+    yield server
+    huggingface_hub.close_session()
+    server.close()

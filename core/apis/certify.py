@@ -180,8 +180,8 @@ def certify_remote(
                     lambda why, seconds: waiting.append(f"{why} Waiting {seconds:.0f} s."),
                 )  # fmt: skip
                 look = 0.0
-                for _ in inquiry.ask(phase, [number for number in range(total) if number not in known]):
-                    asked += 1
+                for settled_number in inquiry.ask(phase, [number for number in range(total) if number not in known]):
+                    asked += settled_number is not None
                     started = time.monotonic()
                     if started < look:  # reading thousands of answers anew after each would take longer than asking
                         continue

@@ -129,7 +129,7 @@ def demo_provider(price: float | None = None, rate: float | None = None) -> Http
 
     server = shared_demo_server()
     endpoint = Endpoint(
-        server.url, limits=with_terms(DEMO_LIMITS, price, rate), model=f"demo/{server.classifier.revision[:12]}"
+        server.url, limits=with_terms(DEMO_LIMITS, price, rate), model=f"demo/{(server.classifier.revision or 'unknown')[:12]}"
     )
     provider = HttpEndpoint("api/demo", endpoint, {})
     provider.destination = DEMO_DESTINATION

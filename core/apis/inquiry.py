@@ -66,8 +66,10 @@ class Inquiry:
         self._stopped = threading.Event()
         self.halt: Halt | None = None
 
-    def ask(self, purpose: str, numbers: list[int]) -> Iterator[int]:
-        """Ask for these numbers and yield each as it is settled, in no order. ``self.halt`` says why it ended early.
+    def ask(self, purpose: str, numbers: list[int]) -> Iterator[int | None]:
+        """Ask for these numbers and yield each as it is settled, in no order; None ten times a second while nothing comes.
+
+        ``self.halt`` says why it ended early.
 
         Leaving the iteration early is fine: queries under way are waited for and kept, no further one is sent.
         """
@@ -88,6 +90,8 @@ class Inquiry:
                     done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
                     if self._should_stop():
                         self._end(Halt("stopped", "Stopped: every answer so far is kept."))
+                    if not done:
+                        yield None
                     for future in done:
                         number = under_way.pop(future)
                         if self._came_through(future):

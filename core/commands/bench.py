@@ -35,7 +35,7 @@ def run_bench(args: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise LabError(f"--{name.replace('_', '-')} is {value}: expected at least 1.")
     classifier, denoiser = load_models(args)
-    size = classifier.input_size[0] if args.size is None else args.size
+    size = (classifier.input_size or (32, 32))[0] if args.size is None else args.size
     if not 8 <= size <= 1024:
         raise LabError(f"--size is {size}: expected 8 to 1024 pixels.")
     try:

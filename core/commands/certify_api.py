@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
+from core.apis.home import answers_file
 from core.apis.labels import LabelMap, read_label_map
 from core.apis.ledger import Ledger
 from core.apis.plan import make_plan
@@ -37,12 +38,6 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
         "--answers", type=Path, metavar="FILE", help="where answers are kept (%(default)s)", default=answers_file()
     )
     group.add_argument("--offline", action="store_true", help="count the answers kept; ask nothing")
-
-
-def answers_file() -> Path:
-    """Where answers are kept: in LAB_HOME, by default a folder of the user's own."""
-    home = os.environ.get("LAB_HOME")
-    return (Path(home) if home else Path.home() / ".denoised-smoothing-lab") / "answers.sqlite"
 
 
 def run_certify_api(args: argparse.Namespace) -> int:
@@ -76,7 +71,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
             result = certify_remote(
                 picture.image, provider, denoiser, **settings, ledger=ledger, budget=budget, labels=labels, device=args.device,
                 until_radius=getattr(args, "until_radius", None), size=picture_size(picture), offline=args.offline,
-                on_progress=lambda now, line=line, name=picture.name: line.show(_state(name, now)),
+                on_progress=_shower(line, picture.name),
                 should_stop=interrupt.is_set,
             )  # fmt: skip
             line.clear()
@@ -112,9 +107,13 @@ def _tell_plan(facts: Described, budget: float, pictures: int, settings: dict[st
     remark(
         f"noisy pictures go to {facts.destination}: at most {plan.affordable:,} of {plan.queries:,} queries a picture"
         f" (${facts.limits.price:g} each, {pictures} times at most ${min(budget, plan.dollars):g}), at"
-        f" least {duration(plan.affordable / facts.limits.rate)} each at {facts.limits.rate:g} a second; {settings['n']:,} answers"
-        f" can show a radius of {plan.radius_ceiling:.3f} at most."
+        f" least {duration(plan.affordable / facts.limits.rate)} each at {facts.limits.rate:g} a second; {settings['n']:,}"
+        f" answers can show a radius of {plan.radius_ceiling:.3f} at most."
     )
+
+
+def _shower(line: ProgressLine, name: str) -> Callable[[RemoteProgress], None]:
+    return lambda now: line.show(_state(name, now))
 
 
 def _state(name: str, now: RemoteProgress) -> str:

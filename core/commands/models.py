@@ -1,25 +1,47 @@
-"""`models`: what there is to choose from."""
+"""`models`: what there is to choose from, bundled, cached and on the Hub."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from core.commands.models_on_hub import print_cached, print_deleted, print_details, print_found
 from core.commands.options import add_json_option
 from core.commands.terminal import print_json
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers
+from core.models.hub.loadable import TASKS
 
 
 def add_models_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser("models", help="list classifiers and denoisers", allow_abbrev=False)
+    parser = verbs.add_parser("models", help="list, search and delete classifiers and denoisers", allow_abbrev=False)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--search", metavar="TEXT", help="search the Hub; offline (HF_HUB_OFFLINE=1) the cache")
+    what.add_argument("--details", metavar="REF", help="hub/OWNER/NAME[@REVISION] before it is downloaded")
+    what.add_argument("--cached", action="store_true", help="list what was downloaded from the Hub")
+    what.add_argument("--delete", metavar="OWNER/NAME", help="delete what was downloaded of a repository")
+    parser.add_argument("--task", choices=TASKS, default=TASKS[0], help="what to search for or look at (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=20, help="most results of a search (default: %(default)s)")
+    parser.add_argument("--only-loadable", action="store_true", help="leave out of a search what cannot be loaded")
     add_json_option(parser)
     parser.set_defaults(run=run_models)
 
 
 def run_models(args: argparse.Namespace) -> int:
-    """List the bundled models with what their cards say, and the classical denoisers."""
+    """List the bundled models with what their cards say, and the classical denoisers; or ask the Hub or its cache."""
+    if args.search is not None:
+        return print_found(args.search, args.task, args.limit, args.only_loadable, args.json)
+    if args.details is not None:
+        return print_details(args.details, "classifier" if args.task == TASKS[0] else "denoiser", args.json)
+    if args.cached:
+        return print_cached(args.json)
+    if args.delete is not None:
+        return print_deleted(args.delete, args.json)
+    return _list_bundled(args)
+
+
+def _list_bundled(args: argparse.Namespace) -> int:
     try:
         groups = {"classifiers": classifiers(), "denoisers": denoisers()}
     except (OSError, ValueError, AttributeError) as error:
@@ -33,7 +55,8 @@ def run_models(args: argparse.Namespace) -> int:
             print("  none is bundled: 'python -m core train-classifier --help' says how to train one")
         for entry in entries:
             print(f"  {entry.ref:28} {_summary(entry)}")
-    print("and local/PATH: a folder that train-classifier or train-denoiser wrote")
+    print("and local/PATH: a folder that train-classifier or train-denoiser wrote, or that holds a model of another library")
+    print("and torchvision/ARCH[@WEIGHTS], hub/OWNER/NAME[@REVISION]: 'python -m core models --search TEXT' searches the Hub")
     return 0
 
 

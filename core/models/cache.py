@@ -1,59 +1,202 @@
-"""Loaded models, shared by everyone in the process, at most so many."""
+"""Loaded models, shared by everyone in the process: at most so many, and at most so many bytes."""
 
 from __future__ import annotations
 
 import gc
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from core.errors import LabError
+from core.models.hub.download import ProgressListener
+from core.models.hub.mistakes import DownloadStoppedError
 from core.models.load import load_classifier, load_denoiser
+from core.models.references import parse_reference
 
 MAX_MODELS = 8
+MAX_BYTES = 8_000_000_000
+
+
+@dataclass(frozen=True)
+class _Key:
+    kind: str
+    reference: str
+    size: tuple[int, int] | None
+    device: str
+
+
+@dataclass
+class _Loading:
+    """A load under way, and what came of it."""
+
+    finished: threading.Event = field(default_factory=threading.Event)
+    model: Any = None
+    error: BaseException | None = None
 
 
 class ModelCache:
-    """Loads each (kind, reference, device) once, however many ask at the same time, and forgets the least recently used.
+    """Loads each (kind, reference, size, device) once, however many ask at the same time, and forgets the least recently used.
 
-    Modules are never changed after loading, so they may be used by several threads at once.
+    Modules are never changed after loading, so they may be used by several threads at once. One that is forgotten while
+    somebody still works with it lives on until that work is done.
+
+    Args:
+        max_models: how many models are kept.
+        max_bytes: how much their weights may take together; a single larger one is kept alone.
     """
 
-    def __init__(self, max_models: int = MAX_MODELS) -> None:
-        self._max = max_models
+    def __init__(self, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_models, self._max_bytes = max_models, max_bytes
         self._lock = threading.Lock()
-        self._loading: dict[tuple[str, str, str], threading.Lock] = {}
-        self._models: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
+        self._loading: dict[_Key, _Loading] = {}
+        self._models: OrderedDict[_Key, Any] = OrderedDict()
 
-    def classifier(self, reference: str, device: torch.device) -> Any:
+    def classifier(
+        self,
+        reference: str,
+        device: torch.device,
+        *,
+        size: tuple[int, int] | None = None,
+        on_progress: ProgressListener | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Any:
         """A classifier on the device. Raises LabError as :func:`core.load_classifier`."""
-        return self._get(("classifier", reference, str(device)), device)
+        key = _Key("classifier", str(parse_reference(reference)), size, str(device))
+        return self._get(key, device, on_progress, should_stop)
 
-    def denoiser(self, reference: str, device: torch.device) -> Any:
+    def denoiser(
+        self,
+        reference: str,
+        device: torch.device,
+        *,
+        on_progress: ProgressListener | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Any:
         """A denoiser on the device, or None for ``none``. Raises LabError as :func:`core.load_denoiser`."""
-        return self._get(("denoiser", reference, str(device)), device)
+        key = _Key("denoiser", str(parse_reference(reference)), None, str(device))
+        return None if key.reference == "none" else self._get(key, device, on_progress, should_stop)
 
-    def _get(self, key: tuple[str, str, str], device: torch.device) -> Any:
+    def forget(self, reference: str) -> int:
+        """Let go of a model in every revision, size and place, after the loads of it that are under way; give how many."""
+        parsed = parse_reference(reference)
+
+        def is_meant(key: _Key) -> bool:
+            other = parse_reference(key.reference)
+            return (other.kind, other.name) == (parsed.kind, parsed.name)
+
+        while True:
+            with self._lock:
+                waiting = [loading for key, loading in self._loading.items() if is_meant(key)]
+                if not waiting:
+                    gone = {key: self._models.pop(key) for key in list(self._models) if is_meant(key)}
+                    break
+            for loading in waiting:
+                loading.finished.wait()
+        count = len(gone)
+        self._free(gone)
+        return count
+
+    @property
+    def references(self) -> list[str]:
+        """What is loaded, the least recently used first."""
         with self._lock:
-            if key in self._models:
-                self._models.move_to_end(key)
-                return self._models[key]
-            loading = self._loading.setdefault(key, threading.Lock())
-        with loading:
+            return [key.reference for key in self._models]
+
+    @property
+    def bytes(self) -> int:
+        """What the weights of all loaded models take."""
+        with self._lock:
+            return sum(map(_size, self._models.values()))
+
+    def _get(
+        self, key: _Key, device: torch.device, on_progress: ProgressListener | None, should_stop: Callable[[], bool] | None
+    ) -> Any:
+        while True:
             with self._lock:
                 if key in self._models:
+                    self._models.move_to_end(key)
                     return self._models[key]
-            model = (load_classifier if key[0] == "classifier" else load_denoiser)(key[1])
+                loading, first = self._loading.get(key), False
+                if loading is None:
+                    loading, first = self._loading.setdefault(key, _Loading()), True
+            if first:
+                return self._load(key, device, loading, on_progress, should_stop)
+            while not loading.finished.wait(0.1):
+                if should_stop is not None and should_stop():
+                    raise DownloadStoppedError(f"The wait for {key.reference!r}, which is being loaded, was stopped.")
+            if loading.error is None:
+                return loading.model
+            # Whoever loaded it gave up: that is not our will, so the next one tries.
+            if not isinstance(loading.error, DownloadStoppedError | KeyboardInterrupt):
+                # A fresh exception for each: a shared one would gather the tracebacks of all.
+                raise (
+                    LabError(str(loading.error)) if isinstance(loading.error, LabError) else loading.error
+                ) from loading.error
+
+    def _load(
+        self,
+        key: _Key,
+        device: torch.device,
+        loading: _Loading,
+        on_progress: ProgressListener | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> Any:
+        gone: dict[_Key, Any] = {}
+        try:
+            if key.kind == "classifier":
+                model: Any = load_classifier(key.reference, size=key.size, on_progress=on_progress, should_stop=should_stop)
+            else:
+                model = load_denoiser(key.reference, on_progress=on_progress, should_stop=should_stop)
             if isinstance(model, torch.nn.Module):
-                model = model.to(device)
+                model = self._move(model, device)
             with self._lock:
                 self._models[key] = model
+                gone = self._crowded()
+            loading.model = model
+        except BaseException as error:
+            loading.error = error
+            raise
+        finally:
+            with self._lock:
                 self._loading.pop(key, None)
-                crowded = len(self._models) > self._max
-                while len(self._models) > self._max:
-                    self._models.popitem(last=False)
-        if crowded and device.type == "cuda":
-            gc.collect()
-            torch.cuda.empty_cache()
+            loading.finished.set()
+        self._free(gone)
         return model
+
+    def _move(self, model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+        try:
+            return model.to(device)
+        except torch.OutOfMemoryError:
+            # Room for this one is worth more than those that nobody uses at the moment.
+            with self._lock:
+                gone = {key: self._models.pop(key) for key in list(self._models) if key.device == str(device)}
+            self._free(gone)
+            return model.to(device)
+
+    def _crowded(self) -> dict[_Key, Any]:
+        """Take out the least recently used until the rest is within both limits; the newest stays in any case."""
+        gone, total = {}, sum(map(_size, self._models.values()))
+        while len(self._models) > 1 and (len(self._models) > self._max_models or total > self._max_bytes):
+            key, model = self._models.popitem(last=False)
+            total -= _size(model)
+            gone[key] = model
+        return gone
+
+    def _free(self, gone: dict[_Key, Any]) -> None:
+        """Give memory back, on the graphics card too: it keeps what was freed until it is told."""
+        devices = {torch.device(key.device).type for key in gone}
+        gone.clear()
+        if devices:
+            gc.collect()
+        if "cuda" in devices:
+            torch.cuda.empty_cache()
+
+
+def _size(model: Any) -> int:
+    if not isinstance(model, torch.nn.Module):
+        return 0
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*model.parameters(), *model.buffers()))

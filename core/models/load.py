@@ -2,86 +2,185 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
+from core.models.formats.loaded import LoadedNetwork
+from core.models.hub.download import ProgressListener, fetch_files
+from core.models.hub.lock import repository_lock
+from core.models.hub.needed import config_of, is_of_the_lab, needed_files, read_config
+from core.models.hub.repository import look_up
+from core.models.memory import check_memory
+from core.models.named import Classifier, Denoiser, Scaled
 from core.models.references import Reference, model_folder, parse_reference
-from core.models.storage import ModelConfig, read_model, weights_hash
+from core.models.storage import CONFIG, WEIGHTS, read_model
+
+__all__ = ["Classifier", "Denoiser", "load_classifier", "load_denoiser", "sigma_warning"]
+
+MAX_SIDE = 4096
+
+ShouldStop = Callable[[], bool]
 
 
-class Classifier(nn.Module):
-    """A classifier with its name: (B, 3, H, W) pixels in [0, 1] -> (B, C) logits. Normalisation happens inside.
+def load_classifier(
+    reference: str,
+    *,
+    size: tuple[int, int] | None = None,
+    on_progress: ProgressListener | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Classifier:
+    """Load a classifier by reference, in evaluation mode on the CPU.
 
-    Attributes:
-        ref: the reference it was loaded by.
-        revision: sha256 of its weights.
-        labels: class names.
-        input_size: (height, width) that a picture is brought to, before the noise.
-    """
-
-    def __init__(self, network: nn.Module, config: ModelConfig, ref: str, revision: str) -> None:
-        super().__init__()
-        self.network, self.config, self.ref, self.revision = network, config, ref, revision
-        self.labels, self.input_size = config.labels, config.input_size
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, C)."""
-        return self.network(pixels)
-
-
-class Denoiser(nn.Module):
-    """A denoiser with its name: ``(noisy, sigma)`` -> denoised, both (B, 3, H, W).
-
-    Attributes:
-        ref: the reference it was loaded by.
-        revision: sha256 of its weights.
-        sigma_range: least and greatest sigma it was trained for.
-    """
-
-    def __init__(self, network: nn.Module, config: ModelConfig, ref: str, revision: str) -> None:
-        super().__init__()
-        self.network, self.config, self.ref, self.revision = network, config, ref, revision
-        self.sigma_range = config.sigma_range
-
-    def forward(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
-        """(B, 3, H, W) and sigma -> (B, 3, H, W)."""
-        return self.network(noisy, sigma)
-
-
-def load_classifier(reference: str) -> Classifier:
-    """Load a classifier by reference, ``bundled/NAME`` or ``local/PATH``, in evaluation mode on the CPU.
+    Args:
+        reference: ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]`` or ``local/PATH``.
+        size: (height, width) at which noise is added and the certificate holds; the classifier scales inside where its own
+            input differs. None for what suits the model.
+        on_progress: told how far a download is.
+        should_stop: asked whether to give a download up.
 
     Raises:
-        LabError: where the reference is unknown, names a denoiser, or its files are damaged.
+        LabError: where the reference is unknown, is no classifier, does not fit the limits, or its files are damaged.
     """
-    network, config, ref, revision = _read(parse_reference(reference), "classifier")
-    return Classifier(network, config, str(ref), revision).eval().requires_grad_(False)
+    if size is not None and (len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in size)):
+        raise LabError(f"The size {size!r} is no picture size: expected height and width of 1 to {MAX_SIDE} pixels.")
+    parsed = parse_reference(reference)
+    if parsed.kind in ("none", "classical"):
+        raise LabError(
+            f"{reference!r} is no classifier: expected bundled/NAME or local/PATH, hub/OWNER/NAME or torchvision/ARCH."
+        )
+    loaded, ref, revision, weights = _load(parsed, "classifier", size, on_progress, should_stop)
+    return Classifier(loaded, ref, revision, weights)
 
 
-def load_denoiser(reference: str) -> Denoiser | ClassicalDenoiser | None:
-    """Load a denoiser by reference: ``bundled/NAME``, ``local/PATH``, ``classical/NAME``, or ``none`` (which gives None).
+def load_denoiser(
+    reference: str, *, on_progress: ProgressListener | None = None, should_stop: ShouldStop | None = None
+) -> Denoiser | ClassicalDenoiser | None:
+    """Load a denoiser by reference, in evaluation mode on the CPU.
+
+    Args:
+        reference: ``bundled/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``classical/NAME``, or ``none``, which
+            gives None.
+        on_progress: told how far a download is.
+        should_stop: asked whether to give a download up.
 
     Raises:
-        LabError: where the reference is unknown, names a classifier, or its files are damaged.
+        LabError: where the reference is unknown, is no denoiser, does not fit the limits, or its files are damaged.
     """
     parsed = parse_reference(reference)
     if parsed.kind == "none":
         return None
     if parsed.kind == "classical":
         return ClassicalDenoiser(parsed.name)
-    network, config, ref, revision = _read(parsed, "denoiser")
-    return Denoiser(network, config, str(ref), revision).eval().requires_grad_(False)
+    if parsed.kind == "torchvision":
+        raise LabError(
+            f"{reference!r} is no denoiser: torchvision has classifiers; expected hub/OWNER/NAME, bundled/NAME or none."
+        )
+    loaded, ref, revision, weights = _load(parsed, "denoiser", None, on_progress, should_stop)
+    return Denoiser(loaded, ref, revision, weights)
 
 
-def _read(parsed: Reference, kind: str) -> tuple[nn.Module, ModelConfig, Reference, str]:
-    if parsed.kind not in ("bundled", "local"):
-        raise LabError(f"{str(parsed)!r} is no {kind}: expected bundled/NAME or local/PATH.")
+Loaded = tuple[LoadedNetwork, str, str | None, str | None]
+"""Network, reference without revision, revision, sha256 of the weights."""
+
+
+def _load(
+    parsed: Reference,
+    kind: str,
+    size: tuple[int, int] | None,
+    on_progress: ProgressListener | None,
+    should_stop: ShouldStop | None,
+) -> Loaded:
+    if parsed.kind == "torchvision":
+        return _torchvision(parsed, size)
+    if parsed.kind == "hub":
+        return _hub(parsed, kind, size, on_progress, should_stop)
     folder = model_folder(parsed)
+    weights = sum(path.stat().st_size for path in folder.glob("*") if path.suffix in (".safetensors", ".bin", ".pth", ".pt"))
+    check_memory(repr(str(parsed)), weights)
+    loaded = _read(folder, kind, size, str(parsed))
+    digest = weights_digest(folder, loaded.weights)
+    return loaded, str(parsed), digest, digest
+
+
+def _hub(
+    parsed: Reference,
+    kind: str,
+    size: tuple[int, int] | None,
+    on_progress: ProgressListener | None,
+    should_stop: ShouldStop | None,
+) -> Loaded:
+    repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)
+    ref = f"hub/{repository.name}"
+    # From the listing to the last byte read: nobody may delete the repository in between.
+    with repository_lock(repository.name, should_stop=should_stop):
+        config = read_config(repository, should_stop)
+        names = needed_files(repository, config, kind)
+        check_memory(repr(ref), sum(file.size for file in repository.files if file.name in names))
+        folder = fetch_files(repository, names, on_progress=on_progress, should_stop=should_stop)
+        loaded = _read(folder, kind, size, ref)
+        digest = weights_digest(folder, loaded.weights)
+    return replace(loaded, notes=(*repository.notes, *loaded.notes)), ref, repository.commit, digest
+
+
+def _torchvision(parsed: Reference, size: tuple[int, int] | None) -> Loaded:
+    from core.models.formats.torchvision_models import load_torchvision
+
+    loaded = _sized(load_torchvision(parsed.name, parsed.revision), size)
+    digest = weights_digest(Path(), loaded.weights)
+    return loaded, str(parsed), digest or parsed.revision, digest
+
+
+def _read(folder: Path, kind: str, size: tuple[int, int] | None, ref: str) -> LoadedNetwork:
+    """Whatever lies in a folder, by the reader of its format."""
+    if (folder / CONFIG).is_file() and is_of_the_lab(config_of(folder / CONFIG, ref)):
+        return _sized(_read_own(folder, kind, ref), size)
+    try:
+        if kind == "classifier":
+            from core.models.formats.classifiers import read_classifier
+
+            return read_classifier(folder, size=size)
+        from core.models.formats.denoisers import read_denoiser
+
+        return read_denoiser(folder)
+    except (LabError, MemoryError):
+        raise
+    except Exception as error:  # files of strangers: every library fails in its own way
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LabError(f"{ref!r} cannot be loaded as a {kind}: its files do not fit together ({first}).") from error
+
+
+def _read_own(folder: Path, kind: str, ref: str) -> LoadedNetwork:
     network, config = read_model(folder)
     if config.kind != kind:
-        raise LabError(f"{str(parsed)!r} is a {config.kind}, but a {kind} is needed: 'python -m core models' lists both.")
-    return network, config, parsed, weights_hash(folder)
+        raise LabError(f"{ref!r} is a {config.kind}, but a {kind} is needed: 'python -m core models' lists both.")
+    return LoadedNetwork(
+        network, "the Lab", config.architecture, config.input_size, config.input_size, config.labels, None, config.sigma_range,
+        weights=(WEIGHTS,),
+    )  # fmt: skip
+
+
+def _sized(loaded: LoadedNetwork, size: tuple[int, int] | None) -> LoadedNetwork:
+    """The same classifier for pictures of another size, which it brings to its own inside."""
+    if size is None or loaded.input_size is None or size == loaded.input_size:
+        return loaded
+    own = loaded.own_size or loaded.input_size
+    return replace(loaded, network=Scaled(loaded.network, loaded.input_size), input_size=size, own_size=own)
+
+
+def weights_digest(folder: Path, names: tuple[str, ...]) -> str | None:
+    """sha256 of the weights, in hex: of the file, or of the lines ``name hash`` where there are several; None for none."""
+    digests = {}
+    for name in sorted(names):
+        with (folder / name).open("rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(digests) <= 1:
+        return next(iter(digests.values()), None)
+    listing = "".join(f"{name} {digest}\n" for name, digest in digests.items())
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def sigma_warning(denoiser: object, sigma: float) -> str | None:

@@ -1,42 +1,142 @@
-"""Model references: one string that names a model everywhere (pages, links, command line, certificates)."""
+"""Model references: one string that names a model everywhere (pages, links, command line, certificates).
+
+The grammar is described in docs/model-references.md.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LabError
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
-KINDS = ("bundled", "local", "classical", "none")
+KINDS = ("bundled", "torchvision", "hub", "local", "classical", "none")
+MAX_LENGTH = 1024
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_ARCHITECTURE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_WEIGHTS = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,95}")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95}){0,3}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A parsed reference: ``kind/name``, or just ``none``."""
+    """A parsed reference: ``kind/name[@revision]``, or just ``none``.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        name: ``OWNER/NAME`` on the Hub, an architecture of torchvision, a path, or a plain name.
+        revision: branch, tag or commit hash on the Hub; the weights' name for torchvision; None where not given.
+    """
 
     kind: str
     name: str
+    revision: str | None = None
 
     def __str__(self) -> str:
-        return self.kind if self.kind == "none" else f"{self.kind}/{self.name}"
+        plain = self.kind if self.kind == "none" else f"{self.kind}/{self.name}"
+        return plain if self.revision is None else f"{plain}@{self.revision}"
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it names one commit of a Hub repository, which cannot change any more."""
+        return self.kind == "hub" and self.revision is not None and is_commit(self.revision)
+
+
+def is_commit(revision: str) -> bool:
+    """Whether it is a full commit hash: 40 hexadecimal digits."""
+    return _COMMIT.fullmatch(revision) is not None
+
+
+def pinned(ref: str, revision: str | None) -> str:
+    """The reference that loads exactly this model again: on the Hub with the commit, elsewhere as it is.
+
+    >>> pinned("hub/timm/resnet18.a1_in1k", "0123456789abcdef0123456789abcdef01234567")
+    'hub/timm/resnet18.a1_in1k@0123456789abcdef0123456789abcdef01234567'
+    >>> pinned("bundled/cifar10", "93d2"), pinned("none", None)
+    ('bundled/cifar10', 'none')
+    """
+    return f"{ref}@{revision}" if ref.startswith("hub/") and "@" not in ref and revision and is_commit(revision) else ref
 
 
 def parse_reference(text: str) -> Reference:
-    """Parse ``bundled/NAME``, ``local/PATH``, ``classical/NAME`` or ``none``.
+    """Parse ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``,
+    ``classical/NAME`` or ``none``.
+
+    >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
+    Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main')
+    >>> str(parse_reference("torchvision/resnet50"))
+    'torchvision/resnet50'
 
     Raises:
-        LabError: where it is none of these.
+        LabError: where it is none of these, or where a name could lead out of the place that it names.
     """
-    kind, slash, name = text.strip().partition("/")
+    text = text.strip()
+    kind, slash, name = text.partition("/")
     if kind == "none" and not slash:
         return Reference("none", "")
     if kind not in KINDS or kind == "none" or not name:
         raise LabError(
-            f"Unknown model reference {text!r}: expected bundled/NAME or local/PATH"
-            " (denoisers also none and classical/NAME); 'python -m core models' lists what is bundled."
+            f"Unknown model reference {_shown(text)}: expected bundled/NAME or local/PATH, hub/OWNER/NAME[@REVISION] or"
+            " torchvision/ARCH[@WEIGHTS] (denoisers also none and classical/NAME);"
+            " 'python -m core models' lists what is bundled."
         )
+    if len(text) > MAX_LENGTH or any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+        raise LabError(f"The model reference {_shown(text)} is too long or holds control characters: type it again.")
+    if kind == "hub":
+        return _hub(text, name)
+    if kind == "torchvision":
+        return _torchvision(text, name)
     return Reference(kind, name)
+
+
+def check_repository_name(name: str) -> None:
+    """See that a Hub repository is named ``OWNER/NAME``, as the Hub allows it.
+
+    Raises:
+        LabError: for anything else, paths above all.
+    """
+    parts = name.split("/")
+    fine = len(parts) == 2 and all(_PLAIN.fullmatch(part) for part in parts)
+    if not fine or "--" in name or ".." in name or name.endswith((".git", ".", "-")) or "./" in name or "-/" in name:
+        raise LabError(
+            f"{_shown(name)} names no repository of the Hub: expected OWNER/NAME in letters, digits, '-', '_' and '.',"
+            " such as timm/resnet18.a1_in1k."
+        )
+
+
+def check_revision(revision: str) -> None:
+    """See that a revision is a branch, a tag or a commit hash.
+
+    Raises:
+        LabError: for anything else.
+    """
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise LabError(f"{_shown(revision)} is no revision: expected a branch, a tag or a commit hash, such as main.")
+
+
+def _hub(text: str, name: str) -> Reference:
+    repository, at, revision = name.partition("@")
+    check_repository_name(repository)
+    if at:
+        check_revision(revision)
+    return Reference("hub", repository, revision if at else None)
+
+
+def _torchvision(text: str, name: str) -> Reference:
+    architecture, at, weights = name.partition("@")
+    if not _ARCHITECTURE.fullmatch(architecture) or (at and not _WEIGHTS.fullmatch(weights)):
+        raise LabError(
+            f"{_shown(text)} names no model of torchvision: expected torchvision/ARCH[@WEIGHTS], such as torchvision/resnet50."
+        )
+    return Reference("torchvision", architecture, weights if at else None)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 120 else text[:117] + "...")
 
 
 def model_folder(reference: Reference) -> Path:

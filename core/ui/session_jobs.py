@@ -22,9 +22,12 @@ class SessionJobs:
     def __init__(self, slot: str) -> None:
         self._slot = f"jobs-{slot}"
 
-    def start(self, key: Key, title: str, work: Work) -> Job:
-        """Queue work under a key. Raises LabError where the queue is full."""
-        job = queue().submit(session_id(), title, work, key)
+    def start(self, key: Key, title: str, work: Work, *, shared: bool = True) -> Job:
+        """Queue work under a key; where ``shared``, a result that anybody's job of this key had comes back at once.
+
+        Raises LabError where the queue is full.
+        """
+        job = queue().submit(session_id(), title, work, key if shared else None)
         st.session_state.setdefault(self._slot, {})[key] = job.id
         return job
 

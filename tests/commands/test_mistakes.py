@@ -110,7 +110,7 @@ def test_pictures_that_can_be_shown_are_converted_and_remarked_on(run, models, t
         ("--classifier", "local/no/such/folder", "no folder"),
         ("--classifier", "classical/median", "no classifier"),
         ("--denoiser", "classical/magic", "no classical denoiser 'magic'"),
-        ("--denoiser", "hub/someone/something", "Unknown model reference"),
+        ("--denoiser", "magic/something", "Unknown model reference"),
         ("--wish", "1", "unrecognized arguments"),
     ],
 )

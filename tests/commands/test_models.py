@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from loopback_hub import LoopbackHub
 
 from core.models import catalogue as catalogue_module
 from core.models import references
@@ -57,3 +58,46 @@ def test_a_damaged_card_is_one_line(run, bundled: Path):
     (bundled / "pets" / "card.json").write_text(json.dumps({}))
     catalogue.cache_clear()
     assert run("models").code == 0
+
+
+@pytest.fixture
+def net(hub: LoopbackHub, bundled: Path) -> str:
+    """A classifier of the Lab on the Hub; gives the commit."""
+    about = {"license": "mit", "downloads": 1234, "likes": 5, "pipeline_tag": "image-classification"}
+    return hub.add("lab/pets", bundled / "pets", library_name="denoised-smoothing-lab", **about)
+
+
+def test_search_on_the_hub(run, net):
+    document = run("models", "--search", "pets", "--json").document
+    assert document["task"] == "image-classification"
+    (found,) = document["found"]
+    assert (found["ref"], found["downloads"], found["license"], found["loadable"]) == ("hub/lab/pets", 1234, "mit", None)
+    assert "hub/lab/pets" in run("models", "--search", "pets").out
+    assert "1,234 downloads, 5 likes, mit" in run("models", "--search", "pets").out
+    assert "nothing on the Hub fits 'dogs'" in run("models", "--search", "dogs").out
+
+
+def test_details_cached_and_delete(run, net, hub):
+    document = run("models", "--details", "hub/lab/pets", "--json").document
+    assert document["ref"] == f"hub/lab/pets@{net}"
+    assert document["labels"] == ["cat", "dog"]
+    assert "model.safetensors" in document["needed"]
+    out = run("models", "--details", "hub/lab/pets").out
+    assert "licence mit, public, made with denoised-smoothing-lab" in out
+    assert "2 classes: cat, dog" in out
+    wrong = run("models", "--details", "hub/lab/pets", "--task", "denoiser", "--json").document
+    assert "it is a classifier of the Lab" in wrong["problem"]
+    entries = run("models", "--cached", "--json").document["cached"]
+    assert [entry["name"] for entry in entries] == ["lab/pets"]
+    assert f"commit {net[:12]} main" in run("models", "--cached").out
+    assert run("models", "--delete", "lab/pets", "--json").document["deleted"] == "lab/pets"
+    assert run("models", "--cached").out.strip() == "nothing of the Hub is cached"
+    assert "is not in the cache" in run("models", "--delete", "hub/lab/pets").one_line()
+
+
+def test_mistakes_on_the_hub_are_one_line(run, hub):
+    assert "no public repository 'lab/none'" in run("models", "--details", "hub/lab/none").one_line()
+    assert "names no repository" in run("models", "--delete", "../x").one_line()
+    assert "not allowed with" in run("models", "--cached", "--search", "x").one_line()
+    hub.status = 500
+    assert "has a problem of its own (500)" in run("models", "--search", "x").one_line()

@@ -9,6 +9,8 @@ from core.models import references
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import Reference, bundled_names, model_folder, parse_reference
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
 
 @pytest.mark.parametrize(
     ("text", "kind", "name"),
@@ -19,12 +21,61 @@ from core.models.references import Reference, bundled_names, model_folder, parse
         ("local//tmp/model", "local", "/tmp/model"),
         ("classical/median", "classical", "median"),
         ("none", "none", ""),
+        ("hub/timm/resnet18.a1_in1k", "hub", "timm/resnet18.a1_in1k"),
+        ("torchvision/vit_b_16", "torchvision", "vit_b_16"),
     ],
 )
 def test_references_are_taken_apart_and_put_together(text, kind, name):
     reference = parse_reference(text)
     assert reference == Reference(kind, name)
     assert str(reference) == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "revision"),
+    [
+        ("hub/a/b@main", "a/b", "main"),
+        ("hub/a/b@refs/pr/1", "a/b", "refs/pr/1"),
+        ("hub/a/b@v1.0-rc_2", "a/b", "v1.0-rc_2"),
+        (f"hub/a/b@{COMMIT}", "a/b", COMMIT),
+        ("torchvision/resnet50@IMAGENET1K_V2", "resnet50", "IMAGENET1K_V2"),
+        ("torchvision/resnet50@ResNet50_Weights.DEFAULT", "resnet50", "ResNet50_Weights.DEFAULT"),
+    ],
+)
+def test_revisions(text, name, revision):
+    reference = parse_reference(text)
+    assert (reference.name, reference.revision) == (name, revision)
+    assert str(reference) == text
+    assert reference.is_pinned == (revision == COMMIT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hub/a", "hub/a/b/c", "hub/../b", "hub/a/..", "hub/a/../../etc", "hub//a", "hub/a/", "hub/a\\b/c", "hub/a b/c",
+        "hub/a/b.git", "hub/a/b--c", "hub/ä/b", "hub/.a/b", "hub/a/-b", "hub/a/b.", "hub/https://x/a", "hub/a/b%2e",
+        "hub/" + "a" * 97 + "/b",
+        "hub/a/b@", "hub/a/b@../c", "hub/a/b@/etc", "hub/a/b@a b", "hub/a/b@a\\b", "hub/a/b@main@main", "hub/a/b@" + "c" * 200,
+    ],
+)  # fmt: skip
+def test_path_tricks_are_refused_on_the_hub(text):
+    with pytest.raises(LabError, match=r"names no repository of the Hub|is no revision"):
+        parse_reference(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["torchvision/a/b", "torchvision/../x", "torchvision/res net", "torchvision/a@", "torchvision/a@b/c"]
+)
+def test_path_tricks_are_refused_for_torchvision(text):
+    with pytest.raises(LabError, match="names no model of torchvision"):
+        parse_reference(text)
+
+
+@pytest.mark.parametrize("text", ["local/" + "a" * 2000, "local/a\0b", "local/a\nb"])
+def test_too_long_or_odd(text):
+    with pytest.raises(LabError, match="too long or holds control characters") as told:
+        parse_reference(text)
+    assert len(str(told.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""What the Vision APIs page asks for and gets: one picture by an API, with a denoiser and, to compare, without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image
+
+from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
+from core.apis.labels import LabelMap
+from core.apis.ledger import Ledger
+from core.apis.provider import Provider
+from core.apis.providers import Described
+from core.apis.questions import Questions
+from core.pixels import to_pixels
+from core.smoothing.sampling import DenoiserLike
+
+
+@dataclass(frozen=True)
+class RemoteRequest:
+    """Everything that decides a study by an API, beside the picture.
+
+    Attributes:
+        side: pictures are brought to ``side`` x ``side`` before the noise.
+        budget: dollars for the whole study; where ``compare``, each of the two runs gets half.
+        until_radius: stop as soon as this radius is settled; None goes on to n.
+    """
+
+    provider: str
+    price: float
+    rate: float
+    denoiser: str
+    sigma: float
+    side: int
+    n0: int
+    n: int
+    alpha: float
+    seed: int
+    method: str
+    until_radius: float | None
+    budget: float
+    compare: bool
+    labels: LabelMap = LabelMap()
+
+    @property
+    def runs(self) -> int:
+        """How many runs it takes."""
+        return 2 if self.compare and self.denoiser != "none" else 1
+
+
+@dataclass(frozen=True)
+class RemoteStudyProgress:
+    """Which run is under way, and how far it is."""
+
+    part: str
+    now: RemoteProgress
+
+
+@dataclass(frozen=True)
+class RemoteStudy:
+    """What came out: with the denoiser, and without it where that was asked for and reached."""
+
+    result: RemoteResult
+    without: RemoteResult | None
+
+
+def study_remote(
+    picture: Image.Image,
+    provider: Provider | Described,
+    denoiser: DenoiserLike | None,
+    request: RemoteRequest,
+    ledger: Ledger,
+    *,
+    device: str,
+    offline: bool = False,
+    report: Callable[[RemoteStudyProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RemoteStudy:
+    """Certify a picture by an API; what is stored already is not asked again.
+
+    Raises:
+        LabError: as :func:`core.apis.certify.certify_remote`.
+    """
+
+    def one(part: str, put_before: DenoiserLike | None) -> RemoteResult:
+        return certify_remote(
+            picture, provider, put_before, sigma=request.sigma, ledger=ledger, budget=request.budget / request.runs,
+            n0=request.n0, n=request.n, alpha=request.alpha, seed=request.seed, method=request.method, labels=request.labels,
+            until_radius=request.until_radius, size=(request.side, request.side), device=device, offline=offline,
+            on_progress=lambda now: report(RemoteStudyProgress(part, now)), should_stop=should_stop,
+        )  # fmt: skip
+
+    result = one("with", denoiser)
+    over = should_stop() or (result.halt is not None and result.halt.reason != "budget")
+    return RemoteStudy(result, one("without", None) if request.runs == 2 and not over else None)
+
+
+def stored_queries(request: RemoteRequest, picture: Image.Image, facts: Described, denoiser_record: Any, ledger: Ledger) -> int:
+    """How many of the queries of a request are answered already."""
+    from core.apis.questions import spec_of
+
+    pixels = to_pixels(picture, (request.side, request.side))
+    records = [denoiser_record] + ([None] if request.runs == 2 else [])
+    found = 0
+    for record in records:
+        run = spec_of(facts, pixels, record, request.sigma, request.seed).name
+        for purpose, most in (("select", request.n0), ("estimate", request.n)):
+            found += min(most, len(ledger.queries(run, purpose)))
+    return found
+
+
+def preview(
+    picture: Image.Image, denoiser: DenoiserLike | None, request: RemoteRequest, device: Any, count: int = 4
+) -> list[tuple[Image.Image, Image.Image]]:
+    """The first noisy copies (clipped, for showing) and what is sent of each."""
+    pixels = to_pixels(picture, (request.side, request.side)).to(device)
+    questions = Questions(pixels, denoiser, request.sigma, request.seed)
+    return [(noisy, sent) for _, noisy, sent in questions.pairs("select", list(range(count)))]
+
+
+def without_budget(request: RemoteRequest) -> RemoteRequest:
+    """The part of a request that decides the pictures: previews with another budget are the same."""
+    return replace(
+        request, price=0.0, rate=1.0, n0=1, n=1, alpha=0.001, method="anytime", until_radius=None, budget=0.0, compare=False,
+        labels=LabelMap(),
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""What the cache of the Hub holds, how much room it takes, and how it is given back."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import LabError
+from core.models.hub.lock import repository_lock
+from core.models.hub.settings import cache_folder, repository_folder
+from core.models.references import check_repository_name
+
+
+@dataclass(frozen=True)
+class CachedRevision:
+    """One commit in the cache.
+
+    Attributes:
+        commit: its hash.
+        refs: the branches and tags that stood for it when they were asked for.
+        bytes: size of its files.
+        files: their names.
+    """
+
+    commit: str
+    refs: tuple[str, ...]
+    bytes: int
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CachedRepository:
+    """One repository in the cache.
+
+    Attributes:
+        name: ``OWNER/NAME``.
+        kind: ``model`` or ``dataset``.
+        bytes: what it takes on the disk, with the pieces of broken downloads.
+        incomplete_bytes: those pieces alone.
+        revisions: its commits, the newest first.
+        last_used: when a file was last read, in seconds since 1970; 0 where nothing is complete.
+        folder: where it lies.
+    """
+
+    name: str
+    kind: str
+    bytes: int
+    incomplete_bytes: int
+    revisions: tuple[CachedRevision, ...]
+    last_used: float
+    folder: Path
+
+
+def cached(kind: str = "model") -> list[CachedRepository]:
+    """The cached repositories, the one used last first. Those that another program left damaged are passed over."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        scan = scan_cache_dir(cache_folder())
+    except (CacheNotFound, ValueError):
+        return []
+    found = {}
+    for repository in scan.repos:
+        if repository.repo_type != kind:
+            continue
+        revisions = tuple(
+            CachedRevision(
+                revision.commit_hash,
+                tuple(sorted(revision.refs)),
+                revision.size_on_disk,
+                tuple(sorted(file.file_path.relative_to(revision.snapshot_path).as_posix() for file in revision.files)),
+            )
+            for revision in sorted(repository.revisions, key=lambda revision: -revision.last_modified)
+        )
+        loose = _incomplete_bytes(repository.repo_path)
+        found[repository.repo_id] = CachedRepository(
+            repository.repo_id,
+            kind,
+            repository.size_on_disk + loose,
+            loose,
+            revisions,
+            repository.last_accessed,
+            repository.repo_path,
+        )
+    for folder in cache_folder().glob(f"{kind}s--*--*"):  # nothing but pieces of a download: no repository to the library
+        name = folder.name.removeprefix(f"{kind}s--").replace("--", "/")
+        loose = _incomplete_bytes(folder)
+        if name not in found and loose:
+            found[name] = CachedRepository(name, kind, loose, loose, (), 0.0, folder)
+    return sorted(found.values(), key=lambda repository: (-repository.last_used, repository.name))
+
+
+def delete(name: str, *, kind: str = "model") -> int:
+    """Take a repository out of the cache, all commits; give the bytes it took. Waits for a download of it that is under way.
+
+    Raises:
+        LabError: where it is not in the cache or cannot be deleted.
+    """
+    check_repository_name(name)
+    entry = next((entry for entry in cached(kind) if entry.name == name), None)
+    folder = repository_folder(name, kind)
+    if entry is None and not folder.is_dir():
+        raise LabError(f"{name!r} is not in the cache: 'python -m core models --cached' lists what is.")
+    with repository_lock(name, kind):
+        try:
+            _delete_revisions(entry)
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise LabError(
+                f"{name!r} cannot be deleted from {str(folder)!r} ({error.strerror}): close what uses it."
+            ) from error
+    return 0 if entry is None else entry.bytes
+
+
+def _delete_revisions(entry: CachedRepository | None) -> None:
+    # The library knows which of its files are shared between repositories.
+    from huggingface_hub import scan_cache_dir
+
+    if entry is not None and entry.revisions:
+        scan_cache_dir(cache_folder()).delete_revisions(*(revision.commit for revision in entry.revisions)).execute()
+
+
+def _incomplete_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in (folder / "blobs").glob("*.incomplete"))

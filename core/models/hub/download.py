@@ -1,0 +1,307 @@
+"""Files of a repository into the cache: with progress, stoppable, resumed, and checked against the hash that the Hub lists.
+
+The cache is laid out as the client library lays it out, so that every program shares it. The transfer is done here, since
+the library (2.x) starts a broken download from its first byte, cannot be stopped, and does not compare hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import LabError
+from core.models.hub.lock import repository_lock
+from core.models.hub.mistakes import HubUnreachableError, telling, told
+from core.models.hub.repository import HubFile, HubRepository, check_file_name
+from core.models.hub.settings import TIMEOUT_SECONDS, endpoint, repository_folder, request_headers
+from core.models.hub.waiting import Abandon, run_stoppable
+from core.models.references import is_commit
+
+MAX_FILE_BYTES = 5_000_000_000
+MAX_TOTAL_BYTES = 10_000_000_000
+SPARE_DISK_BYTES = 200_000_000
+RETRIES = 3
+"""How often a transfer that broke off is taken up again before the user is told."""
+PIECE_BYTES = 256 * 1024
+
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    """How far a download is.
+
+    Attributes:
+        name: the repository.
+        file: the file that is on its way.
+        done, total: bytes, of all files together.
+        seconds_left: at the speed so far; None while that is unknown.
+    """
+
+    name: str
+    file: str
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+ProgressListener = Callable[[DownloadProgress], None]
+
+
+def fetch_files(
+    repository: HubRepository,
+    names: Sequence[str],
+    *,
+    on_progress: ProgressListener | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Path:
+    """Bring files of a commit into the cache and give the folder they lie in (the snapshot of that commit).
+
+    Args:
+        repository: as :func:`core.models.hub.repository.look_up` found it.
+        names: of the files; those that are cached already are left as they are.
+        on_progress: called every tenth of a second, in the thread of the caller.
+        should_stop: asked as often; the download ends within half a second, and what has arrived is kept for the next try.
+
+    Raises:
+        LabError: where a file is not there, too large for the limits or the disk, does not match its hash, or the Hub fails;
+            :class:`~core.models.hub.mistakes.DownloadStoppedError` where it was stopped.
+    """
+    files = [_find(repository, name) for name in names]
+    folder = _folder(repository) / "snapshots" / repository.commit
+    if repository.from_cache:
+        return folder
+    check_sizes(repository.name, files)
+    with telling(repository.name, repository.revision), repository_lock(repository.name, repository.kind, should_stop):
+        missing = [file for file in files if not _is_there(folder / file.name, file)]
+        _check_disk(repository, sum(file.size for file in missing))
+        meter = _Meter(repository.name, sum(file.size for file in missing))
+
+        def work(abandon: Abandon) -> None:
+            for file in missing:
+                blob = _blob(repository, file)
+                if not _is_there(blob, file):
+                    _transfer(repository, file, blob, meter, abandon)
+                else:
+                    meter.start(file.name, file.size)
+                _link(blob, folder / file.name)
+
+        def look() -> None:
+            if on_progress is not None and missing:
+                on_progress(meter.progress())
+
+        run_stoppable(work, should_stop, look)
+        _remember(repository)
+    return folder
+
+
+def check_sizes(name: str, files: Sequence[HubFile]) -> None:
+    """See that files are within the limits, before the first byte.
+
+    Raises:
+        LabError: naming the file, its size and the limit.
+    """
+    for file in files:
+        if file.size > MAX_FILE_BYTES:
+            raise LabError(
+                f"{file.name!r} of {name!r} has {gigabytes(file.size)}, more than the {gigabytes(MAX_FILE_BYTES)} that the Lab"
+                " takes: choose a smaller model."
+            )
+    total = sum(file.size for file in files)
+    if total > MAX_TOTAL_BYTES:
+        raise LabError(
+            f"The files needed of {name!r} have {gigabytes(total)}, more than the {gigabytes(MAX_TOTAL_BYTES)} that the Lab"
+            " takes: choose a smaller model."
+        )
+
+
+def gigabytes(count: int) -> str:
+    """A size for people.
+
+    >>> gigabytes(4_870_000), gigabytes(5_000_000_000), gigabytes(900)
+    ('4.9 MB', '5.0 GB', '0.9 kB')
+    """
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count / 1e3:.1f} kB"
+
+
+class _Meter:
+    """Counts bytes in the thread that downloads, and is read in the one that waits."""
+
+    def __init__(self, name: str, total: int) -> None:
+        self._name, self._total = name, total
+        self._file, self._before, self._in_file = "", 0, 0
+        self._fresh, self._since = 0, time.monotonic()
+
+    def start(self, file: str, already: int) -> None:
+        self._before += self._in_file
+        self._file, self._in_file = file, already
+
+    def add(self, count: int) -> None:
+        self._in_file += count
+        self._fresh += count
+
+    def restart(self) -> None:
+        self._in_file = 0
+
+    def progress(self) -> DownloadProgress:
+        done = min(self._before + self._in_file, self._total)
+        speed = self._fresh / max(time.monotonic() - self._since, 1e-3)
+        return DownloadProgress(self._name, self._file, done, self._total, (self._total - done) / speed if speed > 0 else None)
+
+
+def _find(repository: HubRepository, name: str) -> HubFile:
+    check_file_name(name)
+    file = repository.file(name)
+    if file is None:
+        where = "The cache holds" if repository.from_cache else "The Hub has"
+        raise LabError(
+            f"{where} no file {name!r} of {repository.name!r} at {repository.commit[:12]}:"
+            " connect to the Hub, or choose another."
+        )
+    return file
+
+
+def _folder(repository: HubRepository) -> Path:
+    return repository_folder(repository.name, repository.kind)
+
+
+def _blob(repository: HubRepository, file: HubFile) -> Path:
+    name = file.sha256 or file.git_hash or ""
+    if not _HASH.fullmatch(name):
+        raise LabError(
+            f"The Hub lists no hash of {file.name!r} in {repository.name!r}, so that it could not be checked: it is not loaded."
+        )
+    return _folder(repository) / "blobs" / name
+
+
+def _is_there(path: Path, file: HubFile) -> bool:
+    return path.is_file() and path.stat().st_size == file.size
+
+
+def _check_disk(repository: HubRepository, needed: int) -> None:
+    place = _folder(repository)
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed and free < needed + SPARE_DISK_BYTES:
+        raise LabError(
+            f"The disk has {gigabytes(free)} left and {repository.name!r} needs {gigabytes(needed)}:"
+            " make room, or move the cache with HF_HOME."
+        )
+
+
+def _transfer(repository: HubRepository, file: HubFile, blob: Path, meter: _Meter, abandon: Abandon) -> None:
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    part = blob.with_name(blob.name + ".incomplete")
+    resumed = part.exists()
+    for attempt in range(RETRIES + 1):
+        try:
+            hashed = _receive(repository, file, part, meter, abandon)
+        except Exception as error:
+            broke_off = isinstance(told(error, repository.name, repository.revision), HubUnreachableError)
+            transient = broke_off and getattr(error, "response", None) is None  # a status is an answer: it is told at once
+            if not transient or attempt == RETRIES or abandon.wait(min(0.5 * 2**attempt, 4)):
+                raise
+            resumed = True
+            continue
+        if abandon.asked:
+            return
+        if hashed == (file.sha256 or file.git_hash):
+            part.replace(blob)
+            return
+        part.unlink()
+        if not resumed:
+            break
+        resumed = False  # an old piece may have been at fault: once more from the first byte
+    raise LabError(
+        f"{file.name!r} of {repository.name!r} arrived, but not with the hash that the Hub lists:"
+        " it was thrown away; try again."
+    )
+
+
+def _receive(repository: HubRepository, file: HubFile, part: Path, meter: _Meter, abandon: Abandon) -> str:
+    """Append what is missing to the part; give the hash of the whole."""
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
+
+    if part.exists() and part.stat().st_size > file.size:
+        part.unlink()
+    have = part.stat().st_size if part.exists() else 0
+    meter.start(file.name, have)
+    if have < file.size or not part.exists():
+        headers = request_headers() | {"Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+        with get_session().stream("GET", _address(repository, file), headers=headers, timeout=TIMEOUT_SECONDS) as response:
+            hf_raise_for_status(response)
+            abandon.waits_on(response.extensions.get("network_stream"))
+            start = _start_of(response) if have else 0
+            if start != have:
+                meter.restart()
+            with part.open("r+b" if have and start == have else "wb") as out:
+                out.seek(0, os.SEEK_END)
+                _write(response, out, file.size, meter, abandon)
+            abandon.waits_on(None)
+    if abandon.asked:
+        return ""
+    digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+    with part.open("rb") as whole:
+        while piece := whole.read(1 << 20):
+            digest.update(piece)
+            if abandon.asked:
+                return ""
+    return digest.hexdigest()
+
+
+def _write(response: Any, out: Any, size: int, meter: _Meter, abandon: Abandon) -> None:
+    # Without a chunk size bytes come as they arrive: with one, up to a whole chunk is lost where the connection breaks.
+    for piece in response.iter_bytes():
+        if abandon.asked:
+            return
+        if out.tell() + len(piece) > size:
+            raise LabError(
+                "The Hub sends more bytes than it lists for a file: nothing of it is used; try again, or choose another model."
+            )
+        out.write(piece)
+        meter.add(len(piece))
+
+
+def _start_of(response: Any) -> int:
+    """Where the content of an answer to a range request starts: 0 where the server sends everything."""
+    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(found[1]) if response.status_code == 206 and found else 0
+
+
+def _address(repository: HubRepository, file: HubFile) -> str:
+    from urllib.parse import quote
+
+    prefix = "datasets/" if repository.kind == "dataset" else ""
+    return f"{endpoint()}/{prefix}{repository.name}/resolve/{repository.commit}/{quote(file.name)}"
+
+
+def _link(blob: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        path.symlink_to(os.path.relpath(blob, path.parent))
+    except OSError:  # no symbolic links here
+        shutil.copyfile(blob, path)
+
+
+def _remember(repository: HubRepository) -> None:
+    """Note what the branch stands for, for the day without a network."""
+    if is_commit(repository.revision):
+        return
+    ref = _folder(repository) / "refs" / repository.revision
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    ref.write_text(repository.commit)

@@ -1,0 +1,213 @@
+"""What a repository of the Hub holds: one commit, its files with sizes and hashes, licence, task, and who may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from core.errors import LabError
+from core.models.hub.mistakes import HubUnreachableError, not_cached, telling
+from core.models.hub.settings import TIMEOUT_SECONDS, endpoint, is_offline, repository_folder
+from core.models.hub.waiting import run_stoppable
+from core.models.references import check_repository_name, check_revision, is_commit
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """One file of a commit.
+
+    Attributes:
+        name: its path in the repository.
+        size: bytes.
+        sha256: of its content; None for small files, which git keeps.
+        git_hash: git's name of the object; None where only the cache was asked.
+    """
+
+    name: str
+    size: int
+    sha256: str | None = None
+    git_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class HubRepository:
+    """One commit of a repository.
+
+    Attributes:
+        name: ``OWNER/NAME``, as the Hub calls it now.
+        kind: ``model`` or ``dataset``.
+        revision: the branch, tag or hash that was asked for.
+        commit: the commit hash it stands for.
+        files: all files of the commit; where only the cache was asked, those that are cached.
+        license: as the card says it, or None.
+        task: the Hub's task, such as ``image-classification``, or None.
+        library: the library it was made with, as the Hub says it, or None.
+        tags: all tags.
+        config: the few entries of config.json that the Hub lists.
+        gated: whether access must be asked for.
+        private: whether only its owners see it.
+        likes, downloads: as the Hub counts them; None where only the cache was asked.
+        from_cache: whether the cache was asked instead of the Hub.
+        notes: sentences for the user.
+    """
+
+    name: str
+    kind: str
+    revision: str
+    commit: str
+    files: tuple[HubFile, ...]
+    license: str | None = None
+    task: str | None = None
+    library: str | None = None
+    tags: tuple[str, ...] = ()
+    config: dict[str, Any] | None = None
+    gated: bool = False
+    private: bool = False
+    likes: int | None = None
+    downloads: int | None = None
+    from_cache: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def file_names(self) -> list[str]:
+        """Names of all files."""
+        return [file.name for file in self.files]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.size for file in self.files)
+
+    def file(self, name: str) -> HubFile | None:
+        """The file of that name, if there is one."""
+        return next((file for file in self.files if file.name == name), None)
+
+
+def look_up(
+    name: str, revision: str | None = None, *, kind: str = "model", should_stop: Callable[[], bool] | None = None
+) -> HubRepository:
+    """Ask the Hub for a repository and resolve the revision to a commit.
+
+    Offline (HF_HUB_OFFLINE=1), and where the Hub is out of reach, the cache is asked.
+
+    Raises:
+        LabError: where the name is none, or the Hub says that it is not there, not yours, gone, or busy.
+    """
+    check_repository_name(name)
+    if revision is not None:
+        check_revision(revision)
+    if is_offline():
+        return from_cache(name, revision, kind=kind)
+    try:
+        with telling(name, revision):
+            return run_stoppable(lambda _: _ask(name, revision, kind), should_stop)
+    except HubUnreachableError as error:
+        try:
+            found = from_cache(name, revision, kind=kind)
+        except LabError:
+            raise error from None
+        return replace(found, notes=(f"{error} Until then this is the cached commit {found.commit[:12]}.",))
+
+
+def from_cache(name: str, revision: str | None = None, *, kind: str = "model") -> HubRepository:
+    """What the cache holds of a repository, without a word to the Hub.
+
+    Raises:
+        LabError: where the cache holds no such commit.
+    """
+    check_repository_name(name)
+    commit = cached_commit(name, revision, kind)
+    if commit is None:
+        raise LabError(not_cached(name, revision))
+    folder = repository_folder(name, kind) / "snapshots" / commit
+    files = sorted((p.relative_to(folder).as_posix(), p.stat().st_size) for p in folder.rglob("*") if p.is_file())
+    held = tuple(HubFile(path, size) for path, size in files)
+    return HubRepository(name, kind, revision or "main", commit, held, from_cache=True)
+
+
+def cached_commit(name: str, revision: str | None = None, kind: str = "model") -> str | None:
+    """The cached commit that a revision stands for: as the Hub said last time, else, without a revision, the newest one."""
+    folder = repository_folder(name, kind)
+    snapshots = folder / "snapshots"
+    ref = folder / "refs" / (revision or "main")
+    if revision is not None and is_commit(revision):
+        commit: str | None = revision
+    else:
+        commit = ref.read_text().strip() if ref.is_file() else None
+    if commit is not None and (snapshots / commit).is_dir():
+        return commit
+    if revision is None and snapshots.is_dir():
+        newest = sorted((p for p in snapshots.iterdir() if is_commit(p.name)), key=lambda p: p.stat().st_mtime)
+        return newest[-1].name if newest else None
+    return None
+
+
+def _ask(name: str, revision: str | None, kind: str) -> HubRepository:
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=endpoint(), library_name="denoised-smoothing-lab")
+    ask: Callable[..., Any] = api.dataset_info if kind == "dataset" else api.model_info
+    found = ask(name, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
+    if not isinstance(found.sha, str) or not is_commit(found.sha):
+        raise LabError(f"The Hub names no commit for {name!r}: check HF_ENDPOINT.")
+    # Whatever the Hub is asked, its answers may not lead out of the cache either.
+    check_repository_name(found.id)
+    notes = (f"{name} was renamed: it is called {found.id} now.",) if found.id != name else ()
+    card = getattr(found, "card_data", None)
+    return HubRepository(
+        name=found.id,
+        kind=kind,
+        revision=revision or "main",
+        commit=found.sha,
+        files=tuple(_file(sibling) for sibling in found.siblings or ()),
+        license=license_of(card, found.tags),
+        task=getattr(found, "pipeline_tag", None),
+        library=getattr(found, "library_name", None),
+        tags=tuple(found.tags or ()),
+        config=getattr(found, "config", None),
+        gated=bool(found.gated),
+        private=bool(found.private),
+        likes=found.likes,
+        downloads=found.downloads,
+        notes=notes,
+    )
+
+
+def license_of(card: Any, tags: list[str] | None) -> str | None:
+    """The licence, from the card or else from the tags."""
+    named = getattr(card, "license", None)
+    if isinstance(named, list):
+        named = ", ".join(str(part) for part in named)
+    return named or next((tag.removeprefix("license:") for tag in tags or () if tag.startswith("license:")), None)
+
+
+def _file(sibling: Any) -> HubFile:
+    check_file_name(sibling.rfilename)
+    lfs = sibling.lfs
+    return HubFile(
+        sibling.rfilename,
+        int((lfs.size if lfs is not None else sibling.size) or 0),
+        lfs.sha256 if lfs is not None else None,
+        sibling.blob_id,
+    )
+
+
+def check_file_name(name: str) -> None:
+    """See that a file's name stays within its folder.
+
+    Raises:
+        LabError: where it is absolute, climbs up, or would mean something else on another system.
+    """
+    parts = PurePosixPath(name).parts
+    if (
+        not name
+        or name.startswith("/")
+        or "\\" in name
+        or ":" in name
+        or "\0" in name
+        or ".." in parts
+        or Path(name).is_absolute()
+    ):
+        raise LabError(f"The repository lists a file {name!r}, whose name leads out of its folder: it is not touched.")

@@ -1,0 +1,108 @@
+"""Make a remote vision API provably robust: plan the cost, ask within the budget, read the certificate."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.apis.plan import make_plan
+from core.apis.providers import describe_provider
+from core.errors import LabError
+from core.ui.api_controls import choose_provider, choose_request
+from core.ui.api_job import (
+    ASKED,
+    PREVIEWS,
+    answered_already,
+    preview_key,
+    request_key,
+    start,
+    start_preview,
+)
+from core.ui.api_view import draw_asking, draw_plan, draw_preview, draw_study
+from core.ui.frame import close_page, open_page
+from core.ui.pictures import choose_pictures
+
+open_page("Vision APIs")
+st.title("Certify a vision API")
+st.markdown(
+    "The API is asked about many noisy, denoised copies of a picture; the majority of its answers is provably the same for"
+    " every picture within the certified radius. Nothing of the vendor's model need be known; every answer paid for is kept."
+)
+
+left, right = st.columns([1, 1.6])
+with left:
+    provider = choose_provider()
+    choice = choose_pictures("bundled/cifar10")[0]
+    picture, name = choice.picture.image, choice.picture.name
+    st.image(picture, width=160, alt=f"The picture to certify: {name}.")
+with right:
+    request = choose_request(provider)
+try:
+    facts = describe_provider(provider, request.price, request.rate)
+except LabError as error:
+    st.error(str(error), icon=":material/error:")
+    close_page()
+    st.stop()
+if provider == "api/demo":
+    st.caption("The demo API runs on this machine: no picture leaves it, and the dollars are play money.")
+else:
+    st.warning(
+        f"Noisy copies of the picture will be sent to {facts.destination}, and paid for.", icon=":material/cloud_upload:"
+    )
+
+key, look_key = request_key(picture, request), preview_key(picture, request)
+ASKED.keep_only([key])
+PREVIEWS.keep_only([look_key])
+if PREVIEWS.find(look_key) is None:
+    try:
+        start_preview(picture, request)
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+busy = any(job is not None and not job.finished for job in (ASKED.find(key), PREVIEWS.find(look_key)))
+
+
+def begin(offline: bool = False) -> None:
+    """Ask, or count what is stored; say in a sentence why not."""
+    ASKED.forget(key)
+    try:
+        start(picture, name, request, offline)
+    except LabError as error:
+        st.error(str(error), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+@st.fragment(run_every=0.4 if busy else None)
+def follow() -> None:
+    """Poll while something runs; draw what is there."""
+    asking, look = ASKED.find(key), PREVIEWS.find(look_key)
+    if busy and all(job is None or job.finished for job in (asking, look)):
+        st.rerun()
+    if look is not None and look.state == "failed":
+        st.error(look.error or "", icon=":material/error:")
+    if look is not None and look.state == "done":
+        draw_preview(look.result, "preview")
+    else:
+        st.caption("Making the first copies…")
+    if asking is not None and not asking.finished:
+        draw_asking(asking)
+    elif asking is not None and asking.state == "failed":
+        st.error(asking.error or "", icon=":material/error:")
+    elif asking is not None:
+        draw_study(asking.result, name, "asked")
+
+
+stored = answered_already(picture, request)
+plan = make_plan(
+    facts.limits, n0=request.n0, n=request.n, sigma=request.sigma, alpha=request.alpha, budget=request.budget,
+    method=request.method, runs=request.runs, stored=stored,
+)  # fmt: skip
+draw_plan(plan, request, stored)
+with st.container(horizontal=True):
+    running = ASKED.find(key) is not None and busy
+    label = "Ask" if provider == "api/demo" else f"Ask and pay up to ${min(request.budget, plan.dollars):.2f}"
+    if st.button(label, type="primary", icon=":material/play_arrow:", disabled=running):
+        begin()
+    if stored and st.button("Count stored answers only", icon=":material/inventory_2:", disabled=running):
+        begin(offline=True)
+follow()
+close_page()
