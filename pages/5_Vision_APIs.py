@@ -75,7 +75,8 @@ def begin(offline: bool = False) -> None:
 def follow() -> None:
     """Poll while something runs; draw what is there."""
     asking, look = ASKED.find(key), PREVIEWS.find(look_key)
-    if busy and all(job is None or job.finished for job in (asking, look)):
+    ended = asking is not None and asking.finished  # looked at once: it may end while this is drawn
+    if busy and (asking is None or ended) and (look is None or look.finished):
         st.rerun()
     if look is not None and look.state == "failed":
         st.error(look.error or "", icon=":material/error:")
@@ -83,11 +84,13 @@ def follow() -> None:
         draw_preview(look.result, "preview")
     else:
         st.caption("Making the first copies…")
-    if asking is not None and not asking.finished:
+    if asking is None:
+        return
+    if not ended:
         draw_asking(asking)
-    elif asking is not None and asking.state == "failed":
+    elif asking.state == "failed":
         st.error(asking.error or "", icon=":material/error:")
-    elif asking is not None:
+    else:
         draw_study(asking.result, name, "asked")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
@@ -42,7 +42,7 @@ class RemoteRequest:
     until_radius: float | None
     budget: float
     compare: bool
-    labels: LabelMap = LabelMap()
+    labels: LabelMap = field(default_factory=LabelMap)
 
     @property
     def runs(self) -> int:
@@ -64,6 +64,16 @@ class RemoteStudy:
 
     result: RemoteResult
     without: RemoteResult | None
+
+    @property
+    def spent(self) -> float:
+        """Dollars for both runs, earlier answers included."""
+        return self.result.spent + (0.0 if self.without is None else self.without.spent)
+
+    @property
+    def asked(self) -> int:
+        """Queries sent just now, in both runs."""
+        return self.result.asked + (0 if self.without is None else self.without.asked)
 
 
 def study_remote(

@@ -10,7 +10,6 @@ import streamlit as st
 from PIL import Image
 
 from core import report
-from core.apis.certify import RemoteResult
 from core.apis.plan import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
 from core.commands.terminal import duration
@@ -79,7 +78,7 @@ def draw_asking(job: Job) -> None:
 
 def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
     """The certificate, what it cost, and what the API said."""
-    _draw_result(study.result, key)
+    _draw_result(study, key)
     if study.without is not None:
         st.subheader("With and without the denoiser")
         for column, title, result in zip(st.columns(2), ("With", "Without"), (study.result, study.without), strict=True):
@@ -95,7 +94,8 @@ def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
     _draw_downloads(study, picture_name, key)
 
 
-def _draw_result(result: RemoteResult, key: str) -> None:
+def _draw_result(study: RemoteStudy, key: str) -> None:
+    result = study.result
     c = result.certificate
     name = report.class_name(c, c.candidate)
     with st.container(key=f"paired-{key}"):
@@ -104,7 +104,7 @@ def _draw_result(result: RemoteResult, key: str) -> None:
     radius.metric("Certified radius (l2)", f"{c.radius:.3f}", help="In [0, 1] pixel units, at the size named below.")
     if c.candidate is not None and c.n:
         votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Answers that said {name}.")
-    money.metric("Spent", f"${result.spent:.4f}", help=f"{result.asked:,} queries just now; the rest had been kept.")
+    money.metric("Spent", f"${study.spent:.4f}", help=f"{study.asked:,} queries just now; the rest had been kept.")
     st.markdown(report.headline(c))
     if result.settled:
         words = "is certified" if result.settled == "reached" else "is out of reach, or the API would abstain"
