@@ -49,14 +49,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
     check_certify_settings(**settings)
     pick_device(args.device)
     facts = describe_provider(args.classifier, args.price, args.rate)
-    if args.budget is None and not args.offline:
-        raise LabError(
-            f"Every query to {facts.destination} costs ${facts.limits.price:g}: say with --budget how many dollars a picture"
-            " may cost, or count kept answers with --offline."
-        )
-    budget = 0.0 if args.budget is None else args.budget
-    if not 0 <= budget < 1e6:
-        raise LabError(f"--budget is {budget:g}: expected dollars, at least 0.")
+    budget = checked_budget(args)
     labels = LabelMap() if args.label_map is None else read_label_map(args.label_map)
     pictures = [read_picture_remarking(path) for path in args.images]
     provider = facts if args.offline else load_provider(args.classifier, price=args.price, rate=args.rate)
@@ -91,6 +84,24 @@ def run_certify_api(args: argparse.Namespace) -> int:
     if interrupt.is_set():
         return 130
     return 2 if any(r.halt is not None and r.halt.reason in ("refused", "unreachable") for _, r in results) else 0
+
+
+def checked_budget(args: argparse.Namespace) -> float:
+    """The budget a picture, in dollars.
+
+    Raises:
+        LabError: where none is given although queries would be paid for, or it is no sum.
+    """
+    if args.budget is None and not args.offline:
+        facts = describe_provider(args.classifier, args.price, args.rate)
+        raise LabError(
+            f"Every query to {facts.destination} costs ${facts.limits.price:g}: say with --budget how many dollars a picture"
+            " may cost, or count kept answers with --offline."
+        )
+    budget = 0.0 if args.budget is None else float(args.budget)
+    if not 0 <= budget < 1e6:
+        raise LabError(f"--budget is {budget:g}: expected dollars, at least 0.")
+    return budget
 
 
 def picture_size(picture: Picture) -> tuple[int, int] | None:

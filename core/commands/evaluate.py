@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from core.apis.providers import is_api
+from core.commands.certify_api import add_api_options
 from core.commands.options import add_json_option, add_sampling_options, load_models
 from core.commands.terminal import remark
 from core.device import pick_device
@@ -36,6 +38,7 @@ def add_evaluation_verbs(verbs: Any) -> None:
     add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
     parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
     parser.add_argument("--method", choices=METHODS, default="clopper-pearson")
+    add_api_options(parser)
     parser.set_defaults(run=run_evaluate)
 
     parser = verbs.add_parser("curve", help="certified accuracy from logs", allow_abbrev=False)
@@ -47,6 +50,10 @@ def add_evaluation_verbs(verbs: Any) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Certify image after image; each line is on disk before the next image begins."""
+    if is_api(args.classifier):
+        from core.commands.evaluate_api import run_evaluate_api
+
+        return run_evaluate_api(args)
     settings = Settings(args.sigma, args.n0, args.n, args.alpha, args.seed, args.method, str(pick_device(args.device)))
     check_certify_settings(
         sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, method=args.method
@@ -59,8 +66,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
         **dataclasses.asdict(settings),
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    done = _open_log(args.out, made_by, args.resume)
-    data = _selected(load_dataset(args.dataset, args.split), args)
+    done = open_log(args.out, made_by, args.resume)
+    data = selected(load_dataset(args.dataset, args.split), args)
     began, finished = time.monotonic(), 0
     left = len(data) - len(done)
     with args.out.open("a", encoding="utf-8") as log:
@@ -77,7 +84,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+    """The images that --start, --stop and --every let through."""
     numbers = data.indices
     keep = (numbers >= args.start) & (numbers % args.every == 0)
     if args.stop is not None:
@@ -87,7 +95,7 @@ def _selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
     return LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names)
 
 
-def _open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int]:
+def open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int]:
     """Begin a log, or read which images an earlier run finished."""
     side = path.with_suffix(".json")
     if not resume:

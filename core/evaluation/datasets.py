@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
@@ -22,6 +23,7 @@ CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog"
 SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}
 _FOLDER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+LISTING = "labels.tsv"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
 
     Args:
         reference: ``shapes``; ``parquet/PATH``, a file or a folder of ``SPLIT-*.parquet`` files with columns
-            ``img`` (or ``image``) and ``label``; ``folder/PATH``, one folder of pictures a class.
+            ``img`` (or ``image``) and ``label``; ``folder/PATH``, one folder of pictures a class, or with a ``labels.tsv``
+            that names each picture and the number of its class.
         split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
 
     Raises:
@@ -111,6 +114,8 @@ def _read_parquet(path: Path, split: str) -> LabelledImages:
 
 def _read_folder(path: Path, split: str) -> LabelledImages:
     root = path / split if (path / split).is_dir() else path
+    if (root / LISTING).is_file():
+        return _read_listed(root)
     classes = sorted(p for p in root.iterdir() if p.is_dir())
     if not classes:
         raise LabError(f"{str(root)!r} has no folders in it: expected one folder of pictures a class.")
@@ -122,6 +127,27 @@ def _read_folder(path: Path, split: str) -> LabelledImages:
     if not pictures:
         raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
     return _stack(pictures, labels, list(range(len(labels))), tuple(p.name for p in classes), str(root))
+
+
+def _read_listed(root: Path) -> LabelledImages:
+    """Pictures listed in labels.tsv: a column of file names, ``image`` or ``file``, and one of class numbers."""
+    with (root / LISTING).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    columns = list(rows[0]) if rows else []
+    name = next((c for c in columns if c in ("image", "file", "path")), None)
+    number = next((c for c in columns if c in ("label", "class_index") or c.endswith("_class_index")), None)
+    if name is None or number is None:
+        raise LabError(f"{LISTING} in {str(root)!r} has columns {columns}: expected image and label (or class_index).")
+    pictures, labels = [], []
+    for line, row in enumerate(rows, 2):
+        found = next((p for p in (root / row[name], root / "images" / row[name]) if p.is_file()), None)
+        if found is None or not found.resolve().is_relative_to(root.resolve()):
+            raise LabError(f"Line {line} of {LISTING} names {row[name]!r}, which is not in {str(root)!r}.")
+        if not (row[number] or "").isdigit():
+            raise LabError(f"Line {line} of {LISTING} has the class number {row[number]!r}: expected 0, 1, 2, ...")
+        pictures.append(_decode(found.read_bytes(), repr(str(found))))
+        labels.append(int(row[number]))
+    return _stack(pictures, labels, list(range(len(labels))), None, str(root))
 
 
 def _decode(data: bytes, what: str) -> np.ndarray:

@@ -16,6 +16,8 @@ from PIL import Image
 
 from core.apis.demo import DemoServer
 from core.cli import main
+from core.evaluation.datasets import load_dataset
+from core.evaluation.log import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,3 +129,28 @@ def test_the_demo_server_tells_mistakes(demo: DemoServer) -> None:
     assert requests.post(demo.url.replace("classify", "other"), data=b"x", timeout=10).status_code == 404
     assert requests.get(demo.url.replace("/v1/classify", "/"), timeout=10).json()["model"] == "bundled/shapes"
     assert requests.post(demo.url, data=b"x" * (9 * 2**20), timeout=10).status_code == 413
+
+
+def test_a_data_set_by_an_api_is_a_log_and_resumes(
+    demo: DemoServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoint, log = tmp_path / "endpoint.toml", tmp_path / "log.tsv"
+    endpoint.write_text(f'url = "{demo.url}"\nprice = 0.01\nrate = 1000\n')
+    command = [
+        "evaluate", "--dataset", "shapes", "--every", "500", "--classifier", f"api/http/{endpoint}", "--denoiser", "none",
+        "--sigma", "0.01", "--n", "30", "--n0", "5", "--answers", str(tmp_path / "answers.sqlite"), "--out", str(log),
+    ]  # fmt: skip
+    assert main(command) == 2
+    assert "--budget" in capsys.readouterr().err
+    assert main([*command, "--budget", "0.35"]) == 0
+    lines = read_log(log)
+    assert [line.idx for line in lines] == [0, 500]
+    assert demo.asked == 70
+    assert all(line.predict in range(-1, 10) for line in lines)
+    truth = load_dataset("shapes", "test")
+    assert [line.label for line in lines] == truth.labels[[0, 500]].tolist()
+    assert any(line.correct for line in lines)
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:2]))  # as if killed after the first picture
+    assert main([*command, "--budget", "0.35", "--resume"]) == 0
+    assert [line.radius for line in read_log(log)] == [line.radius for line in lines]
+    assert demo.asked == 70, "answers that were kept were paid again"

@@ -154,3 +154,34 @@ def test_cifar10(cifar10_folder):
     assert len(data) > 4_900
     assert int(data.labels[data.indices == 0]) == CIFAR10_LABELS.index("cat")  # the first test image is a cat
     assert 200 < len(data.every(20)) <= 250
+
+
+def test_a_listing_names_pictures_and_classes(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name, grey in (("a.png", 10), ("b.png", 200)):
+        Image.new("RGB", (12, 8), (grey, grey, grey)).save(tmp_path / "images" / name)
+    (tmp_path / "labels.tsv").write_text("image\timagenet_class_index\tclass_name\nb.png\t23\tvulture\na.png\t5\tray\n")
+    data = load_dataset(f"folder/{tmp_path}")
+    assert data.labels.tolist() == [23, 5]
+    assert data.images.shape == (2, 3, 8, 12)
+    assert int(data.images[0].max()) == 200
+
+
+@pytest.mark.parametrize(
+    ("listing", "word"),
+    [
+        ("picture\tlabel\nb.png\t1\n", "expected image and label"),
+        ("image\tlabel\nnone.png\t1\n", "Line 2"),
+        ("image\tlabel\n../secret.png\t1\n", "which is not in"),
+        ("image\tlabel\na.png\tcat\n", "class number 'cat'"),
+        ("", "expected image and label"),
+    ],
+)
+def test_a_wrong_listing_is_told(tmp_path, listing, word):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "a.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    (folder / "labels.tsv").write_text(listing)
+    with pytest.raises(LabError, match=word):
+        load_dataset(f"folder/{folder}")
