@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class StudyRequest:
     """Everything that decides a study, beside the picture itself.
 
-    ``compare`` asks for a second certificate without the denoiser, from the same noise.
+    ``compare`` asks for a second certificate without the denoiser, from the same noise. ``size`` is the side that the
+    picture is brought to before the noise; None for what suits the classifier.
     """
 
     classifier: str
@@ -33,6 +34,7 @@ class StudyRequest:
     method: str = "anytime"
     compare: bool = True
     device: str = "auto"
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class StudyProgress:
     now: Progress
     points: tuple[GrowthPoint, ...]
     views: dict[str, View]
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,11 @@ class Study:
         without: the same without it, or None where not asked for or not reached.
         points: growth of the first certificate.
         views: ``original``, ``noisy`` and, with a denoiser, ``denoised``: one draw of noise.
+        notes: what was assumed or put right in loading the models, and where sigma is outside a denoiser's range.
     """
 
     certificate: Certificate
     without: Certificate | None
     points: tuple[GrowthPoint, ...]
     views: dict[str, View] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

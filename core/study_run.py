@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.models.load import sigma_warning
+from core.models.records import model_labels
 from core.pixels import to_picture, to_pixels
 from core.smoothing.certificate import GrowthPoint
 from core.smoothing.certify import Progress, certify
@@ -47,6 +49,7 @@ def study(
     base = BaseClassifier(classifier, denoiser)
     views = look_at(pixels.to(device), base, request.sigma, request.seed)
     points: list[GrowthPoint] = []
+    labels = model_labels(classifier)
 
     def told(part: str) -> Callable[[Progress], None]:
         def tell(now: Progress) -> None:
@@ -56,7 +59,7 @@ def study(
                 points.append(GrowthPoint(done, now.p_lower, now.radius, ceiling))
                 if len(points) > MAX_POINTS:  # keep the newest, thin the rest
                     points[:] = points[:-1:2] + points[-1:]
-            report(StudyProgress(part, now, tuple(points), views))
+            report(StudyProgress(part, now, tuple(points), views, labels))
 
         return tell
 
@@ -69,7 +72,9 @@ def study(
     if request.compare and denoiser is not None and not first.stopped and not should_stop():
         second = certify(picture, classifier, None, on_progress=told("without"), **numbers)
         without = None if second.stopped else second
-    return Study(first, without, tuple(points), views)
+    warning = sigma_warning(denoiser, request.sigma)
+    notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
+    return Study(first, without, tuple(points), views, notes)
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ import streamlit as st
 from core.comparison_run import SWEEP_SIGMAS, Comparison, ComparisonRequest
 from core.errors import LabError
 from core.models.catalogue import classifiers
-from core.ui.controls import choose_classifier, choose_sigma, warn_about_sigma
+from core.ui.controls import choose_sigma, warn_about_sigma
 from core.ui.denoise_controls import choose_denoisers, choose_draws, choose_sigmas, titles_of
 from core.ui.denoise_job import COMPARISONS, comparison_key, start
 from core.ui.denoise_view import (
@@ -22,6 +22,8 @@ from core.ui.denoise_view import (
     say_stopped,
 )
 from core.ui.frame import close_page, open_page
+from core.ui.model_browser import draw_find_button
+from core.ui.model_choice import choose_classifier
 from core.ui.pictures import choose_pictures
 
 open_page("Denoise")
@@ -34,7 +36,9 @@ if not classifiers():
 left, middle, right = st.columns([1.3, 1, 1.2])
 with right:
     classifier = choose_classifier()
+    draw_find_button("classifier")
     references = choose_denoisers(classifier)
+    draw_find_button("denoiser", classifier)
 with left:
     choices = choose_pictures(classifier)
 with middle:

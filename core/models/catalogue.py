@@ -78,6 +78,11 @@ def denoisers(classifier: str | None = None) -> list[Entry]:
 
 
 def usual_denoiser(classifier: str) -> str:
-    """The denoiser a newcomer gets for a classifier: the one trained through it, else none."""
+    """The denoiser a newcomer gets for a classifier: the one trained through it; for one that is not bundled the one that was
+    trained without any classifier, since it works before every one.
+    """
     first = denoisers(classifier)[0]
-    return first.ref if first.card.get("classifier") == classifier else "none"
+    if first.card.get("classifier") == classifier:
+        return first.ref
+    general = "bundled/cifar10-mse"
+    return general if not classifier.startswith("bundled/") and any(e.ref == general for e in catalogue()) else "none"

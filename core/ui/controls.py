@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
+from core.models.catalogue import denoisers
 from core.models.load import sigma_warning
 from core.study import StudyRequest
-from core.ui.linked import key_for, linked_choice
+from core.ui.linked import linked_choice
 
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
@@ -24,25 +24,6 @@ def choose_sigma(default: float = 0.25) -> float:
     )  # fmt: skip
     st.caption(f"= {sigma * 255:.0f}/255 grey levels")
     return float(sigma)
-
-
-def choose_classifier() -> str:
-    """A bundled classifier by reference."""
-    titles = {e.ref: e.title for e in classifiers()}
-    return linked_choice("Classifier", list(titles), next(iter(titles)), titles.__getitem__, "classifier")
-
-
-def choose_denoiser(classifier: str) -> str:
-    """A denoiser by reference; those trained for the classifier stand first."""
-    titles = {e.ref: _denoiser_title(e, classifier) for e in denoisers(classifier)}
-    return linked_choice(
-        "Denoiser", list(titles), usual_denoiser(classifier), titles.__getitem__, key_for("denoiser", classifier)
-    )  # fmt: skip
-
-
-def _denoiser_title(entry: Entry, classifier: str) -> str:
-    trained_for = entry.card.get("classifier")
-    return entry.title if trained_for in (None, classifier) else f"{entry.title} (trained for another classifier)"
 
 
 @dataclass(frozen=True)
@@ -93,8 +74,9 @@ def warn_about_sigma(reference: str, sigma: float) -> None:
             st.warning(warning, icon=":material/warning:")
 
 
-def request_of(classifier: str, denoiser: str, sigma: float, numbers: Numbers) -> StudyRequest:
+def request_of(classifier: str, denoiser: str, sigma: float, numbers: Numbers, size: int | None = None) -> StudyRequest:
     """The request that these controls make."""
     return StudyRequest(
-        classifier, denoiser, sigma, numbers.n0, numbers.n, numbers.alpha, numbers.seed, numbers.method, numbers.compare
-    )
+        classifier, denoiser, sigma, numbers.n0, numbers.n, numbers.alpha, numbers.seed, numbers.method, numbers.compare,
+        size=size,
+    )  # fmt: skip

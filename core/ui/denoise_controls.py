@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.comparison import NOISY
-from core.models.catalogue import denoisers
+from core.models.catalogue import denoisers, usual_denoiser
 from core.ui.linked import key_for
+from core.ui.model_choice import brought, may_be_linked, title_of
 
 MAX_DENOISERS = 4
 FIRST_CLASSICAL = "classical/tv"
@@ -18,22 +19,23 @@ SIGMAS = (0.12, 0.25, 0.5, 1.0)
 
 def titles_of(references: list[str]) -> dict[str, str]:
     """What to call the noisy copy and the denoisers, in this order."""
-    known = {entry.ref: entry.title for entry in denoisers()}
-    return {NOISY: "Noisy", **{reference: known[reference] for reference in references}}
+    return {NOISY: "Noisy", **{reference: title_of(reference) for reference in references}}
 
 
 def choose_denoisers(classifier: str) -> list[str]:
     """Up to four denoisers by reference; part of the link by reference, not by title."""
     entries = {entry.ref: entry for entry in denoisers(classifier) if entry.ref != NOISY}
-    own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier]
+    own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier] or [usual_denoiser(classifier)]
     usual = [*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL]
     name = key_for("denoisers", classifier)
     # bind="query-params" would put titles into the link, where model references belong.
     if name not in st.session_state:
         asked = st.query_params.get_all(name)
-        st.session_state[name] = [ref for ref in asked if ref in entries][:MAX_DENOISERS] if asked else usual
+        known = [ref for ref in asked if ref in entries or may_be_linked(ref)]
+        st.session_state[name] = known[:MAX_DENOISERS] if asked else usual
+    options = list(dict.fromkeys([*entries, *brought("denoiser"), *st.session_state[name]]))
     chosen = st.multiselect(
-        "Denoisers to compare", list(entries), format_func=lambda ref: entries[ref].title, key=name,
+        "Denoisers to compare", options, format_func=lambda ref: entries[ref].title if ref in entries else ref, key=name,
         max_selections=MAX_DENOISERS, persist_state="session", placeholder="Choose up to four",
         help="The noisy picture always stands beside them. Classical ones need no training.",
     )  # fmt: skip

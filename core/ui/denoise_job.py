@@ -27,8 +27,11 @@ def start(picture: Image.Image, name: str, request: ComparisonRequest, sweep: bo
     cache, device = models(), pick_device(request.device)
 
     def work(context: JobContext) -> Comparison:
-        classifier = cache.classifier(request.classifier, device)
-        denoisers = {reference: cache.denoiser(reference, device) for reference in request.denoisers}
+        tell, stop = context.report, context.should_stop
+        classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
+        denoisers = {
+            reference: cache.denoiser(reference, device, on_progress=tell, should_stop=stop) for reference in request.denoisers
+        }
         return run_comparison(
             picture, classifier, denoisers, request, device=device, keep_pixels=not sweep,
             report=context.report, should_stop=context.should_stop,
