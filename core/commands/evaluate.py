@@ -28,7 +28,7 @@ from core.smoothing.certify import check_certify_settings
 def add_evaluation_verbs(verbs: Any) -> None:
     """Add both verbs to the parser's sub-commands."""
     parser = verbs.add_parser("evaluate", help="certify a data set into a log", allow_abbrev=False)
-    parser.add_argument("--dataset", required=True, help="shapes, parquet/PATH or folder/PATH")
+    parser.add_argument("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
     parser.add_argument("--split", default="test")
     parser.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
     parser.add_argument("--stop", type=int, help="image number to stop before; by default all")

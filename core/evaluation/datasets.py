@@ -1,20 +1,19 @@
-"""Labelled pictures by reference: `shapes`, `parquet/PATH` and `folder/PATH`."""
+"""Labelled pictures by reference: `shapes`, `hub/OWNER/NAME`, `parquet/PATH` and `folder/PATH`."""
 
 from __future__ import annotations
 
 import csv
-import io
 import os
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from core.errors import LabError
+from core.evaluation.parquet import columns_of, decode, read_rows
 from core.evaluation.shapes import LABELS as SHAPES_LABELS
 from core.evaluation.shapes import make_shapes
 
@@ -61,9 +60,9 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
     """Load a data set into memory.
 
     Args:
-        reference: ``shapes``; ``parquet/PATH``, a file or a folder of ``SPLIT-*.parquet`` files with columns
-            ``img`` (or ``image``) and ``label``; ``folder/PATH``, one folder of pictures a class, or with a ``labels.tsv``
-            that names each picture and the number of its class.
+        reference: ``shapes``; ``hub/OWNER/NAME[@REVISION]``, a data set of the Hub in parquet files; ``parquet/PATH``, a file
+            or a folder of ``SPLIT-*.parquet`` files with columns ``img`` (or ``image``) and ``label``; ``folder/PATH``, one
+            folder of pictures a class, or with a ``labels.tsv`` that names each picture and the number of its class.
         split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
 
     Raises:
@@ -75,8 +74,13 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
         images, labels = make_shapes(SHAPES_SIZES[split], seed=_SHAPES_SEEDS[split])
         return LabelledImages(images, labels, torch.arange(len(images)), SHAPES_LABELS)
     kind, _, rest = reference.partition("/")
+    if rest and kind == "hub":
+        from core.evaluation.hub_data import fetch_split
+
+        fetched = fetch_split(reference, split)
+        return _read_parquet_files(fetched.files, reference)
     if not rest or kind not in ("parquet", "folder"):
-        raise LabError(f"Unknown data set {reference!r}: expected shapes, parquet/PATH or folder/PATH.")
+        raise LabError(f"Unknown data set {reference!r}: expected shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH.")
     path = Path(rest).expanduser()
     if not path.exists():
         raise LabError(f"Data set {reference!r}: there is no file or folder {str(path)!r}.")
@@ -84,32 +88,28 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
 
 
 def _read_parquet(path: Path, split: str) -> LabelledImages:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     files = [path] if path.is_file() else sorted(path.glob(f"{split}-*.parquet"))
     if not files:
         raise LabError(f"No file {split}-*.parquet lies in {str(path)!r}: name a file, or another split.")
-    pictures, labels, indices = [], [], []
-    row = 0
+    return _read_parquet_files(files, str(path))
+
+
+def _read_parquet_files(files: Sequence[Path], where: str) -> LabelledImages:
+    pictures: list[np.ndarray] = []
+    labels: list[int] = []
+    indices: list[int] = []
+    columns = columns_of(files[0])
     for file in files:
-        try:
-            table = pq.read_table(file)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise LabError(f"{str(file)!r} cannot be read as parquet: {str(error).splitlines()[0]}") from error
-        column = next((name for name in ("img", "image") if name in table.column_names), None)
-        if column is None or "label" not in table.column_names:
-            raise LabError(f"{file.name} has columns {table.column_names}: expected img (or image) and label.")
-        for picture, label in zip(table[column].to_pylist(), table["label"].to_pylist(), strict=True):
-            own = re.fullmatch(r"(\d+)\.\w+", Path(picture.get("path") or "").name)
-            pictures.append(_decode(picture["bytes"], f"Row {row} of {file.name}"))
-            labels.append(label)
-            indices.append(int(own[1]) if own else row)
-            row += 1
+        for row in read_rows(file, columns, first=len(pictures)):
+            pictures.append(np.asarray(row.picture))
+            labels.append(row.label)
+            indices.append(row.number)
     if not pictures:
-        raise LabError(f"{str(path)!r} has no rows: expected pictures in it.")
-    names = CIFAR10_LABELS if pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)) else None
-    return _stack(pictures, labels, indices, names, str(path))
+        raise LabError(f"{where!r} has no rows: expected pictures in it.")
+    names = columns.names
+    if names is None and pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)):
+        names = CIFAR10_LABELS
+    return _stack(pictures, labels, indices, names, where)
 
 
 def _read_folder(path: Path, split: str) -> LabelledImages:
@@ -151,11 +151,7 @@ def _read_listed(root: Path) -> LabelledImages:
 
 
 def _decode(data: bytes, what: str) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise LabError(f"{what} cannot be read as a picture: {error}.") from error
+    return np.asarray(decode(data, what))
 
 
 def _stack(

@@ -1,4 +1,4 @@
-"""Choosing pictures: a sample (part of the link), or uploads."""
+"""Choosing pictures: a sample (part of the link), uploads, or one of a data set of the Hub."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import LabError
 from core.images import Picture, read_picture
 from core.samples import Sample, sample_picture, samples
+from core.ui.gallery import choose_from_gallery
 from core.ui.linked import key_for, linked_choice
 
 MAX_UPLOADS = 12
@@ -43,6 +44,9 @@ def choose_pictures(classifier: str) -> list[Choice]:
         for note in picture.notes:
             st.info(note, icon=":material/info:")
         chosen.append(Choice(picture, None))
+    from_gallery = choose_from_gallery()
+    if not chosen and from_gallery is not None:
+        chosen = [Choice(from_gallery, None)]
     return chosen or [Choice(sample_picture(sample.name), sample.name)]
 
 

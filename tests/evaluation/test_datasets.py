@@ -102,7 +102,7 @@ def test_folder(tmp_path):
 
 @pytest.mark.parametrize("reference", ["", "cifar10", "hub", "parquet", "parquet/", "folder/", "sql/table", "Shapes"])
 def test_unknown_references_are_told(reference):
-    with pytest.raises(LabError, match=r"Unknown data set .*: expected shapes, parquet/PATH or folder/PATH"):
+    with pytest.raises(LabError, match=r"Unknown data set .*: expected shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH"):
         load_dataset(reference)
 
 

@@ -106,3 +106,33 @@ def test_folders_that_the_operator_put_there_can_be_chosen(published: LoopbackHu
     at = page("pages/1_Certify.py", classifier=f"local/{folder}", denoiser="none", n="40", n0="10", compare="false")
     assert at.selectbox(key="classifier").value == f"local/{folder}"
     assert not until(at, certified).error
+
+
+def test_ten_random_pictures_of_a_data_set_of_the_hub(published: LoopbackHub, tmp_path: Path) -> None:
+    import io
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    cells = []
+    for grey in range(0, 240, 12):
+        buffer = io.BytesIO()
+        Image.new("RGB", (32, 32), (grey, grey, grey)).save(buffer, "PNG")
+        cells.append({"bytes": buffer.getvalue(), "path": None})
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    pq.write_table(pa.table({"img": cells, "label": [i % 10 for i in range(20)]}), folder / "test-00000-of-00001.parquet")
+    published.add("someone/greys", folder, kind="dataset")
+    at = page("pages/1_Certify.py", auto="false")
+    at.text_input(key="gallery-set").set_value("hub/someone/greys").run()
+    next(b for b in at.button if b.label == "10 at random").click().run()
+    at = until(at, lambda at: any(b.key == "gallery-chosen" for b in at.button_group))
+    pills: Any = at.button_group(key="gallery-chosen")
+    assert len(pills.options) == 10
+    pills.set_value([pills.options[3]] if isinstance(pills.value, list) else pills.options[3]).run()
+    assert not at.exception
+    at.text_input(key="gallery-set").set_value("hub/someone/nothing").run()
+    next(b for b in at.button if b.label == "10 at random").click().run()
+    at = until(at, lambda at: len(at.error) > 0)
+    assert "\n" not in at.error[0].value
