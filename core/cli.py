@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import torch
 
+from core.commands.attack import add_attack_verb
 from core.commands.bench import add_bench_verb
 from core.commands.certify import add_certify_verb
 from core.commands.denoise import add_denoise_verb
@@ -19,6 +20,7 @@ from core.commands.models import add_models_verb
 from core.commands.predict import add_predict_verb
 from core.commands.serve_demo_api import add_serve_demo_api_verb
 from core.commands.train import add_training_verbs
+from core.commands.verify import add_verify_verb
 from core.errors import LabError
 from core.versions import LAB_VERSION
 
@@ -41,10 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_certify_verb(verbs)
     add_predict_verb(verbs)
     add_denoise_verb(verbs)
+    add_attack_verb(verbs)
     add_evaluation_verbs(verbs)
     add_examples_verb(verbs)
     add_models_verb(verbs)
     add_training_verbs(verbs)
+    add_verify_verb(verbs)
     add_bench_verb(verbs)
     add_serve_demo_api_verb(verbs)
     return parser

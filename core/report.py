@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from decimal import Decimal
 
+from core.models.references import pinned
 from core.smoothing.bounds import clopper_pearson_upper
 from core.smoothing.certificate import Certificate
 
@@ -75,6 +76,13 @@ def class_name(certificate: Certificate, index: int | None) -> str:
     return f"class {index}" if certificate.labels is None else certificate.labels[index]
 
 
+def _size_of(certificate: Certificate) -> str:
+    """The size of the picture, where the model did not choose it by itself (bundled models have one size)."""
+    if certificate.classifier.ref.startswith(("bundled/", "python/")):
+        return ""
+    return f", size=({certificate.image.height}, {certificate.image.width})"
+
+
 _COLUMNS = (
     "picture", "sha256", "height", "width", "prediction", "label", "abstained", "radius", "radius_ceiling", "p_lower",
     "candidate_votes", "n", "n0", "alpha", "failure_probability", "sigma", "norm", "noise", "method", "stopped", "seed",
@@ -115,8 +123,8 @@ from core import certify, load_classifier, load_denoiser
 
 certificate = certify(
     {file_name!r},
-    load_classifier({certificate.classifier.ref!r}),
-    load_denoiser({certificate.denoiser.ref!r}),
+    load_classifier({pinned(certificate.classifier.ref, certificate.classifier.revision)!r}{_size_of(certificate)}),
+    load_denoiser({pinned(certificate.denoiser.ref, certificate.denoiser.revision)!r}),
     sigma={certificate.sigma!r},
     n0={certificate.n0!r},
     n={max(certificate.n, 1)!r},

@@ -20,7 +20,7 @@ from core.commands.result_text import certificate_text
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.images import Picture
+from core.images import MIN_SIDE, Picture
 from core.smoothing.certify import check_certify_settings
 
 LONGEST_SIDE = 224
@@ -63,8 +63,8 @@ def run_certify_api(args: argparse.Namespace) -> int:
             line = ProgressLine()
             result = certify_remote(
                 picture.image, provider, denoiser, **settings, ledger=ledger, budget=budget, labels=labels, device=args.device,
-                until_radius=getattr(args, "until_radius", None), size=picture_size(picture), offline=args.offline,
-                on_progress=_shower(line, picture.name),
+                until_radius=getattr(args, "until_radius", None), size=picture_size(picture, args.noise_size),
+                offline=args.offline, on_progress=_shower(line, picture.name),
                 should_stop=interrupt.is_set,
             )  # fmt: skip
             line.clear()
@@ -104,8 +104,12 @@ def checked_budget(args: argparse.Namespace) -> float:
     return budget
 
 
-def picture_size(picture: Picture) -> tuple[int, int] | None:
-    """The size a picture is brought to before the noise: its own, unless it is larger than a photo for a network."""
+def picture_size(picture: Picture, side: int | None = None) -> tuple[int, int] | None:
+    """The size a picture is brought to before the noise: as asked, else its own, unless it is larger than LONGEST_SIDE."""
+    if side is not None:
+        if not MIN_SIDE <= side <= 1024:
+            raise LabError(f"--size is {side}: expected {MIN_SIDE} to 1024 pixels.")
+        return side, side
     width, height = picture.image.size
     return None if max(width, height) <= LONGEST_SIDE else (LONGEST_SIDE, LONGEST_SIDE)
 

@@ -62,7 +62,7 @@ def run_denoise(args: argparse.Namespace) -> int:
         most = f"{MAX_PIXELS // 1_000_000} million"
         raise LabError(f"{picture.name} has {width:,} x {height:,} pixels: at most {most} are denoised at once; use --size.")
     denoiser = load_denoiser_remarking(args)
-    trained = getattr(getattr(denoiser, "config", None), "input_size", (height, width))
+    trained = getattr(denoiser, "own_size", None) or (height, width)
     if trained != (height, width):
         remark(
             f"{args.denoiser} was trained on {trained[1]} x {trained[0]} pixels, and this picture has {width} x {height}:"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from core.commands.downloading import Downloading
 from core.commands.terminal import remark
 from core.device import pick_device
 from core.images import Picture, read_picture
@@ -17,13 +18,13 @@ DEFAULT_DENOISER = "bundled/cifar10-stab"
 
 def add_classifier_option(parser: argparse.ArgumentParser) -> None:
     """``--classifier``."""
-    kinds = "bundled/NAME or local/PATH"
+    kinds = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH"
     parser.add_argument("--classifier", default=DEFAULT_CLASSIFIER, metavar="REF", help=f"{kinds} (%(default)s)")
 
 
 def add_denoiser_option(parser: argparse.ArgumentParser) -> None:
     """``--denoiser`` and ``--sigma``."""
-    kinds = "bundled/NAME, local/PATH, classical/NAME or none"
+    kinds = "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, classical/NAME or none"
     parser.add_argument("--denoiser", default=DEFAULT_DENOISER, metavar="REF", help=f"{kinds} (%(default)s)")
     parser.add_argument(
         "--sigma", type=float, default=0.25, help="standard deviation of the noise, in [0, 1] pixel units (%(default)s)"
@@ -39,6 +40,10 @@ def add_sampling_options(parser: argparse.ArgumentParser, n: int, n_help: str) -
     """What a run of noisy copies takes: models, sigma, n, alpha, seed, device, batch size."""
     add_classifier_option(parser)
     add_denoiser_option(parser)
+    parser.add_argument(
+        "--size", type=int, dest="noise_size", metavar="PIXELS",
+        help="side of the picture where the noise is added and the certificate holds; by default what suits the classifier",
+    )  # fmt: skip
     parser.add_argument("--n", type=int, default=n, help=f"{n_help} (%(default)s)")
     parser.add_argument("--alpha", type=float, default=0.001, help="chance that the answer may be wrong (%(default)s)")
     add_seed_option(parser)
@@ -63,12 +68,22 @@ def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | Classi
         LabError: where a model or the device is not there.
     """
     pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
-    return load_classifier(args.classifier), load_denoiser_remarking(args)
+    side = getattr(args, "noise_size", None)
+    with Downloading() as download:
+        classifier = load_classifier(
+            args.classifier, size=None if side is None else (side, side), on_progress=download.show, should_stop=download.is_set
+        )
+    for note in classifier.notes:
+        remark(note)
+    return classifier, load_denoiser_remarking(args)
 
 
 def load_denoiser_remarking(args: argparse.Namespace) -> Denoiser | ClassicalDenoiser | None:
     """The denoiser that the options name; a doubtful sigma is remarked on."""
-    denoiser = load_denoiser(args.denoiser)
+    with Downloading() as download:
+        denoiser = load_denoiser(args.denoiser, on_progress=download.show, should_stop=download.is_set)
+    for note in getattr(denoiser, "notes", ()):
+        remark(note)
     warning = sigma_warning(denoiser, args.sigma)
     if warning:
         remark(warning)

@@ -26,10 +26,10 @@ def run_serve_demo_api(args: argparse.Namespace) -> int:
     if not 0 <= args.port <= 65535:
         raise LabError(f"--port is {args.port}: expected 0 to 65535.")
     with DemoServer(args.classifier, args.host, args.port) as server:
-        print(f"Serving {args.classifier} at {server.url}", flush=True)
-        print("Describe it in a TOML file, and certify with --classifier api/http/FILE:", file=sys.stderr)
-        print(f'    url = "{server.url}"\n    price = 0.001', file=sys.stderr, flush=True)
         try:
+            print(f"Serving {args.classifier} at {server.url}", flush=True)
+            print("Describe it in a TOML file, and certify with --classifier api/http/FILE:", file=sys.stderr)
+            print(f'    url = "{server.url}"\n    price = 0.001', file=sys.stderr, flush=True)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt:
             print(f"serve-demo-api: stopped after {server.asked:,} pictures.", file=sys.stderr)

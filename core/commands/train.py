@@ -51,7 +51,7 @@ def add_training_verbs(verbs: Any) -> None:
 
 
 def _common(parser: argparse.ArgumentParser, **defaults: Any) -> None:
-    parser.add_argument("--dataset", required=True, help="shapes, parquet/PATH or folder/PATH")
+    parser.add_argument("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
     parser.add_argument("--out", required=True, type=Path, help="folder for the weights, the config and the card")
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures of each split only, for a trial run")
     parser.add_argument("--epochs", type=int, default=20)
@@ -149,18 +149,24 @@ def _save(
     measure: Callable[[nn.Module], dict[str, Any]],
     device: torch.device,
     started: float,
-    stopped: bool,
+    interrupted: bool,
+    troubles: list[str],
 ) -> int:
-    """Save the network, then measure it on the test split and complete its card."""
+    """Save the network, then measure it on the test split and complete its card.
+
+    Returns the exit code: 0, 130 where Ctrl-C ended the training, 1 where trouble did.
+    """
     network, config, history = trained
+    stopped = interrupted and not troubles and len(history) < args.epochs
     if stopped and not history and (args.out / WEIGHTS).exists():
         remark(f"stopped within the first epoch: the model that was in {str(args.out)!r} is left as it was.")
         return 130
     card = card | {
         "recipe": asdict(_recipe(args)),
-        "stopped_early": stopped,
+        "stopped_early": stopped or bool(troubles),
         "parameters": sum(p.numel() for p in network.parameters()),
         "history": history,
+        **({"trouble": troubles[0]} if troubles else {}),
         "device": describe_device(device),
         "minutes": round((time.monotonic() - started) / 60, 1),
         "torch": torch.__version__,
@@ -168,6 +174,8 @@ def _save(
         "command": "python -m core " + shlex.join(args.argv),
     }
     save_model(args.out, network, config, card)  # before it is measured: hours of training wait for nothing
+    for trouble in troubles:
+        remark(trouble)
     if stopped:
         remark(f"stopped after {len(history)} of {args.epochs} epochs; the averaged network so far is kept. Measuring it.")
     card = measure(network) | card
@@ -177,7 +185,7 @@ def _save(
     else:
         figures = "".join(f"  {k} {v:g}" for k, v in _flat(card).items())
         print(f"Saved {args.out}: use it as local/{args.out}{figures}", file=sys.stderr)
-    return 130 if stopped else 0
+    return 130 if stopped else 1 if troubles else 0
 
 
 def _flat(card: dict[str, Any]) -> dict[str, float]:
@@ -201,18 +209,19 @@ def run_train_classifier(args: argparse.Namespace) -> int:
     side = min(train.images.shape[2:])
     if (side - 1) >> len(widths) < 1:
         raise LabError(f"--widths names {len(widths)} stages: too many for pictures of {side} pixels, which each stage halves.")
+    troubles: list[str] = []
     with InterruptFlag() as interrupt:
         trained = train_classifier(
             train, recipe, widths=widths, label_smoothing=args.label_smoothing, cutout=args.cutout,
             mirror=not args.no_mirror, device=device, checkpoint=args.out / "checkpoint.pt", resume=args.resume,
-            on_progress=_Printer(), should_stop=interrupt.is_set,
+            on_progress=_Printer(), on_trouble=troubles.append, should_stop=interrupt.is_set,
         )  # fmt: skip
     card = {"objective": "cross-entropy on clean pictures, without noise", "data": _data_name(args, train)}
 
     def measure(network: nn.Module) -> dict[str, Any]:
         return {"test_accuracy": round(accuracy(network, test, device), 4), "test_images": len(test)}
 
-    return _save(args, trained, card, measure, device, started, interrupt.is_set() and len(trained[2]) < recipe.epochs)
+    return _save(args, trained, card, measure, device, started, interrupt.is_set(), troubles)
 
 
 def run_train_denoiser(args: argparse.Namespace) -> int:
@@ -231,11 +240,13 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
     train, test = _splits(args)
     if classifier is not None and classifier_config.labels != test.names:
         remark(f"{args.classifier} and {args.dataset} do not name the same classes: the one-shot accuracy may mean nothing.")
+    troubles: list[str] = []
     with InterruptFlag() as interrupt:
         trained = train_denoiser(
             train, recipe, objective=args.objective, classifier=classifier, start=start, architecture=args.architecture,
             options=options, sigma_range=(low, high), sigma_power=args.sigma_power, mirror=not args.no_mirror, device=device,
-            checkpoint=args.out / "checkpoint.pt", resume=args.resume, on_progress=_Printer(), should_stop=interrupt.is_set,
+            checkpoint=args.out / "checkpoint.pt", resume=args.resume, made_for={"start": args.start}, on_progress=_Printer(),
+            on_trouble=troubles.append, should_stop=interrupt.is_set,
         )  # fmt: skip
     card = {
         "objective": args.objective,
@@ -249,7 +260,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         sigmas = [s for s in (0.12, 0.25, 0.5, 1.0) if low <= s <= high] or [high]
         return {"test": measure_denoiser(network, classifier, test, sigmas, device), "test_images": len(test)}
 
-    return _save(args, trained, card, measure, device, started, interrupt.is_set() and len(trained[2]) < recipe.epochs)
+    return _save(args, trained, card, measure, device, started, interrupt.is_set(), troubles)
 
 
 def _read(reference: str, kind: str) -> tuple[nn.Module, ModelConfig]:

@@ -96,5 +96,6 @@ def title_of(reference: str, classifier: str | None = None) -> str:
 
 
 def _denoiser_title(entry: Entry, classifier: str) -> str:
-    trained_for = entry.card.get("classifier")
+    # One trained for its own sake (MSE) names a classifier too: the one it was measured with.
+    trained_for = entry.card.get("classifier") if entry.card.get("objective") == "stab" else None
     return entry.title if trained_for in (None, classifier) else f"{entry.title} (trained for another classifier)"

@@ -1,0 +1,299 @@
+"""An attack study: certify a picture, change it at a radius, and look for the smallest attack. Records: records.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.attacks.balls import check_norm, check_radius, distance, farthest
+from core.attacks.gradient import Climb, climb
+from core.attacks.meter import Meter
+from core.attacks.records import (
+    KINDS,
+    NORMS,
+    TARGETS,
+    Attacked,
+    AttackProgress,
+    AttackRequest,
+    AttackStudy,
+    Search,
+    Trial,
+    Verdict,
+    certified_in,
+)
+from core.attacks.search import Span, first_radius, most_passes, smallest_attack
+from core.attacks.simple import simple_change
+from core.attacks.targets import BaseTarget, SmoothedTarget, Target
+from core.errors import LabError
+from core.models.records import model_size
+from core.pixels import ImageSource, to_picture, to_pixels
+from core.smoothing.certificate import Certificate
+from core.smoothing.certify import Progress, certify, check_certify_settings, check_predict_settings
+from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
+from core.study import View
+from core.study_run import look_at
+
+JUST_WITHIN = 0.999
+"""The share of a certified radius at which it is tried: the theorem speaks of changes shorter than the radius."""
+
+Report = Callable[[AttackProgress], None]
+
+
+def check_request(request: AttackRequest) -> None:
+    """Raise LabError where a request cannot be carried out, whatever the picture and the models."""
+    check_norm(request.norm)
+    if request.radius is not None:
+        check_radius(request.radius)
+    _check_choice("target", (request.target,), TARGETS)
+    _check_choice("kind", (request.kind,), KINDS)
+    _check_choice("search", request.search, TARGETS)
+    check_certify_settings(
+        sigma=request.sigma, n0=request.n0, n=request.n, alpha=request.alpha, seed=request.seed, method="anytime"
+    )
+    check_predict_settings(sigma=request.sigma, n=request.n_predict, alpha=request.alpha, seed=request.seed)
+    if not 1 <= request.draws <= 4096:
+        raise LabError(f"draws is {request.draws}: expected 1 to 4096 noise draws for each gradient, such as 16.")
+    if request.budget is not None and request.budget < 1:
+        raise LabError(f"budget is {request.budget}: expected at least 1 pass through the networks.")
+    Climb(request.steps, request.step_size, request.restarts)
+    Span(1.0, request.max_radius, 0.0, request.tolerance)
+
+
+def attack_study(
+    picture: ImageSource,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    request: AttackRequest,
+    *,
+    device: torch.device,
+    certificate: Certificate | None = None,
+    report: Report = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> AttackStudy:
+    """Attack a picture and report after every batch.
+
+    The class that an attack on the smoothed classifier is to change is the certified one; where the certificate abstains,
+    the one that its first samples chose.
+
+    Args:
+        picture: as for :func:`core.certify`; brought to the classifier's own size once.
+        classifier, denoiser: loaded.
+        request: the numbers.
+        device: where it is computed.
+        certificate: of this picture with these models and this sigma, where there is one already.
+        report: gets a snapshot after every batch.
+        should_stop: asked after every batch; what is there by then is returned, with ``complete`` False.
+
+    Raises:
+        LabError: where a number is out of range, a gradient is needed and none passes, or a network fails.
+    """
+    check_request(request)
+    run = _Run(to_pixels(picture, model_size(classifier)), classifier, denoiser, request, device, report, should_stop)
+    return run(certificate)
+
+
+class _Run:
+    """One study under way: its targets, how far it is, and what is there already."""
+
+    def __init__(
+        self,
+        pixels: Tensor,
+        classifier: ClassifierLike,
+        denoiser: DenoiserLike | None,
+        request: AttackRequest,
+        device: torch.device,
+        report: Report,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.image, self.classifier, self.denoiser = pixels.to(device), classifier, denoiser
+        self.request, self.device, self.report, self.should_stop = request, device, report, should_stop
+        self.how = Climb(request.steps, request.step_size, request.restarts)
+        self.began = time.perf_counter()
+        self.study: AttackStudy | None = None
+        self.stage = "certify"
+        self.radius: float | None = None
+        self.trials: tuple[Trial, ...] = ()
+        self.planned: dict[str, int] = {}
+        self.done_before = self.done_of_stage = self.spent = 0
+
+    def __call__(self, certificate: Certificate | None) -> AttackStudy:
+        request = self.request
+        self.planned["certify"] = 0 if certificate else request.n0 + request.n
+        targets: dict[str, Target] = {name: self._base(name) for name in TARGETS if name != "smoothed"}
+        self._see_gradients(targets)
+        self.planned["attack"] = self._cost_of_shown(targets)
+        for name in request.search:
+            self.planned[f"search {name}"] = self._cost_of_search(name)
+        if certificate is None:
+            certificate = certify(
+                self.image.cpu(), self.classifier, self.denoiser, sigma=request.sigma, n0=request.n0, n=request.n,
+                alpha=request.alpha, seed=request.seed, method="anytime", device=str(self.device),
+                on_progress=self._certified, should_stop=self.should_stop,
+            )  # fmt: skip
+        self.study = AttackStudy(request, certificate, certified_in(certificate, request.norm))
+        if certificate.stopped or certificate.candidate is None:
+            return self._result(False)
+        targets["smoothed"] = self._smoothed(certificate.candidate)
+
+        self._begin("attack")
+        radius = request.radius or (JUST_WITHIN * self.study.certified) or request.sigma
+        attacked = self._attacked(targets, radius)
+        if attacked is None:
+            return self._result(False)
+        self.study = dataclasses.replace(self.study, attacked=attacked)
+        for name in request.search:
+            self._begin(f"search {name}")
+            search = self._search(name, targets[name])
+            self.study = dataclasses.replace(self.study, searches=self.study.searches | {name: search})
+            if self.should_stop():
+                return self._result(False)
+        return self._result(all(search.settled for search in self.study.searches.values()))
+
+    def _see_gradients(self, targets: dict[str, Target]) -> None:
+        """Before minutes of work: whether a gradient passes through all that is to be climbed."""
+        shown = (self.request.target,) if self.request.kind == "gradient" else ()
+        for name in {*shown, *self.request.search}:
+            if name == "denoised" and self.denoiser is None:
+                raise LabError(
+                    "There is no denoiser to attack the classifier behind: choose the base classifier, or a denoiser."
+                )
+            # The smoothed classifier is the denoised one with noise.
+            targets["base" if name == "base" else "denoised"].slope(self.image)
+
+    def _attacked(self, targets: dict[str, Target], radius: float) -> Attacked | None:
+        """The change that is shown, judged by every classifier; None where it was stopped."""
+        request = self.request
+        losses: tuple[float, ...] = ()
+        if request.kind == "gradient":
+            climbed = climb(self.image, targets[request.target], request.norm, radius, self.how, seed=request.seed)
+            if climbed.stopped:
+                return None
+            changed, losses = climbed.picture, climbed.losses
+        else:
+            changed = simple_change(request.kind, self.image, request.norm, radius, seed=request.seed)
+        clean: dict[str, Verdict] = {}
+        verdicts: dict[str, Verdict] = {}
+        for name, target in targets.items():
+            if name == "denoised" and self.denoiser is None:
+                continue
+            clean[name], verdicts[name] = target.judge(self.image), target.judge(changed)
+            if clean[name].stopped or verdicts[name].stopped:
+                return None
+        change = changed - self.image
+        views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), request.sigma, request.seed)
+        return Attacked(
+            request.kind, request.target, request.norm, radius, distance(changed, self.image, request.norm),
+            {norm: distance(changed, self.image, norm) for norm in NORMS}, changed.cpu().numpy().astype(np.float32),
+            verdicts, clean, losses, gain if bool(change.any()) else 1.0, views,
+        )  # fmt: skip
+
+    def _search(self, name: str, target: Target) -> Search:
+        request = self.request
+        target.meter.limit = None if request.budget is None else target.meter.spent + request.budget
+
+        def tell(radius: float, trials: tuple[Trial, ...]) -> None:
+            self.radius, self.trials = radius, trials
+
+        return smallest_attack(self.image, target, request.norm, self.how, self._span(), seed=request.seed, on_trial=tell)
+
+    def _span(self) -> Span:
+        request = self.request
+        certified = 0.0 if self.study is None else self.study.certified
+        first = first_radius(request.norm, request.sigma, certified, self.image.numel())
+        most = farthest(self.image, request.norm) / 2 if request.max_radius is None else request.max_radius
+        return Span(min(first, most), most, 0.0, request.tolerance)
+
+    def _base(self, name: str) -> Target:
+        denoiser = None if name == "base" else self.denoiser
+        target = BaseTarget(self.image, self.classifier, denoiser, self.request.sigma, self.device, self._meter())
+        target.kind = name
+        return target
+
+    def _smoothed(self, class_index: int) -> Target:
+        request = self.request
+        return SmoothedTarget(
+            self.image, class_index, self.classifier, self.denoiser, sigma=request.sigma, draws=request.draws,
+            n_predict=request.n_predict, alpha=request.alpha, seed=request.seed, device=self.device, meter=self._meter(),
+        )  # fmt: skip
+
+    def _meter(self) -> Meter:
+        before = 0
+
+        def spent(total: int) -> None:
+            nonlocal before
+            self._tell(total - before)
+            before = total
+
+        return Meter(spent, self.should_stop)
+
+    def _cost_of_shown(self, targets: dict[str, Target]) -> int:
+        judging = 2 * (self.request.n_predict + len(targets))
+        if self.request.kind != "gradient":
+            return judging
+        target = self.request.target
+        each = 2 * self.request.draws if target == "smoothed" else targets[target].slope_cost
+        return judging + self.how.steps * self.how.restarts * each
+
+    def _cost_of_search(self, name: str) -> int:
+        target = self._smoothed(0) if name == "smoothed" else self._base(name)
+        span = self._span()
+        cost = most_passes(target, self.how, span, span.most or 1.0)
+        return cost if self.request.budget is None else min(cost, self.request.budget)
+
+    def _certified(self, now: Progress) -> None:
+        self._tell(now.done - self.done_of_stage)
+
+    def _begin(self, stage: str) -> None:
+        self.done_before += self.planned[self.stage]
+        self.stage, self.done_of_stage, self.radius = stage, 0, None
+        self.trials = ()
+        self._tell(0)
+
+    def _tell(self, passes: int) -> None:
+        self.done_of_stage += passes
+        self.spent += passes
+        total = sum(self.planned.values())
+        done = self.done_before + min(self.done_of_stage, self.planned[self.stage])
+        seconds = time.perf_counter() - self.began
+        left = seconds / self.spent * (total - done) if self.spent else 0.0
+        self.report(AttackProgress(self.stage, done, total, seconds, left, self.study, self.radius, self.trials))
+
+    def _result(self, complete: bool) -> AttackStudy:
+        assert self.study is not None
+        return dataclasses.replace(self.study, complete=complete, seconds=time.perf_counter() - self.began)
+
+
+def strip(image: Tensor, changed: Tensor, base: BaseClassifier, sigma: float, seed: int) -> tuple[dict[str, View], float]:
+    """The pictures to show: original, magnified change, attacked, one noisy copy of that, and the same denoised.
+
+    Returns:
+        The views, and how many times the change is magnified.
+    """
+    before = look_at(image, dataclasses.replace(base, denoiser=None), sigma, seed)
+    after = look_at(changed, base, sigma, seed)
+    picture, gain = magnified(changed - image)
+    views = {"original": before["original"], "change": View(picture, ()), "attacked": after["original"]}
+    return views | {name: after[name] for name in ("noisy", "denoised") if name in after}, gain
+
+
+def magnified(change: Tensor) -> tuple[Image.Image, float]:
+    """A change on middle grey, magnified until its greatest value reaches black or white.
+
+    Returns:
+        The picture, and how many times it is magnified (1 for no change).
+    """
+    greatest = float(change.abs().max())
+    gain = 0.5 / greatest if greatest > 0 else 1.0
+    return to_picture(0.5 + gain * change), gain
+
+
+def _check_choice(name: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for choice in chosen:
+        if choice not in known:
+            raise LabError(f"Unknown {name} {choice!r}: choose one of {', '.join(known)}.")

@@ -1,0 +1,294 @@
+"""What is attacked: a base classifier, or the smoothed one. Each gives gradients and verdicts.
+
+The objective of the smoothed classifier is SmoothAdv (Salman et al. 2019, arXiv 1906.04584, equation 6): the gradient of
+``-log( mean over m draws of softmax(f(D(x + e)))_c )``, with m FRESH draws of noise at every step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.attacks.meter import GRADIENT_COST, Meter
+from core.attacks.records import Verdict
+from core.attacks.seeds import derived_seed
+from core.errors import LabError
+from core.models.records import model_record
+from core.smoothing.certify import Progress, check_predict_settings, predict
+from core.smoothing.noise import NoiseStream
+from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The objective at a picture: its value, which an attack raises, its (3, H, W) gradient, and the (classes,) votes seen."""
+
+    loss: float
+    gradient: Tensor
+    votes: Tensor
+
+
+class Target(Protocol):
+    """What :func:`core.attacks.gradient.climb` and :func:`core.attacks.search.smallest_attack` work on."""
+
+    kind: str
+    class_index: int
+    meter: Meter
+
+    @property
+    def slope_cost(self) -> int:
+        """Passes of a gradient."""
+
+    @property
+    def judge_cost(self) -> int:
+        """Passes of a verdict."""
+
+    def slope(self, picture: Tensor) -> Slope:
+        """The objective and its gradient at a (3, H, W) picture."""
+
+    def won(self, votes: Sequence[Tensor]) -> bool:
+        """Whether the votes of the last steps leave little doubt that the attack has succeeded."""
+
+    def judge(self, picture: Tensor) -> Verdict:
+        """What the classifier says of a (3, H, W) picture."""
+
+
+class BaseTarget:
+    """The base classifier: alone, or behind the denoiser without noise. Deterministic; the objective is cross-entropy.
+
+    Args:
+        image: (3, H, W), unchanged; what the classifier says of it is the class to keep.
+        classifier: of shape :data:`ClassifierLike`.
+        denoiser: None attacks the classifier alone.
+        sigma: what the denoiser is told.
+        device: modules are moved there.
+        meter: counts the passes.
+
+    Raises:
+        LabError: where a module is in training mode or returns the wrong shape or NaN.
+    """
+
+    slope_cost = GRADIENT_COST
+    judge_cost = 1
+
+    def __init__(
+        self,
+        image: Tensor,
+        classifier: ClassifierLike,
+        denoiser: DenoiserLike | None,
+        sigma: float,
+        device: torch.device,
+        meter: Meter | None = None,
+    ) -> None:
+        _ready(classifier, denoiser, device)
+        self.kind = "base" if denoiser is None else "denoised"
+        self.meter = meter or Meter()
+        self._base, self._sigma, self._device = BaseClassifier(classifier, denoiser), sigma, device
+        self.class_index = int(self._logits(image).argmax())
+
+    def slope(self, picture: Tensor) -> Slope:
+        """Cross-entropy with the class of the unchanged picture."""
+        with torch.inference_mode(False), torch.enable_grad():
+            x = picture.detach().clone().to(self._device).requires_grad_()
+            logits = differentiable_logits(self._base, x[None], self._sigma)  # (1, classes)
+            loss = F.cross_entropy(logits.float(), torch.tensor([self.class_index], device=self._device))
+            gradient = _gradient(loss, x, self._base)
+        self.meter.spend(GRADIENT_COST)
+        return Slope(float(loss.detach()), gradient, F.one_hot(logits.detach().argmax(dim=1), logits.shape[1])[0].cpu())
+
+    def won(self, votes: Sequence[Tensor]) -> bool:
+        """Nothing is random: the last step says it."""
+        return bool(votes) and int(votes[-1].argmax()) != self.class_index
+
+    def judge(self, picture: Tensor) -> Verdict:
+        """Its class, with softmax shares."""
+        shares = self._logits(picture).softmax(dim=0)
+        self.meter.spend(1)
+        best = shares.topk(min(TOP, len(shares)))
+        top = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+        return Verdict(self.kind, self.class_index, top[0][0], top, float(shares[self.class_index]), 1, None)
+
+    def _logits(self, picture: Tensor) -> Tensor:
+        with torch.inference_mode():
+            logits = self._base.logits(picture[None].to(self._device), self._sigma)[0].float().cpu()
+        _check_finite(logits)
+        return logits
+
+
+class SmoothedTarget:
+    """The smoothed classifier, Gaussian noise. Gradients by SmoothAdv; verdicts by PREDICT, each with noise of its own.
+
+    Args:
+        image: (3, H, W), unchanged; only its shape is used.
+        class_index: the class that it is to keep: the certified one.
+        classifier, denoiser: as for :func:`core.certify`.
+        sigma: standard deviation of the noise.
+        draws: noise draws of each gradient.
+        n_predict, alpha: votes of a verdict, and the chance that it may be wrong.
+        seed: of all noise; neither CERTIFY nor PREDICT with this seed shares any of it.
+        device: modules are moved there.
+        batch_size: copies at once in PREDICT; gradients take fewer.
+        meter: counts the passes, and stops a verdict under way.
+
+    Raises:
+        LabError: where a number is out of range, or a module is in training mode.
+    """
+
+    kind = "smoothed"
+
+    def __init__(
+        self,
+        image: Tensor,
+        class_index: int,
+        classifier: ClassifierLike,
+        denoiser: DenoiserLike | None,
+        *,
+        sigma: float,
+        draws: int,
+        n_predict: int,
+        alpha: float,
+        seed: int,
+        device: torch.device,
+        batch_size: int | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        check_predict_settings(sigma=sigma, n=n_predict, alpha=alpha, seed=seed)
+        if not 1 <= draws <= 4096:
+            raise LabError(f"draws is {draws}: expected 1 to 4096 noise draws for each gradient, such as 16.")
+        _ready(classifier, denoiser, device)
+        self.class_index, self.meter = class_index, meter or Meter()
+        self._base = BaseClassifier(classifier, denoiser)
+        self._sigma, self._draws, self._n, self._alpha, self._seed = sigma, draws, n_predict, alpha, seed
+        self._device, self._batch_size = device, batch_size
+        # What a gradient keeps of the networks' insides takes several times the memory of a pass without one.
+        usual = default_batch_size(image.to(device)) if batch_size is None else batch_size
+        self._at_once = max(1, usual // (2 if device.type == "cpu" else 8))
+        self._noise = NoiseStream(tuple(image.shape), derived_seed(seed, "attack"), "train", device)
+        self._drawn = 0
+        self._judged = 0
+
+    @property
+    def slope_cost(self) -> int:
+        """Passes of a gradient."""
+        return GRADIENT_COST * self._draws
+
+    @property
+    def judge_cost(self) -> int:
+        """Passes of a verdict."""
+        return self._n
+
+    def slope(self, picture: Tensor) -> Slope:
+        """Minus the log of the mean softmax over fresh draws, in pieces that fit in memory; the result is that of one piece."""
+        parts: list[Tensor] = []
+        gradients: list[Tensor] = []
+        votes: Tensor | None = None
+        last = self._drawn + self._draws
+        while self._drawn < last:
+            stop = min(self._drawn + self._at_once, last)
+            noise = self._noise(self._drawn, stop)  # (piece, 3, H, W)
+            self._drawn = stop
+            with torch.inference_mode(False), torch.enable_grad():
+                x = picture.detach().clone().to(self._device).requires_grad_()
+                logits = differentiable_logits(self._base, x + self._sigma * noise, self._sigma)
+                # log of the piece's summed probabilities of the class
+                part = logits.float().log_softmax(dim=1)[:, self.class_index].logsumexp(dim=0)
+                gradients.append(_gradient(part, x, self._base))
+            parts.append(part.detach())
+            seen = torch.bincount(logits.detach().argmax(dim=1), minlength=logits.shape[1]).cpu()
+            votes = seen if votes is None else votes + seen
+            self.meter.spend(GRADIENT_COST * len(noise))
+        assert votes is not None
+        logs = torch.stack(parts)
+        total = logs.logsumexp(dim=0)
+        weights = (logs - total).exp()
+        gradient = -sum((w * g for w, g in zip(weights, gradients, strict=True)), torch.zeros_like(gradients[0]))
+        return Slope(math.log(self._draws) - float(total), gradient, votes)
+
+    def won(self, votes: Sequence[Tensor]) -> bool:
+        """Of the last two steps' votes, most are for one other class and few for the right one."""
+        if len(votes) < 2:
+            return False
+        seen = votes[-1] + votes[-2]
+        share = seen / seen.sum()
+        own = float(share[self.class_index])
+        return own <= 0.15 and float(share.max()) >= 0.6
+
+    def judge(self, picture: Tensor) -> Verdict:
+        """PREDICT, with noise that nothing used before."""
+        self._judged += 1
+        told = 0
+
+        def tell(progress: Progress) -> None:
+            nonlocal told
+            self.meter.spend(progress.done - told)
+            told = progress.done
+
+        p = predict(
+            picture, self._base.classifier, self._base.denoiser, sigma=self._sigma, n=self._n, alpha=self._alpha,
+            seed=derived_seed(self._seed, "confirm", self._judged), device=str(self._device), batch_size=self._batch_size,
+            on_progress=tell, should_stop=self.meter.stopped,
+        )  # fmt: skip
+        ranked = sorted(enumerate(p.counts), key=lambda pair: -pair[1])[:TOP]
+        top = tuple((index, count / p.n) for index, count in ranked if count)
+        return Verdict(
+            self.kind, self.class_index, p.prediction, top, p.counts[self.class_index] / p.n, p.n, p.p_value, p.stopped
+        )
+
+
+def differentiable_logits(base: BaseClassifier, pictures: Tensor, sigma: float) -> Tensor:
+    """(B, 3, H, W) that require gradients -> (B, classes) logits that carry them.
+
+    Raises:
+        LabError: where the denoiser or the classifier is a black box, or returns NaN or infinity.
+    """
+    try:
+        denoised = base.denoise(pictures, sigma)
+        if not denoised.requires_grad:
+            raise no_gradient(base.denoiser, "denoiser")
+        logits = BaseClassifier(base.classifier, None).logits(denoised, sigma)
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in _GRADIENT_LOST):
+            raise no_gradient(base.classifier, "classifier" if base.denoiser is None else "classifier or denoiser") from error
+        raise
+    if not logits.requires_grad:
+        raise no_gradient(base.classifier, "classifier")
+    _check_finite(logits)
+    return logits
+
+
+_GRADIENT_LOST = ("Tensor that requires grad", "does not require grad", "Inference tensors", "inference tensor")
+"""What torch says where a model leaves it (``.numpy()``) or switches gradients off inside."""
+
+
+def _gradient(value: Tensor, x: Tensor, base: BaseClassifier) -> Tensor:
+    # Of the picture alone: nothing is added to the gradients of anyone's weights.
+    (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
+    if gradient is None:
+        raise no_gradient(base.classifier, "classifier")
+    return gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def no_gradient(model: object, what: str) -> LabError:
+    """The sentence about a model that no gradient passes through."""
+    return LabError(
+        f"No gradient passes through the {what} {model_record(model).ref!r}: attack and search the base classifier alone, if it"
+        " has gradients, or try a random, one-pixel, patch or grey change without a search, which need none."
+    )
+
+
+def _check_finite(logits: Tensor) -> None:
+    if not bool(logits.isfinite().all()):
+        raise LabError("The classifier returned logits that are NaN or infinite: it, or the denoiser before it, is damaged.")
+
+
+def _ready(classifier: ClassifierLike, denoiser: DenoiserLike | None, device: torch.device) -> None:
+    ready(classifier, device, "classifier")
+    ready(denoiser, device, "denoiser")

@@ -1,0 +1,146 @@
+"""`attack`: the other side of the bound, for one picture or over a data set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.attacks.records import KINDS, NORMS, TARGETS, AttackProgress, AttackRequest, AttackStudy
+from core.attacks.study import attack_study, check_request
+from core.commands.attack_dataset import add_dataset_options, run_attack_dataset
+from core.commands.attack_text import study_text
+from core.commands.folders import writable_folder
+from core.commands.options import (
+    add_classifier_option,
+    add_denoiser_option,
+    add_device_option,
+    add_json_option,
+    add_seed_option,
+    load_models,
+    read_picture_remarking,
+)
+from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.device import pick_device
+from core.errors import LabError
+from core.pixels import to_picture
+
+DEFAULTS = AttackRequest("", "", 0.25)
+
+
+def add_attack_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser(
+        "attack", help="attack a picture, or measure certified against attacked radius over a data set", allow_abbrev=False
+    )
+    parser.add_argument("image", nargs="?", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP; or --dataset")
+    add_classifier_option(parser)
+    add_denoiser_option(parser)
+    parser.add_argument("--norm", default="l2", help=f"how a change is measured: {', '.join(NORMS)} (%(default)s)")
+    parser.add_argument("--steps", type=int, default=DEFAULTS.steps, help="gradient steps of an attempt (%(default)s)")
+    parser.add_argument("--step-size", type=float, help="length of a step as a share of the radius (2.5 / steps)")
+    parser.add_argument("--restarts", type=int, default=1, help="attempts, all but the first from random points (%(default)s)")
+    parser.add_argument("--draws", type=int, help="fresh noise draws of each gradient (16; 8 over a data set)")
+    parser.add_argument("--n", type=int, help="samples of the certificate (1000; 500 over a data set)")
+    parser.add_argument("--n0", type=int, default=100, help="samples that choose its class (%(default)s)")
+    parser.add_argument("--n-predict", type=int, help="samples of each PREDICT that confirms (200; 100 over a data set)")
+    parser.add_argument("--alpha", type=float, default=0.001, help="chance that each answer may be wrong (%(default)s)")
+    parser.add_argument(
+        "--tolerance", type=float, help="of the search, as a share of what it finds (0.05; 0.1 over a data set)"
+    )
+    parser.add_argument("--budget", type=int, help="passes through the networks that each search may take (no limit; 3000)")
+    add_seed_option(parser)
+    add_device_option(parser)
+    add_json_option(parser)
+
+    one = parser.add_argument_group("one picture")
+    one.add_argument("--radius", type=float, help="of the change that is shown; by default 0.999 of the certified radius")
+    one.add_argument("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
+    one.add_argument("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
+    one.add_argument(
+        "--search", default="base,smoothed", metavar="TARGETS",
+        help="whose smallest successful attack is looked for, with commas; none for no search (%(default)s)",
+    )  # fmt: skip
+    one.add_argument("--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest")
+    one.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
+    add_dataset_options(parser)
+    parser.set_defaults(run=run_attack)
+
+
+def run_attack(args: argparse.Namespace) -> int:
+    """Attack and print."""
+    if (args.image is None) == (args.dataset is None):
+        raise LabError("expected either one PICTURE or --dataset: name one of them.")
+    if args.dataset is not None:
+        return run_attack_dataset(args)
+    if args.out is not None:
+        raise LabError("--out is for --dataset: use --save DIR for the pictures of one attack.")
+    request = _request(args)
+    check_request(request)
+    folder = None if args.save is None else writable_folder(args.save)
+    device = pick_device(args.device)
+    picture = read_picture_remarking(args.image)
+    classifier, denoiser = load_models(args)
+    line = ProgressLine()
+    with InterruptFlag() as interrupt:
+        study = attack_study(
+            picture.image, classifier, denoiser, request, device=device,
+            report=lambda now: line.show(f"{picture.name}: {_state(now)}"), should_stop=interrupt.is_set,
+        )  # fmt: skip
+        line.clear()
+        if interrupt.is_set():
+            remark("stopped: what was found so far follows.")
+    document = study.to_dict()
+    if folder is not None:
+        document["files"] = _save(study, folder)
+    if args.json:
+        print_json(document)
+    else:
+        print(study_text(picture.name, study, classifier.labels))
+        for path in document.get("files", ()):
+            print(f"  wrote {path}")
+    return 130 if interrupt.is_set() else 0
+
+
+def _request(args: argparse.Namespace) -> AttackRequest:
+    search = () if args.search == "none" else tuple(part.strip() for part in args.search.split(","))
+
+    def given(name: str) -> Any:
+        value = getattr(args, name)
+        return getattr(DEFAULTS, name) if value is None else value
+
+    return AttackRequest(
+        args.classifier, args.denoiser, args.sigma, args.norm, args.radius, args.target, args.kind, args.steps, args.step_size,
+        args.restarts, given("draws"), given("n_predict"), args.n0, given("n"), args.alpha, args.seed, search,
+        given("tolerance"), args.max_radius, args.budget, args.device,
+    )  # fmt: skip
+
+
+def _state(now: AttackProgress) -> str:
+    radius = "" if now.radius is None else f", radius {now.radius:.4g}"
+    return f"{now.stage}{radius}, {now.done:,} of at most {now.total:,} passes, {duration(now.seconds_left)} left"
+
+
+def _save(study: AttackStudy, folder: Path) -> list[str]:
+    """The strip as PNG files, and the exact pixels: an 8-bit file rounds them, which moves the picture."""
+    written = []
+    arrays: dict[str, Any] = {}
+    if study.attacked is not None:
+        arrays["attacked"] = study.attacked.pixels
+        for name, view in study.attacked.views.items():
+            written.append(folder / f"{name}.png")
+            view.picture.save(written[-1])
+    for name, search in study.searches.items():
+        if search.pixels is not None:
+            import torch
+
+            arrays[f"smallest_{name}"] = search.pixels
+            written.append(folder / f"smallest-{name}.png")
+            to_picture(torch.from_numpy(search.pixels)).save(written[-1])
+    if arrays:
+        written.append(folder / "attack.npz")
+        with written[-1].open("wb") as file:
+            np.savez(file, **arrays)
+    return [str(path) for path in written]

@@ -1,0 +1,138 @@
+"""`attack --dataset`: certified against attacked radius over a data set, and violations counted."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from core.attacks.evaluate import AttackSettings, attack_dataset
+from core.attacks.line import AttackedLine, read_lines, summarise_attacks
+from core.commands.attack_text import summary_text
+from core.commands.options import load_models
+from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.device import pick_device
+from core.errors import LabError
+from core.evaluation.datasets import LabelledImages, load_dataset
+from core.models.records import model_record
+
+DEFAULTS = AttackSettings(0.25)
+
+
+def add_dataset_options(parser: argparse.ArgumentParser) -> None:
+    """What only a data set takes."""
+    many = parser.add_argument_group("a data set")
+    many.add_argument("--dataset", help="shapes, parquet/PATH or folder/PATH")
+    many.add_argument("--split", default="test")
+    many.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
+    many.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
+    many.add_argument("--images", type=int, default=200, help="how many of these, at most (%(default)s)")
+    many.add_argument(
+        "--fractions", default=",".join(f"{fraction:g}" for fraction in DEFAULTS.fractions),
+        help="of the certified radius at which it is attacked (%(default)s)",
+    )  # fmt: skip
+    many.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
+    many.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+
+
+def run_attack_dataset(args: argparse.Namespace) -> int:
+    """Attack picture after picture; each line is on disk before the next begins. A summary at the end."""
+    if args.out is None:
+        raise LabError("--dataset needs --out FILE: the lines go there, one a picture.")
+    settings = _settings(args)
+    settings.check()
+    for name, value in (("--every", args.every), ("--images", args.images)):
+        if value < 1:
+            raise LabError(f"{name} is {value}: expected at least 1.")
+    device = pick_device(args.device)
+    classifier, denoiser = load_models(args)
+    made_by = {
+        "dataset": args.dataset, "split": args.split, "start": args.start, "every": args.every,
+        **dataclasses.asdict(settings) | {"device": str(device), "fractions": list(settings.fractions)},
+        "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }  # fmt: skip
+    data = _selected(load_dataset(args.dataset, args.split), args)
+    finished = _open(args.out, made_by, args.resume)
+    finished = [line for line in finished if line.idx in set(data.indices.tolist())]
+    progress, began, left = ProgressLine(), time.monotonic(), len(data) - len(finished)
+    begun_with = len(finished)
+
+    def on_pass(passes: int) -> None:
+        new = len(finished) - begun_with
+        rest = duration((time.monotonic() - began) / new * (left - new)) if new else "unknown time"
+        violations = sum(line.violations for line in finished)
+        progress.show(
+            f"picture {len(finished) + 1} of {len(data)}: {passes:,} passes, {violations} violations so far, {rest} left"
+        )
+
+    with InterruptFlag() as interrupt, args.out.open("a", encoding="utf-8") as file:
+        for line in attack_dataset(
+            data, classifier, denoiser, settings, device, done=frozenset(line.idx for line in finished), on_pass=on_pass,
+            should_stop=interrupt.is_set,
+        ):  # fmt: skip
+            file.write(line.text() + "\n")
+            file.flush()
+            finished.append(line)
+        progress.clear()
+    if interrupt.is_set():
+        remark(f"stopped after {len(finished)} of {len(data)} pictures: --resume goes on.")
+        if not finished:
+            return 130
+    summary = summarise_attacks(finished, settings.alpha)
+    if args.json:
+        print_json({"file": str(args.out), "made_by": made_by, "summary": summary.to_dict()})
+    else:
+        print(summary_text(summary, settings.norm, settings.alpha))
+    return 130 if interrupt.is_set() else 0
+
+
+def _settings(args: argparse.Namespace) -> AttackSettings:
+    try:
+        fractions = tuple(sorted(float(part) for part in args.fractions.split(",")))
+    except ValueError as error:
+        raise LabError(f"--fractions {args.fractions!r} is no list of numbers: expected something like 0.5,0.999.") from error
+
+    def given(name: str) -> Any:
+        value = getattr(args, name)
+        return getattr(DEFAULTS, name) if value is None else value
+
+    return AttackSettings(
+        args.sigma, args.norm, args.n0, given("n"), args.alpha, given("n_predict"), args.steps, args.step_size, args.restarts,
+        given("draws"), fractions, given("tolerance"), given("budget"), args.seed, args.device,
+    )  # fmt: skip
+
+
+def _selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+    keep = (data.indices >= args.start) & (data.indices % args.every == 0)
+    rows = keep.nonzero().flatten()[: args.images]
+    if not len(rows):
+        raise LabError(f"No image of {args.dataset} has a number that --start and --every let through.")
+    return LabelledImages(data.images[rows], data.labels[rows], data.indices[rows], data.names)
+
+
+def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLine]:
+    """Begin a file, or read what an earlier run finished."""
+    side = path.with_name(path.name + ".made.json")
+    if not resume or not path.exists():
+        if path.exists():
+            raise LabError(f"{str(path)!r} exists already: add --resume to go on with it, or choose another --out.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        side.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
+        path.touch()
+        return []
+    try:
+        before = json.loads(side.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
+    differing = sorted(key for key in made_by.keys() | before.keys() if made_by.get(key) != before.get(key))
+    if differing:
+        raise LabError(f"{str(path)!r} was begun with another {', '.join(differing)}: use the same, or another --out.")
+    # A line that a kill cut short is dropped; its picture is attacked again.
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return read_lines(path)
