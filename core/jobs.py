@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import LabError
+from core.result_size import result_size
 
 MAX_RUNNING = 8
 MAX_QUEUED = 64
 MAX_QUEUED_PER_SESSION = 16
 KEPT_RESULTS = 256
+KEPT_BYTES = 512 * 2**20
+"""What finished jobs may hold in memory together; those looked at longest ago go first. The newest stays, however large."""
 ABANDONED_AFTER = 120.0
 """Seconds without a look after which a job is stopped: its page is gone. A hidden tab still looks once a minute."""
 
@@ -36,17 +39,19 @@ class Job:
         state: ``queued``, ``running``, ``done`` (with a result, also after a stop) or ``failed``.
         progress: the last thing the work reported.
         result: what the work returned.
+        size: about how many bytes the finished job holds.
         error: one sentence for the user, where it failed.
     """
 
     title: str
     session: str
     key: tuple[Any, ...] | None
-    work: Work
+    work: Work | None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: str = "queued"
     progress: Any = None
     result: Any = None
+    size: int = 0
     error: str | None = None
     looked_at: float = field(default_factory=time.monotonic)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -128,7 +133,7 @@ class JobQueue:
         self._queued: list[Job] = []
         self._running: list[Job] = []
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._by_key: dict[tuple[Any, ...], Job] = {}
         self._turns = _Turns()
         self._last_served: dict[str, float] = {}
 
@@ -139,35 +144,33 @@ class JobQueue:
             session: whose turn it uses.
             title: what the page calls it.
             work: called with a :class:`JobContext` in a thread of the queue; returns the result.
-            key: names the result; where the same key was finished before, that result comes back at once.
+            key: names the result; where a job of the same key was finished before, and is still kept, it comes back at once.
 
         Raises:
             LabError: where the queue, or this session's share of it, is full.
         """
         job = Job(title, session, key, work)
         with self._changed:
-            if key is not None and key in self._results:
-                self._results.move_to_end(key)
-                job.state, job.result = "done", self._results[key]
-                job._finished.set()
-                self._keep(job)
-                return job
+            if key is not None and key in self._by_key:
+                self._jobs.move_to_end(self._by_key[key].id)
+                return self._by_key[key]
             if sum(j.session == session for j in self._queued) >= MAX_QUEUED_PER_SESSION:
                 raise LabError(f"{MAX_QUEUED_PER_SESSION} computations of yours are waiting already: stop one, or wait.")
             if len(self._queued) >= MAX_QUEUED:
                 raise LabError("The queue is full: try again in a minute.")
             self._queued.append(job)
-            self._keep(job)
+            self._jobs[job.id] = job
             self._start_next()
         return job
 
     def look(self, job_id: str) -> Job | None:
-        """The job with this id, or None where it is long gone. Looking keeps it alive."""
+        """The job with this id, or None where it was dropped for others. Looking keeps it alive."""
         with self._changed:
             job = self._jobs.get(job_id)
             now = time.monotonic()
             if job is not None:
                 job.looked_at = now
+                self._jobs.move_to_end(job.id)
             for other in [*self._queued, *self._running]:
                 if now - other.looked_at > ABANDONED_AFTER:
                     self._stop(other)
@@ -189,13 +192,23 @@ class JobQueue:
         if job in self._queued:
             self._queued.remove(job)
             job.state, job.error = "failed", "Stopped before it began."
-            job._finished.set()
+            self._finish(job)
         self._turns.wake()
 
-    def _keep(self, job: Job) -> None:
-        self._jobs[job.id] = job
-        for old in [j for j in self._jobs.values() if j.finished][: max(0, len(self._jobs) - KEPT_RESULTS)]:
+    def _finish(self, job: Job) -> None:
+        """Mark a job finished, and drop the finished ones that were looked at longest ago where there are too many."""
+        job.work = None  # it holds the uploaded picture at its full size
+        self._jobs.move_to_end(job.id)
+        job._finished.set()
+        finished = [j for j in self._jobs.values() if j.finished]
+        held = sum(j.size for j in finished)
+        for number, old in enumerate(finished[:-1]):
+            if held <= KEPT_BYTES and len(finished) - number <= KEPT_RESULTS:
+                return
+            held -= old.size
             del self._jobs[old.id]
+            if old.key is not None and self._by_key.get(old.key) is old:
+                del self._by_key[old.key]
 
     def _order(self) -> list[Job]:
         """Queued jobs, the session that was served longest ago first; within a session in the order of asking."""
@@ -222,24 +235,25 @@ class JobQueue:
     def _run(self, job: Job) -> None:
         self._turns.take(job)
         try:
+            assert job.work is not None
             job.result = job.work(JobContext(job, self._turns))
+            job.size = result_size((job.result, job.progress))
             state = "done"
         except LabError as error:
-            job.error, state = str(error), "failed"
+            job.error, job.progress, state = str(error), None, "failed"
         except Exception as error:
             # A fault of the program: the log gets the traceback, the user a sentence, other jobs go on.
             traceback.print_exc()
-            job.error, state = f"Something went wrong inside the Lab ({type(error).__name__}): {error}", "failed"
+            job.progress, state = None, "failed"
+            job.error = f"Something went wrong inside the Lab ({type(error).__name__}): {error}"
         finally:
             self._turns.give_back(job)
         with self._changed:
             job.state = state
             if state == "done" and job.key is not None and not job.stopping:
-                self._results[job.key] = job.result
-                while len(self._results) > KEPT_RESULTS:
-                    self._results.popitem(last=False)
+                self._by_key[job.key] = job
             self._running.remove(job)
             if not any(j.session == job.session for j in [*self._queued, *self._running]):
                 self._last_served.pop(job.session, None)
-            job._finished.set()
+            self._finish(job)
             self._start_next()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 
 import core.jobs
 from core.errors import LabError
-from core.jobs import MAX_QUEUED_PER_SESSION, JobContext, JobQueue
+from core.jobs import MAX_QUEUED_PER_SESSION, Job, JobContext, JobQueue
 
 
 def counting(steps: int, pause: float = 0.01, log: list[str] | None = None, name: str = ""):
@@ -168,3 +170,74 @@ def test_abandoned_jobs_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     other = queue.submit("b", "", counting(1))
     queue.look(other.id)
     assert job.wait(1)
+
+
+def holding(bytes_: int):
+    """Work whose result is that large."""
+    return lambda context: bytearray(bytes_)
+
+
+def done(queue: JobQueue, work, key: tuple[object, ...] | None = None) -> Job:
+    job = queue.submit("a", "", work, key=key)
+    assert job.wait(5)
+    return job
+
+
+def test_of_too_many_bytes_the_results_looked_at_longest_ago_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.jobs, "KEPT_BYTES", 350_000)
+    queue = JobQueue()
+    first, second, third = (done(queue, holding(100_000), key=(number,)) for number in range(3))
+    assert 100_000 <= first.size < 110_000
+    assert queue.look(first.id) is first
+    fourth = done(queue, holding(100_000))
+    assert queue.look(second.id) is None, "nobody looked at it since the first was looked at"
+    assert [queue.look(job.id) for job in (first, third, fourth)] == [first, third, fourth]
+    assert queue.submit("b", "", holding(1), key=(0,)) is first
+    again = queue.submit("b", "", holding(100_000), key=(1,))
+    assert again is not second, "what was dropped is computed again"
+    assert again.wait(5)
+
+
+def test_asking_for_a_result_again_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.jobs, "KEPT_BYTES", 250_000)
+    queue = JobQueue()
+    first, second = (done(queue, holding(100_000), key=(number,)) for number in range(2))
+    assert queue.submit("b", "", holding(100_000), key=(0,)) is first
+    done(queue, holding(100_000))
+    assert queue.look(first.id) is first
+    assert queue.look(second.id) is None
+
+
+def test_a_result_larger_than_the_limit_stays_until_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.jobs, "KEPT_BYTES", 1_000)
+    queue = JobQueue()
+    small, large = done(queue, holding(10)), done(queue, holding(10_000))
+    assert queue.look(small.id) is None
+    assert queue.look(large.id) is large
+    next_one = done(queue, holding(10))
+    assert queue.look(large.id) is None
+    assert queue.look(next_one.id) is next_one
+
+
+def test_of_too_many_results_the_oldest_go_and_unfinished_jobs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.jobs, "KEPT_RESULTS", 3)
+    queue = JobQueue()
+    running = queue.submit("b", "", counting(100_000, pause=0.001))
+    jobs = [done(queue, holding(1)) for _ in range(5)]
+    assert [queue.look(job.id) is None for job in jobs] == [True, True, False, False, False]
+    assert queue.look(running.id) is running
+    queue.stop(running)
+    assert running.wait(5)
+
+
+def test_a_finished_job_lets_go_of_what_its_work_held() -> None:
+    class Upload:
+        pass
+
+    queue, upload = JobQueue(), Upload()
+    held = weakref.ref(upload)
+    job = queue.submit("a", "", lambda context, upload=upload: None)
+    assert job.wait(5)
+    del upload
+    gc.collect()
+    assert held() is None

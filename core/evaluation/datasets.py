@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.errors import LabError
-from core.evaluation.parquet import columns_of, decode, read_rows
+from core.evaluation.parquet import columns_of, count_rows, decode, read_rows
 from core.evaluation.shapes import LABELS as SHAPES_LABELS
 from core.evaluation.shapes import make_shapes
+from core.models.memory import COPIES, free_memory
+
+if TYPE_CHECKING:
+    from core.models.hub.download import DownloadProgress
 
 CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -56,7 +61,13 @@ def data_folder() -> Path:
     return Path(os.environ.get("LAB_DATA", default))
 
 
-def load_dataset(reference: str, split: str = "test") -> LabelledImages:
+def load_dataset(
+    reference: str,
+    split: str = "test",
+    *,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> LabelledImages:
     """Load a data set into memory.
 
     Args:
@@ -64,9 +75,12 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
             or a folder of ``SPLIT-*.parquet`` files with columns ``img`` (or ``image``) and ``label``; ``folder/PATH``, one
             folder of pictures a class, or with a ``labels.tsv`` that names each picture and the number of its class.
         split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
+        on_progress: told how far a download is.
+        should_stop: asked whether to give a download up.
 
     Raises:
-        LabError: where the reference is unknown or nothing usable is found.
+        LabError: where the reference is unknown, nothing usable is found, the pictures are not of one size, or they do not
+            fit into memory.
     """
     if reference == "shapes":
         if split not in SHAPES_SIZES:
@@ -77,8 +91,8 @@ def load_dataset(reference: str, split: str = "test") -> LabelledImages:
     if rest and kind == "hub":
         from core.evaluation.hub_data import fetch_split
 
-        fetched = fetch_split(reference, split)
-        return _read_parquet_files(fetched.files, reference)
+        fetched = fetch_split(reference, split, on_progress=on_progress, should_stop=should_stop)
+        return _read_parquet_files(fetched.files, reference, may_be_cifar10="cifar10" in reference.lower())
     if not rest or kind not in ("parquet", "folder"):
         raise LabError(f"Unknown data set {reference!r}: expected shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH.")
     path = Path(rest).expanduser()
@@ -94,7 +108,7 @@ def _read_parquet(path: Path, split: str) -> LabelledImages:
     return _read_parquet_files(files, str(path))
 
 
-def _read_parquet_files(files: Sequence[Path], where: str) -> LabelledImages:
+def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bool = True) -> LabelledImages:
     pictures: list[np.ndarray] = []
     labels: list[int] = []
     indices: list[int] = []
@@ -102,14 +116,27 @@ def _read_parquet_files(files: Sequence[Path], where: str) -> LabelledImages:
     for file in files:
         for row in read_rows(file, columns, first=len(pictures)):
             pictures.append(np.asarray(row.picture))
+            if len(pictures) == 1:
+                _check_memory(where, sum(count_rows(one) for one in files) * pictures[0].nbytes)
+            else:  # asked at once: decoding the rest of a large data set would be in vain
+                _check_one_size({pictures[0].shape, pictures[-1].shape}, where)
             labels.append(row.label)
             indices.append(row.number)
     if not pictures:
         raise LabError(f"{where!r} has no rows: expected pictures in it.")
     names = columns.names
-    if names is None and pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)):
+    if names is None and may_be_cifar10 and pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)):
         names = CIFAR10_LABELS
     return _stack(pictures, labels, indices, names, where)
+
+
+def _check_memory(where: str, needed: int) -> None:
+    free = free_memory()
+    if free is not None and COPIES * needed > free:
+        raise LabError(
+            f"The pictures of {where!r} take {COPIES * needed / 1e9:.1f} GB of memory while they are read and"
+            f" {free / 1e9:.1f} GB are free: choose a smaller data set or split."
+        )
 
 
 def _read_folder(path: Path, split: str) -> LabelledImages:
@@ -154,12 +181,15 @@ def _decode(data: bytes, what: str) -> np.ndarray:
     return np.asarray(decode(data, what))
 
 
+def _check_one_size(shapes: set[tuple[int, ...]], where: str) -> None:
+    if len(shapes) > 1:
+        some = ", ".join(f"{w}x{h}" for h, w, _ in sorted(shapes)[:3])
+        raise LabError(f"The pictures of {where!r} have different sizes ({some}): resize them to one size first.")
+
+
 def _stack(
     pictures: list[np.ndarray], labels: list[int], indices: list[int], names: tuple[str, ...] | None, where: str
 ) -> LabelledImages:
-    sizes = {p.shape for p in pictures}
-    if len(sizes) > 1:
-        some = ", ".join(f"{w}x{h}" for h, w, _ in sorted(sizes)[:3])
-        raise LabError(f"The pictures of {where!r} have different sizes ({some}): resize them to one size first.")
+    _check_one_size({p.shape for p in pictures}, where)
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
     return LabelledImages(images, torch.tensor(labels), torch.tensor(indices), names)

@@ -16,8 +16,9 @@ from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import HubRepository, look_up
 from core.models.references import parse_reference
 
-_FILE = re.compile(r"(?:(?P<config>[^/]+)/)?(?P<split>[A-Za-z_]+)(?:-\d+-of-\d+(?:-[0-9a-f]+)?|/[^/]+)?\.parquet")
+_FILE = re.compile(r"(?:(?P<config>[^/]+)/)?(?P<split>[A-Za-z_]\w*)(?:-\d+-of-(?P<of>\d+)(?:-[0-9a-f]+)?|/[^/]+)?\.parquet")
 _USUAL = ("plain_text", "default", "data", "")
+_SPLITS = ("train", "test", "validation")
 
 
 @dataclass(frozen=True)
@@ -73,20 +74,33 @@ def split_files(repository: HubRepository, split: str) -> list[str]:
     """Names of the parquet files of a split, of the usual configuration where there are several.
 
     Raises:
-        LabError: naming the splits there are.
+        LabError: naming the splits there are, or where some of the split's files are not.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for name in repository.file_names:
         match = _FILE.fullmatch(name)
         if match:
-            found.setdefault(match["config"] or "", {}).setdefault(match["split"], []).append(name)
+            config, part = match["config"] or "", match["split"]
+            if config in _SPLITS:  # a folder a split, whatever its files are called
+                config, part = "", config
+            found.setdefault(config, {}).setdefault(part, []).append(name)
+    cached = " in the cache, and the Hub was not asked" if repository.from_cache else ""
     if not found:
-        raise LabError(f"The data set {repository.name!r} has no parquet files: the Lab reads no others.")
+        raise LabError(f"The data set {repository.name!r} has no parquet files{cached}: the Lab reads no others.")
     config = next((usual for usual in _USUAL if usual in found), sorted(found)[0])
     splits = found[config]
     if split not in splits:
-        raise LabError(f"The data set {repository.name!r} has no split {split!r}: choose one of {', '.join(sorted(splits))}.")
-    return sorted(splits[split])
+        raise LabError(
+            f"The data set {repository.name!r} has no split {split!r}{cached}: choose one of {', '.join(sorted(splits))}."
+        )
+    names = sorted(splits[split])
+    match = _FILE.fullmatch(names[0])
+    if match and match["of"] and len(names) != int(match["of"]):
+        raise LabError(
+            f"The split {split!r} of {repository.name!r} has {len(names)} of its {int(match['of'])} files{cached}:"
+            " a part of a split is not taken for the whole."
+        )
+    return names
 
 
 def sample_pictures(split: Split, count: int, seed: int) -> list[LabelledPicture]:

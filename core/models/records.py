@@ -6,12 +6,12 @@ from core.smoothing.certificate import ModelRecord
 
 
 def model_record(model: object | None) -> ModelRecord:
-    """Reference and revision; ``none`` for no model, ``python/NAME`` for a callable that carries no reference."""
+    """Reference, revision and weights hash; ``none`` for no model, ``python/NAME`` for a callable that carries no reference."""
     if model is None:
         return ModelRecord("none", None)
     ref = getattr(model, "ref", None)
     if isinstance(ref, str):
-        return ModelRecord(ref, getattr(model, "revision", None))
+        return ModelRecord(ref, getattr(model, "revision", None), getattr(model, "weights_sha256", None))
     return ModelRecord(f"python/{getattr(model, '__name__', type(model).__name__)}", None)
 
 

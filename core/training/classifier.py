@@ -14,7 +14,8 @@ from core.evaluation.datasets import LabelledImages
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig
 from core.training.augment import augment
-from core.training.loop import Recipe, TrainingProgress, fit
+from core.training.fingerprint import fingerprint
+from core.training.loop import Recipe, Stated, TrainingProgress, fit
 
 HELD_OUT = 47
 """One picture in this many is held out of training, for the figures shown while it runs. Prime, so that no class is left out
@@ -33,6 +34,7 @@ def train_classifier(
     checkpoint: Path | None = None,
     resume: bool = False,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_trouble: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[nn.Module, ModelConfig, list[dict[str, float]]]:
     """Train a :class:`ConvClassifier` on clean pictures and return it with its config and a row of figures an epoch.
@@ -64,10 +66,18 @@ def train_classifier(
     def measure(net: nn.Module) -> dict[str, float]:
         return {"held_out_accuracy": accuracy(net, held, device)}
 
+    made_for: dict[str, Stated] = {
+        "objective": "cross-entropy",
+        "widths": ",".join(map(str, widths)),
+        "label smoothing": label_smoothing,
+        "cutout": cutout,
+        "mirror": mirror,
+        "data": fingerprint(data.images, data.labels),
+    }
     average, history = fit(
         network, batch_loss, train.images, train.labels, recipe,
-        device=device, checkpoint=checkpoint, resume=resume, measure=measure,
-        on_progress=on_progress, should_stop=should_stop,
+        device=device, checkpoint=checkpoint, resume=resume, made_for=made_for, measure=measure,
+        on_progress=on_progress, on_trouble=on_trouble, should_stop=should_stop,
     )  # fmt: skip
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from core.models.networks import build
 from core.models.storage import ModelConfig
 from core.training.augment import augment
 from core.training.classifier import split_held_out
-from core.training.loop import Recipe, TrainingProgress, fit
+from core.training.fingerprint import fingerprint, weights_fingerprint
+from core.training.loop import Recipe, Stated, TrainingProgress, fit
 from core.training.objectives import Objective, draw_sigmas, mse, stability
 
 
@@ -34,7 +36,9 @@ def train_denoiser(
     device: torch.device,
     checkpoint: Path | None = None,
     resume: bool = False,
+    made_for: Mapping[str, Stated] | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_trouble: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[nn.Module, ModelConfig, list[dict[str, float]]]:
     """Train a denoiser on fresh Gaussian noise and return it with its config and a row of figures an epoch.
@@ -47,6 +51,7 @@ def train_denoiser(
         start: a trained denoiser to go on from (the paper's "Stab+MSE" starts from MSE); it fixes the architecture.
         sigma_range: least and greatest sigma; equal for a denoiser of one sigma.
         sigma_power: above 1, small sigmas are drawn more often.
+        made_for: more that a checkpoint is to state, such as the reference of ``start``; see :func:`fit`.
 
     Raises:
         LabError: where ``stab`` has no classifier, a value is out of range, or as :func:`fit` says.
@@ -83,10 +88,24 @@ def train_denoiser(
     def measure(net: nn.Module) -> dict[str, float]:
         return measure_denoiser(net, classifier, held, _figure_sigmas(low, high), device)
 
+    # The classifier by its weights: the same reference may hold another model tomorrow. Not so the start, whose weights no
+    # longer count in a resumed run, and which may be the very model that the run writes.
+    stated: dict[str, Stated] = {
+        "objective": objective,
+        "classifier": None if classifier is None else weights_fingerprint(classifier),
+        "start": start is not None,
+        "architecture": config.architecture,
+        "options": json.dumps(config.options, sort_keys=True),
+        "least sigma": float(low),
+        "greatest sigma": float(high),
+        "sigma power": float(sigma_power),
+        "mirror": mirror,
+        "data": fingerprint(data.images),
+    } | dict(made_for or {})
     average, history = fit(
         network, batch_loss, train.images, train.labels, recipe,
-        device=device, checkpoint=checkpoint, resume=resume, measure=measure,
-        on_progress=on_progress, should_stop=should_stop,
+        device=device, checkpoint=checkpoint, resume=resume, made_for=stated, measure=measure,
+        on_progress=on_progress, on_trouble=on_trouble, should_stop=should_stop,
     )  # fmt: skip
     return average, config, history
 

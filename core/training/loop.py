@@ -6,7 +6,7 @@ import copy
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from core.errors import LabError
 
 BatchLoss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 """(network, images (B, 3, H, W) float in [0, 1], labels (B,), CPU generator) -> scalar loss."""
+
+Stated = str | float | bool | None
+"""What a checkpoint can state of a run beside the recipe: objective, sigmas, fingerprints of networks and data."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,10 @@ def fit(
     device: torch.device,
     checkpoint: Path | None = None,
     resume: bool = False,
+    made_for: Mapping[str, Stated] | None = None,
     measure: Callable[[nn.Module], dict[str, float]] | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_trouble: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train ``network`` in place and return its exponential moving average, which is what should be kept.
@@ -73,16 +78,19 @@ def fit(
         recipe: optimiser, schedule, precision, seed.
         device: where to compute.
         checkpoint: file rewritten after every epoch; None writes none.
-        resume: go on from ``checkpoint`` where it exists; its recipe must be this one.
+        resume: go on from ``checkpoint`` where it exists; its recipe and what it was made for must be these.
+        made_for: what else decides the run (objective, data ...), by names that are shown to the user.
         measure: figures of the averaged network after an epoch, on held-out pictures.
         on_progress: called after every step.
+        on_trouble: told in a sentence where the loss stops being a number; what the last finished epoch left is then returned.
         should_stop: asked after every step; a stop keeps the averaged network so far.
 
     Returns:
         the averaged network in evaluation mode, and a row of figures for every finished epoch.
 
     Raises:
-        LabError: where the loss stops being a number, or the checkpoint belongs to another recipe.
+        LabError: where the checkpoint belongs to another run; or where the loss stops being a number before an epoch was
+            finished, or with nobody to tell.
     """
     if recipe.precision not in ("float32", "bfloat16"):
         raise LabError(f"Unknown precision {recipe.precision!r}: choose float32 or bfloat16.")
@@ -94,14 +102,11 @@ def fit(
     total = steps_per_epoch * recipe.epochs
     history: list[dict[str, float]] = []
     first_epoch = 0
+    stated: dict[str, Stated] = dict(made_for or {}) | asdict(recipe)
     if resume and checkpoint is not None and checkpoint.exists():
         try:
             saved = torch.load(checkpoint, map_location=device, weights_only=True)
-            differing = [name for name, value in asdict(recipe).items() if saved["recipe"].get(name) != value]
-            if differing:
-                raise LabError(
-                    f"{str(checkpoint)!r} was made with another {', '.join(differing)}: use the same, or start anew."
-                )
+            _refuse_another_run(checkpoint, saved["stated"], stated)
             network.load_state_dict(saved["network"])
             average.load_state_dict(saved["average"])
             optimizer.load_state_dict(saved["optimizer"])
@@ -110,9 +115,10 @@ def fit(
             raise
         except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
             raise LabError(
-                f"{str(checkpoint)!r} is damaged or of another network: remove it, or leave out --resume."
+                f"{str(checkpoint)!r} is damaged, or of another network or version: remove it, or leave out --resume."
             ) from error
 
+    good = copy.deepcopy(average.state_dict())
     generator = torch.Generator()
     started, done_before = time.monotonic(), first_epoch * steps_per_epoch
     for epoch in range(first_epoch, recipe.epochs):
@@ -132,7 +138,15 @@ def fit(
                 nn.utils.clip_grad_norm_(trained, recipe.clip)
             value = loss.item()
             if not math.isfinite(value):
-                raise LabError(f"The loss became {value} in epoch {epoch + 1}: lower the learning rate and resume.")
+                trouble = f"The loss became {value} in epoch {epoch + 1}"
+                if not history or on_trouble is None:
+                    raise LabError(f"{trouble}: start anew with a lower learning rate.")
+                average.load_state_dict(good)
+                on_trouble(
+                    f"{trouble}: training ended there and what epoch {epoch} left is kept;"
+                    " a lower learning rate may get further."
+                )
+                return average, history
             optimizer.step()
             _update_average(average, network, min(recipe.ema, (1 + step) / (10 + step)))
             losses += value
@@ -147,8 +161,9 @@ def fit(
             if should_stop():
                 return average, history
         history.append({"epoch": epoch + 1, "loss": losses / steps_per_epoch} | (measure(average) if measure else {}))
+        good = copy.deepcopy(average.state_dict())
         if checkpoint is not None:
-            _write_checkpoint(checkpoint, network, average, optimizer, epoch + 1, history, recipe)
+            _write_checkpoint(checkpoint, network, average, optimizer, epoch + 1, history, stated)
     return average, history
 
 
@@ -187,6 +202,22 @@ def _update_average(average: nn.Module, network: nn.Module, decay: float) -> Non
             kept.copy_(new)
 
 
+def _refuse_another_run(path: Path, then: dict[str, Stated], now: dict[str, Stated]) -> None:
+    """Raise a LabError that names what differs between what the checkpoint states and the run that would resume it."""
+    missing = object()
+    differing = [
+        f"{name} ({_told(then.get(name))}, now {_told(now.get(name))})"
+        for name in [*now, *(name for name in then if name not in now)]
+        if then.get(name, missing) != now.get(name, missing)
+    ]
+    if differing:
+        raise LabError(f"{str(path)!r} was made with another {', '.join(differing)}: use the same, or start anew.")
+
+
+def _told(value: Stated) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _write_checkpoint(
     path: Path,
     network: nn.Module,
@@ -194,7 +225,7 @@ def _write_checkpoint(
     optimizer: torch.optim.Optimizer,
     epoch: int,
     history: list[dict[str, float]],
-    recipe: Recipe,
+    stated: dict[str, Stated],
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -205,7 +236,7 @@ def _write_checkpoint(
             "optimizer": optimizer.state_dict(),
             "epoch": epoch,
             "history": history,
-            "recipe": asdict(recipe),
+            "stated": stated,
         },
         part,
     )

@@ -9,11 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
+import core.training.denoiser
 from core.commands import train
 from core.evaluation.datasets import SHAPES_SIZES
 from core.evaluation.shapes import make_shapes
 from core.models.storage import read_model
 from core.pixels import to_picture
+from core.training.objectives import mse
 
 QUICK = ("--epochs", 1, "--batch-size", 50, "--device", "cpu")
 
@@ -70,6 +72,37 @@ def test_resuming_goes_on_from_the_checkpoint(run, data, tmp_path):
     assert "another epochs" in run(*words, "--epochs", 3, "--resume").one_line()
     (tmp_path / "checkpoint.pt").write_bytes(b"nonsense")
     assert "damaged" in run(*words, "--epochs", 2, "--resume").one_line()
+
+
+def test_a_checkpoint_of_mse_is_not_resumed_as_stab(run, models, data, tmp_path):
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *QUICK, "--widths", "4,8", "--classifier", models.sure)
+    assert run(*words).code == 0
+    ran = run(*words, "--resume", "--objective", "stab")
+    assert ran.code == 2
+    assert "another objective (mse, now stab): use the same, or start anew" in ran.err.splitlines()[-1]
+    ran = run(*words, "--resume", "--start", f"local/{tmp_path}")
+    assert f"another start (none, now local/{tmp_path}): use the same" in ran.err.splitlines()[-1]
+
+
+def test_where_the_loss_is_no_number_the_last_good_epoch_is_kept(run, data, tmp_path, monkeypatch):
+    taken = 0
+
+    def mostly_mse(denoiser, clean, noisy, sigma):
+        nonlocal taken
+        taken += 1
+        return mse(denoiser, clean, noisy, sigma) * (float("nan") if taken == 4 else 1)
+
+    monkeypatch.setattr(core.training.denoiser, "mse", mostly_mse)
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, "--batch-size", 50, "--widths", "4,8")
+    ran = run(*words, "--epochs", 6, "--json")  # two steps an epoch
+    assert ran.code == 1
+    assert "note: The loss became nan in epoch 2: training ended there and what epoch 1 left is kept" in ran.err
+    assert ran.document["stopped_early"] is True
+    assert ran.document["trouble"].startswith("The loss became nan in epoch 2")
+    assert len(ran.document["history"]) == 1
+    assert ran.document["test"]["psnr_0.25"] > 0
+    taken = 2
+    assert "The loss became nan in epoch 1: start anew with a lower learning rate" in run(*words, "--epochs", 1).err
 
 
 def press_ctrl_c_at(monkeypatch, step: int) -> None:

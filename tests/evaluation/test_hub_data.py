@@ -15,7 +15,7 @@ from loopback_hub import LoopbackHub
 from PIL import Image
 
 from core.errors import LabError
-from core.evaluation.datasets import load_dataset
+from core.evaluation.datasets import CIFAR10_LABELS, load_dataset
 from core.evaluation.hub_data import fetch_split, sample_pictures
 
 NAMES = ["cat", "dog", "frog"]
@@ -42,8 +42,11 @@ def publish(hub: LoopbackHub, folder: Path, **layout: Any) -> None:
     hub.add("someone/pets", folder, kind="dataset")
 
 
-@pytest.mark.parametrize("layout", ["plain_text/{}-00000-of-00001.parquet", "data/{}-00000-of-00001-0123456789abcdef.parquet",
-                                    "{}-00000-of-00001.parquet"])  # fmt: skip
+@pytest.mark.parametrize(
+    "layout",
+    ["plain_text/{}-00000-of-00001.parquet", "data/{}-00000-of-00001-0123456789abcdef.parquet", "{}-00000-of-00001.parquet",
+     "default/{}/0000.parquet", "{}/0000.parquet", "{}/part.parquet", "data/{}.parquet"],
+)  # fmt: skip
 def test_both_layouts_are_read_with_their_names(hub: LoopbackHub, tmp_path: Path, layout: str) -> None:
     parquet(tmp_path / "data" / layout.format("test"), [10, 20, 30, 40, 50])
     parquet(tmp_path / "data" / layout.format("train"), [1, 2])
@@ -61,6 +64,68 @@ def test_several_files_make_one_split_with_numbers_that_go_on(hub: LoopbackHub, 
     data = load_dataset("hub/someone/pets")
     assert data.images[:, 0, 0, 0].tolist() == [10, 20, 30, 40, 50]
     assert data.indices.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_part_of_a_split_is_not_taken_for_the_whole(hub: LoopbackHub, tmp_path: Path) -> None:
+    parquet(tmp_path / "data" / "test-00001-of-00002.parquet", [40, 50])
+    publish(hub, tmp_path / "data")
+    with pytest.raises(LabError, match="1 of its 2 files"):
+        load_dataset("hub/someone/pets")
+
+
+def test_splits_may_have_digits_in_their_names(hub: LoopbackHub, tmp_path: Path) -> None:
+    parquet(tmp_path / "data" / "test2-00000-of-00001.parquet", [10])
+    publish(hub, tmp_path / "data")
+    assert len(load_dataset("hub/someone/pets", "test2")) == 1
+
+
+def test_offline_the_cached_split_is_read_and_another_is_told(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("train", "test"):
+        parquet(tmp_path / "data" / f"{split}-00000-of-00001.parquet", [10, 20])
+    publish(hub, tmp_path / "data")
+    seen: list[Any] = []
+    load_dataset("hub/someone/pets", on_progress=seen.append)
+    assert seen
+    assert seen[-1].done == seen[-1].total > 0
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert len(load_dataset("hub/someone/pets")) == 2
+    with pytest.raises(LabError, match="in the cache, and the Hub was not asked"):
+        load_dataset("hub/someone/pets", "train")
+
+
+def test_names_are_not_guessed_for_a_strangers_ten_classes(hub: LoopbackHub, tmp_path: Path) -> None:
+    parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [10, 20], named=False)
+    publish(hub, tmp_path / "data")
+    hub.add("someone/cifar10", tmp_path / "data", kind="dataset")
+    assert load_dataset("hub/someone/pets").names is None
+    assert load_dataset("hub/someone/cifar10").names == CIFAR10_LABELS
+
+
+def test_different_sizes_make_a_gallery_but_no_evaluation(hub: LoopbackHub, tmp_path: Path) -> None:
+    sizes = [(32, 32), (40, 20), (32, 32)]
+    cells = []
+    for size in sizes:
+        buffer = io.BytesIO()
+        Image.new("RGB", size).save(buffer, "PNG")
+        cells.append({"bytes": buffer.getvalue(), "path": None})
+    path = tmp_path / "data" / "test-00000-of-00001.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({"image": cells, "label": [0, 1, 0]}), path)
+    publish(hub, tmp_path / "data")
+    some = sample_pictures(fetch_split("hub/someone/pets"), 10, seed=0)
+    assert sorted(one.picture.size for one in some) == sorted(sizes)
+    with pytest.raises(LabError, match="different sizes \\(40x20, 32x32\\)"):
+        load_dataset("hub/someone/pets")
+
+
+def test_a_data_set_larger_than_the_memory_is_told(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [10, 20])
+    publish(hub, tmp_path / "data")
+    monkeypatch.setattr("core.evaluation.datasets.free_memory", lambda: 2 * 2 * 32 * 32 * 3 - 1)
+    with pytest.raises(LabError, match="choose a smaller data set or split"):
+        load_dataset("hub/someone/pets")
 
 
 def test_columns_of_other_names_are_found_by_their_features(hub: LoopbackHub, tmp_path: Path) -> None:
@@ -107,11 +172,14 @@ def test_mistakes_are_told_in_one_sentence(hub: LoopbackHub, tmp_path: Path) -> 
     hub.add("someone/csv", {"data.csv": b"a,b"}, kind="dataset")
     parquet(tmp_path / "text" / "test-00000-of-00001.parquet", [1], image="words", label="kind", named=False)
     hub.add("someone/text", tmp_path / "text", kind="dataset")
+    parquet(tmp_path / "unlabelled" / "test-00000-of-00001.parquet", [1], label="mood", named=False)
+    hub.add("someone/unlabelled", tmp_path / "unlabelled", kind="dataset")
     hub.add("someone/broken", {"test-00000-of-00001.parquet": b"no parquet"}, kind="dataset")
     for reference, word in (
         ("hub/someone/pets", "choose one of train"),
         ("hub/someone/csv", "no parquet files"),
         ("hub/someone/text", "expected img"),
+        ("hub/someone/unlabelled", "and label"),
         ("hub/someone/broken", "cannot be read as parquet"),
         ("hub/someone/nothing", "nothing"),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -59,6 +61,27 @@ def test_too_few_pictures_are_told(shapes):
     few = LabelledImages(shapes.images[:99], shapes.labels[:99], shapes.indices[:99], LABELS)
     with pytest.raises(LabError, match="Only 99 pictures to train on: at least 100 are needed"):
         train_classifier(few, Recipe(epochs=1), device=CPU)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"widths": (8, 12)}, "widths (8, now 8,12)"),
+        ({"label_smoothing": 0.2}, "label smoothing (0.1, now 0.2)"),
+        ({"cutout": 4}, "cutout (8, now 4)"),
+        ({"mirror": False}, "mirror (True, now False)"),
+    ],
+)
+def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shapes, tmp_path, changed, name):
+    settings = {"widths": (8,), "device": CPU, "checkpoint": tmp_path / "c.pt", "resume": True}
+    recipe = Recipe(epochs=1, batch_size=64)
+    train_classifier(shapes, recipe, **settings)
+    train_classifier(shapes, recipe, **settings)
+    with pytest.raises(LabError, match="was made with another " + re.escape(name)):
+        train_classifier(shapes, recipe, **settings | changed)
+    shuffled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, shapes.names)
+    with pytest.raises(LabError, match=r"was made with another data \("):
+        train_classifier(shuffled, recipe, **settings)
 
 
 def test_accuracy_counts():

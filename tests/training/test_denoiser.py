@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 import torch
@@ -97,6 +98,34 @@ def test_a_resumed_denoiser_is_the_unbroken_one(shapes, classifier, tmp_path):
     resumed, _, whole = run(checkpoint=tmp_path / "c.pt", resume=True)
     assert same(unbroken, resumed)
     assert whole == history
+
+
+def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shapes, classifier, tmp_path):
+    other = ConvClassifier(10, (8,)).eval()
+    fewer = LabelledImages(shapes.images[:150], shapes.labels[:150], shapes.indices[:150], LABELS)
+
+    def run(data=shapes, **changed):
+        made_for = {"classifier": classifier, "options": SMALL, "sigma_range": (0.1, 0.5), "resume": True} | changed
+        return train_denoiser(data, Recipe(epochs=1, batch_size=49), device=CPU, checkpoint=tmp_path / "c.pt", **made_for)
+
+    run()
+    run()
+    for changed, name in (
+        ({"objective": "stab"}, "objective (mse, now stab)"),
+        ({"classifier": None}, "classifier ("),
+        ({"classifier": other}, "classifier ("),
+        ({"start": run()[:2]}, "start (False, now True)"),
+        ({"start": run()[:2], "made_for": {"start": "local/a"}}, "start (False, now local/a)"),
+        ({"architecture": "dncnn", "options": None}, "architecture (unet, now dncnn), options ("),
+        ({"options": {"widths": [8, 16]}}, "options ("),
+        ({"sigma_range": (0.1, 0.6)}, "greatest sigma (0.5, now 0.6)"),
+        ({"sigma_range": (0.2, 0.5)}, "least sigma (0.1, now 0.2)"),
+        ({"sigma_power": 2.0}, "sigma power (1.5, now 2)"),
+        ({"mirror": False}, "mirror (True, now False)"),
+        ({"data": fewer}, "data ("),
+    ):
+        with pytest.raises(LabError, match="was made with another " + re.escape(name)):
+            run(**changed)
 
 
 @pytest.mark.parametrize("sigmas", [(0.5, 0.25), (-0.1, 0.5), (0.0, 0.0), (float("nan"), 0.5), (0.1, float("nan"))])

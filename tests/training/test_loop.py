@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import re
 from itertools import pairwise
 
 import pytest
@@ -101,33 +102,87 @@ def test_same_seed_same_network_other_seed_another():
 )
 def test_the_checkpoint_of_another_recipe_is_refused(tmp_path, change):
     train(dataclasses.replace(RECIPE, epochs=4), checkpoint=tmp_path / "c.pt")
-    with pytest.raises(LabError, match=f"was made with another {next(iter(change))}: use the same, or start anew"):
+    with pytest.raises(LabError, match=rf"was made with another {next(iter(change))} \(.*\): use the same, or start anew"):
         train(dataclasses.replace(RECIPE, **change), checkpoint=tmp_path / "c.pt", resume=True)
+
+
+MADE_FOR = {"objective": "mse", "sigma": 0.25, "mirror": True, "classifier": None}
+
+
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        ({"objective": "stab"}, "another objective (mse, now stab): use"),
+        ({"sigma": 0.5}, "another sigma (0.25, now 0.5): use"),
+        ({"mirror": False, "classifier": "ab12"}, "another mirror (True, now False), classifier (none, now ab12): use"),
+        ({"data": "cd34"}, "another data (none, now cd34): use"),
+    ],
+)
+def test_a_checkpoint_made_for_something_else_is_refused_and_what_differs_is_named(tmp_path, now, says):
+    train(checkpoint=tmp_path / "c.pt", made_for=MADE_FOR)
+    with pytest.raises(LabError, match=re.escape(says)):
+        train(checkpoint=tmp_path / "c.pt", resume=True, made_for=MADE_FOR | now)
+    with pytest.raises(LabError, match=re.escape("another objective (mse, now none), sigma (0.25, now none)")):
+        train(checkpoint=tmp_path / "c.pt", resume=True)
+    _, history = train(checkpoint=tmp_path / "c.pt", resume=True, made_for=MADE_FOR)
+    assert len(history) == 4
 
 
 def test_the_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path):
     images, labels = task()
     other = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
     fit(other, noisy_cross_entropy, images, labels, RECIPE, device=CPU, checkpoint=tmp_path / "c.pt")
-    with pytest.raises(LabError, match="is damaged or of another network: remove it"):
+    with pytest.raises(LabError, match="is damaged, or of another network or version: remove it"):
+        train(checkpoint=tmp_path / "c.pt", resume=True)
+    torch.save({"network": network().state_dict(), "recipe": dataclasses.asdict(RECIPE)}, tmp_path / "c.pt")
+    with pytest.raises(LabError, match="is damaged, or of another network or version: remove it"):
         train(checkpoint=tmp_path / "c.pt", resume=True)
     (tmp_path / "c.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(LabError, match="is damaged or of another network: remove it"):
+    with pytest.raises(LabError, match="is damaged, or of another network or version: remove it"):
         train(checkpoint=tmp_path / "c.pt", resume=True)
+
+
+def failing_at(step: int, value: float):
+    """The loss of the other tests, which is ``value`` times as much at one step."""
+    steps = 0
+
+    def loss(net, images, labels, generator):
+        nonlocal steps
+        steps += 1
+        return noisy_cross_entropy(net, images, labels, generator) * (value if steps == step else 1)
+
+    return loss
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_is_told_and_the_network_not_touched_by_it(value):
-    steps = 0
+def test_where_the_loss_is_no_number_what_the_last_finished_epoch_left_is_kept_and_that_is_said(value):
+    told: list[str] = []
+    average, history = train(loss=failing_at(13, value), on_trouble=told.append)
+    assert told == [
+        f"The loss became {value} in epoch 3: training ended there and what epoch 2 left is kept;"
+        " a lower learning rate may get further."
+    ]
+    after_epochs: list[dict[str, torch.Tensor]] = []
+    _, unbroken = train(measure=lambda net: after_epochs.append(copy.deepcopy(net.state_dict())) or {})
+    assert history == unbroken[:2]
+    assert all(torch.equal(kept, after_epochs[1][name]) for name, kept in average.state_dict().items())
 
-    def failing(net, images, labels, generator):
-        nonlocal steps
-        steps += 1
-        loss = noisy_cross_entropy(net, images, labels, generator)
-        return loss * (value if steps == 7 else 1)
 
-    with pytest.raises(LabError, match=rf"The loss became {value} in epoch 2: lower the learning rate and resume"):
-        train(loss=failing)
+def test_a_loss_that_is_no_number_after_a_resume_falls_back_on_the_checkpoint(tmp_path):
+    saved = tmp_path / "c.pt"
+    train(loss=failing_at(8, math.nan), checkpoint=saved, on_trouble=lambda sentence: None)
+    told: list[str] = []
+    average, history = train(loss=failing_at(1, math.nan), checkpoint=saved, resume=True, on_trouble=told.append)
+    assert told[0].startswith("The loss became nan in epoch 2: training ended there and what epoch 1 left is kept")
+    assert [row["epoch"] for row in history] == [1]
+    expected = torch.load(saved, weights_only=True)["average"]
+    assert all(torch.equal(value, expected[name]) for name, value in average.state_dict().items())
+
+
+@pytest.mark.parametrize(("step", "listener"), [(3, lambda sentence: pytest.fail("nothing was kept")), (13, None)])
+def test_a_loss_that_is_no_number_with_nothing_to_keep_or_nobody_to_tell_is_an_error(step, listener):
+    with pytest.raises(LabError, match=rf"The loss became nan in epoch {1 + step // 5}: start anew with a lower learning rate"):
+        train(loss=failing_at(step, math.nan), on_trouble=listener)
 
 
 def test_a_learning_rate_far_too_high_ends_in_that_sentence():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import LabError
@@ -34,7 +35,9 @@ class Known:
     remark: str | None = None
 
 
-_EDM = {"img_resolution": 32, "channel_mult": (2, 2, 2), "pixel_std": 0.5, "_was_trained_on_minus_one_one": True}
+_PIXELS = {"pixel_std": 0.5, "_was_trained_on_minus_one_one": True}
+_CIFAR = {"img_resolution": 32, "channel_mult": (2, 2, 2), **_PIXELS}
+_FACES = {"img_resolution": 64, "channel_mult": (1, 2, 2, 2), **_PIXELS}
 _DNCNN = Known(
     "DnCNN", {}, (2 / 255, 2 / 255), "It was trained at sigma 2/255 alone: at the sigmas of smoothing it removes nothing."
 )
@@ -42,30 +45,43 @@ _DNCNN = Known(
 # The first that a repository has is taken.
 KNOWN: dict[str, Known] = {
     "drunet_deepinv_color_finetune_22k.pth": Known("DRUNet", {}, (0.0, 0.2)),
-    "drunet_deepinv_color.pth": Known("DRUNet", {}, (0.0, 0.2)),
+    "drunet_deepinv_color.pth": Known("DRUNet", {}, (0.0, 20 / 255)),
     "drunet_color.pth": Known("DRUNet", {}, (0.0, 50 / 255)),
     "scunet_color_real_psnr.pth": Known("SCUNet", {}, None, "It is blind: it guesses the noise, as cameras make it."),
     "dncnn_sigma2_color.pth": _DNCNN,
     "dncnn_sigma2_lipschitz_color.pth": _DNCNN,
-    "edm-cifar10-32x32-uncond-vp.pt": Known("NCSNpp", {"model_type": "ddpm", **_EDM}, (0.001, 40.0)),
-    "edm-cifar10-32x32-uncond-ve.pt": Known("NCSNpp", {"model_type": "ncsn", **_EDM}, (0.001, 40.0)),
+    "edm-cifar10-32x32-uncond-vp.pt": Known("NCSNpp", {"model_type": "ddpm", **_CIFAR}, (0.001, 40.0)),
+    "edm-cifar10-32x32-uncond-ve.pt": Known("NCSNpp", {"model_type": "ncsn", **_CIFAR}, (0.001, 40.0)),
+    "edm-ffhq-64x64-uncond-vp.pt": Known("NCSNpp", {"model_type": "ddpm", **_FACES}, (0.001, 40.0)),
+    "edm-ffhq-64x64-uncond-ve.pt": Known("NCSNpp", {"model_type": "ncsn", **_FACES}, (0.001, 40.0)),
 }  # fmt: skip
-"""Ranges as published: DRUNet 0 to 50/255 (Zhang et al. 2021), deepinv's own up to about 0.2, EDM 0.002 to 80 on [-1, 1]."""
+"""Ranges as published: DRUNet 0 to 50/255 (Zhang et al. 2021), deepinv's first 0 to 20/255 (its table of weights) and its
+fine-tuned one up to about 0.2, EDM 0.002 to 80 on [-1, 1] (Karras et al. 2022)."""
 
 ARCHITECTURES = ("DRUNet", "DnCNN", "SCUNet", "NCSNpp")
 
 
 class DeepinvDenoiser(nn.Module):
-    """A denoiser of deepinv behind the Lab's signature, which is deepinv's own."""
+    """A denoiser of deepinv behind the Lab's signature.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: deepinv's, ``(noisy, sigma)`` -> denoised.
+        divisor: sides are padded to a multiple of this.
+        least: a smaller sigma is taken for this one.
+    """
+
+    def __init__(self, network: nn.Module, divisor: int = 1, least: float = 0.0) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.divisor, self.least = network, divisor, least
         self.eval().requires_grad_(False)
 
     def forward(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
         """(B, 3, H, W) noisy pixels and sigma (a number, or one per picture) -> (B, 3, H, W)."""
-        return self.network(noisy, sigma)
+        batch, _, height, width = noisy.shape
+        s = torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1).expand(batch).clamp_min(self.least)
+        padding = (0, -width % self.divisor, 0, -height % self.divisor)
+        padded = F.pad(noisy, padding, mode="replicate") if any(padding) else noisy
+        return self.network(padded, s)[..., :height, :width]
 
 
 def known_weights(names: list[str]) -> str | None:
@@ -93,15 +109,28 @@ def read_deepinv(folder: Path, file: str, config: dict[str, Any] | None = None) 
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LabError(f"deepinv cannot build {known.architecture!r} with these options: {first}") from error
     network = load_into(network, read_weights(folder / file), f"deepinv's {known.architecture}")
-    others = [path.name for path in folder.iterdir() if path.name in KNOWN and path.name != file]
-    notes = [known.remark] if known.remark else []
-    if others:
-        notes.append(f"Of several weights {file!r} was taken; there are also {', '.join(sorted(others))}.")
-    own = (32, 32) if known.architecture == "NCSNpp" else None
+    notes = [note for note in (known.remark, _choice(file)) if note]
+    own, divisor, least = None, 1, 0.0
+    if known.architecture == "NCSNpp":  # deepinv pads for the others; the logarithm of sigma goes into this one
+        side = int(known.options.get("img_resolution", 64))
+        own, divisor = (side, side), 2 ** (len(known.options.get("channel_mult", (1, 2, 2, 2))) - 1)
+        least = known.sigma_range[0] if known.sigma_range and known.sigma_range[0] > 0 else 1e-3
+        notes.append(f"It was trained on pictures of {side} x {side} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
-        DeepinvDenoiser(network), "deepinv", known.architecture, None, own, sigma_range=known.sigma_range, notes=tuple(notes),
-        weights=(file,),
+        DeepinvDenoiser(network, divisor, least), "deepinv", known.architecture, None, own, sigma_range=known.sigma_range,
+        notes=tuple(notes), weights=(file,),
     )  # fmt: skip
+
+
+def _choice(file: str) -> str | None:
+    """A sentence where a file was taken before others of its kind, which a repository may have as well."""
+    kin = [name for name, one in KNOWN.items() if file in KNOWN and one.architecture == KNOWN[file].architecture]
+    if len(kin) < 2 or kin[0] != file:
+        return None
+    return (
+        f"Of deepinv's weights for {KNOWN[file].architecture} {file} was taken; to take {' or '.join(kin[1:])},"
+        " put it into a folder of its own and name that as local/PATH."
+    )
 
 
 def _described(config: dict[str, Any]) -> Known:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import LabError
 from core.models.formats.deepinv_models import known_weights, read_deepinv
-from core.models.formats.diffusers_models import SCHEDULERS, is_diffusers, read_diffusers, refuse_unusable
+from core.models.formats.diffusers_models import SCHEDULERS, WEIGHTS, is_diffusers, read_diffusers, refuse_unusable
 from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.state_dicts import SUFFIXES
 
@@ -28,11 +28,11 @@ def wanted_files(names: list[str], config: dict[str, Any] | None) -> list[str]:
         if any(name.startswith(("vae/", "vqvae/")) for name in names):
             raise LabError("The model works on latents, not on pixels: a diffusion model in pixel space is needed.")
         place = "" if "config.json" in names else "unet/"
-        for weights in ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"):
+        for weights in WEIGHTS:
             if place + weights in names:
                 schedule = next((name for name in SCHEDULERS if name in names), None)
                 return [f"{place}config.json", place + weights, *([schedule] if schedule else [])]
-        raise LabError("There are no weights: expected diffusion_pytorch_model.safetensors or .bin.")
+        raise LabError(f"There are no weights: expected {WEIGHTS[0]} or .bin.")
     known = known_weights(names)
     if known is not None:
         return [known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.torchvision_shim import import_library
 
 SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 _DEFAULT = {"beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "num_train_timesteps": 1000}
 
 
@@ -32,6 +34,12 @@ def refuse_unusable(config: dict[str, Any]) -> None:
         raise LabError(f"The model takes {config['in_channels']} channels: expected 3, the colours of pixels.")
     if config.get("num_class_embeds") or config.get("class_embed_type"):
         raise LabError("The model wants to be told the class of the picture: only unconditional models can denoise.")
+    if config.get("out_channels", 3) not in (3, 6):
+        raise LabError(
+            f"The model gives {config['out_channels']} channels: expected 3, or 6 where it learnt the variance, too."
+        )
+    if config.get("time_embedding_type", "positional") == "fourier":
+        raise LabError("The model is told the strength of the noise, not a timestep: expected a model of DDPM's kind.")
 
 
 class OneShotDenoiser(nn.Module):
@@ -96,33 +104,46 @@ def read_diffusers(folder: Path) -> LoadedNetwork:
     config = _json(inner / "config.json")
     refuse_unusable(config)
     diffusers = import_library("diffusers")
-    weights = sorted(path for path in inner.glob("diffusion_pytorch_model*") if path.suffix in (".safetensors", ".bin"))
-    safe = any(path.suffix == ".safetensors" for path in weights)
-    weights = [path for path in weights if (path.suffix == ".safetensors") == safe]
-    if not weights:
-        raise LabError("There are no weights: expected diffusion_pytorch_model.safetensors or .bin.")
-    try:
-        unet = diffusers.UNet2DModel.from_pretrained(
-            inner, local_files_only=True, use_safetensors=safe, torch_dtype=torch.float32, low_cpu_mem_usage=False
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f"diffusers {diffusers.__version__} cannot load the model: {first[:300]}") from error
+    weights = next((inner / name for name in WEIGHTS if (inner / name).is_file()), None)
+    if weights is None:
+        raise LabError(f"There are no weights: expected {WEIGHTS[0]} or .bin.")
     path = next((folder / name for name in SCHEDULERS if (folder / name).is_file()), None)
-    schedule = _DEFAULT if path is None else _DEFAULT | _json(path)
+    schedule = _DEFAULT if path is None else _json(path)
+    betas = betas_of(schedule)
     notes = [] if path else ["There is no scheduler_config.json: 1,000 linear steps from 0.0001 to 0.02 were assumed."]
     predicts = str(schedule.get("prediction_type") or "epsilon")
     if predicts not in ("epsilon", "sample", "v_prediction"):
         raise LabError(f"The model predicts {predicts!r}: expected epsilon, sample or v_prediction.")
     divisor = 2 ** (len(config.get("block_out_channels", (1, 1, 1, 1))) - 1)
-    network = OneShotDenoiser(unet, betas_of(schedule), predicts, divisor)
+    network = OneShotDenoiser(_unet(inner, weights, diffusers), betas, predicts, divisor)
     size = config.get("sample_size")
     if isinstance(size, int):
         notes.append(f"It was trained on pictures of {size} x {size} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
         network, "diffusers", "UNet2DModel, one-shot", None, (size, size) if isinstance(size, int) else None,
-        sigma_range=network.sigma_range, notes=tuple(notes), weights=tuple(str(path.relative_to(folder)) for path in weights),
+        sigma_range=network.sigma_range, notes=tuple(notes), weights=(weights.relative_to(folder).as_posix(),),
     )  # fmt: skip
+
+
+def _unet(folder: Path, weights: Path, diffusers: ModuleType) -> nn.Module:
+    """The network with every one of its weights from the file: the library leaves the ones it misses at random."""
+    logging = diffusers.utils.logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        unet, report = diffusers.UNet2DModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=weights.suffix == ".safetensors", torch_dtype=torch.float32,
+            low_cpu_mem_usage=False, output_loading_info=True,
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise LabError(f"diffusers {diffusers.__version__} cannot load the model: {' '.join(lines[:2])[:300]}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+    for keys, trouble in ((report["missing_keys"], "is missing"), (report["unexpected_keys"], "has no place")):
+        if keys:
+            raise LabError(f"The weights do not fit the model: {min(keys)!r} {trouble} ({len(keys)} such places in all).")
+    return unet
 
 
 def betas_of(schedule: dict[str, Any]) -> Tensor:
@@ -132,16 +153,19 @@ def betas_of(schedule: dict[str, Any]) -> Tensor:
         LabError: where the schedule is unknown or its numbers are not usable.
     """
     given = schedule.get("trained_betas")
+    if not given and "beta_start" not in schedule:  # other processes: variance exploding, consistency, flow matching
+        named = schedule.get("_class_name", "schedule without a name")
+        raise LabError(f"The model's schedule is {named!r}, which has no betas: expected one of DDPM's kind.")
     try:
         steps = len(given) if given else int(schedule["num_train_timesteps"])
-        low, high = float(schedule["beta_start"]), float(schedule["beta_end"])
+        low, high = (0.0, 0.0) if given else (float(schedule["beta_start"]), float(schedule["beta_end"]))
     except (TypeError, ValueError, KeyError) as error:
         raise LabError("The model's schedule has no usable numbers: expected beta_start, beta_end, steps.") from error
     if not 1 < steps <= 100_000:
         raise LabError(f"The model's schedule has {steps} steps: expected 2 to 100,000.")
-    match "given" if given else schedule["beta_schedule"]:
+    match "given" if given else schedule.get("beta_schedule", "linear"):
         case "given":
-            betas = torch.tensor(given, dtype=torch.float64)
+            betas = _given(given)
         case "linear":
             betas = torch.linspace(low, high, steps, dtype=torch.float64)
         case "scaled_linear":
@@ -152,9 +176,26 @@ def betas_of(schedule: dict[str, Any]) -> Tensor:
             betas = (1 - curve[1:] / curve[:-1]).clamp_max(0.999)
         case other:
             raise LabError(f"The model's schedule {other!r} is not known: expected linear, scaled_linear or squaredcos_cap_v2.")
+    if schedule.get("rescale_betas_zero_snr"):
+        betas = _without_signal_at_the_end(betas)
     if not bool(((betas > 0) & (betas < 1)).all()):
         raise LabError("The model's schedule has betas outside (0, 1): it is damaged.")
     return betas
+
+
+def _given(betas: object) -> Tensor:
+    try:
+        return torch.tensor(betas, dtype=torch.float64).reshape(-1)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise LabError("The model's schedule has trained_betas that are no numbers: it is damaged.") from error
+
+
+def _without_signal_at_the_end(betas: Tensor) -> Tensor:
+    """Betas rescaled so that the last step is noise alone (Lin et al. 2023, arXiv 2305.08891, algorithm 1), less that step:
+    nothing can be denoised from it."""
+    root = torch.cumprod(1 - betas, 0).sqrt()
+    abar = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
+    return torch.cat([1 - abar[:1], 1 - abar[1:-1] / abar[:-2]])
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Published denoisers: diffusion models in one shot, deepinv's own."""
+"""Which format a denoiser is in, and how it comes from the Hub."""
 
 from __future__ import annotations
 
@@ -8,216 +8,16 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from loopback_hub import LoopbackHub
 
 from core.errors import LabError
-from core.evaluation.shapes import make_shapes
 from core.models.formats.deepinv_models import KNOWN
 from core.models.formats.denoisers import read_denoiser, wanted_files
-from core.models.formats.diffusers_models import OneShotDenoiser, betas_of
 from core.models.formats.torchvision_shim import import_library
+from core.models.load import load_denoiser, sigma_warning
+from core.models.named import Denoiser
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
-
-LINEAR = {"beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "num_train_timesteps": 1000}
-
-
-def unet(**changes: Any) -> Any:
-    torch.manual_seed(0)
-    options = {
-        "sample_size": 32, "block_out_channels": (16, 32), "layers_per_block": 1, "norm_num_groups": 8,
-        "down_block_types": ("DownBlock2D", "DownBlock2D"), "up_block_types": ("UpBlock2D", "UpBlock2D"),
-        "add_attention": False,
-    } | changes  # fmt: skip
-    return import_library("diffusers").UNet2DModel(**options).eval()
-
-
-def save(folder: Path, network: Any, schedule: dict[str, Any] | None = LINEAR, nested: bool = False) -> None:
-    network.save_pretrained(folder / "unet" if nested else folder)
-    if schedule is not None:
-        place = folder / "scheduler" if nested else folder
-        place.mkdir(exist_ok=True)
-        (place / "scheduler_config.json").write_text(json.dumps({"_class_name": "LongGoneScheduler"} | schedule))
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        (LINEAR, [70, 145, 259, 339, 396]),
-        (LINEAR | {"beta_schedule": "squaredcos_cap_v2", "num_train_timesteps": 4000}, [573, 1158, 1984, 2490, 2809]),
-    ],
-)
-def test_timesteps_are_those_of_the_field(schedule: dict[str, Any], expected: list[int]) -> None:
-    denoiser = OneShotDenoiser(torch.nn.Identity(), betas_of(schedule), "epsilon", 1)
-    assert denoiser.timestep(torch.tensor([0.12, 0.25, 0.5, 0.75, 1.0])).tolist() == expected
-
-
-@pytest.mark.parametrize("schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"])
-def test_betas_are_those_of_diffusers(schedule: str) -> None:
-    scheduler = import_library("diffusers").DDPMScheduler(beta_schedule=schedule)
-    assert torch.allclose(betas_of(LINEAR | {"beta_schedule": schedule}).float(), scheduler.betas, atol=1e-6)
-
-
-@pytest.mark.parametrize("predicts", ["epsilon", "sample", "v_prediction"])
-@pytest.mark.parametrize("nested", [False, True])
-def test_one_shot_is_the_first_step_of_diffusers_own_scheduler(tmp_path: Path, predicts: str, nested: bool) -> None:
-    network = unet()
-    save(tmp_path, network, LINEAR | {"prediction_type": predicts}, nested)
-    loaded = read_denoiser(tmp_path)
-    scheduler = import_library("diffusers").DDPMScheduler(prediction_type=predicts, clip_sample=True)
-    noisy = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    for sigma in (0.12, 0.5):
-        t = next(
-            t for t in range(1000) if ((1 - scheduler.alphas_cumprod[t]) / scheduler.alphas_cumprod[t]).sqrt() >= 2 * sigma
-        )
-        z = scheduler.alphas_cumprod[t].sqrt() * (2 * noisy - 1)
-        with torch.no_grad():
-            theirs = scheduler.step(network(z, t).sample, t, z).pred_original_sample
-            ours = loaded.network(noisy, sigma)
-        assert torch.allclose(ours, (theirs + 1) / 2, atol=1e-4)
-    assert loaded.sigma_range is not None
-    assert loaded.sigma_range[0] < 0.01
-    assert loaded.sigma_range[1] > 50
-    assert [Path(name).suffix for name in loaded.weights] == [".safetensors"]
-
-
-def test_each_picture_may_have_its_own_sigma_and_any_size(tmp_path: Path) -> None:
-    save(tmp_path, unet())
-    network = read_denoiser(tmp_path).network
-    noisy = torch.rand(2, 3, 31, 29)
-    with torch.no_grad():
-        both = network(noisy, torch.tensor([0.1, 0.4]))
-        assert both.shape == noisy.shape
-        for i, sigma in enumerate((0.1, 0.4)):
-            assert torch.allclose(both[i], network(noisy[i : i + 1], sigma)[0], atol=1e-5)
-
-
-def test_gradients_pass_and_weights_stay(tmp_path: Path) -> None:
-    save(tmp_path, unet())
-    network = read_denoiser(tmp_path).network
-    x = torch.rand(1, 3, 32, 32, requires_grad=True)
-    network(x, 0.25).sum().backward()
-    assert x.grad is not None
-    assert float(x.grad.abs().sum()) > 0
-    assert not any(p.requires_grad for p in network.parameters())
-
-
-def test_a_trained_diffusion_model_denoises_across_sigmas(tmp_path: Path) -> None:
-    """A minute's worth of shapes: even a tiny network trained to predict the noise beats no denoiser."""
-    images, _ = make_shapes(512, seed=3)
-    clean = images.float() / 127.5 - 1
-    network = unet().train()
-    abar = torch.cumprod(1 - betas_of(LINEAR), 0).float()
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
-    generator = torch.Generator().manual_seed(0)
-    for step in range(120):
-        rows = torch.randint(len(clean), (16,), generator=generator)
-        t = torch.randint(60, 450, (16,), generator=generator)
-        noise = torch.randn(16, 3, 32, 32, generator=generator)
-        a = abar[t].view(-1, 1, 1, 1)
-        loss = (network(a.sqrt() * clean[rows] + (1 - a).sqrt() * noise, t).sample - noise).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (1 - step / 120) + 1e-4
-    save(tmp_path, network.eval())
-    denoiser = read_denoiser(tmp_path).network
-    test = make_shapes(24, seed=99)[0].float() / 255
-    for sigma in (0.12, 0.25, 0.5, 1.0):
-        noisy = test + sigma * torch.randn(test.shape, generator=generator)
-        with torch.no_grad():
-            error = (denoiser(noisy, sigma) - test).square().mean()
-        assert error < (noisy.clamp(0, 1) - test).square().mean() * 0.8, f"no better than no denoiser at sigma {sigma}"
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("drunet_color.pth", {}),
-        ("dncnn_sigma2_color.pth", {}),
-    ],
-)
-def test_deepinv_files_give_what_deepinv_gives(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
-    torch.manual_seed(0)
-    models = import_library("deepinv.models")
-    theirs = getattr(models, KNOWN[name].architecture)(pretrained=None, **KNOWN[name].options, **options).eval()
-    torch.save(theirs.state_dict(), tmp_path / name)
-    loaded = read_denoiser(tmp_path)
-    noisy = torch.rand(1, 3, 32, 32)
-    with torch.no_grad():
-        assert torch.allclose(loaded.network(noisy, 0.1), theirs(noisy, 0.1), atol=1e-5)
-    assert (loaded.source, loaded.sigma_range, loaded.weights) == ("deepinv", KNOWN[name].sigma_range, (name,))
-
-
-def test_deepinv_architectures_can_be_described(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    models = import_library("deepinv.models")
-    options = {"nc": [4, 8, 16, 32], "nb": 1}
-    theirs = models.DRUNet(pretrained=None, nc=(4, 8, 16, 32), nb=1).eval()
-    save_file(theirs.state_dict(), tmp_path / "mine.safetensors")
-    config = {"library": "deepinv", "architecture": "DRUNet", "options": options, "sigma_range": [0, 0.5]}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    loaded = read_denoiser(tmp_path)
-    noisy = torch.rand(1, 3, 32, 32)
-    with torch.no_grad():
-        assert torch.allclose(loaded.network(noisy, 0.3), theirs(noisy, 0.3), atol=1e-5)
-    assert loaded.sigma_range == (0.0, 0.5)
-
-
-def test_the_edm_network_is_built_in_its_published_shape() -> None:
-    """55.7 million parameters, as Karras et al. (2022) count their DDPM++ for CIFAR-10."""
-    models = import_library("deepinv.models")
-    network = models.NCSNpp(pretrained=None, **KNOWN["edm-cifar10-32x32-uncond-vp.pt"].options)
-    assert sum(p.numel() for p in network.parameters()) == pytest.approx(55.7e6, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("changes", "word"),
-    [
-        ({"_class_name": "AutoencoderKL"}, "AutoencoderKL"),
-        ({"in_channels": 4}, "4 channels"),
-        ({"num_class_embeds": 10}, "class of the picture"),
-    ],
-)
-def test_models_of_another_kind_are_told(tmp_path: Path, changes: dict[str, Any], word: str) -> None:
-    save(tmp_path, unet())
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | changes))
-    with pytest.raises(LabError, match=word) as caught:
-        read_denoiser(tmp_path)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(LabError, match=word):
-        wanted_files(["config.json", "diffusion_pytorch_model.safetensors"], config | changes)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "word"),
-    [
-        ({"beta_schedule": "guess"}, "'guess' is not known"),
-        ({"num_train_timesteps": 1}, "1 steps"),
-        ({"beta_start": "x"}, "no usable numbers"),
-        ({"beta_end": 2.0}, "outside"),
-        ({"prediction_type": "flow"}, "'flow'"),
-    ],
-)
-def test_schedules_that_cannot_be_are_told(tmp_path: Path, schedule: dict[str, Any], word: str) -> None:
-    save(tmp_path, unet(), LINEAR | schedule)
-    with pytest.raises(LabError, match=word):
-        read_denoiser(tmp_path)
-
-
-def test_damaged_and_missing_weights_are_told(tmp_path: Path) -> None:
-    save(tmp_path, unet())
-    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
-    with pytest.raises(LabError, match="cannot load"):
-        read_denoiser(tmp_path)
-    (tmp_path / "diffusion_pytorch_model.safetensors").unlink()
-    with pytest.raises(LabError, match="no weights"):
-        read_denoiser(tmp_path)
-    (tmp_path / "config.json").unlink()
-    with pytest.raises(LabError, match="no denoiser that the Lab knows"):
-        read_denoiser(tmp_path)
 
 
 def test_wanted_files() -> None:
@@ -238,3 +38,50 @@ def test_wanted_files() -> None:
         wanted_files([*nested, "vae/config.json"], config)
     with pytest.raises(LabError, match="knows no denoiser"):
         wanted_files(["model.safetensors"], None)
+
+
+def test_a_diffusion_model_of_the_hub_is_a_denoiser(hub: LoopbackHub, tmp_path: Path) -> None:
+    """In the layout of a pipeline, with files beside it that are not needed."""
+    unet = import_library("diffusers").UNet2DModel(
+        sample_size=16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"), add_attention=False,
+    )  # fmt: skip
+    unet.save_pretrained(tmp_path / "made" / "unet")
+    import_library("diffusers").DDPMScheduler().save_pretrained(tmp_path / "made" / "scheduler")
+    (tmp_path / "made" / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"}))
+    (tmp_path / "made" / "sample.bin").write_bytes(b"not needed")
+    commit = hub.add("someone/ddpm", tmp_path / "made", library_name="diffusers")
+    denoiser = load_denoiser("hub/someone/ddpm")
+    assert isinstance(denoiser, Denoiser)
+    assert (denoiser.ref, denoiser.revision, denoiser.source) == ("hub/someone/ddpm", commit, "diffusers")
+    assert denoiser.sigma_range is not None
+    assert denoiser(torch.rand(1, 3, 16, 16), 0.25).shape == (1, 3, 16, 16)
+    assert not list(tmp_path.rglob("snapshots/*/sample.bin"))
+
+
+def test_weights_of_deepinv_come_from_the_hub(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several weights only the default is fetched; the others are named, and the sigma it was trained for is known."""
+    options: dict[str, Any] = {"nc": (8, 16, 24, 32), "nb": 1}
+    first, second = "drunet_deepinv_color_finetune_22k.pth", "drunet_color.pth"
+    (tmp_path / "made").mkdir()
+    for name in (first, second):
+        monkeypatch.setitem(KNOWN, name, type(KNOWN[name])("DRUNet", options, KNOWN[name].sigma_range))
+        network = import_library("deepinv.models").DRUNet(pretrained=None, **options)
+        torch.save(network.state_dict(), tmp_path / "made" / name)
+    hub.add("deepinv/drunet", tmp_path / "made")
+    denoiser = load_denoiser("hub/deepinv/drunet")
+    assert isinstance(denoiser, Denoiser)
+    assert any(first in note and second in note for note in denoiser.notes)
+    assert sigma_warning(denoiser, 0.12) is None
+    assert sigma_warning(denoiser, 0.25) == (
+        "hub/deepinv/drunet was trained for sigma 0 to 0.2: at 0.25 it may do more harm than good."
+    )
+    assert not list(tmp_path.rglob(f"snapshots/*/{second}"))
+
+
+def test_a_folder_without_a_denoiser_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing here")
+    with pytest.raises(LabError, match="no denoiser that the Lab knows"):
+        read_denoiser(tmp_path)
+    with pytest.raises(LabError, match=r"no file 'drunet_color\.pth'"):
+        read_denoiser(tmp_path, "drunet_color.pth")
