@@ -68,9 +68,10 @@ with st.expander("What is behind it, and what it does not say", icon=":material/
 st.subheader("More finished certificates")
 others = [entry for name, entry in finished.items() if name != sample.name]
 with st.container(key="paired-gallery"):
-    columns = st.columns(4)
-for place, (other_sample, other_study, other_request) in enumerate(others):
-    with columns[place % 4]:
+    # A row at a time, so that the order holds where a row breaks into two.
+    places = [column for _ in range(0, len(others), 4) for column in st.columns(4)]
+for place, (other_sample, other_study, other_request) in zip(places, others, strict=False):
+    with place:
         c = other_study.certificate
         verdict = "abstains" if c.abstained else f"{c.label}, radius {c.radius:.2f}"
         st.image(enlarged(sample_picture(other_sample.name).image.resize((144, 144))), width="stretch", alt=other_sample.alt)

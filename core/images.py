@@ -22,6 +22,9 @@ MIN_SIDE = 8
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error)
 """What Pillow raises on damaged files, its own list in ``Image.open`` included."""
 
+_GREYS_SPREAD = {"L;2": 85, "L;4": 17}
+"""What Pillow multiplies few-bit greys by, but not the shade that is transparent."""
+
 _SUFFIXES = {"PNG": {".png", ".apng"}, "JPEG": {".jpg", ".jpeg", ".jfif"}, "WEBP": {".webp"}}
 
 
@@ -73,7 +76,6 @@ def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None
                 raise LabError(_too_many_pixels(name, width, height))
             if min(width, height) < MIN_SIDE:
                 raise LabError(f"{name} is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed.")
-            picture.load()
             return _to_rgb(picture, name)
     except Image.DecompressionBombError as error:
         raise LabError(_too_many_pixels(name, *_announced_size(data))) from error
@@ -121,6 +123,8 @@ def _guess(data: bytes) -> str:
 
 
 def _to_rgb(picture: Image.Image, name: str) -> Picture:
+    stored = _stored_as(picture)  # before it is loaded, which forgets it
+    picture.load()
     notes = []
     suffix = Path(name).suffix.lower()
     if picture.format in _SUFFIXES and suffix in {".png", ".jpg", ".jpeg", ".webp"} and suffix not in _SUFFIXES[picture.format]:
@@ -133,10 +137,16 @@ def _to_rgb(picture: Image.Image, name: str) -> Picture:
         notes.append(f"{name} was turned upright, as its EXIF data says.")
     picture = upright
     if picture.mode.startswith("I"):
-        # 16 bits a pixel. Pillow's own conversion would clip at 255, so scale.
-        values = np.asarray(picture).astype(np.float64)
-        picture = Image.fromarray((values / 257).round().clip(0, 255).astype(np.uint8), "L")
+        picture = _grey_of_16_bits(picture)
         notes.append(f"{name} has 16 bits a pixel: they were rounded to 8.")
+    elif ";16" in stored:
+        notes.append(f"{name} has 16 bits a channel: the upper 8 are used.")
+    clear = picture.info.get("transparency")
+    if stored == "RGB;16B" and isinstance(clear, tuple):
+        # Pillow keeps the pixels' upper bytes, but the transparent colour as it stands in the file.
+        picture.info["transparency"] = tuple(value >> 8 for value in clear)
+    elif stored in _GREYS_SPREAD and isinstance(clear, int):
+        picture.info["transparency"] = clear * _GREYS_SPREAD[stored]
     if picture.has_transparency_data:
         with_alpha = picture.convert("RGBA")
         white = Image.new("RGBA", with_alpha.size, "white")
@@ -146,6 +156,22 @@ def _to_rgb(picture: Image.Image, name: str) -> Picture:
     if picture.mode == "CMYK":
         notes.append(f"{name} is in CMYK colours: they were converted to RGB.")
     return Picture(picture.convert("RGB"), name, tuple(notes))
+
+
+def _stored_as(picture: Image.Image) -> str:
+    """How the file keeps its pixels, as Pillow names it (``RGB;16B``); empty for a picture that is loaded already."""
+    tiles = getattr(picture, "tile", None)
+    return str(tiles[0][3]) if tiles else ""
+
+
+def _grey_of_16_bits(picture: Image.Image) -> Image.Image:
+    """16-bit greys scaled to 8 (Pillow's own conversion would clip at 255), with an alpha channel for a transparent shade."""
+    values = np.asarray(picture).astype(np.float64)
+    grey = Image.fromarray((values / 257).round().clip(0, 255).astype(np.uint8), "L")
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8), "L"))
+    return grey
 
 
 def fit_to(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -8,11 +8,11 @@ import io
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
-from core.smoothing.certificate import Certificate, GrowthPoint, ImageRecord, ModelRecord
+from core.document import certificate_of
+from core.smoothing.certificate import GrowthPoint
 from core.study import Study, StudyRequest, View
 
 STORED_FOLDER = Path(__file__).resolve().parents[1] / "assets" / "certificates"
@@ -22,8 +22,8 @@ def dump_study(study: Study, request: StudyRequest) -> str:
     """A study as a JSON document; pictures as PNG in base64."""
     document = {
         "request": dataclasses.asdict(request),
-        "certificate": dataclasses.asdict(study.certificate),
-        "without": None if study.without is None else dataclasses.asdict(study.without),
+        "certificate": study.certificate.to_dict(),
+        "without": None if study.without is None else study.without.to_dict(),
         "points": [dataclasses.astuple(point) for point in study.points],
         "views": {name: {"png": _png(view.picture), "top": view.top} for name, view in study.views.items()},
     }
@@ -34,8 +34,8 @@ def parse_study(text: str) -> tuple[Study, StudyRequest]:
     """The inverse of :func:`dump_study`."""
     document = json.loads(text)
     study = Study(
-        _certificate(document["certificate"]),
-        None if document["without"] is None else _certificate(document["without"]),
+        certificate_of(document["certificate"], older=True),
+        None if document["without"] is None else certificate_of(document["without"], older=True),
         tuple(GrowthPoint(*point) for point in document["points"]),
         {
             name: View(Image.open(io.BytesIO(base64.b64decode(view["png"]))), tuple((i, s) for i, s in view["top"]))
@@ -60,12 +60,3 @@ def _png(picture: Image.Image) -> str:
     data = io.BytesIO()
     picture.save(data, "PNG")
     return base64.b64encode(data.getvalue()).decode()
-
-
-def _certificate(raw: dict[str, Any]) -> Certificate:
-    fixed = dict(raw)
-    fixed["counts"] = tuple(raw["counts"])
-    fixed["labels"] = None if raw["labels"] is None else tuple(raw["labels"])
-    fixed["image"] = ImageRecord(**raw["image"])
-    fixed["classifier"], fixed["denoiser"] = ModelRecord(**raw["classifier"]), ModelRecord(**raw["denoiser"])
-    return Certificate(**fixed)

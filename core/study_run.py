@@ -16,7 +16,6 @@ from core.pixels import to_picture, to_pixels
 from core.smoothing.certificate import GrowthPoint
 from core.smoothing.certify import Progress, certify
 from core.smoothing.noise import NoiseStream
-from core.smoothing.radius import radius_ceiling
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.study import Study, StudyProgress, StudyRequest, View
 
@@ -55,8 +54,7 @@ def study(
         def tell(now: Progress) -> None:
             if now.candidate is not None and part == "certificate":
                 done = now.done - request.n0
-                ceiling = radius_ceiling(request.sigma, done, request.alpha, "anytime")
-                points.append(GrowthPoint(done, now.p_lower, now.radius, ceiling))
+                points.append(GrowthPoint(done, now.p_lower, now.radius, now.radius_ceiling))
                 if len(points) > MAX_POINTS:  # keep the newest, thin the rest
                     points[:] = points[:-1:2] + points[-1:]
             report(StudyProgress(part, now, tuple(points), views, labels))

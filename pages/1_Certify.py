@@ -6,14 +6,16 @@ import streamlit as st
 
 from core import report
 from core.errors import LabError
-from core.models.catalogue import classifiers
 from core.stored import stored_study
 from core.study import Study, StudyRequest
-from core.ui.controls import choose_classifier, choose_denoiser, choose_numbers, choose_sigma, request_of, warn_about_sigma
+from core.ui.controls import choose_numbers, choose_sigma, request_of, warn_about_sigma
 from core.ui.frame import close_page, open_page
-from core.ui.pictures import Choice, choose_pictures
+from core.ui.model_browser import draw_find_button
+from core.ui.model_choice import choose_classifier, choose_denoiser, choose_size
+from core.ui.pictures import Choice, choose_pictures, choose_shown
 from core.ui.study_job import STUDIES, note_speed, start, study_key
 from core.ui.study_view import draw_running, draw_study
+from core.ui.verify_view import draw_verify
 
 open_page("Certify")
 st.title("Certify a picture")
@@ -21,7 +23,10 @@ st.title("Certify a picture")
 left, middle, right = st.columns([1.3, 1, 1.2])
 with right:
     classifier = choose_classifier()
+    draw_find_button("classifier")
     denoiser = choose_denoiser(classifier)
+    draw_find_button("denoiser", classifier)
+    size = choose_size(classifier)
 with left:
     choices = choose_pictures(classifier)
 with middle:
@@ -29,8 +34,7 @@ with middle:
     automatic = st.toggle("Compute as I change things", True, key="auto", bind="query-params")
 numbers = choose_numbers()
 warn_about_sigma(denoiser, sigma)
-request = request_of(classifier, denoiser, sigma, numbers)
-labels = next(e.config.labels for e in classifiers() if e.ref == classifier and e.config)
+request = request_of(classifier, denoiser, sigma, numbers, size)
 
 
 def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
@@ -57,10 +61,7 @@ for choice, key in zip(choices, keys, strict=True):
     if automatic and finished(choice, request) is None and STUDIES.find(key) is None:
         begin(choice)
 
-shown = choices[0]
-if len(choices) > 1:
-    names = [f"{number}. {choice.picture.name}" for number, choice in enumerate(choices, 1)]
-    shown = choices[names.index(st.selectbox("Show", names))]
+shown = choose_shown(choices)
 shown_key = study_key(shown.picture.image, request)
 busy = any(job is not None and not job.finished for job in map(STUDIES.find, keys))
 
@@ -89,7 +90,7 @@ def follow() -> None:
             begin(shown)
             st.rerun()
     else:
-        draw_running(job, labels, sigma)
+        draw_running(job, sigma)
 
 
 def draw_again(stored: bool, stopped: bool) -> None:
@@ -130,4 +131,5 @@ def draw_table() -> None:
 
 
 follow()
+draw_verify()
 close_page()

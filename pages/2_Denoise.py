@@ -24,7 +24,7 @@ from core.ui.denoise_view import (
 from core.ui.frame import close_page, open_page
 from core.ui.model_browser import draw_find_button
 from core.ui.model_choice import choose_classifier
-from core.ui.pictures import choose_pictures
+from core.ui.pictures import choose_pictures, choose_shown
 
 open_page("Denoise")
 st.title("What a denoiser does")
@@ -51,10 +51,7 @@ for reference in references:
 if not references:
     st.info("No denoiser is chosen: only the noisy picture is shown. Choose up to four above.", icon=":material/info:")
 
-shown = choices[0]
-if len(choices) > 1:
-    names = [f"{number}. {choice.picture.name}" for number, choice in enumerate(choices, 1)]
-    shown = choices[names.index(st.selectbox("Show", names))]
+shown = choose_shown(choices)
 titles = titles_of(references)
 asked = noisy_first(references)
 requests = {

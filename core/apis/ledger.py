@@ -108,7 +108,9 @@ class Ledger:
         Raises:
             LabError: where another process works on it now.
         """
-        lock = FileLock(str(self.path) + f".{run[:16]}.lock")
+        locks = self.path.with_name(self.path.name + ".locks")
+        locks.mkdir(exist_ok=True)
+        lock = FileLock(locks / f"{run[:32]}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

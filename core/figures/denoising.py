@@ -22,6 +22,8 @@ SYMBOLS = ("square", "diamond", "triangle-up", "star")
 ROWS = ("out", "taken", "wrong")
 PANEL, WIDE_PANEL = 168, 230
 """Height of a panel in pixels: where there are more than three columns, and where there are fewer."""
+PANELS_AROUND = 200
+"""Pixels of titles, gaps, colour bar and margins around three rows of panels."""
 DODGE = 0.004
 """Sigma by which the lines stand apart, so that their bars can be told apart."""
 

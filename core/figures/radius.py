@@ -38,7 +38,7 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
     )
     figure.update_layout(barmode="overlay", showlegend=False)
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title=f"l2 radius (ceiling of this n and alpha: {ceiling:.3f})", range=[0, ceiling * 1.12])
+    figure.update_xaxes(title=f"l2 radius (ceiling of this run: {ceiling:.3f})", range=[0, ceiling * 1.12])
     return styled(figure, "Certified radius", 110 + 46 * len(names))
 
 
@@ -68,6 +68,11 @@ def growth(points: Sequence[GrowthPoint]) -> go.Figure:
         row=2,
         col=1,
     )
+    if points:
+        for value, name, where in ((points[-1].ceiling, "ceiling", "bottom"), (points[-1].radius, "certified", "top")):
+            figure.add_annotation(
+                x=samples[-1], y=value, text=name, showarrow=False, xanchor="right", yanchor=where, row=2, col=1
+            )
     figure.update_yaxes(title="bound on p", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title="radius", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title="samples counted", row=2, col=1)

@@ -1,4 +1,4 @@
-"""Lower bounds on a probability from votes. Pure functions of counts; each is tested against an independent oracle.
+"""Bounds on a probability from votes. Pure functions of counts; each is tested against an independent oracle.
 
 ``k`` of ``n`` independent votes are for the class; ``alpha`` is the chance the bound may be wrong.
 """
@@ -87,6 +87,20 @@ def lower_bound(k: int, n: int, alpha: float, method: str) -> float:
         case "anytime":
             return anytime_lower(k, n, alpha)
     raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
+
+
+def upper_bound(k: int, n: int, alpha: float, method: str) -> float:
+    """The upper bound by name: of ``k`` votes for a class, n - k are not for it, and their share is bounded from below.
+
+    >>> upper_bound(10, 1000, 0.001, "anytime") == 1 - anytime_lower(990, 1000, 0.001)
+    True
+
+    Raises:
+        LabError: where the name is unknown.
+    """
+    if method == "clopper-pearson":
+        return clopper_pearson_upper(k, n, alpha)
+    return 1 - lower_bound(n - k, n, alpha, method)
 
 
 def prediction_p_value(first: int, second: int) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+CERTIFICATE_SCHEMA = "denoised-smoothing-lab/certificate/1"
+"""Names the form of the document that :meth:`Certificate.to_dict` makes, with its version: docs/certificate.schema.json."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +20,18 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model as a certificate names it: its reference, and the commit or weights hash that fixes it."""
+    """A model as a certificate names it.
+
+    Attributes:
+        ref: its reference.
+        revision: the commit on the Hub, elsewhere the sha256 of the weights; None where nothing fixes it.
+        weights: sha256 of the weights file, or of the list of their names and hashes where there are several; None where
+            there is no such file.
+    """
 
     ref: str
     revision: str | None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,20 +81,31 @@ class Certificate(_Sampled):
     """The result of CERTIFY for one picture.
 
     With probability at least ``1 - failure_probability`` over the noise: if ``prediction`` is a class, the smoothed
-    classifier returns it for every picture within ``radius`` of this one in the l2 norm, pixels in [0, 1].
+    classifier returns it for every picture within ``radius`` of this one in the norm ``norm``, pixels in [0, 1]; where
+    ``sound``, for every 8-bit picture.
 
     Attributes:
         prediction: index of the certified class, or None where it abstains.
         candidate: the class that n0 samples chose; the one that was counted.
-        radius: certified l2 radius; 0 where it abstains.
+        radius: certified radius in ``norm``; 0 where it abstains.
         radius_ceiling: the greatest radius that ``n`` samples at this alpha can show.
         p_lower: lower bound on the probability of ``candidate`` under noise.
         counts: votes of the n samples, one entry a class.
-        n: samples counted (fewer than ``n_planned`` where the run was stopped).
+        n: samples counted (fewer than ``n_planned`` where the run ended before).
+        norm: ``l1``, ``l2`` or ``linf``.
+        noise: ``gaussian``, ``uniform`` or ``laplace``.
         method: ``clopper-pearson`` or ``anytime``.
         failure_probability: alpha; twice alpha where a run planned with a fixed n was stopped and fell back on the anytime
             bound, since either bound may then have been the one reported.
-        stopped: whether it was stopped before ``n_planned``.
+        stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
+        sound: whether the noise was drawn on the 8-bit grid by exact integer sampling.
+        two_sided: whether ``radius`` rests on an upper bound of the runner-up, too, at alpha/2 each.
+        runner_up: the class with most votes beside the candidate, of a two-sided certificate (the first of several).
+        p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
+        radii: the radius in each norm that this noise certifies; ``radii[norm]`` is ``radius``.
+        until_radius: the radius that was to be settled, where sampling was to end as soon as it is.
+        settled: ``reached`` (``radius`` is at least that), ``out of reach`` (with probability at least ``1 - alpha``, a
+            statement of its own, no number of samples would certify it by this bound), or None.
     """
 
     candidate: int | None
@@ -96,6 +118,17 @@ class Certificate(_Sampled):
     noise: str
     method: str
     failure_probability: float
+    sound: bool = False
+    two_sided: bool = False
+    runner_up: int | None = None
+    p_upper: float | None = None
+    radii: dict[str, float] = field(default_factory=dict)
+    until_radius: float | None = None
+    settled: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The certificate as a document: what ``--json`` prints, the app offers for download, and ``verify`` reads."""
+        return {"schema": CERTIFICATE_SCHEMA} | super().to_dict()
 
 
 @dataclass(frozen=True)
@@ -106,6 +139,9 @@ class Prediction(_Sampled):
 
     Attributes:
         p_value: of the two-sided binomial test that the two largest counts are equally likely.
+        noise, sound: as in :class:`Certificate`.
     """
 
     p_value: float
+    noise: str = "gaussian"
+    sound: bool = False

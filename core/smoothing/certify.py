@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.device import pick_device
 from core.errors import LabError
-from core.models.records import model_labels, model_record, model_size
-from core.pixels import ImageSource, image_record, to_pixels
-from core.smoothing.bounds import (
-    METHODS,
-    anytime_lower,
-    least_n_to_certify,
-    least_n_to_predict,
-    lower_bound,
-    prediction_p_value,
-)
+from core.pixels import ImageSource
+from core.smoothing.arithmetic import recompute
+from core.smoothing.bounds import prediction_p_value
 from core.smoothing.certificate import Certificate, Prediction
-from core.smoothing.noise import NoiseStream
-from core.smoothing.radius import check_sigma, l2_radius, radius_ceiling
-from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, count_votes, ready
-from core.versions import versions
+from core.smoothing.radius import OWN_NORM
+from core.smoothing.run import Run
+from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import MAX_N, check_certify_settings, check_predict_settings
+from core.smoothing.until import looks, radius_possible, settle
 
-MAX_N = 1_000_000
+__all__ = ["MAX_N", "OnProgress", "Progress", "certify", "check_certify_settings", "check_predict_settings", "predict"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +33,12 @@ class Progress:
         candidate: the class being counted, or None while n0 samples choose it.
         counts: votes so far, one entry a class.
         p_lower: anytime bound on the candidate's probability: valid now, whenever now is.
-        radius: the radius that this bound certifies.
+        radius: the radius that this bound certifies, in the norm asked for.
         seconds: since sampling began.
+        radius_ceiling: the greatest radius that so many samples can show.
+        until_radius: the radius that is to be settled, or None.
+        radius_possible: what endless sampling would certify at most (with a chance of error of its own, alpha); None where
+            no radius is to be settled. Sampling ends once ``radius`` or it passes ``until_radius``.
     """
 
     done: int
@@ -53,10 +48,13 @@ class Progress:
     p_lower: float
     radius: float
     seconds: float
+    radius_ceiling: float = 0.0
+    until_radius: float | None = None
+    radius_possible: float | None = None
 
     @property
     def seconds_left(self) -> float:
-        """An estimate at the speed so far."""
+        """An estimate at the speed so far; the most it can take where a radius is to be settled."""
         return self.seconds / self.done * (self.total - self.done) if self.done else math.inf
 
 
@@ -74,6 +72,11 @@ def certify(
     alpha: float = 0.001,
     seed: int = 0,
     method: str = "clopper-pearson",
+    noise: str = "gaussian",
+    norm: str | None = None,
+    sound: bool = False,
+    two_sided: bool = False,
+    until_radius: float | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     on_progress: OnProgress | None = None,
@@ -85,12 +88,19 @@ def certify(
         image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
         classifier: (B, 3, H, W) pixels in [0, 1] -> (B, C) logits; any callable, an ``nn.Module`` in evaluation mode included.
         denoiser: ``(noisy, sigma)`` -> same shape; None smooths the classifier alone.
-        sigma: standard deviation of the noise, in [0, 1] pixel units.
+        sigma: standard deviation of the noise in each channel, in [0, 1] pixel units, whatever the noise.
         n0: samples that choose the class.
         n: fresh samples that count it.
         alpha: the chance that the certificate may be wrong.
         seed: same seed, same noise, whatever the batch size (on one type of device).
         method: ``clopper-pearson`` for this very n, or ``anytime``, which stays valid wherever the run is stopped.
+        noise: ``gaussian``, ``uniform`` or ``laplace``.
+        norm: ``l1``, ``l2`` or ``linf``, in which the radius is told; by default the noise's own, l2 for Gaussian and l1 for
+            the others. The certificate has the radii in all of them.
+        sound: draw Gaussian noise on the 8-bit grid by exact integer sampling, so that floating point is no gap in the proof.
+            For 8-bit pictures; the certificate speaks of 8-bit pictures.
+        two_sided: bound the runner-up from above, too, each at alpha/2.
+        until_radius: with ``anytime``, end as soon as it is settled whether this radius, in ``norm``, can be certified.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``; modules are moved there.
         batch_size: copies at once; by default what suits device and picture.
         on_progress: called after every batch, in this thread.
@@ -99,15 +109,26 @@ def certify(
     Raises:
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
     """
-    check_certify_settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method)
-    run = _Run(image, classifier, denoiser, sigma, seed, device, batch_size)
+    check_certify_settings(
+        sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, noise=noise, norm=norm, sound=sound,
+        two_sided=two_sided, until_radius=until_radius,
+    )  # fmt: skip
+    run = Run(
+        image, classifier, denoiser, sigma=sigma, seed=seed, noise=noise, sound=sound, device=device, batch_size=batch_size
+    )
+    norm = norm or OWN_NORM[noise]
+    rules: dict[str, Any] = {
+        "alpha": alpha, "sigma": sigma, "shape": run.shape, "noise": noise, "norm": norm, "two_sided": two_sided,
+    }  # fmt: skip
+    if until_radius is not None:
+        _check_ceiling(until_radius, n, rules)
 
     # Phase one: n0 samples choose the class. They are not counted again.
     selected = None
     for votes in run.votes("select", n0):
         selected = votes if selected is None else selected + votes
         if on_progress is not None:
-            on_progress(Progress(int(selected.sum()), n0 + n, None, (), 0.0, 0.0, run.seconds()))
+            on_progress(Progress(int(selected.sum()), n0 + n, None, (), 0.0, 0.0, run.seconds(), until_radius=until_radius))
         if should_stop():
             break
     assert selected is not None
@@ -115,40 +136,44 @@ def certify(
 
     # Phase two: n fresh samples count it.
     counts = torch.zeros_like(selected)
-    told = -math.inf
-    for votes in run.votes("estimate", n) if candidate is not None else ():
+    told, settled = -math.inf, None
+    asked = () if until_radius is None else looks(n)
+    for votes in run.votes("estimate", n, asked) if candidate is not None else ():
         counts += votes
         done = int(counts.sum())
+        assert candidate is not None
+        if until_radius is not None and done in asked:
+            settled = settle(counts.tolist(), candidate, until_radius, **rules)
         # The bound takes milliseconds, which small batches on a GPU would notice.
-        if on_progress is not None and (run.seconds() - told > 0.05 or done == n):
+        if on_progress is not None and (run.seconds() - told > 0.05 or done == n or settled is not None):
             told = run.seconds()
-            p_now = anytime_lower(int(counts[candidate]), done, alpha)
-            radius = l2_radius(p_now, sigma)
-            on_progress(Progress(n0 + done, n0 + n, candidate, tuple(counts.tolist()), p_now, radius, told))
-        if done < n and should_stop():
+            on_progress(_progress(n0, n, candidate, counts, told, until_radius, rules))
+        if settled is not None or (done < n and should_stop()):
             break
 
     done = int(counts.sum())
-    stopped = done < n
-    used = "anytime" if stopped else method
-    p_lower = 0.0
-    if done:
-        assert candidate is not None
-        p_lower = lower_bound(int(counts[candidate]), done, alpha, used)
-    abstained = p_lower <= 0.5
-    prediction = None if abstained else candidate
+    used = "anytime" if done < n else method
+    found = recompute(counts.tolist(), candidate, method=used, **rules)
+    if until_radius is not None and candidate is not None and done:
+        settled = settle(counts.tolist(), candidate, until_radius, **rules)
+    prediction = None if found.abstained else candidate
     return Certificate(
-        **run.record(prediction, counts, stopped, n0 + done, alpha),
+        **run.record(prediction, counts, done < n, n0 + done, alpha),
         candidate=candidate,
-        radius=l2_radius(p_lower, sigma),
-        radius_ceiling=radius_ceiling(sigma, done, alpha, used) if done else 0.0,
-        p_lower=p_lower,
+        radius=found.radius,
+        radius_ceiling=found.radius_ceiling,
+        p_lower=found.p_lower,
         n0=n0,
         n_planned=n,
-        norm="l2",
-        noise="gaussian",
+        norm=norm,
         method=used,
         failure_probability=alpha if used == method else 2 * alpha,
+        two_sided=two_sided,
+        runner_up=found.runner_up,
+        p_upper=found.p_upper,
+        radii=found.radii,
+        until_radius=until_radius,
+        settled=settled,
     )
 
 
@@ -161,6 +186,8 @@ def predict(
     n: int = 1_000,
     alpha: float = 0.001,
     seed: int = 0,
+    noise: str = "gaussian",
+    sound: bool = False,
     device: str = "auto",
     batch_size: int | None = None,
     on_progress: OnProgress | None = None,
@@ -170,8 +197,10 @@ def predict(
 
     A stopped run abstains: the test is valid for a fixed n only.
     """
-    check_predict_settings(sigma=sigma, n=n, alpha=alpha, seed=seed)
-    run = _Run(image, classifier, denoiser, sigma, seed, device, batch_size)
+    check_predict_settings(sigma=sigma, n=n, alpha=alpha, seed=seed, noise=noise, sound=sound)
+    run = Run(
+        image, classifier, denoiser, sigma=sigma, seed=seed, noise=noise, sound=sound, device=device, batch_size=batch_size
+    )
     counts: Tensor | None = None
     for votes in run.votes("predict", n):
         counts = votes if counts is None else counts + votes
@@ -188,89 +217,22 @@ def predict(
     return Prediction(**run.record(prediction, counts, stopped, int(counts.sum()), alpha), p_value=p_value)
 
 
-class _Run:
-    """What CERTIFY and PREDICT share: the checked inputs, the votes of a stream, the record of the run."""
-
-    def __init__(
-        self,
-        image: ImageSource,
-        classifier: ClassifierLike,
-        denoiser: DenoiserLike | None,
-        sigma: float,
-        seed: int,
-        device: str,
-        batch_size: int | None,
-    ) -> None:
-        self.device = pick_device(device)
-        pixels = to_pixels(image, model_size(classifier))
-        ready(classifier, self.device, "classifier")
-        ready(denoiser, self.device, "denoiser")
-        self.base = BaseClassifier(classifier, denoiser)
-        self.image_record = image_record(pixels)
-        self.image = pixels.to(self.device)
-        self.sigma, self.seed, self.batch_size = sigma, seed, batch_size
-        self.labels = model_labels(classifier)
-        self._started = time.perf_counter()
-
-    def votes(self, purpose: str, n: int) -> Any:
-        noise = NoiseStream(tuple(self.image.shape), self.seed, purpose, self.device)
-        for votes in count_votes(self.base, self.image, self.sigma, noise, n, batch_size=self.batch_size):
-            if self.labels is not None and len(votes) != len(self.labels):
-                raise LabError(
-                    f"The classifier returned {len(votes)} logits but has {len(self.labels)} labels: they must be as many."
-                )
-            yield votes
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self._started
-
-    def record(self, prediction: int | None, counts: Tensor, stopped: bool, samples: int, alpha: float) -> dict[str, Any]:
-        seconds = self.seconds()
-        return {
-            "prediction": prediction,
-            "label": None if prediction is None or self.labels is None else self.labels[prediction],
-            "abstained": prediction is None,
-            "counts": tuple(counts.tolist()),
-            "n": int(counts.sum()),
-            "alpha": alpha,
-            "sigma": self.sigma,
-            "seed": self.seed,
-            "stopped": stopped,
-            "image": self.image_record,
-            "classifier": model_record(self.base.classifier),
-            "denoiser": model_record(self.base.denoiser),
-            "labels": self.labels,
-            "device": str(self.device),
-            "seconds": seconds,
-            "samples_per_second": samples / seconds,
-            "versions": versions(),
-        }
+def _check_ceiling(until_radius: float, n: int, rules: dict[str, Any]) -> None:
+    """Raise LabError where no vote of ``n`` samples could certify the radius that is to be settled."""
+    ceiling = recompute((n, 0), 0, method="anytime", **rules).radius_ceiling
+    if until_radius > ceiling:
+        raise LabError(
+            f"until_radius is {until_radius:g}: {n:,} samples at alpha {rules['alpha']:g} can show {rules['norm']} radius"
+            f" {ceiling:.4g} at most; use more samples, or settle a smaller radius."
+        )
 
 
-def check_certify_settings(*, sigma: float, n0: int, n: int, alpha: float, seed: int, method: str = "clopper-pearson") -> None:
-    """Raise LabError where :func:`certify` cannot run with these numbers, whatever the picture and the models."""
-    _check_numbers(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed)
-    if method not in METHODS:
-        raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
-    least = least_n_to_certify(alpha, method)
-    if n < least:
-        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can be certified; use more.")
-
-
-def check_predict_settings(*, sigma: float, n: int, alpha: float, seed: int) -> None:
-    """Raise LabError where :func:`predict` cannot run with these numbers."""
-    _check_numbers(sigma=sigma, n0=1, n=n, alpha=alpha, seed=seed)
-    least = least_n_to_predict(alpha)
-    if n < least:
-        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can decide; use more.")
-
-
-def _check_numbers(*, sigma: float, n0: int, n: int, alpha: float, seed: int) -> None:
-    check_sigma(sigma)
-    for name, value in (("n0", n0), ("n", n)):
-        if not isinstance(value, Integral) or not 1 <= value <= MAX_N:
-            raise LabError(f"{name} is {value}: expected a whole number of samples, 1 to {MAX_N:,}.")
-    if not 0 < alpha < 0.5:
-        raise LabError(f"alpha is {alpha}: expected a number above 0 and below 0.5, such as 0.001.")
-    if not isinstance(seed, Integral) or seed < 0:
-        raise LabError(f"seed is {seed}: expected a whole number of at least 0.")
+def _progress(
+    n0: int, n: int, candidate: int, counts: Tensor, seconds: float, until_radius: float | None, rules: dict[str, Any]
+) -> Progress:
+    votes = tuple(counts.tolist())
+    now = recompute(votes, candidate, method="anytime", **rules)
+    possible = None if until_radius is None else radius_possible(votes, candidate, **rules)
+    return Progress(
+        n0 + sum(votes), n0 + n, candidate, votes, now.p_lower, now.radius, seconds, now.radius_ceiling, until_radius, possible
+    )

@@ -1,13 +1,24 @@
-"""Certified radii from a lower bound on the top class's probability."""
+"""Certified radii from bounds on the probabilities of classes under noise.
+
+Every noise has a norm of its own, in which its radius is tight; in the other norms it certifies the largest ball inside that
+one. Proofs and sources: docs/statistics.md.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy import special
 
 from core.errors import LabError
 from core.smoothing.bounds import lower_bound
+
+OWN_NORM = {"gaussian": "l2", "uniform": "l1", "laplace": "l1"}
+"""The kinds of noise, each with its own norm."""
+
+NOISES = tuple(OWN_NORM)
+NORMS = ("l1", "l2", "linf")
 
 
 def l2_radius(p_lower: float, sigma: float) -> float:
@@ -16,14 +27,100 @@ def l2_radius(p_lower: float, sigma: float) -> float:
     >>> round(l2_radius(0.99, 0.5), 4)
     1.1632
     """
-    if not 0 <= p_lower <= 1 or math.isnan(p_lower):
-        raise LabError(f"A probability of {p_lower} is impossible: expected 0 to 1.")
+    return own_radius("gaussian", p_lower, None, sigma)
+
+
+def own_radius(noise: str, p_lower: float, p_upper: float | None, sigma: float) -> float:
+    """The radius in the noise's own norm; 0 where nothing is certified.
+
+    Args:
+        noise: ``gaussian`` (l2), ``uniform`` or ``laplace`` (l1).
+        p_lower: lower bound on the probability of the class that is certified.
+        p_upper: upper bound on that of every other class; None takes 1 - p_lower.
+        sigma: standard deviation of the noise.
+
+    Raises:
+        LabError: where a number is impossible.
+
+    >>> round(own_radius("uniform", 0.9, None, 0.25), 4), round(own_radius("laplace", 0.9, None, 0.25), 4)
+    (0.3464, 0.2845)
+    """
+    for p in (p_lower, *(() if p_upper is None else (p_upper,))):
+        if not 0 <= p <= 1 or math.isnan(p):
+            raise LabError(f"A probability of {p} is impossible: expected 0 to 1.")
     check_sigma(sigma)
-    return sigma * float(special.ndtri(p_lower)) if p_lower > 0.5 else 0.0
+    if p_lower <= (0.5 if p_upper is None else p_upper):
+        return 0.0
+    return _RADII[noise](p_lower, p_upper, sigma)
+
+
+def _gaussian(p_lower: float, p_upper: float | None, sigma: float) -> float:
+    """Cohen et al. (2019), theorem 1: sigma/2 (Phi^-1(pA) - Phi^-1(pB))."""
+    if p_upper is None:
+        return sigma * float(special.ndtri(p_lower))
+    return sigma / 2 * float(special.ndtri(p_lower) - special.ndtri(p_upper))
+
+
+def _uniform(p_lower: float, p_upper: float | None, sigma: float) -> float:
+    """Lee et al. (2019), Yang et al. (2020): a shift by r in l1 moves at most r/2l of the probability; l (pA - pB)."""
+    return math.sqrt(3) * sigma * (p_lower - (1 - p_lower if p_upper is None else p_upper))
+
+
+def _laplace(p_lower: float, p_upper: float | None, sigma: float) -> float:
+    """Teng et al. (2019), theorem 1: with scale b, the greater of -b log(1 - pA + pB) and b/2 log(pA/pB)."""
+    b = sigma / math.sqrt(2)
+    if p_upper is None:
+        return -b * math.log(2 * (1 - p_lower)) if p_lower < 1 else math.inf
+    if p_upper == 0:
+        return math.inf
+    return b * max(-math.log(1 - p_lower + p_upper), math.log(p_lower / p_upper) / 2)
+
+
+_RADII: dict[str, Callable[[float, float | None, float], float]] = {
+    "gaussian": _gaussian, "uniform": _uniform, "laplace": _laplace,
+}  # fmt: skip
+
+
+def radii(noise: str, p_lower: float, p_upper: float | None, sigma: float, shape: tuple[int, ...]) -> dict[str, float]:
+    """The radius in every norm: ``l1``, ``l2`` and ``linf``. Arguments as for :func:`own_radius`; ``shape`` is the picture's.
+
+    >>> radii("gaussian", 0.975, None, 0.25, (3, 32, 32))["linf"] < 0.009
+    True
+    """
+    own = own_radius(noise, p_lower, p_upper, sigma)
+    return {norm: own / steepness(noise, norm, shape) for norm in NORMS}
+
+
+def steepness(noise: str, norm: str, shape: tuple[int, ...]) -> float:
+    """The greatest length in the noise's own norm of a change of length 1 in another: so much smaller is the ball inside.
+
+    >>> steepness("gaussian", "linf", (3, 10, 30)), steepness("laplace", "linf", (3, 10, 30))
+    (30.0, 900.0)
+    """
+    d = math.prod(shape)
+    if OWN_NORM[noise] == "l2":
+        return math.sqrt(d) if norm == "linf" else 1.0
+    return {"l1": 1.0, "l2": math.sqrt(d), "linf": float(d)}[norm]
+
+
+def share_needed(radius: float, noise: str, norm: str, sigma: float, shape: tuple[int, ...]) -> float:
+    """The probability that a class must have for a radius to be certified, the others' share not looked at.
+
+    The inverse of :func:`radii` with ``p_upper`` None; 1 or above where no probability suffices.
+
+    >>> round(share_needed(0.5, "gaussian", "l2", 0.25, (3, 32, 32)), 4)
+    0.9772
+    """
+    own = radius * steepness(noise, norm, shape)
+    if noise == "gaussian":
+        return float(special.ndtr(own / sigma))
+    if noise == "uniform":
+        return 0.5 + own / (2 * math.sqrt(3) * sigma)
+    return 1 - math.exp(-own * math.sqrt(2) / sigma) / 2
 
 
 def radius_ceiling(sigma: float, n: int, alpha: float, method: str = "clopper-pearson") -> float:
-    """The greatest radius that ``n`` samples can show, were every vote the same.
+    """The greatest l2 radius that ``n`` samples of Gaussian noise can show, were every vote the same.
 
     >>> round(radius_ceiling(1.0, 10_000, 0.001), 3)
     3.199

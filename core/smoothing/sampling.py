@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.smoothing.noise import NoiseStream
+from core.smoothing.noise import NoiseSource, noisy_copies
 
 ClassifierLike = Callable[[Tensor], Tensor]
 """(B, 3, H, W) pixels -> (B, C) logits."""
@@ -53,21 +54,30 @@ class BaseClassifier:
 
 
 def count_votes(
-    base: BaseClassifier, image: Tensor, sigma: float, noise: NoiseStream, n: int, *, batch_size: int | None = None
+    base: BaseClassifier,
+    image: Tensor,
+    sigma: float,
+    noise: NoiseSource,
+    n: int,
+    *,
+    batch_size: int | None = None,
+    looks: Sequence[int] = (),
 ) -> Iterator[Tensor]:
     """Classify ``n`` noisy copies of one picture and yield the votes of each batch.
 
     Memory holds one batch whatever ``n`` is. Where a batch does not fit, it is halved and sampling goes on from the
-    same sample number, so the votes stay what they would have been. One batch is under way while the last is read, so
-    that a GPU does not wait.
+    same sample number, so the votes stay what they would have been. On a GPU one batch is under way while the last is
+    read, so that it does not wait.
 
     Args:
         base: denoiser and classifier.
         image: (C, H, W) pixels on the device that computes.
         sigma: standard deviation of the noise, in [0, 1] units.
-        noise: where sample i comes from.
+        noise: where sample i comes from; in grey levels it comes with sigma in it.
         n: how many copies.
         batch_size: copies at once; by default what suits device and picture.
+        looks: sample numbers, ascending, that no batch runs past, so that whoever looks there sees the same votes whatever
+            the batch size is.
 
     Yields:
         (classes,) int64 counts on the CPU, one a batch.
@@ -81,7 +91,8 @@ def count_votes(
     pending: Tensor | None = None
     start = 0
     while start < n:
-        stop = min(start + size, n)
+        later = bisect_right(looks, start)
+        stop = min(start + size, n, *looks[later : later + 1])
         try:
             votes = _vote(base, image, sigma, noise(start, stop))
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -95,9 +106,13 @@ def count_votes(
             del error
             _free_memory(image.device)
             continue
+        start = stop
+        if image.device.type == "cpu":  # where it has been computed by now: nothing is won by waiting
+            yield _read(votes)
+            continue
         if pending is not None:
             yield _read(pending)
-        pending, start = votes, stop
+        pending = votes
     if pending is not None:
         yield _read(pending)
 
@@ -105,7 +120,7 @@ def count_votes(
 @torch.inference_mode()
 def _vote(base: BaseClassifier, image: Tensor, sigma: float, noise: Tensor) -> Tensor:
     """(classes + 1,) counts on the device; the last entry counts copies whose logits are not finite."""
-    noisy = torch.add(image, noise, alpha=sigma)  # (B, C, H, W)
+    noisy = noisy_copies(image, sigma, noise)  # (B, C, H, W)
     logits = base.logits(noisy, sigma)  # (B, classes)
     classes = logits.shape[1]
     top = logits.argmax(dim=1).masked_fill(~logits.isfinite().all(dim=1), classes)

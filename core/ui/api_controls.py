@@ -15,7 +15,7 @@ from core.apis.providers import VENDORS, describe_provider
 from core.apis.study import RemoteRequest
 from core.errors import LabError
 from core.models.catalogue import denoisers
-from core.ui.controls import ALPHAS, METHODS, choose_sigma
+from core.ui.controls import ALPHAS, METHODS, choose_seed, choose_sigma
 from core.ui.linked import linked_choice
 
 SIDES = (32, 64, 96, 128, 224)
@@ -115,7 +115,7 @@ def choose_request(provider: str) -> RemoteRequest:
             n0 = st.number_input("n0: answers that choose the class", 5, 200, 20, 5, key="api-n0", bind="query-params")
         with second:
             alpha = st.selectbox("alpha", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="api-alpha", bind="query-params")
-            seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="api-seed", bind="query-params")
+            seed = choose_seed("api-seed")
         with third:
             method = linked_choice("Bound", list(METHODS), "anytime", METHODS.__getitem__, "api-bound")
             until = st.number_input(
@@ -130,6 +130,6 @@ def choose_request(provider: str) -> RemoteRequest:
     with st.expander("Which labels count as which class", icon=":material/label:"):
         labels = choose_label_map()
     return RemoteRequest(
-        provider, terms.price, terms.rate, denoiser, sigma, side, int(n0), int(n), float(alpha), int(seed), str(method),
+        provider, terms.price, terms.rate, denoiser, sigma, side, int(n0), int(n), float(alpha), seed, str(method),
         float(until) if until > 0 and method == "anytime" else None, float(budget), bool(compare), labels,
     )  # fmt: skip

@@ -16,8 +16,8 @@ from core.commands.terminal import duration
 from core.figures.radius import radius_bar
 from core.figures.votes import vote_bars, votes_alt
 from core.jobs import Job
-from core.ui.engine import queue
 from core.ui.strip import CHART, enlarged
+from core.ui.waiting import draw_stop, draw_waiting
 
 
 def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
@@ -51,8 +51,7 @@ def draw_asking(job: Job) -> None:
     """Answers as they arrive: progress, money, votes, the bound so far, Stop."""
     progress = job.progress
     if not isinstance(progress, RemoteStudyProgress):
-        ahead = queue().ahead_of(job)
-        st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else "Loading the denoiser…")
+        draw_waiting(job, "Loading the denoiser…")
     else:
         now = progress.now
         part = "without the denoiser: " if progress.part == "without" else ""
@@ -63,8 +62,7 @@ def draw_asking(job: Job) -> None:
         )
         if now.latest:
             st.caption(f"The newest answer says **{now.latest}**.")
-    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Every answer paid for is kept."):
-        queue().stop(job)
+    draw_stop(job, "Every answer paid for is kept.")
     if isinstance(progress, RemoteStudyProgress):
         votes = progress.now.votes
         shown = votes.counts or votes.chosen_from

@@ -26,6 +26,11 @@ def choose_sigma(default: float = 0.25) -> float:
     return float(sigma)
 
 
+def choose_seed(key: str = "seed") -> int:
+    """The seed of the noise."""
+    return int(st.number_input("seed", 0, 2**31 - 1, 0, 1, key=key, bind="query-params", help="Same seed, same noise."))
+
+
 @dataclass(frozen=True)
 class Numbers:
     """What the folded-away controls hold."""
@@ -56,14 +61,14 @@ def choose_numbers() -> Numbers:
                 "alpha: chance the certificate is wrong", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="alpha",
                 bind="query-params",
             )  # fmt: skip
-            seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="Same seed, same noise.")
+            seed = choose_seed()
         with right:
             method = linked_choice(
                 "Bound", list(METHODS), "anytime", METHODS.__getitem__, "bound",
                 help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
             )  # fmt: skip
             compare = st.toggle("Compare with no denoiser", True, key="compare", bind="query-params")
-    return Numbers(int(n), int(n0), float(alpha), int(seed), str(method), bool(compare))
+    return Numbers(int(n), int(n0), float(alpha), seed, str(method), bool(compare))
 
 
 def warn_about_sigma(reference: str, sigma: float) -> None:

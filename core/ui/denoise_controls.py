@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.comparison import NOISY
 from core.models.catalogue import denoisers, usual_denoiser
+from core.ui.controls import choose_seed
 from core.ui.linked import key_for
 from core.ui.model_choice import brought, may_be_linked, title_of
 
@@ -76,5 +77,6 @@ def choose_draws() -> Draws:
             "draws at each sigma of the sweep", 2, 100, 10, 1, key="sweep-draws", bind="query-params",
             help="More draws make the lines steadier and take longer.",
         )  # fmt: skip
-        seed = right.number_input("seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="Same seed, same noise.")
-    return Draws(int(draws), int(sweep_draws), int(seed))
+        with right:
+            seed = choose_seed()
+    return Draws(int(draws), int(sweep_draws), seed)

@@ -11,29 +11,37 @@ from core.comparison import NOISY, close_up
 from core.comparison_run import Comparison
 from core.comparison_table import measures_csv, summaries_csv
 from core.figures.contact_sheet import contact_sheet
-from core.figures.denoising import linked_alt, linked_panels, sweep_alt, sweep_figure
+from core.figures.denoising import PANELS_AROUND, linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.figures.votes import name_of
 from core.jobs import Job
 from core.pixels import to_picture
 from core.ui.denoise_grid import grid_html, top_html
-from core.ui.engine import queue
 from core.ui.strip import CHART, enlarged
+from core.ui.waiting import draw_stop, draw_waiting
 
 ALL_DRAWS = "mean of all"
+
+# On a phone the panels are narrower, and would stand far apart in a figure as tall as on a desktop.
+_PANELS_STYLE = """
+<style>
+  [class*="st-key-panels"] {{flex: 0 0 auto !important; height: {desktop}px;}}
+  @media (max-width: 640px) {{
+    [class*="st-key-panels"] {{height: calc(3 * (100vw - 2.5rem) / {columns} + {around}px);}}
+  }}
+</style>
+"""
 
 
 def draw_progress(job: Job, doing: str) -> Comparison | None:
     """Progress, time left and a Stop button; returns what is there already."""
     now = job.progress if isinstance(job.progress, Comparison) else None
     if now is None:
-        ahead = queue().ahead_of(job) if job.state == "queued" else 0
-        st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else "Loading the models…")
+        draw_waiting(job)
     else:
         done = len(now.measures)
         left = f" · about {now.seconds_left:.0f} s left" if done and now.seconds > 0.3 else ""
         st.progress(done / max(1, now.total), text=f"{doing}: {done:,} of {now.total:,} pictures{left}")
-    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Keeps what is there so far."):
-        queue().stop(job)
+    draw_stop(job, "Keeps what is there so far.")
     return now
 
 
@@ -97,10 +105,12 @@ def draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, ke
     if not closeups:
         st.caption("This draw was not reached before the stop.")
         return
-    st.plotly_chart(
-        linked_panels(result.clean, closeups, titles), config=CHART, key=f"close-{key}-{level}-{name}",
-        alt=linked_alt(closeups, titles),
-    )  # fmt: skip
+    panels = linked_panels(result.clean, closeups, titles)
+    st.html(_PANELS_STYLE.format(columns=len(closeups), desktop=panels.layout.height, around=PANELS_AROUND))
+    with st.container(key=f"panels-{key}"):
+        st.plotly_chart(
+            panels, config=CHART, key=f"close-{key}-{level}-{name}", height="stretch", alt=linked_alt(closeups, titles)
+        )
     st.caption(
         "Drag a frame in any panel to zoom: all follow; double-click to return. Top: what comes out. Middle: what was taken"
         " away (noisy minus denoised); a perfect denoiser takes exactly the true noise, and outlines of the object here are"

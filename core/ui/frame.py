@@ -26,12 +26,21 @@ _STYLE = """
   [data-testid="stImage"] img {image-rendering: pixelated; border-radius: 0.4rem;}
   [data-testid="stMetricValue"] {font-size: 1.7rem;}
   h1 {font-size: 2rem !important;}
+  /* Names that do not fit are broken, not cut off: links, and the choices of a menu for several. */
+  [data-testid="stPageLink"] p {white-space: normal; overflow: visible;}
+  [data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"])
+    {height: auto; max-height: none; min-height: 2.5rem;}
+  [data-testid="stMultiSelectTagsContainer"]
+    {flex-wrap: wrap; height: auto; overflow: visible; mask-image: none; padding-block: 0.3rem;}
+  /* White on the dark theme's light blue could hardly be read. */
+  [data-testid="stMultiSelect"] [data-tag], [data-testid="stBaseButton-primary"] {color: light-dark(#FFFFFF, #0F161D);}
   @media (max-width: 640px) {
     /* Pictures to be compared stay side by side on a phone; figures and thumbnails stand in pairs. */
     [class*="st-key-abreast"] [data-testid="stHorizontalBlock"] {flex-wrap: nowrap; gap: 0.5rem;}
     [class*="st-key-abreast"] [data-testid="stColumn"] {min-width: 0 !important; flex: 1 1 0 !important; font-size: 0.85rem;}
     [class*="st-key-paired"] [data-testid="stHorizontalBlock"] {gap: 0.75rem;}
     [class*="st-key-paired"] [data-testid="stColumn"] {min-width: 45% !important; flex: 1 1 45% !important;}
+    .katex-display {font-size: 0.85em; overflow: auto hidden;}
   }
 </style>
 """

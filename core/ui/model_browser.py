@@ -29,9 +29,7 @@ def draw_find_button(kind: str, classifier: str | None = None) -> None:
 
 @st.dialog("Models", width="large")
 def _browse(kind: str, classifier: str | None) -> None:
-    st.markdown(
-        f"Any pretrained {kind} of the Hugging Face Hub that the Lab can build. Weights are downloaded, never code."
-    )
+    st.markdown(f"Any pretrained {kind} of the Hugging Face Hub that the Lab can build. Weights are downloaded, never code.")
     if is_offline():
         st.info("Offline (HF_HUB_OFFLINE): only what is on this machine can be used.", icon=":material/cloud_off:")
     known, found, named, here = st.tabs(["Known good", "Search", "By name", "On this machine"])

@@ -50,6 +50,14 @@ def choose_pictures(classifier: str) -> list[Choice]:
     return chosen or [Choice(sample_picture(sample.name), sample.name)]
 
 
+def choose_shown(choices: list[Choice]) -> Choice:
+    """Which of several pictures to look at; asked only where there are several."""
+    if len(choices) == 1:
+        return choices[0]
+    names = [f"{number}. {choice.picture.name}" for number, choice in enumerate(choices, 1)]
+    return choices[names.index(st.selectbox("Show", names))]
+
+
 def choose_sample(classifier: str, disabled: bool = False) -> Sample:
     """The sample menu, with the pictures made for this classifier."""
     known = {s.name: s for s in samples() if s.classifier == classifier} or {s.name: s for s in samples()}

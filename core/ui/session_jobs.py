@@ -32,9 +32,12 @@ class SessionJobs:
         return job
 
     def find(self, key: Key) -> Job | None:
-        """The job for a key, if it was started here."""
+        """The job for a key, if it was started here and its result was not dropped since to make room for others'."""
         job_id = st.session_state.get(self._slot, {}).get(key)
-        return None if job_id is None else queue().look(job_id)
+        job = None if job_id is None else queue().look(job_id)
+        if job is None:
+            self.forget(key)
+        return job
 
     def forget(self, key: Key) -> None:
         """Drop a job, so that it may be started again."""

@@ -8,29 +8,29 @@ from core import report
 from core.figures.radius import growth, growth_alt, radius_bar
 from core.figures.template import class_colours
 from core.figures.votes import icon_array, vote_bars, votes_alt
+from core.html_report import html_report
 from core.images import grey_levels
 from core.jobs import Job
 from core.pixels import to_picture, to_pixels
 from core.smoothing.ball import nearest_patch_side, patch, random_direction, spread_evenly
 from core.smoothing.certificate import Certificate
 from core.study import Study, StudyProgress
-from core.ui.engine import queue
 from core.ui.strip import CHART, draw_strip, enlarged
+from core.ui.waiting import draw_stop, draw_waiting
 
 
-def draw_running(job: Job, labels: tuple[str, ...] | None, sigma: float) -> None:
+def draw_running(job: Job, sigma: float) -> None:
     """Progress, time left, a Stop button, and the certificate as it grows."""
     progress = job.progress
+    labels = progress.labels if isinstance(progress, StudyProgress) else None
     if not isinstance(progress, StudyProgress):
-        ahead = queue().ahead_of(job)
-        st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else "Loading the models…")
+        draw_waiting(job)
     else:
         now = progress.now
         part = "without the denoiser" if progress.part == "without" else "certifying"
         left = "" if now.seconds < 0.3 else f" · about {max(0, now.seconds_left):.0f} s left"
         st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
-    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Keeps what is valid so far."):
-        queue().stop(job)
+    draw_stop(job, "Keeps what is valid so far.")
     if isinstance(progress, StudyProgress):
         draw_strip(progress.views, labels, sigma, f"live-{job.id}")
         left_column, right_column = st.columns(2)
@@ -70,6 +70,8 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     """Everything about a finished study."""
     certificate, labels = result.certificate, result.certificate.labels
     draw_headline(certificate, key)
+    for note in result.notes:
+        st.caption(f":material/info: {note}")
     draw_strip(result.views, labels, certificate.sigma, key)
     other = None if result.without is None else report.named_radius("no denoiser", result.without)
     st.plotly_chart(
@@ -165,11 +167,12 @@ def draw_formula(certificate: Certificate) -> None:
 
 
 def draw_downloads(result: Study, picture_name: str, key: str) -> None:
-    """The certificate as JSON, CSV, and Python."""
+    """The certificate as a report, JSON, CSV, and Python."""
     stem = picture_name.rpartition(".")[0] or picture_name
-    certificate = result.certificate
+    certificate, document = result.certificate, f"{stem}-certificate.json"
     files = (
-        ("JSON", f"{stem}-certificate.json", report.to_json(certificate), "application/json"),
+        ("Report (HTML)", f"{stem}-report.html", html_report(certificate, picture_name, result.views, document), "text/html"),
+        ("JSON", document, report.to_json(certificate), "application/json"),
         ("CSV", f"{stem}-certificate.csv", report.to_csv([(picture_name, certificate)]), "text/csv"),
         ("Python", f"{stem}-certificate.py", report.python_snippet(certificate, picture_name), "text/x-python"),
     )

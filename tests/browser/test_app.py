@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -53,9 +54,49 @@ def test_landing_page_shows_a_finished_certificate_within_two_seconds(page: Page
     assert "noisy copies of this picture were seen" in page.locator("body").inner_text()
 
 
+PATHS = [path.stem.partition("_")[2] for path in sorted((ROOT / "pages").glob("[0-9]_*.py"))]
+
+# Text that reaches beyond the screen, or beyond a box that hides what sticks out. What can be scrolled is not cut off.
+CUT_OFF = """
+() => [...document.querySelectorAll('[data-testid=stMain] *')].filter(element => {
+  const shown = element.checkVisibility() && !element.closest('details:not([open]), .katex-mathml');
+  if (!shown || ![...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) return false;
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  const right = text.getBoundingClientRect().right;
+  for (let box = element; box; box = box.parentElement) {
+    const overflow = getComputedStyle(box).overflowX;
+    if (overflow === 'auto' || overflow === 'scroll') return false;
+    if (overflow !== 'visible' && right > box.getBoundingClientRect().right + 1) return true;
+  }
+  return right > window.innerWidth + 1;
+}).map(element => element.textContent.slice(0, 80))
+"""
+
+
+def fits(page: Page) -> None:
+    """Nothing reaches beyond the screen's right edge, and no text is cut off."""
+    # Streamlit scrolls the main section, not the document; neither may be wider than the screen.
+    for what in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
+        wide = page.evaluate(f"{what}.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{what} is {wide} px wider than the screen"
+    assert page.evaluate(CUT_OFF) == []
+
+
+def compared(page: Page) -> None:
+    """Wait until the Denoise page has its grid and its sweep."""
+    for name in ("Grid as PNG", "Sweep as CSV"):
+        expect(page.get_by_role("button", name=name)).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0, timeout=120_000)
+    settled(page)
+
+
+READY = {"Certify": certified, "Denoise": compared}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("path", ["", "Certify", "Denoise"])
+@pytest.mark.parametrize("path", ["", *PATHS])
 def test_every_page_fits_and_has_alt_texts(
     browser: Browser, server: str, shots: Path, path: str, size: str, scheme: str
 ) -> None:
@@ -63,23 +104,46 @@ def test_every_page_fits_and_has_alt_texts(
     page = context.new_page()
     page.goto(f"{server}/{path}")
     settled(page)
-    if path == "Certify":
-        certified(page)
-    if path == "Denoise":
-        expect(page.get_by_text("Over sigma")).to_be_visible(timeout=60_000)
-        expect(page.get_by_role("button", name="Stop").first).to_be_hidden(timeout=120_000)
+    READY.get(path, settled)(page)
     page.wait_for_timeout(1_500)
     no_errors(page)
-    # Streamlit scrolls the main section, not the document.
-    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth")
+    fits(page)
     tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": SIZES[size]["width"], "height": int(tall) + 20})
     page.wait_for_timeout(1_000)
     page.screenshot(path=shots / f"{path or 'Start'}-{size}-{scheme}.png")
-    assert wide <= 0, f"the page is {wide} px wider than the screen"
-    images = page.locator("[data-testid=stImage] img")
-    assert images.count() > 0
+    images = page.locator("[data-testid=stMain] img")
     assert all(images.nth(i).get_attribute("alt") for i in range(images.count()))
+    if path in ("", "Certify", "Denoise"):
+        assert images.count() > 0
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_denoise_can_be_used_on_a_phone(browser: Browser, server: str, scheme: str) -> None:
+    context = browser.new_context(viewport=SIZES["phone"], color_scheme=scheme, has_touch=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    quick = "&".join(f"denoisers=classical/{name}" for name in ("median", "wavelet"))
+    page.goto(f"{server}/Denoise?sweep-draws=2&{quick}&denoisers=bundled/cifar10-mse")
+    compared(page)
+    fits(page)
+    for name in ("Noise draws, seed", "The averages as a table"):
+        page.get_by_text(name).tap()
+        fits(page)
+    panels = page.locator("[class*=st-key-panels] .js-plotly-plot")
+    # Three rows as tall as a phone's columns are wide, not as a desktop's: no gaps that part what belongs together.
+    box = panels.bounding_box()
+    assert box is not None
+    assert box["height"] < 3 * box["width"] / 4 + 240
+    page.get_by_role("radio", name="mean of all").or_(page.get_by_role("button", name="mean of all")).first.tap()
+    settled(page)
+    expect(panels).to_be_visible(timeout=30_000)
+    fits(page)
+    page.get_by_text("0.12", exact=True).first.tap()
+    expect(page.get_by_text("sigma 0.12 (31/255), draw 2")).to_be_visible(timeout=60_000)
+    compared(page)
+    fits(page)
+    no_errors(page)
     context.close()
 
 

@@ -33,7 +33,7 @@ def test_defaults_are_those_of_the_field(run, models, picture):
     ran = run("certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 200, "--json")
     chosen = {name: ran.document[name] for name in ("sigma", "n0", "alpha", "seed", "method", "norm")}
     assert chosen == {"sigma": 0.25, "n0": 100, "alpha": 0.001, "seed": 0, "method": "clopper-pearson", "norm": "l2"}
-    assert ran.document["denoiser"] == {"ref": "none", "revision": None}
+    assert ran.document["denoiser"] == {"ref": "none", "revision": None, "weights": None}
 
 
 def test_every_option_reaches_the_certificate(run, models, picture):

@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+import core.jobs
+import core.ui.engine
 from core.models.references import BUNDLED_FOLDER
 
 pytestmark = [
@@ -148,6 +150,24 @@ def test_a_stop_is_said_and_the_rest_can_be_had() -> None:
     again.click()
     at.run()
     assert any(b.label == "Stop" for b in at.button)
+
+
+def test_a_result_that_was_dropped_to_make_room_is_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = finish(page(seed="13", draws="1"))
+    at.toggle(key="auto").set_value(False)
+    at.run()
+    monkeypatch.setattr(core.jobs, "KEPT_BYTES", 0)
+    queue = core.ui.engine.queue()
+    assert queue.submit("another session", "", lambda context: None).wait(10)
+    at.run()
+    assert not at.exception
+    assert not figures(at)
+    monkeypatch.undo()
+    for label in ("Compute the grid", "Compute the sweep"):
+        (button,) = [b for b in at.button if b.label == label]
+        button.click()
+        at.run()
+    finish(at)
 
 
 def test_no_denoiser_and_a_bad_upload_are_said_in_a_sentence() -> None:

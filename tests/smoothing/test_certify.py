@@ -15,7 +15,7 @@ from torch import nn
 
 import core
 from core.errors import LabError
-from core.smoothing import certify as certify_module
+from core.smoothing import run as run_module
 from core.smoothing.bounds import METHODS, anytime_lower, clopper_pearson_lower, lower_bound
 from core.smoothing.certify import MAX_N, Progress
 from core.smoothing.noise import NoiseStream
@@ -111,8 +111,8 @@ def test_the_document_is_json_with_what_the_command_line_promises():
     document = json.loads(json.dumps(c.to_dict()))
     assert document["prediction"] == {"index": 1, "label": "dog"}
     assert document["labels"] == ["cat", "dog", "frog"]
-    assert document["classifier"] == {"ref": "local/leaning", "revision": "abc"}
-    assert document["denoiser"] == {"ref": "none", "revision": None}
+    assert document["classifier"] == {"ref": "local/leaning", "revision": "abc", "weights": None}
+    assert document["denoiser"] == {"ref": "none", "revision": None, "weights": None}
     assert document["image"]["height"] == document["image"]["width"] == 8
     assert len(document["image"]["sha256"]) == 64
     assert document["counts"] == list(c.counts)
@@ -169,7 +169,7 @@ def test_pictures_are_brought_to_the_classifiers_size_before_the_noise():
 @pytest.fixture
 def every_batch_told(monkeypatch):
     """A clock that goes a second at every look, so that no progress is left out for coming too soon after the last."""
-    monkeypatch.setattr(certify_module, "time", SimpleNamespace(perf_counter=map(float, itertools.count()).__next__))
+    monkeypatch.setattr(run_module, "time", SimpleNamespace(perf_counter=map(float, itertools.count()).__next__))
 
 
 def test_progress_is_told_in_order_and_with_valid_bounds(every_batch_told):

@@ -1,0 +1,146 @@
+"""Whatever is changed by itself in a certificate is named."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.smoothing.certificate import Certificate, ModelRecord
+from core.smoothing.certify import certify
+from core.stored import STORED_FOLDER, parse_study
+from core.verification.arithmetic import check_arithmetic
+from core.verification.check import DIFFERS, SAME
+
+
+class Bright(nn.Module):
+    """Class 1 where the mean is above one half; class 2 never."""
+
+    labels = ("dark", "bright", "other")
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean(dim=(1, 2, 3))
+        return torch.stack([0.5 - mean, mean - 0.5, torch.full_like(mean, -1.0)], dim=1)
+
+
+def made(level: float = 0.55, **numbers: Any) -> Certificate:
+    settings: dict[str, Any] = {"sigma": 0.5, "n": 400, "n0": 20, "device": "cpu"}
+    return certify(torch.full((3, 8, 8), level), Bright().eval(), **settings | numbers)
+
+
+def stopped(method: str) -> Certificate:
+    seen: list[int] = []
+    return made(
+        n=5000, method=method, batch_size=50, on_progress=lambda now: seen.append(now.done), should_stop=lambda: seen[-1] > 200
+    )
+
+
+TRUE = {
+    "certified": lambda: made(),
+    "anytime": lambda: made(method="anytime"),
+    "abstains": lambda: made(0.5),
+    "stopped, planned with a fixed n": lambda: stopped("clopper-pearson"),
+    "stopped, planned anytime": lambda: stopped("anytime"),
+    "stopped at once": lambda: made(batch_size=5, should_stop=lambda: True),
+}
+
+
+def differing(certificate: Certificate) -> set[str]:
+    return {check.name for check in check_arithmetic(certificate) if check.status == DIFFERS}
+
+
+@pytest.mark.parametrize("kind", TRUE)
+def test_a_true_certificate_agrees_with_itself(kind: str) -> None:
+    certificate = TRUE[kind]()
+    checks = check_arithmetic(certificate)
+    assert {check.status for check in checks} == {SAME}, [c.sentence for c in checks if c.status != SAME]
+    assert {"n", "p_lower", "radius", "radius_ceiling", "abstained", "prediction", "label", "stopped"} <= {
+        c.name for c in checks
+    }
+    assert certificate.abstained == (kind in ("abstains", "stopped at once"))
+
+
+def test_stored_certificates_agree_with_themselves() -> None:
+    for path in sorted(STORED_FOLDER.glob("*.json")):
+        study, _ = parse_study(path.read_text())
+        for certificate in (study.certificate, study.without):
+            assert certificate is None or differing(certificate) == set(), path
+
+
+ALTERED: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "prediction": ({"prediction": 0}, {"prediction"}),
+    "label": ({"label": "dark"}, {"label"}),
+    "abstained": ({"abstained": True}, {"abstained"}),
+    "counts moved": ({"counts": (0, 400, 0)}, {"p_lower", "radius"}),
+    "counts inflated": ({"counts": (0, 4000, 0)}, {"n"}),
+    "n": ({"n": 500}, {"n"}),
+    "alpha": ({"alpha": 0.01}, {"p_lower", "radius", "radius_ceiling", "failure_probability"}),
+    "sigma": ({"sigma": 0.75}, {"radius", "radius_ceiling"}),
+    "stopped": ({"stopped": True}, {"stopped"}),
+    "candidate": ({"candidate": 0}, {"p_lower", "radius", "prediction", "abstained", "label"}),
+    "candidate beyond": ({"candidate": 9}, {"candidate"}),
+    "candidate gone": ({"candidate": None}, {"candidate"}),
+    "radius": ({"radius": 0.9}, {"radius"}),
+    "radius a little": ({"radius": 0.3333}, {"radius"}),
+    "radius_ceiling": ({"radius_ceiling": 2.0}, {"radius_ceiling"}),
+    "p_lower": ({"p_lower": 0.99}, {"p_lower"}),
+    "n0": ({"n0": 100}, {"samples_per_second"}),
+    "n_planned": ({"n_planned": 500}, {"stopped", "method"}),
+    "n_planned below n": ({"n_planned": 300}, {"n_planned"}),
+    "norm": ({"norm": "linf"}, {"norm"}),
+    "noise": ({"noise": "laplace"}, {"norm"}),
+    "method": ({"method": "anytime"}, {"p_lower", "radius", "radius_ceiling"}),
+    "failure_probability": ({"failure_probability": 0.0001}, {"failure_probability"}),
+    "failure_probability doubled": ({"failure_probability": 0.002}, {"failure_probability"}),
+    "labels": ({"labels": ("dark", "bright")}, {"labels"}),
+    "label renamed": ({"labels": ("dark", "cat", "other")}, {"label"}),
+    "seconds": ({"seconds": 1e-9}, {"samples_per_second"}),
+    "samples_per_second": ({"samples_per_second": 1.0}, {"samples_per_second"}),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_what_was_altered_is_named(what: str) -> None:
+    changes, expected = ALTERED[what]
+    altered = dataclasses.replace(made(seed=1), **changes)
+    assert expected <= differing(altered)
+    for check in check_arithmetic(altered):
+        if check.status == DIFFERS:
+            assert check.sentence
+            assert check.stated != check.found
+
+
+def test_every_number_is_among_the_altered_ones() -> None:
+    elsewhere = {
+        "seed",
+        "image",
+        "classifier",
+        "denoiser",
+        "device",
+        "versions",
+    }  # picture, models, sampling; the rest as stated
+    required = {f.name for f in dataclasses.fields(Certificate) if f.default is dataclasses.MISSING}
+    required -= {f.name for f in dataclasses.fields(Certificate) if f.default_factory is not dataclasses.MISSING}
+    assert required - elsewhere == {what.split()[0] for what in ALTERED}
+
+
+def test_the_sentence_has_both_values() -> None:
+    (check,) = [c for c in check_arithmetic(dataclasses.replace(made(), radius=0.9)) if c.status == DIFFERS]
+    assert (check.name, check.stated) == ("radius", 0.9)
+    assert "stated as 0.9" in check.sentence
+    assert f"{check.found:.6g}"[:6] in check.sentence
+
+
+def test_a_stopped_run_may_double_alpha_and_no_more() -> None:
+    certificate = stopped("clopper-pearson")
+    assert certificate.failure_probability == pytest.approx(0.002)
+    assert differing(dataclasses.replace(certificate, failure_probability=0.003)) == {"failure_probability"}
+    assert "method" in differing(dataclasses.replace(certificate, method="clopper-pearson"))
+
+
+def test_the_speed_of_an_api_is_not_computed_from_its_samples() -> None:
+    remote = dataclasses.replace(made(), classifier=ModelRecord("api/demo", None), samples_per_second=1.0)
+    assert differing(remote) == set()

@@ -1,0 +1,125 @@
+"""Sampling again: true certificates hold, forged ones are caught."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from core.errors import LabError
+from core.verification.arithmetic import check_arithmetic
+from core.verification.check import DIFFERS, NOT_CHECKED, SAME
+from core.verification.resampling import resample
+
+
+def sampled(case, certificate=None, **options):
+    c = case.certificate if certificate is None else certificate
+    return resample(c, case.picture, case.classifier, case.denoiser, device="cpu", **options)
+
+
+def test_the_same_seed_gives_the_same_counts_whatever_the_batches(case) -> None:
+    (check,) = sampled(case, batch_size=37)
+    assert (check.name, check.status) == ("counts, same seed", SAME)
+    assert "vote for vote" in check.sentence
+    assert check.stated == check.found == list(case.certificate.counts)
+    assert case.certificate.n - max(case.certificate.counts) > 20, "a unanimous vote would show nothing"
+
+
+def test_a_fresh_seed_is_consistent_and_its_counts_others(case, anytime_case) -> None:
+    for one in (case, anytime_case):
+        (check,) = sampled(one, same_seed=False, fresh_seed=8)
+        assert (check.name, check.status) == ("counts, fresh seed", SAME)
+        assert check.p_value is not None
+        assert check.p_value > 0.001
+        assert check.found != check.stated
+        assert sum(check.found) == one.certificate.n
+
+
+def test_inflated_counts_are_caught_by_either(case, anytime_case, forged) -> None:
+    for one in (case, anytime_case):
+        false = forged(one.certificate)
+        assert {check.status for check in check_arithmetic(false)} == {SAME}, "the forger can count"
+        same, fresh = sampled(one, false, fresh_seed=8)
+        assert same.status == fresh.status == DIFFERS
+        assert "where none should" in same.sentence
+        assert "not consistent" in fresh.sentence
+        assert fresh.p_value < 0.001
+
+
+def test_a_single_moved_vote_is_seen_with_the_same_seed(case) -> None:
+    counts = list(case.certificate.counts)
+    candidate = case.certificate.candidate
+    loser = next(index for index, votes in enumerate(counts) if votes and index != candidate)
+    counts[candidate], counts[loser] = counts[candidate] + 1, counts[loser] - 1
+    (check,) = sampled(case, dataclasses.replace(case.certificate, counts=tuple(counts)))
+    assert check.status == DIFFERS
+    assert "1 of 250 votes" in check.sentence
+
+
+def test_another_seed_or_candidate_than_the_true_one_is_seen(case) -> None:
+    (check,) = sampled(case, dataclasses.replace(case.certificate, seed=4))
+    assert check.status == DIFFERS
+    other = (case.certificate.candidate + 1) % 10
+    (check,) = sampled(case, dataclasses.replace(case.certificate, candidate=other))
+    assert check.status == DIFFERS
+    assert "another class" in check.sentence
+
+
+def test_elsewhere_exactness_is_not_expected_and_the_statistics_decide(case, forged) -> None:
+    counts = list(case.certificate.counts)
+    candidate = case.certificate.candidate
+    loser = next(index for index, votes in enumerate(counts) if votes and index != candidate)
+    counts[candidate], counts[loser] = counts[candidate] + 1, counts[loser] - 1
+    close = dataclasses.replace(case.certificate, counts=tuple(counts))
+    old = close.versions | {"torch": "1.0"}
+    for made_elsewhere in (dataclasses.replace(close, device="cuda:1"), dataclasses.replace(close, versions=old)):
+        (check,) = sampled(case, made_elsewhere)
+        assert check.status == SAME
+        assert "not expected" in check.sentence
+        assert check.p_value > 0.001
+    (check,) = sampled(case, dataclasses.replace(forged(case.certificate), device="cuda"))
+    assert check.status == DIFFERS
+
+
+def test_a_stopped_certificate_is_sampled_to_where_it_stopped(case) -> None:
+    from core.smoothing.certify import certify
+
+    seen: list[int] = []
+    stopped = certify(
+        case.picture, case.classifier, case.denoiser, sigma=0.45, n0=20, n=5000, seed=3, device="cpu", batch_size=32,
+        on_progress=lambda now: seen.append(now.done), should_stop=lambda: seen[-1] > 100,
+    )  # fmt: skip
+    assert 0 < stopped.n < 300
+    assert [check.status for check in sampled(case, stopped, fresh_seed=9)] == [SAME, SAME]
+
+
+def test_too_few_votes_are_not_compared(case) -> None:
+    none = dataclasses.replace(case.certificate, candidate=None, n=0, counts=(0,) * 10)
+    (check,) = sampled(case, none)
+    assert check.status == NOT_CHECKED
+    assert "too few" in check.sentence
+
+
+def test_counts_that_contradict_themselves_are_not_sampled_for(case) -> None:
+    for changes in ({"n": 240}, {"candidate": 10}, {"noise": "laplace"}):
+        (check,) = sampled(case, dataclasses.replace(case.certificate, **changes))
+        assert check.status == (NOT_CHECKED)
+
+
+def test_a_classifier_with_other_classes_differs(case) -> None:
+    short = dataclasses.replace(case.certificate, counts=(200, 50), candidate=0)
+    assert [check.status for check in sampled(case, short, fresh_seed=1)] == [DIFFERS, DIFFERS]
+
+
+def test_stop_and_progress(case) -> None:
+    seen = []
+    (check,) = sampled(case, on_progress=lambda part, now: seen.append((part, now.done)), should_stop=lambda: len(seen) > 2)
+    assert check.status == NOT_CHECKED
+    assert "stopped" in check.sentence
+    assert {part for part, _ in seen} == {"same seed"}
+
+
+def test_a_seed_that_is_not_fresh_is_refused(case) -> None:
+    for seed in (case.certificate.seed, -1):
+        with pytest.raises(LabError, match="is not fresh"):
+            sampled(case, fresh_seed=seed)
