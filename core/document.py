@@ -1,4 +1,4 @@
-"""A certificate as a document: JSON of a published form (docs/certificate.schema.json), read with care, since strangers send it.
+"""A certificate as a document: JSON of a published form (docs/certificate.schema.json), read with care: strangers send it.
 
 Needs no torch, so that the app opens on a stored certificate at once.
 """

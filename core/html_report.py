@@ -47,7 +47,8 @@ th { text-align: left; font-weight: 600; padding: 1px 8px 1px 0; white-space: no
 td { padding: 1px 0; }
 code { font: 10.5px "DejaVu Sans Mono", Consolas, monospace; }
 .command { display: block; background: #f3f5f7; padding: 5px 8px; margin: 3px 0; }
-@media print { body { padding: 0; max-width: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+@media print {
+  body { padding: 0; font-size: 12px; max-width: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   section { break-inside: avoid; } }
 @media (max-width: 560px) { body { padding: 4mm; } .pair { grid-template-columns: minmax(0, 1fr); } }
 """
@@ -135,7 +136,8 @@ def _pictures(c: Certificate, views: Mapping[str, View]) -> str:
             said = f"; the classifier alone says {report.class_name(c, index)} ({share:.0%})"
         caption = f"{STAGES.get(stage, _short(stage))}{extra}{said}"
         shown.append(
-            f'<figure><img src="{data_uri(view.picture)}" alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
+            f'<figure><img src="{data_uri(view.picture)}" alt="{escape(caption)}">'
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
     return f'<div class="figures">{"".join(shown)}</div>' if shown else ""
 

@@ -107,7 +107,8 @@ def test_what_the_command_line_puts_beside_it_is_ignored(document: dict[str, Any
 
 KEYS = (
     "prediction", "abstained", "counts", "n", "alpha", "sigma", "seed", "stopped", "image", "classifier", "denoiser", "labels",
-    "device", "seconds", "samples_per_second", "versions", "candidate", "radius", "radius_ceiling", "p_lower", "n0", "n_planned",
+    "device", "seconds", "samples_per_second", "versions", "candidate", "radius", "radius_ceiling", "p_lower", "n0",
+    "n_planned",
     "norm", "noise", "method", "failure_probability",
 )  # fmt: skip
 LATER = {"sound", "two_sided", "runner_up", "p_upper", "radii", "until_radius", "settled"}
@@ -192,7 +193,8 @@ def test_wherever_it_is_cut_short_one_sentence_says_so(document: dict[str, Any])
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "cut short"), (b"\xff\xfe\x00", "no text"), (b"[1, 2]", "JSON list"), (b"null", "JSON null"), (b"3", "JSON number"),
+        (b"", "cut short"), (b"\xff\xfe\x00", "no text"), (b"[1, 2]", "JSON list"), (b"null", "JSON null"),
+        (b"3", "JSON number"),
         (b"[" * 100_000, "no certificate holds"), (b'{"a": ' + b"9" * 5000 + b"}", "no certificate holds"),
         (b'{"schema": NaN}', "NaN is no number"), (b" " * (MAX_DOCUMENT_BYTES + 1), "more than 4 MB"),
         (b"\x89PNG\r\n", "no text"),

@@ -27,8 +27,8 @@ def draw_verify() -> None:
     """Upload a certificate, and its picture, and see what holds; on request sample its votes again."""
     with st.expander("Verify a certificate that you were given", icon=":material/fact_check:"):
         st.markdown(
-            "Upload the JSON document of a certificate. Its arithmetic is recomputed at once; with its picture, the votes can be"
-            " sampled again: with its own seed they must come out the same, with a fresh one statistically consistent."
+            "Upload the JSON document of a certificate. Its arithmetic is recomputed at once; with its picture, the votes can"
+            " be sampled again: with its own seed they must come out the same, with a fresh one statistically consistent."
         )
         left, right = st.columns(2)
         document = left.file_uploader(

@@ -29,7 +29,8 @@ def test_the_picture_and_any_other(case) -> None:
     touched.putpixel((3, 3), (1, 2, 3))
     assert check_picture(c, touched).status == DIFFERS
     for image in (
-        ImageRecord("0" * 64, c.image.height, c.image.width), ImageRecord(c.image.sha256, 31, 32), ImageRecord(c.image.sha256, 32, 31),
+        ImageRecord("0" * 64, c.image.height, c.image.width), ImageRecord(c.image.sha256, 31, 32),
+        ImageRecord(c.image.sha256, 32, 31),
     ):  # fmt: skip
         check = check_picture(dataclasses.replace(c, image=image), case.picture)
         assert check.status == DIFFERS
