@@ -6,8 +6,8 @@ The noise of one pixel value is the whole number k, in grey levels, with probabi
 
 which is the distribution of a real Gaussian rounded to the grid: for a whole number x, round(x + s Z) = x + round(s Z). So a
 picture of 8 bits with this noise has exactly the distribution of the picture with real Gaussian noise, rounded; and theorem 1
-of Cohen et al. (2019) holds for the classifier that rounds first. The need for it: Voracek and Hein, "Sound Randomized Smoothing in
-Floating-Point Arithmetics" (ICLR 2023). More in docs/floating-point.md.
+of Cohen et al. (2019) holds for the classifier that rounds first. The need for it: Voracek and Hein, "Sound Randomized
+Smoothing in Floating-Point Arithmetics" (ICLR 2023). More in docs/floating-point.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.smoothing.arithmetic import recompute
 from core.smoothing.certificate import Certificate
+from core.smoothing.until import settle
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
 
 TOLERANCE = 1e-8
@@ -74,6 +75,12 @@ def _check_claims(c: Certificate) -> list[Check]:
         _compare("prediction", c.prediction, prediction, "the counts"),
         _compare("label", c.label, label, "prediction and labels"),
     ]
+    outcome = None
+    if c.until_radius is not None and c.candidate is not None and c.n:
+        outcome = settle(c.counts, c.candidate, c.until_radius, **numbers)
+    checks.append(_compare("settled", c.settled, outcome, "the counts and until_radius"))
+    if c.sound and c.noise != "gaussian":
+        checks.append(Check("sound", DIFFERS, f"No {c.noise} noise is drawn by exact integer sampling.", c.sound, False))
     if c.radii:  # missing in documents from before they were recorded
         checks.append(_compare("radii", c.radii, found.radii, "the counts"))
     return checks

@@ -75,8 +75,8 @@ def check_fresh_seed(certificate: Certificate, seed: int | None) -> None:
 
 def cannot_resample(certificate: Certificate) -> str | None:
     """Why sampling again can show nothing, whatever the models; None where it can."""
-    if certificate.noise != "gaussian":
-        return f"This Lab draws no {certificate.noise} noise."
+    if certificate.sound and certificate.noise != "gaussian":
+        return f"No {certificate.noise} noise is drawn by exact integer sampling, so there is nothing to compare with."
     least = least_n_to_certify(certificate.alpha)
     if certificate.candidate is None or certificate.n < least:
         return f"It counted {certificate.n:,} votes, too few to compare: at least {least} are needed."
@@ -101,8 +101,8 @@ def _sample(
     # Sample i depends on the seed and i alone, so a run that stopped after n samples is repeated by one planned with n.
     return certify(
         fit_to(picture, (c.image.height, c.image.width)), classifier, denoiser, sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha,
-        seed=seed, device=str(device), batch_size=batch_size, on_progress=lambda now: on_progress(part, now),
-        should_stop=should_stop,
+        seed=seed, noise=c.noise, sound=c.sound, device=str(device), batch_size=batch_size,
+        on_progress=lambda now: on_progress(part, now), should_stop=should_stop,
     )  # fmt: skip
 
 

@@ -174,7 +174,7 @@ def test_moving_sigma_certifies_anew_and_the_link_restores_it(page: Page, server
 def test_upload_is_certified_and_bad_files_get_one_sentence_each(page: Page, server: str) -> None:
     page.goto(f"{server}/Certify?n=300")
     settled(page)
-    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").first.set_input_files(
         [
             {"name": "good.png", "mimeType": "image/png", "buffer": png(seed=1)},
             {"name": "second.png", "mimeType": "image/png", "buffer": png(seed=2)},

@@ -44,6 +44,15 @@ TRUE = {
     "abstains": lambda: made(0.5),
     "stopped, planned with a fixed n": lambda: stopped("clopper-pearson"),
     "stopped, planned anytime": lambda: stopped("anytime"),
+    "two-sided": lambda: made(two_sided=True),
+    "two-sided, abstains": lambda: made(0.5, two_sided=True),
+    "linf": lambda: made(norm="linf"),
+    "uniform": lambda: made(noise="uniform"),
+    "laplace": lambda: made(noise="laplace", norm="l2", two_sided=True),
+    "sound": lambda: made(sound=True),
+    "reached": lambda: made(method="anytime", until_radius=0.3, n=4000),
+    "out of reach": lambda: made(method="anytime", until_radius=1.0, n=4000),
+    "not settled": lambda: made(method="anytime", until_radius=0.6, n=150),
     "stopped at once": lambda: made(batch_size=5, should_stop=lambda: True),
 }
 
@@ -60,7 +69,8 @@ def test_a_true_certificate_agrees_with_itself(kind: str) -> None:
     assert {"n", "p_lower", "radius", "radius_ceiling", "abstained", "prediction", "label", "stopped"} <= {
         c.name for c in checks
     }
-    assert certificate.abstained == (kind in ("abstains", "stopped at once"))
+    assert certificate.abstained == (kind in ("abstains", "two-sided, abstains", "stopped at once"))
+    assert certificate.settled == (kind if kind in ("reached", "out of reach") else None)
 
 
 def test_stored_certificates_agree_with_themselves() -> None:
@@ -113,6 +123,28 @@ def test_what_was_altered_is_named(what: str) -> None:
             assert check.stated != check.found
 
 
+ALTERED_ASKED: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "two_sided": ({"two_sided": False}, {"p_upper", "runner_up", "p_lower"}),
+    "runner_up": ({"runner_up": 2}, {"runner_up"}),
+    "p_upper": ({"p_upper": 0.0001}, {"p_upper"}),
+    "radii": ({"radii": {"l1": 9.0, "l2": 9.0, "linf": 9.0}}, {"radii"}),
+    "until_radius": ({"until_radius": 1.0}, {"settled"}),
+    "settled": ({"settled": "out of reach"}, {"settled"}),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED_ASKED)
+def test_what_was_altered_in_a_two_sided_run_until_a_radius_is_named(what: str) -> None:
+    changes, expected = ALTERED_ASKED[what]
+    true = made(method="anytime", until_radius=0.3, n=4000, two_sided=True)
+    assert differing(true) == set()
+    assert expected <= differing(dataclasses.replace(true, **changes))
+
+
+def test_no_such_thing_as_exact_laplace_noise() -> None:
+    assert differing(dataclasses.replace(made(noise="laplace"), sound=True)) == {"sound"}
+
+
 def test_every_number_is_among_the_altered_ones() -> None:
     elsewhere = {
         "seed",
@@ -122,9 +154,8 @@ def test_every_number_is_among_the_altered_ones() -> None:
         "device",
         "versions",
     }  # picture, models, sampling; the rest as stated
-    required = {f.name for f in dataclasses.fields(Certificate) if f.default is dataclasses.MISSING}
-    required -= {f.name for f in dataclasses.fields(Certificate) if f.default_factory is not dataclasses.MISSING}
-    assert required - elsewhere == {what.split()[0] for what in ALTERED}
+    altered = {what.split()[0] for what in ALTERED} | ALTERED_ASKED.keys()
+    assert {field.name for field in dataclasses.fields(Certificate)} - elsewhere == altered
 
 
 def test_the_sentence_has_both_values() -> None:

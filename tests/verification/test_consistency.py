@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from core.smoothing.bounds import anytime_lower
-from core.verification.consistency import anytime_p_value, fisher_p_value
+from core.smoothing.certify import certify
+from core.verification.consistency import anytime_p_value, consistency_p_value, fisher_p_value
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,16 @@ def test_extremes(test) -> None:
     assert test(0, 1000, 0, 1000) == 1.0
     assert test(100_000, 100_000, 0, 100_000) < 1e-200
     assert test(500_000, 1_000_000, 500_000, 1_000_000) == pytest.approx(1.0)
+
+
+def test_the_runner_up_of_a_two_sided_certificate_is_tested_too() -> None:
+    counts = (900, 20, 20, 20, 40)
+    one_sided = certify(torch.full((3, 8, 8), 0.5), lambda x: torch.eye(5)[:1].repeat(len(x), 1), sigma=0.5, n=1000, n0=10)
+    one_sided = dataclasses.replace(one_sided, counts=counts)
+    two_sided = dataclasses.replace(one_sided, two_sided=True, runner_up=4, p_upper=0.07)
+    moved = (900, 0, 0, 0, 100)  # the candidate keeps its votes
+    assert consistency_p_value(one_sided, moved) == 1.0
+    assert consistency_p_value(two_sided, moved) < 0.001
+    # Corrected for two tests and for four classes that could have been the runner-up.
+    assert consistency_p_value(two_sided, moved) == pytest.approx(8 * fisher_p_value(40, 1000, 100, 1000))
+    assert consistency_p_value(two_sided, counts) == 1.0

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from core.errors import LabError
+from core.smoothing.certify import certify
 from core.verification.arithmetic import check_arithmetic
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME
 from core.verification.resampling import resample
@@ -82,8 +83,6 @@ def test_elsewhere_exactness_is_not_expected_and_the_statistics_decide(case, for
 
 
 def test_a_stopped_certificate_is_sampled_to_where_it_stopped(case) -> None:
-    from core.smoothing.certify import certify
-
     seen: list[int] = []
     stopped = certify(
         case.picture, case.classifier, case.denoiser, sigma=0.45, n0=20, n=5000, seed=3, device="cpu", batch_size=32,
@@ -91,6 +90,14 @@ def test_a_stopped_certificate_is_sampled_to_where_it_stopped(case) -> None:
     )  # fmt: skip
     assert 0 < stopped.n < 300
     assert [check.status for check in sampled(case, stopped, fresh_seed=9)] == [SAME, SAME]
+
+
+@pytest.mark.parametrize("options", [{"noise": "laplace"}, {"noise": "uniform", "two_sided": True}, {"sound": True}], ids=str)
+def test_every_noise_is_drawn_again_and_told_from_others(case, options) -> None:
+    c = certify(case.picture, case.classifier, case.denoiser, sigma=0.45, n0=20, n=120, seed=3, device="cpu", **options)
+    assert [check.status for check in sampled(case, c, fresh_seed=9)] == [SAME, SAME]
+    other = {"sound": False} if c.sound else {"noise": "gaussian"}
+    assert [check.status for check in sampled(case, dataclasses.replace(c, **other))] == [DIFFERS]
 
 
 def test_too_few_votes_are_not_compared(case) -> None:
@@ -101,9 +108,9 @@ def test_too_few_votes_are_not_compared(case) -> None:
 
 
 def test_counts_that_contradict_themselves_are_not_sampled_for(case) -> None:
-    for changes in ({"n": 240}, {"candidate": 10}, {"noise": "laplace"}):
+    for changes in ({"n": 240}, {"candidate": 10}, {"noise": "laplace", "sound": True}):
         (check,) = sampled(case, dataclasses.replace(case.certificate, **changes))
-        assert check.status == (NOT_CHECKED)
+        assert check.status == NOT_CHECKED
 
 
 def test_a_classifier_with_other_classes_differs(case) -> None:
