@@ -11,7 +11,15 @@ from PIL import Image
 
 from core.apis.providers import is_api
 from core.commands.certify_api import add_api_options, run_certify_api
-from core.commands.options import add_json_option, add_sampling_options, load_models
+from core.commands.options import (
+    add_json_option,
+    add_noise_options,
+    add_radius_options,
+    add_sampling_options,
+    default_method,
+    load_models,
+    refuse_with_api,
+)
 from core.commands.pictures import run_over_pictures
 from core.commands.result_text import certificate_text
 from core.smoothing.bounds import METHODS
@@ -28,8 +36,11 @@ def add_certify_verb(verbs: Any) -> None:
     parser.add_argument(
         "--method",
         choices=METHODS,
-        help="bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime, with an API)",
+        help="bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime, the default"
+        " with an API and with --until-radius)",
     )
+    add_noise_options(parser)
+    add_radius_options(parser)
     add_api_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run_certify)
@@ -38,10 +49,12 @@ def add_certify_verb(verbs: Any) -> None:
 def run_certify(args: argparse.Namespace) -> int:
     """Certify and print."""
     if is_api(args.classifier):
+        refuse_with_api(args, settles=True)
         return run_certify_api(args)
-    settings = {
+    settings: dict[str, Any] = {
         "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
-        "method": args.method or "clopper-pearson",
+        "method": args.method or default_method(args), "noise": args.noise, "norm": args.norm, "sound": args.sound,
+        "two_sided": args.two_sided, "until_radius": args.until_radius,
     }  # fmt: skip
     check_certify_settings(**settings)
     classifier, denoiser = load_models(args)

@@ -12,7 +12,16 @@ from typing import Any
 
 from core.apis.providers import is_api
 from core.commands.certify_api import add_api_options
-from core.commands.options import add_json_option, add_sampling_options, load_models
+from core.commands.downloading import Downloading
+from core.commands.options import (
+    add_json_option,
+    add_noise_options,
+    add_radius_options,
+    add_sampling_options,
+    default_method,
+    load_models,
+    refuse_with_api,
+)
 from core.commands.terminal import remark
 from core.device import pick_device
 from core.errors import LabError
@@ -20,9 +29,12 @@ from core.evaluation.curve import summarise
 from core.evaluation.datasets import LabelledImages, load_dataset
 from core.evaluation.evaluate import Settings, evaluate
 from core.evaluation.log import HEADER, read_log
+from core.models.formats.label_check import check_label_order
+from core.models.load import Classifier
 from core.models.records import model_record
 from core.smoothing.bounds import METHODS
 from core.smoothing.certify import check_certify_settings
+from core.smoothing.radius import OWN_NORM
 
 
 def add_evaluation_verbs(verbs: Any) -> None:
@@ -37,7 +49,9 @@ def add_evaluation_verbs(verbs: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with a log that the same command began")
     add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
     parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
-    parser.add_argument("--method", choices=METHODS, default="clopper-pearson")
+    parser.add_argument("--method", choices=METHODS, help="clopper-pearson, or with --until-radius anytime")
+    add_noise_options(parser)
+    add_radius_options(parser)
     add_api_options(parser)
     parser.set_defaults(run=run_evaluate)
 
@@ -50,14 +64,19 @@ def add_evaluation_verbs(verbs: Any) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Certify image after image; each line is on disk before the next image begins."""
+    args.method = args.method or default_method(args)
     if is_api(args.classifier):
+        refuse_with_api(args, settles=False)
         from core.commands.evaluate_api import run_evaluate_api
 
         return run_evaluate_api(args)
-    settings = Settings(args.sigma, args.n0, args.n, args.alpha, args.seed, args.method, str(pick_device(args.device)))
-    check_certify_settings(
-        sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, method=args.method
+    settings = Settings(
+        args.sigma, args.n0, args.n, args.alpha, args.seed, args.method, str(pick_device(args.device)), args.noise,
+        args.norm or OWN_NORM[args.noise], args.sound, args.two_sided, args.until_radius,
     )  # fmt: skip
+    numbers = dataclasses.asdict(settings)
+    del numbers["device"]
+    check_certify_settings(**numbers)
     if args.every < 1:
         raise LabError(f"--every is {args.every}: expected at least 1.")
     classifier, denoiser = load_models(args)
@@ -67,7 +86,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
     done = open_log(args.out, made_by, args.resume)
-    data = selected(load_dataset(args.dataset, args.split), args)
+    data = selected(fetched_dataset(args), args)
+    _remark_on_labels(classifier, data)
     began, finished = time.monotonic(), 0
     left = len(data) - len(done)
     with args.out.open("a", encoding="utf-8") as log:
@@ -84,6 +104,22 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def fetched_dataset(args: argparse.Namespace) -> LabelledImages:
+    """The data set that the options name; a download from the Hub is shown."""
+    with Downloading() as download:
+        return load_dataset(args.dataset, args.split, on_progress=download.show, should_stop=download.is_set)
+
+
+def _remark_on_labels(classifier: Classifier, data: LabelledImages) -> None:
+    """Say where the labels of a classifier seem to stand in another order than the data set's."""
+    if classifier.ref.startswith("bundled/") or classifier.input_size != tuple(data.images.shape[2:]):
+        return
+    some = LabelledImages(data.images[:400], data.labels[:400], data.indices[:400], data.names)
+    warning = check_label_order(classifier, some)
+    if warning is not None:
+        remark(warning)
+
+
 def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
     """The images that --start, --stop and --every let through."""
     numbers = data.indices
@@ -93,6 +129,12 @@ def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
     if not bool(keep.any()):
         raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
     return LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names)
+
+
+_BEFORE_THERE_WAS_A_CHOICE = {
+    "noise": "gaussian", "norm": "l2", "sound": False, "two_sided": False, "until_radius": None,
+}  # fmt: skip
+"""What a log was made with whose side file does not say."""
 
 
 def open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int]:
@@ -109,6 +151,7 @@ def open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int
         before = json.loads(side.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
+    before = {key: value for key, value in _BEFORE_THERE_WAS_A_CHOICE.items() if key in made_by} | before
     differing = sorted(key for key in made_by.keys() | before.keys() if made_by.get(key) != before.get(key))
     if differing:
         raise LabError(f"{str(path)!r} was begun with another {', '.join(differing)}: use the same, or another --out.")
@@ -118,6 +161,22 @@ def open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int
     if whole != text:
         path.write_text(whole, encoding="utf-8")
     return frozenset(line.idx for line in read_log(path))
+
+
+def norm_of(log: Path) -> str:
+    """The norm of a log's radii: what the side file beside it says; else l2, as in all logs of the field.
+
+    Raises:
+        LabError: where the side file cannot be read.
+    """
+    side = log.with_suffix(".json")
+    if not side.exists():
+        return "l2"
+    try:
+        made_by = json.loads(side.read_text(encoding="utf-8"))
+        return str(made_by.get("norm", "l2"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise LabError(f"{str(side)!r}, which says how {log.name} was made, cannot be read ({error}).") from error
 
 
 def run_curve(args: argparse.Namespace) -> int:
@@ -132,11 +191,16 @@ def run_curve(args: argparse.Namespace) -> int:
         if not lines:
             raise LabError(f"{str(path)!r} has no images yet.")
         logs.append((path, summarise(lines, radii)))
+    sides = {path: norm_of(path) for path, _ in logs}
+    if len(set(sides.values())) > 1:
+        named = ", ".join(f"{path.name} {norm}" for path, norm in sides.items())
+        raise LabError(f"The logs certify radii in different norms ({named}): give those of one norm.")
     envelope = {f"{r:g}": max(summary.certified[r] for _, summary in logs) for r in radii}
     if args.json:
         rows = [
             {
-                "path": str(path), "images": s.images, "clean": s.clean, "acr": s.acr, "abstained": s.abstained,
+                "path": str(path), "norm": sides[path], "images": s.images, "clean": s.clean, "acr": s.acr,
+                "abstained": s.abstained,
                 "certified": {f"{r:g}": v for r, v in s.certified.items()},
                 "interval": {f"{r:g}": v for r, v in s.interval.items()},
             }

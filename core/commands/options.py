@@ -8,9 +8,11 @@ from pathlib import Path
 from core.commands.downloading import Downloading
 from core.commands.terminal import remark
 from core.device import pick_device
+from core.errors import LabError
 from core.images import Picture, read_picture
 from core.models.classical import ClassicalDenoiser
 from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
+from core.smoothing.radius import NOISES, NORMS
 
 DEFAULT_CLASSIFIER = "bundled/cifar10"
 DEFAULT_DENOISER = "bundled/cifar10-stab"
@@ -49,6 +51,47 @@ def add_sampling_options(parser: argparse.ArgumentParser, n: int, n_help: str) -
     add_seed_option(parser)
     add_device_option(parser)
     parser.add_argument("--batch-size", type=int, help="copies at once; by default what suits device and picture")
+
+
+def add_noise_options(parser: argparse.ArgumentParser) -> None:
+    """``--noise`` and ``--sound``."""
+    parser.add_argument("--noise", choices=NOISES, default="gaussian", help="its distribution (%(default)s)")
+    parser.add_argument(
+        "--sound", action="store_true", help="Gaussian noise on the 8-bit grid, drawn exactly: no rounding weakens the proof"
+    )
+
+
+def add_radius_options(parser: argparse.ArgumentParser) -> None:
+    """``--norm``, ``--two-sided`` and ``--until-radius``."""
+    parser.add_argument("--norm", choices=NORMS, help="of the radius; by default l2 for Gaussian noise, l1 for the others")
+    parser.add_argument("--two-sided", action="store_true", help="bound the runner-up, too, each side at half of alpha")
+    parser.add_argument(
+        "--until-radius", type=float, metavar="RADIUS",
+        help="end as soon as it is settled whether this radius can be certified (with the anytime bound)",
+    )  # fmt: skip
+
+
+def default_method(args: argparse.Namespace) -> str:
+    """The bound where ``--method`` does not say: one that holds wherever sampling ends where a radius is to be settled."""
+    return "clopper-pearson" if args.until_radius is None else "anytime"
+
+
+def refuse_with_api(args: argparse.Namespace, settles: bool) -> None:
+    """Raise LabError where an option was given that concerns this machine's models alone.
+
+    Args:
+        args: the parsed command line, with a classifier ``api/...``.
+        settles: whether the verb settles a radius with an API.
+    """
+    given = {
+        "--noise": args.noise != "gaussian", "--norm": args.norm not in (None, "l2"), "--sound": args.sound,
+        "--two-sided": args.two_sided, "--until-radius": args.until_radius is not None and not settles,
+    }  # fmt: skip
+    for option, there in given.items():
+        if there:
+            raise LabError(
+                f"{option} is not for APIs, which this verb certifies with Gaussian noise, one-sided, in l2: leave it out."
+            )
 
 
 def add_seed_option(parser: argparse.ArgumentParser) -> None:

@@ -64,7 +64,7 @@ def run_over_pictures(
                 print(f"{args.verb}: {str(path)!r} failed: {' '.join(str(error).split())}", file=sys.stderr)
                 continue
             line.clear()
-            if result.stopped:
+            if result.stopped and not (isinstance(result, Certificate) and result.settled):
                 print(f"{args.verb}: stopped after {result.n:,} samples; what they allow to say follows.", file=sys.stderr)
             done.append({"path": str(path)} | result.to_dict())
             if not args.json:
@@ -86,7 +86,11 @@ def _shower(line: ProgressLine, head: str, labels: tuple[str, ...] | None) -> On
 def _state(head: str, progress: Progress, labels: tuple[str, ...] | None) -> str:
     speed = progress.done / progress.seconds if progress.seconds else 0.0
     parts = [f"{head}: {progress.done:,} of {progress.total:,} samples", f"{speed:.0f}/s"]
-    parts.append(f"{duration(progress.seconds_left)} left")
-    if progress.candidate is not None:
+    parts.append(f"{'at most ' if progress.until_radius else ''}{duration(progress.seconds_left)} left")
+    if progress.candidate is not None and progress.radius_possible is not None:
+        name = class_name(progress.candidate, labels)
+        parts.append(f"{name}, radius between {progress.radius:.3f} and {progress.radius_possible:.3f} so far")
+        parts.append(f"settling {progress.until_radius:g}")
+    elif progress.candidate is not None:
         parts.append(f"{class_name(progress.candidate, labels)}, radius at least {progress.radius:.3f} so far")
     return ", ".join(parts)

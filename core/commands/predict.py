@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.commands.options import add_json_option, add_sampling_options, load_models
+from core.commands.options import add_json_option, add_noise_options, add_sampling_options, load_models
 from core.commands.pictures import run_over_pictures
 from core.commands.result_text import prediction_text
 from core.smoothing.certificate import Prediction
@@ -21,13 +21,16 @@ def add_predict_verb(verbs: Any) -> None:
     parser = verbs.add_parser("predict", help="predict with the smoothed classifier, without a radius", allow_abbrev=False)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
     add_sampling_options(parser, n=1_000, n_help="samples")
+    add_noise_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run_predict)
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Predict and print."""
-    settings = {"sigma": args.sigma, "n": args.n, "alpha": args.alpha, "seed": args.seed}
+    settings: dict[str, Any] = {
+        "sigma": args.sigma, "n": args.n, "alpha": args.alpha, "seed": args.seed, "noise": args.noise, "sound": args.sound,
+    }  # fmt: skip
     check_predict_settings(**settings)
     classifier, denoiser = load_models(args)
 

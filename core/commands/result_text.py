@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands.terminal import class_name, sigma_text
-from core.report import cause_of_abstention
+from core.report import NORM_NAMES, cause_of_abstention, noise_text, settled_text
 from core.smoothing.certificate import Certificate, ModelRecord, Prediction
 
 
@@ -12,19 +12,31 @@ def certificate_text(name: str, certificate: Certificate) -> str:
     c = certificate
     if c.prediction is not None:
         who = class_name(c.prediction, c.labels)
-        lines = [f"{name}: {who}, certified within l2 radius {c.radius:.4f} (pixels in [0, 1]; ceiling {c.radius_ceiling:.4f})"]
+        within = f"{NORM_NAMES[c.norm]} radius {_number(c.radius)}"
+        lines = [f"{name}: {who}, certified within {within} (pixels in [0, 1]; ceiling {_number(c.radius_ceiling)})"]
     else:
         lines = [f"{name}: abstains. {cause_of_abstention(c)}"]
     if c.candidate is not None and c.n:
         said = f"lower bound on the share of noisy copies called {class_name(c.candidate, c.labels)}"
         lines.append(f"  p_lower   {c.p_lower:.5f}, {said}")
-    stopped = f", stopped of {c.n_planned:,} planned" if c.stopped else ""
+    if c.p_upper is not None:
+        lines.append(f"  p_upper   {c.p_upper:.5f}, upper bound on the share of any other class")
+    if c.prediction is not None and c.radii:
+        lines.append("  radii     " + ", ".join(f"{NORM_NAMES[norm]} {_number(radius)}" for norm, radius in c.radii.items()))
+    stopped = f", stopped of {c.n_planned:,} planned" if c.stopped and c.settled is None else ""
     lines.append(f"  votes     {_top_counts(c)} ({c.n:,} samples{stopped}; {c.n0:,} others chose the class)")
-    lines.append(f"  settings  sigma {sigma_text(c.sigma)}, alpha {c.alpha:g}, {c.method}, seed {c.seed}")
+    sides = ", two-sided" if c.two_sided else ""
+    lines.append(
+        f"  settings  sigma {sigma_text(c.sigma)}, {noise_text(c)}, alpha {c.alpha:g}, {c.method}{sides}, seed {c.seed}"
+    )
+    if c.until_radius is not None:
+        lines.append(f"  settled   {settled_text(c)}")
     lines += _footing(c)
     if c.prediction is not None:
+        changes = "changes between 8-bit pictures" if c.sound else "changes"
         lines.append(
-            "  caveats   of the smoothed classifier, not of the classifier alone; for changes measured in the l2 norm only;\n"
+            f"  caveats   of the smoothed classifier, not of the classifier alone; for {changes} measured in the"
+            f" {NORM_NAMES[c.norm]} norm only;\n"
             f"            with probability at least 1 - {c.failure_probability:g}; robust is not the same as right."
         )
     return "\n".join(lines)
@@ -43,7 +55,7 @@ def prediction_text(name: str, prediction: Prediction) -> str:
             " more samples (--n) may decide",
         ]
     lines.append(f"  votes     {_top_counts(p)} ({p.n:,} samples)")
-    lines.append(f"  settings  sigma {sigma_text(p.sigma)}, alpha {p.alpha:g}, seed {p.seed}")
+    lines.append(f"  settings  sigma {sigma_text(p.sigma)}, {noise_text(p)}, alpha {p.alpha:g}, seed {p.seed}")
     lines += _footing(p)
     if p.prediction is not None:
         lines.append(
@@ -67,6 +79,10 @@ def _footing(result: Certificate | Prediction) -> list[str]:
         f"  picture   {r.image.width} x {r.image.height} pixels as the noise saw it, sha256 {r.image.sha256[:12]}",
         f"  speed     {r.samples_per_second:.0f} samples/s on {r.device}, {r.seconds:.1f} s",
     ]
+
+
+def _number(radius: float) -> str:
+    return f"{radius:.4f}" if radius >= 0.1 or radius == 0 else f"{radius:.4g}"
 
 
 def _model(record: ModelRecord) -> str:
