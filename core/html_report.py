@@ -48,7 +48,14 @@ td { padding: 1px 0; }
 code { font: 10.5px "DejaVu Sans Mono", Consolas, monospace; }
 .command { display: block; background: #f3f5f7; padding: 5px 8px; margin: 3px 0; }
 @media print {
-  body { padding: 0; font-size: 12px; max-width: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { padding: 0; font-size: 11.5px; line-height: 1.3; max-width: none;
+    print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  h1 { font-size: 19px; }
+  .lead { font-size: 13.5px; margin: 5px 0; }
+  h2 { font-size: 13px; margin: 6px 0 2px; }
+  table { font-size: 10.5px; }
+  figcaption { font-size: 11px; }
+  figure img { max-height: 33mm; }
   section { break-inside: avoid; } }
 @media (max-width: 560px) { body { padding: 4mm; } .pair { grid-template-columns: minmax(0, 1fr); } }
 """

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from core.models.references import pinned
 from core.smoothing.bounds import clopper_pearson_upper
-from core.smoothing.certificate import Certificate
+from core.smoothing.certificate import Certificate, Prediction
+from core.smoothing.until import OUT_OF_REACH, REACHED, samples_fixed_beforehand
 
 
 def percent(share: float | Decimal) -> str:
@@ -27,16 +28,70 @@ def certainty(failure_probability: float) -> Decimal:
     return 1 - Decimal(str(failure_probability))
 
 
+def norm_name(norm: str) -> str:
+    """A norm as it is written in a sentence.
+
+    >>> norm_name("l2"), norm_name("linf")
+    ('l2', 'l-infinity')
+    """
+    return "l-infinity" if norm == "linf" else norm
+
+
 def headline(certificate: Certificate) -> str:
     """What the certificate says, in one or two sentences; never more than the theorem."""
     name = class_name(certificate, certificate.candidate)
     if not certificate.abstained:
+        pictures = "8-bit picture" if certificate.sound else "picture"
         return (
-            f"For every picture within l2 distance {certificate.radius:.3f} of this one, the smoothed classifier says"
-            f" {name}. This holds with probability at least {percent(certainty(certificate.failure_probability))}"
-            " over the noise drawn."
+            f"For every {pictures} within {distance(certificate)} of this one, the smoothed classifier says {name}. This holds"
+            f" with probability at least {percent(certainty(certificate.failure_probability))} over the noise drawn."
         )
     return f"The smoothed classifier abstains. {cause_of_abstention(certificate)}"
+
+
+def distance(certificate: Certificate) -> str:
+    """The certified radius with its norm, as in ``l2 distance 0.250``; in l-infinity also as grey levels."""
+    words = f"{norm_name(certificate.norm)} distance {radius_text(certificate.radius)}"
+    return f"{words} ({255 * certificate.radius:.3g} of 255 grey levels)" if certificate.norm == "linf" else words
+
+
+def radius_text(radius: float) -> str:
+    """Three decimals, or three digits where that would be too few, as of l-infinity radii.
+
+    >>> radius_text(0.25), radius_text(0.008731)
+    ('0.250', '0.00873')
+    """
+    return f"{radius:.3f}" if radius >= 0.1 or radius == 0 else f"{radius:.3g}"
+
+
+def settled_text(certificate: Certificate) -> str:
+    """How the question whether a radius can be certified ended, and what it cost; empty where it was not asked."""
+    c = certificate
+    if c.until_radius is None:
+        return ""
+    asked = f"The {norm_name(c.norm)} radius {c.until_radius:g}"
+    took = f"{c.n:,} of at most {c.n_planned:,} samples"
+    if c.settled == OUT_OF_REACH:
+        return (
+            f"{asked} is out of reach, settled after {took}: with probability at least {percent(certainty(c.alpha))}, a"
+            " statement of its own beside the certificate, more samples would not certify it by this bound."
+        )
+    if c.settled != REACHED or c.candidate is None:
+        return f"{asked} is not settled after {took}."
+    shape = (3, c.image.height, c.image.width)
+    fixed = samples_fixed_beforehand(
+        c.counts[c.candidate] / c.n, c.until_radius, alpha=c.alpha, sigma=c.sigma, shape=shape, noise=c.noise, norm=c.norm
+    )
+    words = f"{asked} is reached, settled after {took}."
+    if fixed is None:
+        return words
+    return f"{words} A run of a fixed number of samples would have needed {fixed:,}, had this share of votes been known before."
+
+
+def noise_text(certificate: Certificate | Prediction) -> str:
+    """The noise, as in ``Gaussian noise on the 8-bit grid (sound)``."""
+    name = "Gaussian" if certificate.noise == "gaussian" else certificate.noise.capitalize()
+    return f"{name} noise on the 8-bit grid (sound)" if certificate.sound else f"{name} noise"
 
 
 def cause_of_abstention(certificate: Certificate) -> str:
@@ -46,6 +101,12 @@ def cause_of_abstention(certificate: Certificate) -> str:
     k, n = certificate.counts[certificate.candidate], certificate.n
     name = class_name(certificate, certificate.candidate)
     vote = f"{k:,} of {n:,} noisy copies said {name}"
+    if certificate.two_sided and certificate.runner_up is not None:
+        other = certificate.counts[certificate.runner_up]
+        vote = f"{vote} and {other:,} said {class_name(certificate, certificate.runner_up)}"
+        if k > other:
+            return f"{vote}: a lead, but too slim to be sure of with this many samples. More samples may settle it."
+        return f"{vote}: no class leads surely under this much noise. A smaller sigma or a better denoiser may help."
     if clopper_pearson_upper(k, n, certificate.alpha) > 0.5 and k > n / 2:
         return f"{vote}: a majority, but too slim to be sure of with this many samples. More samples may settle it."
     return f"{vote}: no class has a sure majority under this much noise. A smaller sigma or a better denoiser may help."
@@ -53,11 +114,19 @@ def cause_of_abstention(certificate: Certificate) -> str:
 
 def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
     """The four things a certificate does not say."""
+    pictures = "between 8-bit pictures, measured" if certificate.sound else "measured"
+    arithmetic = (
+        ""
+        if certificate.sound
+        else " The noise was rounded to floating point, which the theorem leaves aside; sound mode does not."
+    )
     return (
         "It speaks of the smoothed classifier (the vote over noisy, denoised copies), not of the classifier alone.",
-        f"It holds for changes measured in the {certificate.norm} norm, on the picture at {certificate.image.width} x"
-        f" {certificate.image.height} pixels. Rotation, blur or another crop can be far away in that norm.",
-        f"It is a statistical statement: wrong with probability at most {percent(certificate.failure_probability)}.",
+        f"It holds for changes {pictures} in the {norm_name(certificate.norm)} norm, on the picture at"
+        f" {certificate.image.width} x {certificate.image.height} pixels. Rotation, blur or another crop can be far away in"
+        " that norm.",
+        f"It is a statistical statement: wrong with probability at most {percent(certificate.failure_probability)}."
+        + arithmetic,
         "Robust is not the same as right: a wrong answer can be certified too.",
     )
 
@@ -86,7 +155,8 @@ def _size_of(certificate: Certificate) -> str:
 _COLUMNS = (
     "picture", "sha256", "height", "width", "prediction", "label", "abstained", "radius", "radius_ceiling", "p_lower",
     "candidate_votes", "n", "n0", "alpha", "failure_probability", "sigma", "norm", "noise", "method", "stopped", "seed",
-    "classifier", "classifier_revision", "denoiser", "denoiser_revision", "device", "seconds",
+    "classifier", "classifier_revision", "denoiser", "denoiser_revision", "device", "seconds", "sound", "two_sided",
+    "p_upper", "radius_l1", "radius_l2", "radius_linf", "until_radius", "settled",
 )  # fmt: skip
 
 
@@ -102,6 +172,7 @@ def to_csv(certificates: Sequence[tuple[str, Certificate]]) -> str:
             "candidate_votes": 0 if c.candidate is None or c.n == 0 else c.counts[c.candidate],
             "classifier": c.classifier.ref, "classifier_revision": c.classifier.revision,
             "denoiser": c.denoiser.ref, "denoiser_revision": c.denoiser.revision, "seconds": round(c.seconds, 3),
+            **{f"radius_{norm}": radius for norm, radius in c.radii.items()},
         }  # fmt: skip
         writer.writerow(row)
     return text.getvalue()
@@ -115,7 +186,7 @@ def to_json(certificate: Certificate) -> str:
 def python_snippet(certificate: Certificate, file_name: str) -> str:
     """A script that makes the certificate again, run beside the picture in the project's folder.
 
-    A stopped run is made again with the n that it reached; its counts come out the same.
+    A run that ended early, stopped or settled, is made again with the n that it reached; its counts come out the same.
     """
     return f'''"""Makes the certificate of {file_name!r} again: run it in the project's folder, beside the picture."""
 
@@ -131,6 +202,10 @@ certificate = certify(
     alpha={certificate.alpha!r},
     seed={certificate.seed!r},
     method={certificate.method!r},
+    noise={certificate.noise!r},
+    norm={certificate.norm!r},
+    sound={certificate.sound!r},
+    two_sided={certificate.two_sided!r},
 )
 print("prediction:", certificate.label, " radius:", certificate.radius)
 print("counts:", certificate.counts)

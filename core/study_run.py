@@ -76,9 +76,11 @@ def study(
 
 
 @torch.inference_mode()
-def look_at(pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5) -> dict[str, View]:
-    """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes."""
-    noise = NoiseStream(tuple(pixels.shape), seed, "show", pixels.device)(0, 1)[0]
+def look_at(
+    pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5, *, kind: str = "gaussian"
+) -> dict[str, View]:
+    """The original, one noisy copy (``kind`` of noise), and that copy denoised, each with the classifier's own best classes."""
+    noise = NoiseStream(tuple(pixels.shape), seed, "show", pixels.device, kind)(0, 1)[0]
     noisy = pixels + sigma * noise
     stages = {"original": pixels, "noisy": noisy}
     if base.denoiser is not None:

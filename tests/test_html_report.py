@@ -66,8 +66,8 @@ def hostile(study: Study) -> tuple[Certificate, str]:
     labels = tuple(f"{HOSTILE}{index}" for index in range(10))
     changes = {
         "labels": labels, "label": labels[4], "device": HOSTILE, "versions": {HOSTILE: HOSTILE},
-        "classifier": ModelRecord(HOSTILE, HOSTILE), "denoiser": ModelRecord(HOSTILE, None, HOSTILE), "noise": "<b>",
-        "norm": "<b>", "method": "<b>", "settled": "<b>", "until_radius": 0.5, "radii": {"<b>": 0.1},
+        "classifier": ModelRecord(HOSTILE, HOSTILE), "denoiser": ModelRecord(HOSTILE, None, HOSTILE),
+        "until_radius": 0.5, "settled": "out of reach", "radii": {"l1": 0.3, "l2": 0.3, "linf": 0.01},
         "two_sided": True, "p_upper": 0.1, "runner_up": 3,
     }  # fmt: skip
     return certificate_of(study, **changes), f"a {HOSTILE}'.png"
@@ -117,7 +117,8 @@ def test_bars_have_the_right_lengths(study: Study) -> None:
 
 def test_what_a_stranger_wrote_stays_text(study: Study) -> None:
     certificate, name = hostile(study)
-    plain = Reader(html_report(certificate_of(study, two_sided=True, p_upper=0.1, until_radius=0.5), "x", study.views)).tags
+    alike = {name: getattr(certificate, name) for name in ("two_sided", "p_upper", "runner_up", "until_radius", "radii")}
+    plain = Reader(html_report(certificate_of(study, **alike), "x", study.views)).tags
     page = html_report(certificate, name, study.views, document_name=f"{HOSTILE}.json")
     found = Reader(page).tags
     count = lambda tags: {tag: [t for t, _ in tags].count(tag) for tag in ("script", "b", "img", "svg", "td", "title", "rect")}  # noqa: E731

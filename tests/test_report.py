@@ -18,6 +18,7 @@ from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import certify
+from core.smoothing.until import samples_fixed_beforehand
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,51 @@ def test_abstention_names_its_cause(made: tuple[Certificate, str]) -> None:
     assert "smaller sigma" in report.headline(lost)
     nothing = dataclasses.replace(abstains, candidate=None, n=0)
     assert "stopped before" in report.headline(nothing)
+
+
+def test_norm_and_noise_are_named(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    sure = dataclasses.replace(certificate, abstained=False, prediction=1, candidate=1, radius=0.25)
+    assert "within l2 distance 0.250 of this one" in report.headline(sure)
+    l1 = dataclasses.replace(sure, noise="laplace", norm="l1")
+    assert "within l1 distance 0.250" in report.headline(l1)
+    assert "in the l1 norm" in report.caveats(l1)[1]
+    assert report.noise_text(l1) == "Laplace noise"
+    linf = dataclasses.replace(sure, norm="linf", radius=0.0087)
+    assert "within l-infinity distance 0.0087 (2.22 of 255 grey levels)" in report.headline(linf)
+    sound = dataclasses.replace(sure, sound=True)
+    assert report.headline(sound).startswith("For every 8-bit picture within l2 distance")
+    assert "8-bit pictures" in report.caveats(sound)[1]
+    assert "floating point" in report.caveats(sure)[2]
+    assert "floating point" not in report.caveats(sound)[2]
+    assert "sound" in report.noise_text(sound)
+
+
+def test_abstention_of_two_sides_names_both_classes(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    abstains = dataclasses.replace(
+        certificate, abstained=True, prediction=None, candidate=1, radius=0.0, n=100, two_sided=True, runner_up=0
+    )
+    slim = report.headline(dataclasses.replace(abstains, counts=(36, 40, 24)))
+    assert "40 of 100 noisy copies said b and 36 said a" in slim
+    assert "More samples" in slim
+    assert "smaller sigma" in report.headline(dataclasses.replace(abstains, counts=(41, 40, 19)))
+
+
+def test_how_the_question_of_a_radius_ended(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    assert report.settled_text(certificate) == ""
+    asked = dataclasses.replace(
+        certificate, candidate=1, counts=(2, 398, 0), n=400, n_planned=10_000, until_radius=0.1, settled="reached"
+    )
+    words = report.settled_text(asked)
+    assert "l2 radius 0.1 is reached, settled after 400 of at most 10,000 samples" in words
+    fixed = samples_fixed_beforehand(398 / 400, 0.1, alpha=0.001, sigma=0.1, shape=(3, 16, 16))
+    assert f"would have needed {fixed:,}" in words
+    out = report.settled_text(dataclasses.replace(asked, settled="out of reach"))
+    assert "out of reach" in out
+    assert "99.9%, a statement of its own" in out
+    assert "not settled" in report.settled_text(dataclasses.replace(asked, settled=None))
 
 
 def test_percent_hides_nothing() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from core.apis.providers import is_api
+from core.commands.certificate_files import add_file_options, check_file_options, write_files
 from core.commands.certify_api import add_api_options, run_certify_api
 from core.commands.options import (
     add_json_option,
@@ -42,12 +43,14 @@ def add_certify_verb(verbs: Any) -> None:
     add_noise_options(parser)
     add_radius_options(parser)
     add_api_options(parser)
+    add_file_options(parser)
     add_json_option(parser)
     parser.set_defaults(run=run_certify)
 
 
 def run_certify(args: argparse.Namespace) -> int:
     """Certify and print."""
+    check_file_options(args, remote=is_api(args.classifier))
     if is_api(args.classifier):
         refuse_with_api(args, settles=True)
         return run_certify_api(args)
@@ -60,9 +63,11 @@ def run_certify(args: argparse.Namespace) -> int:
     classifier, denoiser = load_models(args)
 
     def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Certificate:
-        return certify(
+        certificate = certify(
             image, classifier, denoiser, **settings, device=args.device, batch_size=args.batch_size,
             on_progress=on_progress, should_stop=should_stop,
         )  # fmt: skip
+        write_files(args, certificate, image, classifier, denoiser)
+        return certificate
 
     return run_over_pictures(args, run_one, certificate_text, classifier.labels, "certificates")

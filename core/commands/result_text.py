@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands.terminal import class_name, sigma_text
-from core.report import NORM_NAMES, cause_of_abstention, noise_text, settled_text
+from core.report import cause_of_abstention, noise_text, norm_name, settled_text
 from core.smoothing.certificate import Certificate, ModelRecord, Prediction
 
 
@@ -12,7 +12,7 @@ def certificate_text(name: str, certificate: Certificate) -> str:
     c = certificate
     if c.prediction is not None:
         who = class_name(c.prediction, c.labels)
-        within = f"{NORM_NAMES[c.norm]} radius {_number(c.radius)}"
+        within = f"{norm_name(c.norm)} radius {_number(c.radius)}"
         lines = [f"{name}: {who}, certified within {within} (pixels in [0, 1]; ceiling {_number(c.radius_ceiling)})"]
     else:
         lines = [f"{name}: abstains. {cause_of_abstention(c)}"]
@@ -22,7 +22,7 @@ def certificate_text(name: str, certificate: Certificate) -> str:
     if c.p_upper is not None:
         lines.append(f"  p_upper   {c.p_upper:.5f}, upper bound on the share of any other class")
     if c.prediction is not None and c.radii:
-        lines.append("  radii     " + ", ".join(f"{NORM_NAMES[norm]} {_number(radius)}" for norm, radius in c.radii.items()))
+        lines.append("  radii     " + ", ".join(f"{norm_name(norm)} {_number(radius)}" for norm, radius in c.radii.items()))
     stopped = f", stopped of {c.n_planned:,} planned" if c.stopped and c.settled is None else ""
     lines.append(f"  votes     {_top_counts(c)} ({c.n:,} samples{stopped}; {c.n0:,} others chose the class)")
     sides = ", two-sided" if c.two_sided else ""
@@ -36,7 +36,7 @@ def certificate_text(name: str, certificate: Certificate) -> str:
         changes = "changes between 8-bit pictures" if c.sound else "changes"
         lines.append(
             f"  caveats   of the smoothed classifier, not of the classifier alone; for {changes} measured in the"
-            f" {NORM_NAMES[c.norm]} norm only;\n"
+            f" {norm_name(c.norm)} norm only;\n"
             f"            with probability at least 1 - {c.failure_probability:g}; robust is not the same as right."
         )
     return "\n".join(lines)

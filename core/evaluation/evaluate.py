@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.evaluation.datasets import LabelledImages
@@ -14,7 +14,7 @@ from core.smoothing.sampling import ClassifierLike, DenoiserLike
 
 @dataclass(frozen=True)
 class Settings:
-    """The numbers of an evaluation, as :func:`core.certify` takes them."""
+    """The settings of an evaluation, as :func:`core.certify` takes them."""
 
     sigma: float
     n0: int
@@ -23,6 +23,11 @@ class Settings:
     seed: int
     method: str
     device: str
+    noise: str = "gaussian"
+    norm: str | None = None
+    sound: bool = False
+    two_sided: bool = False
+    until_radius: float | None = None
 
 
 def evaluate(
@@ -42,16 +47,14 @@ def evaluate(
     Raises:
         LabError: as :func:`core.certify`.
     """
-    numbers: dict[str, Any] = {
-        "sigma": settings.sigma, "n0": settings.n0, "n": settings.n, "alpha": settings.alpha,
-        "method": settings.method, "device": settings.device,
-    }  # fmt: skip
+    numbers: dict[str, Any] = asdict(settings)
+    del numbers["seed"]
     for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
         if index in done:
             continue
         seed = settings.seed * 1_000_003 + index
         result = certify(image.float() / 255, classifier, denoiser, seed=seed, should_stop=should_stop, **numbers)
-        if result.stopped:
+        if result.stopped and result.settled is None:
             return
         predict = -1 if result.prediction is None else result.prediction
         yield LogLine(index, label, predict, result.radius, predict == label, result.seconds)

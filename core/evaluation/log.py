@@ -13,7 +13,10 @@ HEADER = ("idx", "label", "predict", "radius", "correct", "time")
 
 @dataclass(frozen=True)
 class LogLine:
-    """One image: its number, true label, predicted class (-1 where it abstained), l2 radius, whether it was right, seconds."""
+    """One image: its number, true label, predicted class (-1 where it abstained), radius, whether it was right, seconds.
+
+    The format names no norm: in the field's logs it is l2; beside ours stands a .json that says.
+    """
 
     idx: int
     label: int

@@ -72,6 +72,31 @@ def recompute(
     return Conclusion(p_lower, p_upper, runner_up, found[chosen], found, ceiling, abstained)
 
 
+def both_ways(
+    counts: Sequence[int],
+    candidate: int | None,
+    *,
+    alpha: float,
+    method: str,
+    sigma: float,
+    shape: tuple[int, ...],
+    noise: str = "gaussian",
+    norm: str | None = None,
+) -> tuple[Conclusion, Conclusion]:
+    """The one-sided and the two-sided conclusion from the same votes, to be compared.
+
+    Each is wrong with probability at most alpha. Whoever looks at both and claims the better one may be wrong with
+    probability 2 alpha: which one counts is to be said beforehand.
+    """
+    one, two = (
+        recompute(
+            counts, candidate, alpha=alpha, method=method, sigma=sigma, shape=shape, noise=noise, norm=norm, two_sided=two_sided
+        )
+        for two_sided in (False, True)
+    )
+    return one, two
+
+
 def find_runner_up(counts: Sequence[int], candidate: int) -> int | None:
     """The class with most votes beside the candidate, the first of several; None where there is but one class.
 

@@ -21,8 +21,8 @@ PURPOSES = {"select": 0, "estimate": 1, "predict": 2, "show": 3, "train": 4}
 NoiseSource = Callable[[int, int], Tensor]
 """(start, stop) -> (stop - start, C, H, W): float32 of standard deviation 1, or int32 in grey levels."""
 
-_KEYS: dict[str, tuple[int, ...]] = {"gaussian": (), "uniform": (1,), "laplace": (2,)}
-"""What sets the seeds of one kind of noise apart from those of another."""
+_KEYS: dict[str, tuple[int, ...]] = {"gaussian": (), "uniform": (2,), "laplace": (3,)}
+"""What sets the seeds of one kind of noise apart from those of another; 1 is that of noise on the grid of grey levels."""
 
 
 class NoiseStream:

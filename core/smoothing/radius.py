@@ -31,13 +31,20 @@ def l2_radius(p_lower: float, sigma: float) -> float:
 
 
 def own_radius(noise: str, p_lower: float, p_upper: float | None, sigma: float) -> float:
-    """The radius in the noise's own norm; 0 where nothing is certified.
+    """The radius in the noise's own norm: (F^-1(pA) - F^-1(pB)) / 2, F the distribution function of the noise of one channel.
+
+    For Gaussian noise that is Cohen et al. (2019), theorem 1. For uniform and Laplace noise with one bound it is the radius of
+    Lee et al. (2019), Teng et al. (2019) and Yang et al. (2020); for Laplace noise with two it is at least that of Teng et al.
+    A proof for every noise with a log-concave density is in docs/statistics.md.
 
     Args:
         noise: ``gaussian`` (l2), ``uniform`` or ``laplace`` (l1).
         p_lower: lower bound on the probability of the class that is certified.
         p_upper: upper bound on that of every other class; None takes 1 - p_lower.
         sigma: standard deviation of the noise.
+
+    Returns:
+        0 where nothing is certified.
 
     Raises:
         LabError: where a number is impossible.
@@ -51,34 +58,30 @@ def own_radius(noise: str, p_lower: float, p_upper: float | None, sigma: float) 
     check_sigma(sigma)
     if p_lower <= (0.5 if p_upper is None else p_upper):
         return 0.0
-    return _RADII[noise](p_lower, p_upper, sigma)
-
-
-def _gaussian(p_lower: float, p_upper: float | None, sigma: float) -> float:
-    """Cohen et al. (2019), theorem 1: sigma/2 (Phi^-1(pA) - Phi^-1(pB))."""
+    quantile = _QUANTILES[noise]
     if p_upper is None:
-        return sigma * float(special.ndtri(p_lower))
-    return sigma / 2 * float(special.ndtri(p_lower) - special.ndtri(p_upper))
+        return sigma * quantile(p_lower)
+    return sigma / 2 * (quantile(p_lower) - quantile(p_upper))
 
 
-def _uniform(p_lower: float, p_upper: float | None, sigma: float) -> float:
-    """Lee et al. (2019), Yang et al. (2020): a shift by r in l1 moves at most r/2l of the probability; l (pA - pB)."""
-    return math.sqrt(3) * sigma * (p_lower - (1 - p_lower if p_upper is None else p_upper))
+def _gaussian_quantile(p: float) -> float:
+    return float(special.ndtri(p))
 
 
-def _laplace(p_lower: float, p_upper: float | None, sigma: float) -> float:
-    """Teng et al. (2019), theorem 1: with scale b, the greater of -b log(1 - pA + pB) and b/2 log(pA/pB)."""
-    b = sigma / math.sqrt(2)
-    if p_upper is None:
-        return -b * math.log(2 * (1 - p_lower)) if p_lower < 1 else math.inf
-    if p_upper == 0:
-        return math.inf
-    return b * max(-math.log(1 - p_lower + p_upper), math.log(p_lower / p_upper) / 2)
+def _uniform_quantile(p: float) -> float:
+    return math.sqrt(3) * (2 * p - 1)
 
 
-_RADII: dict[str, Callable[[float, float | None, float], float]] = {
-    "gaussian": _gaussian, "uniform": _uniform, "laplace": _laplace,
+def _laplace_quantile(p: float) -> float:
+    if p < 0.5:
+        return math.log(2 * p) / math.sqrt(2) if p > 0 else -math.inf
+    return -math.log(2 * (1 - p)) / math.sqrt(2) if p < 1 else math.inf
+
+
+_QUANTILES: dict[str, Callable[[float], float]] = {
+    "gaussian": _gaussian_quantile, "uniform": _uniform_quantile, "laplace": _laplace_quantile,
 }  # fmt: skip
+"""Of the noise with standard deviation 1."""
 
 
 def radii(noise: str, p_lower: float, p_upper: float | None, sigma: float, shape: tuple[int, ...]) -> dict[str, float]:

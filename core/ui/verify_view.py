@@ -13,6 +13,7 @@ from core.jobs import Job
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.ui.pictures import read_upload
+from core.ui.plain_text import plain
 from core.ui.verify_job import VERIFICATIONS, Sampling, start_sampling
 from core.ui.waiting import draw_stop, draw_waiting
 from core.verification.catalogued import cannot_sample_here, models_of_catalogue
@@ -43,7 +44,7 @@ def draw_verify() -> None:
             picture = None if upload is None else read_upload(upload.getvalue(), upload.name)
         except LabError as error:
             VERIFICATIONS.keep_only([])
-            st.error(str(error), icon=":material/error:")
+            st.error(plain(str(error)), icon=":material/error:")
             return
         found = verify(certificate, None if picture is None else picture.image, models_of_catalogue(certificate))
         _draw_checks(found.checks, found.summary(), bool(found.differing))
@@ -66,7 +67,7 @@ def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture |
     reason = why_not_sampled(found) or cannot_resample(certificate) or cannot_sample_here(certificate)
     if picture is None or reason is not None:
         VERIFICATIONS.keep_only([])
-        st.caption(reason or "To sample its votes again, upload its picture, too.")
+        st.caption(plain(reason or "To sample its votes again, upload its picture, too."))
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         same = st.button("Sample again with its seed", icon=":material/replay:", key="verify-same")
@@ -87,7 +88,7 @@ def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture |
             try:
                 start_sampling(asked, certificate, picture.image)
             except LabError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(plain(str(error)), icon=":material/error:")
     jobs = [VERIFICATIONS.find(key) for key in keys]
     busy = any(job is not None and not job.finished for job in jobs)
 
@@ -105,11 +106,11 @@ def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture |
 
 def _draw_job(job: Job) -> None:
     if job.state == "failed":
-        st.error(job.error or "", icon=":material/error:")
+        st.error(plain(job.error or ""), icon=":material/error:")
     elif job.finished:
         checks: list[Check] = job.result
         for check in checks:
-            words, icon = f"**{check.name}: {check.status}.** {check.sentence}", ":material/check:"
+            words, icon = f"**{check.name}: {check.status}.** {plain(check.sentence)}", ":material/check:"
             if check.status == SAME:
                 st.info(words, icon=icon)
             else:

@@ -51,6 +51,55 @@ def test_every_option_reaches_the_certificate(run, models, picture):
     assert other.document["counts"] == document["counts"]  # whatever the batches
 
 
+def test_noise_norm_and_sides_reach_the_certificate(run, models, picture):
+    words = ("certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 200, "--json")
+    found = run(*words, "--noise", "laplace", "--norm", "linf", "--two-sided").document
+    assert (found["noise"], found["norm"], found["two_sided"], found["sound"]) == ("laplace", "linf", True, False)
+    assert found["radius"] == found["radii"]["linf"] == pytest.approx(found["radii"]["l1"] / (3 * 32 * 32))
+    sound = run(*words, "--sound").document
+    assert (sound["sound"], sound["noise"], sound["norm"]) == (True, "gaussian", "l2")
+    assert run(*words, "--noise", "uniform").document["norm"] == "l1"
+    assert "Sound mode draws Gaussian noise" in run(*words, "--sound", "--noise", "uniform").one_line()
+
+
+def test_until_a_radius_is_settled(run, models, picture):
+    words = ("certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 5000, "--until-radius", 0.3)
+    ran = run(*words, "--json")
+    assert ran.code == 0
+    assert "stopped" not in ran.err
+    document = ran.document
+    assert (document["settled"], document["until_radius"], document["method"]) == ("reached", 0.3, "anytime")
+    assert document["n"] < 200
+    assert document["radius"] >= 0.3
+    text = run(*words).out
+    assert "The l2 radius 0.3 is reached, settled after" in text
+    assert "stopped of" not in text
+    wrong = run(*words, "--method", "clopper-pearson").one_line()
+    assert "use method 'anytime'" in wrong
+
+
+def test_a_radius_out_of_reach_is_said_with_its_own_chance_of_error(run, models, picture):
+    words = ("certify", picture, "--classifier", models.torn, "--denoiser", "none", "--n", 5000, "--until-radius", 0.5)
+    text = run(*words).out
+    assert "The l2 radius 0.5 is out of reach, settled after" in text
+    assert "with probability at least 99.9%, a statement of its own" in text
+
+
+def test_text_names_noise_norm_and_sides(run, models, picture):
+    words = ("certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 200)
+    text = run(*words, "--norm", "linf", "--sound", "--two-sided").out
+    for part in ("certified within l-infinity radius 0.00", "Gaussian noise on the 8-bit grid (sound)", "two-sided", "p_upper"):
+        assert part in text
+    assert "changes between 8-bit pictures measured in the l-infinity norm only" in text
+    assert "Uniform noise" in run(*words, "--noise", "uniform").out
+
+
+def test_options_that_no_api_takes_are_refused(run, picture):
+    for option in (("--noise", "laplace"), ("--norm", "l1"), ("--sound",), ("--two-sided",)):
+        message = run("certify", picture, "--classifier", "api/demo", "--offline", *option).one_line()
+        assert f"{option[0]} is not for APIs" in message
+
+
 def test_text_tells_answer_radius_and_caveats(run, models, picture):
     ran = run("certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 1000)
     assert "star.png: dog, certified within l2 radius 0.6158" in ran.out

@@ -70,3 +70,37 @@ def test_other_parameters_and_existing_logs_are_refused(
     assert "seed, sigma" in error
     assert main(["curve", str(tmp_path / "none.tsv")]) == 2
     assert main(command(classifier, tmp_path / "b.tsv", "--start", "9999")) == 2
+
+
+def test_the_side_file_says_noise_norm_and_sides(classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, other = tmp_path / "linf.tsv", tmp_path / "l2.tsv"
+    assert main(command(classifier, out, "--norm", "linf", "--sound", "--two-sided", "--until-radius", "0.001")) == 0
+    made_by = json.loads(out.with_suffix(".json").read_text())
+    assert {key: made_by[key] for key in ("noise", "norm", "sound", "two_sided", "until_radius", "method")} == {
+        "noise": "gaussian", "norm": "linf", "sound": True, "two_sided": True, "until_radius": 0.001, "method": "anytime",
+    }  # fmt: skip
+    assert main(command(classifier, other, "--noise", "laplace", "--norm", "l2")) == 0
+    assert json.loads(other.with_suffix(".json").read_text())["norm"] == "l2"
+    capsys.readouterr()
+    assert main(["curve", str(out), "--radii", "0.001", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["logs"][0]["norm"] == "linf"
+    assert main(["curve", str(out), str(other)]) == 2
+    assert "different norms (linf.tsv linf, l2.tsv l2)" in capsys.readouterr().err
+
+
+def test_a_log_from_before_there_was_a_choice_of_noise_goes_on(
+    classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "old.tsv"
+    assert main(command(classifier, out)) == 0
+    side = out.with_suffix(".json")
+    kept = {
+        key: value
+        for key, value in json.loads(side.read_text()).items()
+        if key not in ("noise", "norm", "sound", "two_sided", "until_radius")
+    }
+    side.write_text(json.dumps(kept))
+    assert main(command(classifier, out, "--resume")) == 0
+    capsys.readouterr()
+    assert main(command(classifier, out, "--resume", "--noise", "uniform")) == 2
+    assert "was begun with another noise, norm" in capsys.readouterr().err

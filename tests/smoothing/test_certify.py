@@ -16,10 +16,12 @@ from torch import nn
 import core
 from core.errors import LabError
 from core.smoothing import run as run_module
+from core.smoothing.arithmetic import recompute
 from core.smoothing.bounds import METHODS, anytime_lower, clopper_pearson_lower, lower_bound
 from core.smoothing.certify import MAX_N, Progress
+from core.smoothing.grid_noise import GridNoiseStream
 from core.smoothing.noise import NoiseStream
-from core.smoothing.radius import l2_radius, radius_ceiling
+from core.smoothing.radius import NOISES, NORMS, OWN_NORM, l2_radius, radii, radius_ceiling
 
 GREY = torch.full((3, 8, 8), 0.5)
 
@@ -254,9 +256,84 @@ def test_stopping_at_the_best_moment_fails_no_more_often_than_stated(every_batch
     assert wrong <= runs * allowed + 3.8 * math.sqrt(runs * allowed * (1 - allowed))
 
 
+EIGHT_BIT = torch.full((3, 8, 8), 128 / 255)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("norm", [None, *NORMS])
+def test_every_noise_and_norm_follows_from_its_counts(noise, norm):
+    c = certify(noise=noise, norm=norm, seed=2)
+    assert (c.noise, c.norm) == (noise, norm or OWN_NORM[noise])
+    noisy = GREY + 0.25 * NoiseStream((3, 8, 8), 2, "estimate", torch.device("cpu"), noise)(0, 400)
+    assert c.counts == tuple(torch.bincount(leaning(noisy).argmax(1), minlength=3).tolist())
+    assert c.p_lower == clopper_pearson_lower(c.counts[1], 400, 0.001)
+    assert c.radii == radii(noise, c.p_lower, None, 0.25, (3, 8, 8))
+    assert c.radius == c.radii[c.norm] > 0
+    best = clopper_pearson_lower(400, 400, 0.001)
+    assert c.radius_ceiling == radii(noise, best, None, 0.25, (3, 8, 8))[c.norm]
+    assert (c.two_sided, c.runner_up, c.p_upper, c.sound, c.until_radius, c.settled) == (False, None, None, False, None, None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("noise", NOISES)
+def test_two_sides(method, noise):
+    def three_ways(pixels):
+        side = (pixels - 0.5).flatten(1).sum(dim=1) / math.sqrt(pixels[0].numel())
+        other = (pixels[:, 0] - pixels[:, 1]).flatten(1).sum(dim=1)
+        return torch.stack([(side + 0.1).sign(), 0.1 * other.sign(), -0.1 * other.sign()], dim=1)
+
+    c = certify(three_ways, two_sided=True, method=method, noise=noise)
+    again = recompute(c.counts, 0, alpha=0.001, method=method, sigma=0.25, shape=(3, 8, 8), noise=noise, two_sided=True)
+    assert (c.p_lower, c.p_upper, c.runner_up, c.radius) == (again.p_lower, again.p_upper, again.runner_up, again.radius)
+    assert c.runner_up in (1, 2)
+    assert c.radius > certify(three_ways, method=method, noise=noise).radius
+
+
+def test_sound_noise_is_drawn_on_the_grid():
+    seen = []
+
+    def watching(pixels):
+        seen.append(pixels.clone())
+        return leaning(pixels)
+
+    c = certify(watching, image=EIGHT_BIT, sound=True, seed=3)
+    assert c.sound
+    assert (c.noise, c.norm) == ("gaussian", "l2")
+    noise = GridNoiseStream((3, 8, 8), 0.25, 3, "estimate", torch.device("cpu"))(0, 400)
+    expected = (128 + noise).double().div(255).float()
+    assert torch.equal(torch.cat(seen)[20:], expected)
+    assert c.counts == tuple(torch.bincount(leaning(expected).argmax(1), minlength=3).tolist())
+    assert c.radius == l2_radius(c.p_lower, 0.25) > 0
+    assert {certify(image=EIGHT_BIT, sound=True, seed=3, batch_size=size).counts for size in (1, 7, 1_000)} == {c.counts}
+
+
+def test_sound_mode_takes_pictures_of_eight_bits_only_and_offers_to_round():
+    with pytest.raises(LabError, match=r"Sound mode needs 8-bit.*pass \(image \* 255\)\.round\(\) / 255.*that rounded picture"):
+        certify(sound=True)  # half of 255 is no whole number
+    rounded = (GREY * 255).round() / 255
+    assert certify(image=rounded, sound=True).prediction == 1
+    assert certify(image=Image.new("RGB", (8, 8), (127, 127, 127)), sound=True).prediction == 1
+    with pytest.raises(LabError, match="Sound mode needs 8-bit"):
+        core.predict(GREY, leaning, sigma=0.25, n=50, sound=True, device="cpu")
+
+
+def test_stopping_a_two_sided_run_leaves_an_anytime_certificate(every_batch_told):
+    told: list[Progress] = []
+    c = certify(
+        n=5_000, batch_size=50, two_sided=True, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000,
+    )  # fmt: skip
+    assert (c.method, c.failure_probability) == ("anytime", 0.002)
+    assert c.p_lower == anytime_lower(c.counts[1], c.n, 0.0005)
+    assert c.radius == told[-1].radius > 0
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
+        ({"noise": "cauchy"}, "Unknown noise 'cauchy': choose one of gaussian, uniform, laplace"),
+        ({"norm": "l0"}, "Gaussian noise certifies no radius in 'l0': choose one of l1, l2, linf"),
+        ({"noise": "laplace", "sound": True}, "Sound mode draws Gaussian noise on the 8-bit grid, not laplace noise"),
+        ({"n": 10, "two_sided": True}, "n is 10: with alpha 0.001 no vote of fewer than 11 samples can be certified"),
         ({"sigma": 0.0}, "sigma is 0"),
         ({"sigma": -0.25}, "sigma is -0.25: expected a number above 0"),
         ({"sigma": math.nan}, "sigma is nan"),

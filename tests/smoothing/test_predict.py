@@ -63,6 +63,16 @@ def test_the_noise_is_not_that_of_certify():
     assert predict(margin=0.05, n=500).counts == predict(margin=0.05, n=500, batch_size=3).counts
 
 
+@pytest.mark.parametrize("settings", [{"noise": "uniform"}, {"noise": "laplace"}, {"sound": True}], ids=str)
+def test_any_noise_predicts(settings):
+    image = torch.full((3, 4, 4), 128 / 255)
+    p = core.predict(image, classifier_with(0.2), sigma=0.25, n=200, device="cpu", **settings)
+    assert p.prediction == 1
+    assert (p.noise, p.sound) == (settings.get("noise", "gaussian"), settings.get("sound", False))
+    plain = core.predict(image, classifier_with(0.2), sigma=0.25, n=200, device="cpu")
+    assert p.counts != plain.counts
+
+
 def test_a_stopped_run_abstains():
     told: list[Progress] = []
     p = predict(n=2_000, batch_size=50, on_progress=told.append, should_stop=lambda: len(told) >= 4)
@@ -81,6 +91,8 @@ def test_a_stopped_run_abstains():
         ({"sigma": 0.0}, "sigma is 0"),
         ({"alpha": 0.7}, "alpha is 0.7"),
         ({"seed": -3}, "seed is -3"),
+        ({"noise": "cauchy"}, "Unknown noise 'cauchy'"),
+        ({"noise": "uniform", "sound": True}, "Sound mode draws Gaussian noise"),
     ],
 )
 def test_settings_out_of_range_are_told(settings, says):

@@ -13,10 +13,9 @@ from PIL import Image
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import BUNDLED_FOLDER
 from core.samples import sample_picture
-from core.smoothing.bounds import lower_bound
+from core.smoothing.arithmetic import recompute
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import certify
-from core.smoothing.radius import l2_radius
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,11 @@ def forged() -> Callable[[Certificate], Certificate]:
         other = (c.candidate + 1) % len(c.counts)
         counts = tuple(k if i == c.candidate else c.n - k if i == other else 0 for i in range(len(c.counts)))
         assert k > c.counts[c.candidate]
-        p_lower = lower_bound(k, c.n, c.alpha, c.method)
+        now = recompute(
+            counts, c.candidate, alpha=c.alpha, method=c.method, sigma=c.sigma, shape=(3, c.image.height, c.image.width)
+        )
         return dataclasses.replace(
-            c, counts=counts, p_lower=p_lower, radius=l2_radius(p_lower, c.sigma), abstained=False, prediction=c.candidate,
+            c, counts=counts, p_lower=now.p_lower, radius=now.radius, radii=now.radii, abstained=False, prediction=c.candidate,
             label=None if c.labels is None else c.labels[c.candidate],
         )  # fmt: skip
 

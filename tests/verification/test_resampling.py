@@ -83,10 +83,10 @@ def test_elsewhere_exactness_is_not_expected_and_the_statistics_decide(case, for
 
 
 def test_a_stopped_certificate_is_sampled_to_where_it_stopped(case) -> None:
-    seen: list[int] = []
+    asked: list[None] = []
     stopped = certify(
         case.picture, case.classifier, case.denoiser, sigma=0.45, n0=20, n=5000, seed=3, device="cpu", batch_size=32,
-        on_progress=lambda now: seen.append(now.done), should_stop=lambda: seen[-1] > 100,
+        should_stop=lambda: asked.append(None) or len(asked) > 4,
     )  # fmt: skip
     assert 0 < stopped.n < 300
     assert [check.status for check in sampled(case, stopped, fresh_seed=9)] == [SAME, SAME]
@@ -130,3 +130,9 @@ def test_a_seed_that_is_not_fresh_is_refused(case) -> None:
     for seed in (case.certificate.seed, -1):
         with pytest.raises(LabError, match="is not fresh"):
             sampled(case, fresh_seed=seed)
+
+
+def test_numbers_that_certify_refuses_are_told(case) -> None:
+    (check,) = sampled(case, dataclasses.replace(case.certificate, sound=True, sigma=1e5))
+    assert check.status == NOT_CHECKED
+    assert "sigma" in check.sentence
