@@ -115,18 +115,14 @@ def cause_of_abstention(certificate: Certificate) -> str:
 def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
     """The four things a certificate does not say."""
     pictures = "between 8-bit pictures, measured" if certificate.sound else "measured"
-    arithmetic = (
-        ""
-        if certificate.sound
-        else " The noise was rounded to floating point, which the theorem leaves aside; sound mode does not."
-    )
+    arithmetic = " Noise was added in floating point, whose rounding the theorem leaves aside; sound mode closes that gap."
     return (
         "It speaks of the smoothed classifier (the vote over noisy, denoised copies), not of the classifier alone.",
         f"It holds for changes {pictures} in the {norm_name(certificate.norm)} norm, on the picture at"
         f" {certificate.image.width} x {certificate.image.height} pixels. Rotation, blur or another crop can be far away in"
         " that norm.",
         f"It is a statistical statement: wrong with probability at most {percent(certificate.failure_probability)}."
-        + arithmetic,
+        + ("" if certificate.sound else arithmetic),
         "Robust is not the same as right: a wrong answer can be certified too.",
     )
 

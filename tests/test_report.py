@@ -129,3 +129,19 @@ def test_the_snippet_runs_and_makes_the_same_counts(made: tuple[Certificate, str
     assert isinstance(again, Certificate)
     assert again.counts == certificate.counts
     assert again.radius == certificate.radius
+
+
+@pytest.mark.parametrize(
+    "settings", [{"noise": "laplace", "norm": "linf", "two_sided": True}, {"sound": True}, {"until_radius": 0.05}], ids=str
+)
+def test_the_snippet_carries_every_choice(made: tuple[Certificate, str], settings: dict[str, object]) -> None:
+    first, path = made
+    chosen: dict[str, object] = {"sigma": 0.1, "n": 200, "method": "anytime", "device": "cpu"} | settings
+    certificate = certify(path, load_classifier(first.classifier.ref), **chosen)  # type: ignore[arg-type]
+    space: dict[str, object] = {}
+    exec(compile(report.python_snippet(certificate, path), "snippet", "exec"), space)
+    again = space["certificate"]
+    assert isinstance(again, Certificate)
+    assert (again.counts, again.radii, again.noise, again.sound, again.two_sided) == (
+        certificate.counts, certificate.radii, certificate.noise, certificate.sound, certificate.two_sided,
+    )  # fmt: skip
