@@ -18,8 +18,8 @@ from core.ui.pictures import choose_pictures
 open_page("Attack")
 st.title("Attack a picture")
 st.markdown(
-    "An attack looks for the smallest change that alters the answer. Within the certified radius it cannot succeed; the base"
-    " classifier alone usually falls at a fraction of it."
+    "An attack looks for the smallest change that alters the answer. Within the certified radius none can alter the smoothed"
+    " classifier's, up to the chance alpha that the certificate is wrong; the base classifier alone often falls much sooner."
 )
 
 left, middle, right = st.columns([1.3, 1, 1.2])
