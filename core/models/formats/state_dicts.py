@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -14,7 +14,13 @@ from core.errors import LabError
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 _INNER = ("state_dict", "model_state_dict", "model", "net", "params")
-_PREFIXES = ("module.", "_orig_mod.")
+_PREFIXES = ("module.", "_orig_mod.", "timm_model.")
+_DEPTH = 4
+_STEMS = (("conv1", "maxpool"), ("features.conv0", "features.pool0"))
+"""Where a ResNet and a DenseNet have their first convolution and the pooling after it, in timm and torchvision."""
+
+MAX_WEIGHTS_BYTES = 16_000_000_000
+"""Far above any published image classifier: a file beyond this is something else."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -23,8 +29,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Pickles are read with ``weights_only=True``: nothing in them can run.
 
     Raises:
-        LabError: where it is damaged, or a pickle holds more than tensors.
+        LabError: where it is damaged or too large, or a pickle holds more than tensors.
     """
+    check_size(path)
     try:
         raw: object = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -33,14 +40,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path.name!r} holds more than tensors, which could run code, so it is not loaded: ask for a safetensors file."
             + (f" ({found[:160]})" if found else "")
         ) from error
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # the bytes of a damaged file can fail at anything
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LabError(f"The weights {path.name!r} are damaged or no weights: {first[:200]}") from error
-    while isinstance(raw, dict):
-        inner = next((raw[name] for name in _INNER if isinstance(raw.get(name), dict)), None)
-        if inner is None:
-            break
-        raw = inner
+    for _ in range(_DEPTH):  # a pickle may hold itself
+        inner = next((raw[name] for name in _INNER if isinstance(raw.get(name), dict)), None) if isinstance(raw, dict) else None
+        raw = raw if inner is None else inner
     tensors = {str(k): v for k, v in raw.items() if isinstance(v, Tensor)} if isinstance(raw, dict) else {}
     if not tensors:
         raise LabError(f"{path.name!r} holds no tensors by name: expected the state dict of a network.")
@@ -50,6 +55,45 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if any(value.is_quantized or (value.dtype in (torch.int8, torch.uint8) and value.ndim > 1) for value in tensors.values()):
         raise LabError(f"{path.name!r} is quantised: expected weights in floating point.")
     return tensors
+
+
+def check_size(*paths: Path) -> int:
+    """The bytes of the weights files.
+
+    Raises:
+        LabError: where they are more than :data:`MAX_WEIGHTS_BYTES`, or cannot be read.
+    """
+    try:
+        size = sum(path.stat().st_size for path in paths)
+    except OSError as error:
+        raise LabError(f"The weights cannot be read ({error.strerror or error}): put them where the model says.") from error
+    if size > MAX_WEIGHTS_BYTES:
+        raise LabError(
+            f"The weights take {size / 1e9:.0f} GB and the limit is {MAX_WEIGHTS_BYTES / 1e9:.0f} GB: choose a smaller model."
+        )
+    return size
+
+
+def check_proportion(build: Callable[[], nn.Module], weights_bytes: int) -> None:
+    """See that the network a config describes is not far larger than its weights, before it takes memory.
+
+    Args:
+        build: makes the network; called without memory for its parameters, on torch's meta device.
+        weights_bytes: of the files; a parameter takes a byte or more there.
+
+    Raises:
+        LabError: where it has more parameters than the files have bytes.
+    """
+    try:
+        with torch.device("meta"):
+            count = sum(parameter.numel() for parameter in build().parameters())
+    except Exception:  # some networks compute while they are built, which that device cannot: how they fail is up to them
+        return
+    if count > weights_bytes:
+        raise LabError(
+            f"The config describes a network of {count / 1e6:,.0f} million parameters, and the weights have"
+            f" {weights_bytes / 1e6:,.0f} million bytes: they do not fit each other."
+        )
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor], what: str) -> nn.Module:
@@ -78,14 +122,34 @@ def load_into(network: nn.Module, tensors: dict[str, Tensor], what: str) -> nn.M
 
 
 def has_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> bool:
-    """Whether the weights of a ResNet begin with a 3x3 convolution where the network has a 7x7 one."""
-    first, own = tensors.get("conv1.weight"), network.state_dict().get("conv1.weight")
-    return first is not None and own is not None and tuple(first.shape[2:]) == (3, 3) and tuple(own.shape[2:]) == (7, 7)
+    """Whether the weights of a ResNet or DenseNet begin with a 3x3 convolution where the network has a 7x7 one."""
+    return _small_stem(tensors, network) is not None
 
 
-def give_cifar_stem(network: nn.Module) -> None:
-    """Replace a ResNet's stem (7x7 stride 2, max-pool) by that of CIFAR: 3x3 stride 1, no pooling (He et al. 2016, 4.2)."""
-    old = network.get_submodule("conv1")
+def give_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> str:
+    """Replace a stem (7x7 stride 2, max-pool) by that of CIFAR: 3x3 stride 1, no pooling (He et al. 2016, section 4.2).
+
+    Returns:
+        a sentence that says so.
+    """
+    found = _small_stem(tensors, network)
+    assert found is not None
+    convolution, pooling = found
+    old = network.get_submodule(convolution)
     assert isinstance(old, nn.Conv2d)
-    network.conv1 = nn.Conv2d(old.in_channels, old.out_channels, 3, stride=1, padding=1, bias=old.bias is not None)
-    network.maxpool = nn.Identity()
+    new = nn.Conv2d(old.in_channels, old.out_channels, 3, stride=1, padding=1, bias=old.bias is not None)
+    for name, module in ((convolution, new), (pooling, nn.Identity())):
+        parent, _, last = name.rpartition(".")
+        setattr(network.get_submodule(parent), last, module)
+    return (
+        "The weights have a 3x3 stem for small pictures, so the network was built with one, and without max-pooling after it."
+    )
+
+
+def _small_stem(tensors: dict[str, Tensor], network: nn.Module) -> tuple[str, str] | None:
+    own = network.state_dict()
+    for stem in _STEMS:
+        first, place = tensors.get(f"{stem[0]}.weight"), own.get(f"{stem[0]}.weight")
+        if first is not None and place is not None and first.shape[2:] == (3, 3) and place.shape[2:] == (7, 7):
+            return stem
+    return None

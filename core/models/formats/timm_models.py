@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Prepared, certification_size, three
-from core.models.formats.state_dicts import give_cifar_stem, has_cifar_stem, load_into, read_weights
+from core.models.formats.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SMALL_SIDE,
+    Fitting,
+    Prepared,
+    certification_size,
+    three,
+)
+from core.models.formats.state_dicts import (
+    check_proportion,
+    check_size,
+    give_cifar_stem,
+    has_cifar_stem,
+    load_into,
+    read_weights,
+)
 from core.models.formats.torchvision_shim import import_library
 
-_SETTINGS = ("mean", "std", "input_size", "interpolation", "num_classes")
+_SETTINGS = ("mean", "std", "input_size", "interpolation", "crop_pct", "crop_mode", "num_classes")
+_COMPARED = ("mean", "std", "input_size")
+WRAPPER = "timm_wrapper"
+"""What transformers names a model of timm that it saved: timm's config with a few keys more."""
 
 
 def is_timm(config: dict[str, Any]) -> bool:
     """Whether a config is timm's."""
-    return isinstance(config.get("architecture"), str) and ("pretrained_cfg" in config or "num_classes" in config)
+    if not isinstance(config.get("architecture"), str) or config.get("library") not in (None, "timm"):
+        return False
+    says_so = config.get("library") == "timm" or config.get("model_type") == WRAPPER
+    return says_so or "pretrained_cfg" in config or "num_classes" in config
 
 
-def read_timm(folder: Path, weights: str, config: dict[str, Any], size: tuple[int, int] | None = None) -> LoadedNetwork:
+def read_timm(path: Path, config: dict[str, Any], size: tuple[int, int] | None = None) -> LoadedNetwork:
     """Build the architecture with timm, load the weights, and put the preprocessing inside.
 
     Args:
-        folder, weights: where the files are, and which holds the weights.
+        path: the weights file.
         config: what config.json says.
         size: (height, width) for noise and certificate; None for what suits.
 
@@ -40,44 +63,56 @@ def read_timm(folder: Path, weights: str, config: dict[str, Any], size: tuple[in
         raise LabError(f"timm {timm.__version__} has no architecture {arch!r}: it is too new, too old, or no model of timm.")
     settings, notes = _settings(config)
     own = _input_size(settings.get("input_size"))
-    classes = config.get("num_classes", settings.get("num_classes"))
-    if not isinstance(classes, int) or classes < 2:
-        raise LabError(f"The model says it has {classes!r} classes: it gives features, or nothing; a classifier is needed.")
     options = config.get("model_args") or {}
     if not isinstance(options, dict) or any(
         not isinstance(v, str | int | float | bool | list | None) for v in options.values()
     ):
         raise LabError("The model's model_args are no plain settings: it cannot be built from them.")
-    tensors = read_weights(folder / weights)
+    tensors = read_weights(path)
+    classes = options.get("num_classes", config.get("num_classes", settings.get("num_classes", _head(timm, arch, tensors))))
+    if not isinstance(classes, int) or classes < 2:
+        raise LabError(f"The model says it has {classes!r} classes: it gives features, or nothing; a classifier is needed.")
+
+    def build() -> nn.Module:
+        return timm.create_model(arch, pretrained=False, **(options | {"num_classes": classes}))
+
+    check_proportion(build, check_size(path))
     try:
-        network: nn.Module = timm.create_model(arch, pretrained=False, **({"num_classes": classes} | options))
+        network = build()
     except (TypeError, RuntimeError, ValueError, AssertionError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise LabError(f"timm cannot build {arch!r} with the model's own settings: {first}") from error
     if has_cifar_stem(tensors, network):
-        give_cifar_stem(network)
-        notes.append(f"The weights have a 3x3 stem for small pictures, so {arch} was built with one, and without max-pooling.")
-    network = load_into(network, tensors, f"timm's {arch}")
+        notes.append(give_cifar_stem(tensors, network))
+        if max(own) > SMALL_SIDE:
+            notes.append(f"A network with such a stem works at 32 x 32, which was taken in place of {own[0]} x {own[1]}.")
+            own, settings = (32, 32), settings | {"crop_pct": 1.0}
+    network = load_into(network, _as_timm_reads(tensors, network), f"timm's {arch}")
     labels, assumed = labels_of(_names(config), classes)
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
-    where, note = certification_size(own, classes, assumed, labels, size)
-    mode = "bilinear" if settings.get("interpolation") == "bilinear" else "bicubic"
-    prepared = Prepared(
-        network, three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std"), own, mode
-    )
+    fitting, told = _fitting(settings, own)
+    where, said = certification_size(fitting, classes, assumed, labels, size)
+    if where == own:
+        told = []
+    mean, std = three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std")
     return LoadedNetwork(
-        prepared, "timm", arch, where, own, labels, assumed, notes=(*notes, *([note] if note else [])), weights=(weights,)
-    )
+        Prepared(network, mean, std, fitting), "timm", arch, where, own, labels, assumed, notes=(*notes, *said, *told),
+        weights=(path.name,),
+    )  # fmt: skip
 
 
 def _settings(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The preprocessing settings; the nested ones win over flat ones that contradict them, and that is said."""
     nested = config.get("pretrained_cfg") or {}
-    flat = {key: config[key] for key in _SETTINGS if key in config}
+    if not isinstance(nested, dict):
+        raise LabError("The model's pretrained_cfg is no JSON object: its config is damaged.")
+    # None stands for a setting that was not made, in both places.
+    nested = {key: value for key, value in nested.items() if value is not None}
+    flat = {key: config[key] for key in _SETTINGS if config.get(key) is not None}
     notes = [
         f"The config gives two values of {key}: {nested[key]} in pretrained_cfg, which is used, and {flat[key]}."
-        for key in ("mean", "std", "input_size")
+        for key in _COMPARED
         if key in nested and key in flat and json.dumps(nested[key]) != json.dumps(flat[key])
     ]
     if not any("mean" in place for place in (nested, flat)):
@@ -93,6 +128,44 @@ def _input_size(value: object) -> tuple[int, int]:
     if value[0] != 3:
         raise LabError(f"The model takes {value[0]} colour channels: expected 3.")
     return value[1], value[2]
+
+
+def _fitting(settings: dict[str, Any], own: tuple[int, int]) -> tuple[Fitting, list[str]]:
+    """What timm's own transform for evaluation does to a picture, and a sentence on what of it is not repeated."""
+    crop, way, named = settings.get("crop_pct", 0.875), settings.get("crop_mode", "center"), settings.get("interpolation")
+    if not isinstance(crop, int | float) or not 0.1 <= crop <= 1:
+        raise LabError(f"The model's crop_pct is {crop!r}: expected the share of a picture's side that it sees, above 0 to 1.")
+    scaled_to = math.floor(own[0] / crop), math.floor(own[1] / crop)
+    fitting = Fitting(own, scaled_to, way != "squash", "bilinear" if named == "bilinear" else "bicubic")
+    notes = []
+    if named not in (None, "bilinear", "bicubic"):
+        notes.append(f"The library scales by {named} interpolation; the Lab scales bicubically instead.")
+    if way not in (None, "center", "squash"):
+        notes.append(f"The library fits pictures in the way {way!r}; the Lab cuts out the middle instead.")
+    return fitting, notes
+
+
+def _head(timm: Any, arch: str, tensors: dict[str, Tensor]) -> int | None:
+    """How many classes the weights have, by the layer that timm names as the architecture's last."""
+    layer = getattr(timm.get_pretrained_cfg(arch), "classifier", None)
+    found = tensors.get(f"{layer}.weight") if isinstance(layer, str) else None
+    return None if found is None else len(found)
+
+
+def _as_timm_reads(tensors: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """The weights under the names of today's timm, which has a rule for each architecture whose names once differed."""
+    own = network.state_dict()
+    if own.keys() == tensors.keys():
+        return tensors
+    rule = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if rule is None:
+        return tensors
+    try:
+        found = rule(dict(tensors), network)
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError, IndexError):  # weights of something else
+        return tensors
+    fits = isinstance(found, dict) and all(isinstance(value, Tensor) for value in found.values())
+    return found if fits else tensors
 
 
 def _names(config: dict[str, Any]) -> Any:

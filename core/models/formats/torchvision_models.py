@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
+import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Prepared, certification_size
+from core.models.formats.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Fitting,
+    Prepared,
+    certification_size,
+    three,
+)
 from core.models.formats.state_dicts import give_cifar_stem, has_cifar_stem, load_into, read_weights
 from core.models.formats.torchvision_shim import import_library
+from core.models.formats.trial import tried
+from core.models.memory import check_memory
+
+_WITH_AUXILIARY = {"googlenet": "aux1.", "inception_v3": "AuxLogits."}
+"""Architectures with further outputs that serve training, and what the names of their weights begin with."""
 
 
 def list_torchvision() -> list[str]:
@@ -22,15 +34,16 @@ def list_torchvision() -> list[str]:
     return sorted(models.list_models(module=models))
 
 
-def load_torchvision(arch: str, weights: str | None = None) -> LoadedNetwork:
+def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
     """A classifier of torchvision with weights of its own, which are downloaded on first use.
 
     Args:
         arch: such as ``resnet18``.
         weights: such as ``IMAGENET1K_V1``; None takes the newest.
+        size: (height, width) for noise and certificate; None for the network's own.
 
     Raises:
-        LabError: where either name is unknown, or the weights cannot be downloaded.
+        LabError: where either name is unknown, the weights do not fit into memory, or cannot be downloaded.
     """
     models = import_library("torchvision.models")
     _check_known(arch)
@@ -39,27 +52,39 @@ def load_torchvision(arch: str, weights: str | None = None) -> LoadedNetwork:
     except KeyError as error:
         names = ", ".join(w.name for w in models.get_model_weights(arch))
         raise LabError(f"torchvision's {arch} has no weights {weights!r}: choose one of {names}.") from error
+    check_memory(f"torchvision's {arch}", int(chosen.meta.get("_file_size", 0) * 1e6))
+    file, tensors = _download(arch, chosen)
+    network = load_into(
+        models.get_model(arch, weights=None, **_options(arch, tensors, own=True)), tensors, f"torchvision's {arch}"
+    )
+    preset = chosen.transforms()
+    fitting, categories = _fitting(preset), chosen.meta["categories"]
+    labels, assumed = labels_of(categories, len(categories))
+    where, said = certification_size(fitting, len(categories), assumed, labels, size)
+    return tried(LoadedNetwork(
+        Prepared(network, preset.mean, preset.std, fitting), "torchvision", arch, where, fitting.own_size, labels, assumed,
+        notes=tuple(said), weights=(str(file),),
+    ))  # fmt: skip
+
+
+def _download(arch: str, chosen: Any) -> tuple[Path, dict[str, Tensor]]:
     from torch import hub
 
+    file = Path(hub.get_dir()) / "checkpoints" / Path(chosen.url).name
     try:
-        tensors = hub.load_state_dict_from_url(
+        return file, hub.load_state_dict_from_url(
             chosen.url, map_location="cpu", check_hash=True, weights_only=True, progress=False
         )
-    except (URLError, OSError, RuntimeError) as error:
+    except Exception as error:  # besides the network, the bytes of a damaged file can fail at anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if file.exists():
+            raise LabError(
+                f"The file {str(file)!r} in torch's cache is damaged ({first[:160]}): delete it and try again."
+            ) from error
         raise LabError(
-            f"The weights {chosen.name} of torchvision's {arch} cannot be downloaded ({error}): check the connection, or"
-            f" put the file {Path(chosen.url).name!r} into torch's cache."
+            f"The weights {chosen.name} of torchvision's {arch} cannot be downloaded ({first[:160]}): check the connection, or"
+            f" put the file {file.name!r} into torch's cache."
         ) from error
-    file = Path(hub.get_dir()) / "checkpoints" / Path(chosen.url).name
-    preset = chosen.transforms()
-    network = load_into(models.get_model(arch, weights=None), tensors, f"torchvision's {arch}")
-    side = int(preset.crop_size[0])
-    labels, assumed = labels_of(chosen.meta.get("categories"), len(chosen.meta["categories"]))
-    mode = "bilinear" if "bilinear" in str(preset.interpolation).lower() else "bicubic"
-    return LoadedNetwork(
-        Prepared(network, preset.mean, preset.std, (side, side), mode), "torchvision", arch, (side, side), (side, side), labels,
-        assumed, weights=(str(file),),
-    )  # fmt: skip
 
 
 def is_torchvision(arch: str) -> bool:
@@ -67,38 +92,50 @@ def is_torchvision(arch: str) -> bool:
     return arch in list_torchvision()
 
 
-def read_torchvision(
-    path: Path, arch: str, *, size: tuple[int, int] | None = None, config: dict[str, Any] | None = None
-) -> LoadedNetwork:
+def read_torchvision(path: Path, arch: str, config: dict[str, Any], size: tuple[int, int] | None = None) -> LoadedNetwork:
     """A weights file of one of torchvision's architectures.
 
-    Without a config, mean and standard deviation are ImageNet's, and so is the size, unless the weights have a CIFAR stem.
+    Args:
+        path: the weights file.
+        arch: the architecture's name.
+        config: may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean, standard deviation and size are
+            those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR stem.
+        size: (height, width) for noise and certificate; None for what suits.
 
     Raises:
-        LabError: where the architecture is unknown or the weights do not fit it.
+        LabError: where the architecture is unknown, a setting is not usable or the weights do not fit.
     """
     _check_known(arch)
-    models, config = import_library("torchvision.models"), config or {}
+    models = import_library("torchvision.models")
     tensors = read_weights(path)
-    classes = _classes(tensors, models.get_model(arch, weights=None), path)
-    network: nn.Module = models.get_model(arch, weights=None, num_classes=classes)
-    notes = []
-    cifar = has_cifar_stem(tensors, network)
-    if cifar:
-        give_cifar_stem(network)
-        notes.append(f"The weights have a 3x3 stem for small pictures, so {arch} was built with one, and without max-pooling.")
+    options = _options(arch, tensors, own="mean" not in config)
+    with torch.device("meta"):
+        plan = models.get_model(arch, weights=None, **options)
+    classes = _classes(tensors, plan, path)
+    if classes != 1000:
+        options.pop("transform_input", None)
+    network: nn.Module = models.get_model(arch, weights=None, num_classes=classes, **options)
+    preset, notes = _preset(models, arch, path.name), []
+    fitting = Fitting((224, 224), (256, 256), mode="bilinear") if preset is None else _fitting(preset)
+    asked = _side(config.get("input_size"))
+    if has_cifar_stem(tensors, network):
+        notes.append(give_cifar_stem(tensors, network))
+        asked = asked or (32, 32)
+    if asked is not None:
+        fitting = Fitting(asked, asked, False, fitting.mode)
     network = load_into(network, tensors, f"torchvision's {arch}")
-    side = 299 if arch == "inception_v3" else 32 if cifar else 224
-    own = _side(config.get("input_size"), (side, side))
+    mean, std = three(config.get("mean", IMAGENET_MEAN), "mean"), three(config.get("std", IMAGENET_STD), "std")
     if "mean" not in config:
+        if preset is not None:
+            mean, std = three(preset.mean, "mean"), three(preset.std, "std")
         notes.append("Nothing names the mean and standard deviation of the pixels: ImageNet's were assumed.")
     labels, assumed = labels_of(config.get("labels") or config.get("label_names"), classes)
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
-    where, note = certification_size(own, classes, assumed, labels, size)
+    where, said = certification_size(fitting, classes, assumed, labels, size)
     return LoadedNetwork(
-        Prepared(network, config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD), own, "bilinear"), "torchvision",
-        arch, where, own, labels, assumed, notes=(*notes, *([note] if note else [])), weights=(path.name,),
+        Prepared(network, mean, std, fitting), "torchvision", arch, where, fitting.own_size, labels, assumed,
+        notes=(*notes, *said), weights=(path.name,),
     )  # fmt: skip
 
 
@@ -110,16 +147,47 @@ def _check_known(arch: str) -> None:
         raise LabError(f"torchvision has no classifier {arch!r}" + (f": did you mean {', '.join(near)}?" if near else "."))
 
 
+def _options(arch: str, tensors: dict[str, Tensor], *, own: bool) -> dict[str, bool]:
+    """How to build an architecture so that weights of torchvision's own (``own``) compute what they do there.
+
+    Those of GoogLeNet and Inception come from another library: the network undoes the normalisation (``transform_input``).
+    """
+    if arch not in _WITH_AUXILIARY:
+        return {}
+    auxiliary = any(name.startswith(_WITH_AUXILIARY[arch]) for name in tensors)
+    return {"init_weights": False, "aux_logits": auxiliary, **({"transform_input": True} if own else {})}
+
+
+def _fitting(preset: Any) -> Fitting:
+    """What torchvision's transform for a set of weights does to a picture."""
+    own, scaled = int(preset.crop_size[0]), int(preset.resize_size[0])
+    mode = "bilinear" if "bilinear" in str(preset.interpolation).lower() else "bicubic"
+    return Fitting((own, own), (max(scaled, own),) * 2, mode=mode)
+
+
+def _preset(models: Any, arch: str, name: str) -> Any:
+    """The transform of torchvision's weights that the file is named after, else of the newest; None where it has none."""
+    known = list(models.get_model_weights(arch))
+    named = next((weights for weights in known if Path(weights.url).stem == Path(name).stem), None)
+    return (named or models.get_model_weights(arch)["DEFAULT"]).transforms() if known else None
+
+
 def _classes(tensors: dict[str, Tensor], network: nn.Module, path: Path) -> int:
     """How many classes the weights have: the outputs of the layer that is the last one in the architecture."""
     head = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]
     found = tensors.get(f"{head}.weight")
-    if found is None or len(found) < 2:
+    if found is None or found.ndim == 0 or len(found) < 2:
         raise LabError(f"{path.name!r} has no layer {head!r} of at least two classes: it is of another architecture.")
     return len(found)
 
 
-def _side(value: object, otherwise: tuple[int, int]) -> tuple[int, int]:
-    if isinstance(value, list | tuple) and len(value) >= 2 and all(isinstance(v, int) and v > 0 for v in value[-2:]):
+def _side(value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and value > 0:
+        return value, value
+    if isinstance(value, list | tuple) and len(value) in (2, 3) and all(isinstance(v, int) and v > 0 for v in value):
+        if len(value) == 3 and value[0] != 3:
+            raise LabError(f"The model takes {value[0]} colour channels: expected 3.")
         return value[-2], value[-1]
-    return (value, value) if isinstance(value, int) and value > 0 else otherwise
+    raise LabError(f"The model's input_size is {value!r}: expected a side, or height and width.")

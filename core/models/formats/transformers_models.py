@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from core.errors import LabError
 from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import Prepared, certification_size, three
+from core.models.formats.preprocessing import Prepared, certification_size
+from core.models.formats.state_dicts import check_proportion, check_size
 from core.models.formats.torchvision_shim import import_library
-
-PREPROCESSOR = "preprocessor_config.json"
+from core.models.formats.transformers_processors import read_processor
 
 
 def is_transformers(config: dict[str, Any]) -> bool:
@@ -30,6 +33,8 @@ def refuse_unusable(config: dict[str, Any]) -> None:
         raise LabError("The model needs code from its repository, which the Lab never runs: choose another.")
     if config.get("quantization_config"):
         raise LabError("The model is quantised: expected weights in floating point.")
+    if config.get("num_channels", 3) != 3:
+        raise LabError(f"The model takes {config['num_channels']} colour channels: expected 3.")
 
 
 def read_transformers(
@@ -37,83 +42,82 @@ def read_transformers(
 ) -> LoadedNetwork:
     """Load with AutoModelForImageClassification, from the folder alone, and put the processor's arithmetic inside.
 
+    Args:
+        folder: where the files are.
+        weights: which of them hold the weights.
+        config: what config.json says.
+        size: (height, width) for noise and certificate; None for what suits.
+
     Raises:
         LabError: where it is no image classifier, needs code of its own, or its files do not fit.
     """
     refuse_unusable(config)
     transformers = import_library("transformers")
-    verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        network, report = transformers.AutoModelForImageClassification.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True, dtype="float32",
-            use_safetensors=any(name.endswith(".safetensors") for name in weights),
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f"transformers {transformers.__version__} cannot load the model: {first[:300]}") from error
-    finally:
-        transformers.utils.logging.set_verbosity(verbosity)
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise LabError(f"The weights do not fit the model: {absent[0]!r} is missing ({len(absent)} such places in all).")
-    if getattr(network.config, "num_channels", 3) != 3:
-        raise LabError(f"The model takes {network.config.num_channels} colour channels: expected 3.")
-    settings, notes = _preprocessing(folder)
-    own = _own_size(settings, network.config)
+    with _quiet(transformers):
+        network = _network(transformers, folder, weights)
+        seen = read_processor(transformers, folder, network.config)
     classes = int(network.config.num_labels)
     if classes < 2:
         raise LabError(f"The model has {classes} classes: at least two are needed for a vote.")
+    notes = list(seen.notes)
+    if network.config.problem_type == "multi_label_classification":
+        notes.append("The model was made to give a picture several labels at once: only its strongest one is looked at.")
+    # transformers itself puts LABEL_0, LABEL_1, ... where a config names nothing.
     labels, assumed = labels_of(network.config.id2label, classes)
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
-    where, note = certification_size(own, classes, assumed, labels, size)
-    # Pillow's numbers: 2 is bilinear, 3 bicubic, 1 Lanczos, which torch lacks.
-    mode = "bilinear" if settings.get("resample", 2) in (0, 2) else "bicubic"
-    prepared = Prepared(network.eval().requires_grad_(False), *_normalisation(settings), own, mode)
+    where, said = certification_size(seen.fitting, classes, assumed, labels, size)
+    prepared = Prepared(
+        network.eval().requires_grad_(False), seen.mean, seen.std, seen.fitting, blue_first=seen.blue_first
+    )  # fmt: skip
     return LoadedNetwork(
-        prepared, "transformers", type(network).__name__, where, own, labels, assumed,
-        notes=(*notes, *([note] if note else [])), weights=weights,
+        prepared, "transformers", type(network).__name__, where, seen.fitting.own_size, labels, assumed,
+        notes=(*notes, *said), weights=weights,
     )  # fmt: skip
 
 
-def _preprocessing(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    path = folder / PREPROCESSOR
-    if not path.exists():
-        return {}, [f"There is no {PREPROCESSOR}: mean and standard deviation 0.5 were assumed."]
+def _network(transformers: Any, folder: Path, weights: tuple[str, ...]) -> Any:
+    auto = transformers.AutoModelForImageClassification
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{PREPROCESSOR} of the model is damaged: {error}.") from error
-    if not isinstance(settings, dict):
-        raise LabError(f"{PREPROCESSOR} of the model is no JSON object: it is damaged.")
-    return settings, []
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+        def build() -> nn.Module:
+            return auto.from_config(config, trust_remote_code=False)
+
+        check_proportion(build, check_size(*(folder / name for name in weights)))
+        network, report = auto.from_pretrained(
+            folder, config=config, local_files_only=True, trust_remote_code=False, output_loading_info=True, dtype="float32",
+            use_safetensors=any(name.endswith(".safetensors") for name in weights),
+            ignore_mismatched_sizes=True,  # so that they are named below
+        )  # fmt: skip
+    except LabError:
+        raise
+    except Exception as error:  # files of strangers: each architecture fails in its own way
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LabError(f"transformers {transformers.__version__} cannot load the model: {first[:300]}") from error
+    wrong = sorted(report["mismatched_keys"])
+    if wrong:
+        name, found, expected = wrong[0]
+        raise LabError(
+            f"The weights do not fit the model: {name!r} is {tuple(found)} instead of {tuple(expected)}"
+            f" ({len(wrong)} such places in all)."
+        )
+    absent = sorted(report["missing_keys"])
+    if absent:
+        raise LabError(f"The weights do not fit the model: {absent[0]!r} is missing ({len(absent)} such places in all).")
+    return network
 
 
-def _normalisation(settings: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and std as of [0, 1] pixels: what the processor rescales by, it is taken to be 1/255 unless it says otherwise."""
-    factor = float(settings.get("rescale_factor", 1 / 255)) * 255 if settings.get("do_rescale", True) else 255.0
-    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if settings.get("do_normalize", True):
-        mean = three(settings.get("image_mean", 0.5), "mean")
-        std = three(settings.get("image_std", 0.5), "std")
-    # (factor x - mean) / std = (x - mean / factor) / (std / factor)
-    return (
-        (mean[0] / factor, mean[1] / factor, mean[2] / factor),
-        (std[0] / factor, std[1] / factor, std[2] / factor),
-    )
-
-
-def _own_size(settings: dict[str, Any], config: Any) -> tuple[int, int]:
-    crop = settings.get("crop_size") if settings.get("do_center_crop") else None
-    for value in (crop, settings.get("size"), getattr(config, "image_size", None)):
-        if isinstance(value, dict):
-            if "height" in value and "width" in value:
-                return int(value["height"]), int(value["width"])
-            value = value.get("shortest_edge")
-        if isinstance(value, list | tuple) and len(value) == 2:
-            return int(value[0]), int(value[1])
-        if isinstance(value, int) and value > 0:
-            return value, value
-    return 224, 224
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Without the library's reports and progress bars, which would go to the terminal of whoever uses the Lab."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -18,8 +18,6 @@ from core.models.formats.classifiers import read_classifier, wanted_files
 from core.models.formats.torchvision_models import list_torchvision, load_torchvision
 from core.models.formats.torchvision_shim import import_library
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
-
 
 def picture(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
@@ -27,6 +25,13 @@ def picture(height: int, width: int, seed: int = 0) -> Image.Image:
 
 def pixels(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def smooth(height: int, width: int) -> Image.Image:
+    """A picture without edges, which no way of scaling overshoots."""
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [127 + 90 * np.sin(y / 7 + c) * np.cos(x / 9 - c) for c in range(3)]
+    return Image.fromarray(np.stack(waves, axis=-1).round().astype(np.uint8))
 
 
 def save_timm(folder: Path, arch: str = "test_resnet", classes: int = 7, flat: bool = False, **settings: Any) -> Any:
@@ -110,11 +115,17 @@ def test_a_cifar_classifier_that_scales_up_is_certified_at_32(tmp_path: Path) ->
     loaded = read_classifier(tmp_path)
     assert (loaded.input_size, loaded.own_size, loaded.labels_assumed) == ((32, 32), (96, 96), "CIFAR-10")
     assert any("32 x 32" in note for note in loaded.notes)
-    x = pixels(picture(32, 32)).requires_grad_(True)
+    # What timm itself makes of the small picture: 96 / 0.875 pixels, of which the middle 96 are cut out.
+    image = smooth(32, 32)
+    transform = import_library("timm.data").create_transform(
+        input_size=(3, 96, 96), mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), interpolation="bicubic", crop_pct=0.875
+    )
+    x = pixels(image).requires_grad_(True)
     out = loaded.network(x)
-    up = torch.nn.functional.interpolate(x, (96, 96), mode="bicubic", align_corners=False, antialias=True)
-    mean, std = torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1), torch.tensor([0.2, 0.25, 0.3]).view(1, 3, 1, 1)
-    assert torch.allclose(out, network((up - mean) / std), atol=1e-4)
+    with torch.no_grad():
+        # timm rounds the scaled picture to 8 bits, as Pillow does: half a grey level.
+        assert torch.allclose(out, network(transform(image)[None]), atol=0.01)
+    assert any("middle 88%" in note for note in loaded.notes)
     out.sum().backward()
     assert x.grad is not None
     assert float(x.grad.abs().sum()) > 0, "no gradient reaches the picture"
@@ -334,3 +345,103 @@ def test_wanted_files(names: list[str], config: dict[str, Any], expected: list[s
 def test_unwanted_repositories(names: list[str], config: dict[str, Any] | None, word: str) -> None:
     with pytest.raises(LabError, match=word):
         wanted_files(names, config)
+
+
+def save_squeezenet(folder: Path) -> None:
+    network = import_library("torchvision.models").squeezenet1_1(weights=None, num_classes=5)
+    save_file(network.state_dict(), folder / "squeezenet1_1.safetensors")
+
+
+@pytest.mark.parametrize("make", [save_timm, save_vit, save_squeezenet])
+def test_gradients_reach_the_picture_through_every_format(tmp_path: Path, make: Callable[[Path], Any]) -> None:
+    make(tmp_path)
+    for size in (None, (40, 40)):
+        loaded = read_classifier(tmp_path, size=size)
+        assert loaded.input_size is not None
+        given = torch.rand(2, 3, *loaded.input_size, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        before = given.detach().clone()
+        loaded.network(given).sum().backward()
+        assert given.grad is not None
+        assert bool(given.grad.abs().amax(dim=(1, 2, 3)).gt(0).all())
+        assert torch.equal(given.detach(), before)
+        assert not loaded.network.training
+        assert not any(p.requires_grad for p in loaded.network.parameters())
+        assert {p.dtype for p in loaded.network.parameters()} == {torch.float32}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make", [save_timm, save_vit, save_squeezenet])
+def test_reading_warns_of_nothing_and_prints_nothing(
+    tmp_path: Path, make: Callable[[Path], Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path)
+    capfd.readouterr()
+    read_classifier(tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_shapes_that_contradict_a_transformers_config_are_named(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    _edit(hidden_size=32)(tmp_path)
+    with pytest.raises(LabError, match=r"is \(.*\) instead of \(.*such places"):
+        read_classifier(tmp_path)
+
+
+def test_a_transformers_config_that_blows_the_network_up_is_refused(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    _edit(intermediate_size=2_000_000_000)(tmp_path)
+    with pytest.raises(LabError, match="do not fit each other"):
+        read_classifier(tmp_path)
+
+
+def test_several_labels_at_once_are_told(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    _edit(problem_type="multi_label_classification")(tmp_path)
+    assert any("several labels at once" in note for note in read_classifier(tmp_path).notes)
+
+
+def test_what_training_leaves_behind_is_not_taken_for_weights() -> None:
+    config = {"architecture": "a", "num_classes": 2}
+    names = ["config.json", "best.pth", "optimizer.pt", "training_args.bin", "rng_state.pth"]
+    assert wanted_files(names, config) == ["config.json", "best.pth"]
+
+
+def test_weights_in_several_files_load_where_the_format_has_them(tmp_path: Path) -> None:
+    network = save_vit(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    network.save_pretrained(tmp_path, max_shard_size="20KB")
+    shards = sorted(path.name for path in tmp_path.glob("model-*.safetensors"))
+    assert len(shards) > 1
+    loaded, image = read_classifier(tmp_path), pixels(picture(64, 64))
+    assert loaded.weights == tuple(shards)
+    mean, std = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1), torch.tensor([0.5, 0.6, 0.7]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(image), network((image - mean) / std).logits, atol=1e-4)
+    config = json.loads((tmp_path / "config.json").read_text())
+    names = [path.name for path in tmp_path.iterdir()]
+    assert set(shards) < set(wanted_files(names, config))
+    with pytest.raises(LabError, match=f"{len(shards)} files of weights"):
+        wanted_files(names, {"architecture": "a", "num_classes": 2})
+
+
+@pytest.mark.parametrize(
+    ("names", "word"),
+    [(["adapter_config.json", "adapter_model.safetensors", "config.json"], "adapter"), (["config.json"], "no weights")],
+)
+def test_what_is_no_whole_model(names: list[str], word: str) -> None:
+    with pytest.raises(LabError, match=word):
+        wanted_files(names, {"architecture": "a", "num_classes": 2})
+
+
+def test_one_colour_is_too_few_for_transformers(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    _edit(num_channels=1)(tmp_path)
+    with pytest.raises(LabError, match="1 colour channels"):
+        read_classifier(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "nowhere"])
+def test_what_is_no_model_at_all(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(LabError, match=r"no weights file|cannot be read"):
+        read_classifier(tmp_path / name)

@@ -1,0 +1,188 @@
+"""What an image processor of transformers does to a picture: read from its settings, checked against the processor."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import LabError
+from core.models.formats.preprocessing import Fitting, three
+
+PREPROCESSOR = "preprocessor_config.json"
+
+_NAMES = (
+    "image_mean", "image_std", "do_normalize", "do_rescale", "rescale_factor", "rescale_offset", "include_top", "do_resize",
+    "size", "do_center_crop", "crop_size", "crop_pct", "resample", "do_flip_channel_order",
+)  # fmt: skip
+_COLOURS = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (10, 120, 240))
+_BILINEAR, _BICUBIC, _WARPED_FROM = 2, 3, 384
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The arithmetic of an image processor.
+
+    Attributes:
+        mean, std: of [0, 1] pixels, in the order of the channels that the network takes.
+        blue_first: whether it turns red, green, blue round.
+        fitting: how it brings a picture to the network's size.
+        notes: a sentence for each thing that was assumed or is not repeated exactly.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    blue_first: bool
+    fitting: Fitting
+    notes: tuple[str, ...] = ()
+
+
+def read_processor(transformers: Any, folder: Path, config: Any) -> Processor:
+    """What the processor in a model's folder does.
+
+    The library's own processor is asked for its settings, which knows the defaults of every model; where it cannot be built,
+    the file is taken at its word.
+
+    Args:
+        transformers: the library.
+        folder: with preprocessor_config.json; without one, what most models take is assumed.
+        config: the model's, for its size where the processor names none.
+
+    Raises:
+        LabError: where the file is damaged, or the processor turns colours into something else than the settings say.
+    """
+    path = folder / PREPROCESSOR
+    if not path.exists():
+        assumed = f"There is no {PREPROCESSOR}: mean and standard deviation 0.5 were assumed."
+        plain = _of_settings({}, config)
+        return replace(plain, notes=(assumed, *plain.notes))
+    written = _written(path)
+    try:
+        processor = transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception:  # an old name, or one of a newer version: the file itself says the same
+        return _of_settings(written, config)
+    settings = {name: _plain(getattr(processor, name)) for name in _NAMES if getattr(processor, name, None) is not None}
+    settings = {"do_normalize": False, "do_rescale": False, "do_resize": False, "kind": type(processor).__name__} | settings
+    found = _of_settings(settings, config)
+    given = _check_colours(processor, found)
+    if given == found.fitting.own_size:
+        return found
+    note = f"The processor's settings do not say so, but its pictures are {given[0]} x {given[1]}, which the Lab scales to."
+    return replace(found, fitting=Fitting(given, given, False, found.fitting.mode), notes=(*found.notes, note))
+
+
+def _written(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabError(f"{PREPROCESSOR} of the model is damaged: {error}.") from error
+    if not isinstance(settings, dict):
+        raise LabError(f"{PREPROCESSOR} of the model is no JSON object: it is damaged.")
+    return settings | {"kind": settings.get("image_processor_type") or settings.get("feature_extractor_type") or ""}
+
+
+def _plain(value: Any) -> Any:
+    """A size of the library as a dictionary of what is set, a tuple as a list."""
+    if hasattr(value, "height") and hasattr(value, "shortest_edge"):
+        named = {name: getattr(value, name) for name in ("height", "width", "shortest_edge")}
+        return {name: number for name, number in named.items() if number is not None}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _of_settings(settings: dict[str, Any], config: Any) -> Processor:
+    mean, std = _normalisation(settings)
+    fitting, notes = _fitting(settings, config)
+    return Processor(mean, std, bool(settings.get("do_flip_channel_order")), fitting, tuple(notes))
+
+
+def _normalisation(settings: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and std as of [0, 1] pixels: a processor rescales by 1/255 unless it says otherwise."""
+    factor = settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 1.0
+    if not isinstance(factor, int | float) or not 0 < factor < 1e6:
+        raise LabError(f"The model's rescale_factor is {factor!r}: expected a number above 0, such as 1/255.")
+    slope, shift = [255.0 * factor] * 3, [1.0 if settings.get("rescale_offset") else 0.0] * 3
+    # The processor's value of a channel is slope x - shift, x in [0, 1].
+    said = three(settings.get("image_std", 0.5), "std")
+    if settings.get("do_normalize", True):
+        for channel, value in enumerate(three(settings.get("image_mean", 0.5), "mean")):
+            slope[channel], shift[channel] = slope[channel] / said[channel], (shift[channel] + value) / said[channel]
+    if settings.get("include_top"):  # EfficientNet's divides by the std once more
+        slope, shift = [a / s for a, s in zip(slope, said, strict=True)], [b / s for b, s in zip(shift, said, strict=True)]
+    mean, std = [b / a for a, b in zip(slope, shift, strict=True)], [1 / a for a in slope]
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+
+
+def _fitting(settings: dict[str, Any], config: Any) -> tuple[Fitting, list[str]]:
+    size, crop = settings.get("size"), settings.get("crop_size") if settings.get("do_center_crop") else None
+    otherwise = _pair(getattr(config, "image_size", None)) or (224, 224)
+    edge = size if isinstance(size, int) else size.get("shortest_edge") if isinstance(size, dict) else None
+    squeezed = _pair(size) if edge is None or isinstance(size, int) else None
+    own, scaled_to, keeps = _pair(crop) or squeezed or _pair(edge) or otherwise, squeezed, squeezed is None
+    kind = str(settings.get("kind", ""))
+    share = settings.get("crop_pct")
+    if isinstance(edge, int) and edge > 0 and squeezed is None:
+        scaled_to = edge, edge
+        if kind.startswith("Levit"):
+            scaled_to = (int(256 / 224 * edge),) * 2
+        elif isinstance(share, int | float) and 0.1 <= share <= 1:
+            if kind.startswith("ConvNext") and edge >= _WARPED_FROM:
+                keeps = False
+            else:
+                scaled_to = (int(edge / share),) * 2
+    if scaled_to is None or not settings.get("do_resize", True):
+        scaled_to, keeps = own, False
+    notes = []
+    if scaled_to[0] < own[0] or scaled_to[1] < own[1]:
+        notes.append(f"The library lays a frame of black round pictures, up to {own[0]} x {own[1]}; the Lab scales them up.")
+        scaled_to, keeps = own, False
+    named = settings.get("resample", _BILINEAR)
+    if named not in (_BILINEAR, _BICUBIC):
+        notes.append("The library scales neither bilinearly nor bicubically; the Lab scales bicubically instead.")
+    return Fitting(own, scaled_to, keeps, "bilinear" if named == _BILINEAR else "bicubic", floors=True), notes
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, dict):
+        value = [value.get("height"), value.get("width")]
+    if isinstance(value, int):
+        value = [value, value]
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(v, int) and v > 0 for v in value):
+        return None
+    return value[0], value[1]
+
+
+def _check_colours(processor: Any, found: Processor) -> tuple[int, int]:
+    """See that pictures of one colour come out of the library's processor as the settings say.
+
+    Returns:
+        (height, width) of what comes out.
+
+    Raises:
+        LabError: where they do not.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    height, width = given = found.fitting.own_size
+    for colour in _COLOURS:
+        picture = Image.fromarray(np.full((height, width, 3), colour, dtype=np.uint8))
+        try:
+            values = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"])
+        except Exception as error:  # each processor fails in its own way
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise LabError(f"The model's image processor does not take a picture: {first[:200]}") from error
+        ours = torch.tensor(colour[::-1] if found.blue_first else colour) / 255
+        expected = (ours - torch.tensor(found.mean)) / torch.tensor(found.std)
+        if (
+            values.ndim != 4
+            or values.shape[1] != 3
+            or not torch.allclose(values.float(), expected.view(1, 3, 1, 1).expand_as(values), atol=1e-4, rtol=1e-4)
+        ):
+            raise LabError(
+                f"The model's image processor ({type(processor).__name__}) does more to a picture than scaling, cutting and"
+                " normalising: the Lab cannot make it part of the classifier."
+            )
+        given = int(values.shape[2]), int(values.shape[3])
+    return given

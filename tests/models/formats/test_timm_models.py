@@ -1,0 +1,160 @@
+"""Repositories of timm, as it, older versions and transformers write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from core.errors import LabError
+from core.models.formats.classifiers import read_classifier, wanted_files
+from core.models.formats.torchvision_shim import import_library
+
+CFG = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3], "input_size": [3, 96, 96], "interpolation": "bicubic"}
+
+
+def picture(height: int, width: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def pixels(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+
+def save(folder: Path, arch: str = "test_resnet", config: dict[str, Any] | None = None, **options: Any) -> Any:
+    torch.manual_seed(0)
+    network = import_library("timm").create_model(arch, pretrained=False, **options).eval()
+    said = {"architecture": arch, "num_classes": network.num_classes, "pretrained_cfg": CFG} if config is None else config
+    (folder / "config.json").write_text(json.dumps(said))
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / "model.safetensors")
+    return network
+
+
+def test_outputs_equal_timms_own_transform_with_its_cut(tmp_path: Path) -> None:
+    network = save(tmp_path, num_classes=7)
+    timm_data, functional = import_library("timm.data"), import_library("torchvision.transforms.functional")
+    transform = timm_data.create_transform(**timm_data.resolve_data_config(pretrained_cfg=CFG))
+    image = picture(130, 150)
+    # The picture as timm scales and cuts it, which is the one that is certified at the network's size.
+    cut = functional.center_crop(functional.resize(image, 109, functional.InterpolationMode.BICUBIC), 96)
+    with torch.no_grad():
+        assert torch.allclose(read_classifier(tmp_path).network(pixels(cut)), network(transform(image)[None]), atol=1e-4)
+
+
+def test_a_model_of_timm_that_transformers_saved(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    network = save(tmp_path / "first", num_classes=7)
+    transformers = import_library("transformers")
+    second = tmp_path / "second"
+    transformers.AutoModelForImageClassification.from_pretrained(tmp_path / "first").save_pretrained(second)
+    config = json.loads((second / "config.json").read_text())
+    assert config["model_type"] == "timm_wrapper"
+    assert wanted_files(sorted(p.name for p in second.iterdir()), config) == ["config.json", "model.safetensors"]
+    loaded = read_classifier(second)
+    image = pixels(picture(96, 96))
+    mean, std = torch.tensor(CFG["mean"]).view(1, 3, 1, 1), torch.tensor(CFG["std"]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(image), network((image - mean) / std), atol=1e-4)
+    assert (loaded.source, loaded.labels, loaded.own_size) == ("timm", None, (96, 96))
+    prefixed = {f"timm_model.{name}": value for name, value in load_file(second / "model.safetensors").items()}
+    save_file(prefixed, second / "model.safetensors")
+    with torch.no_grad():
+        assert torch.equal(read_classifier(second).network(image), loaded.network(image))
+
+
+def test_a_config_that_only_names_library_and_architecture(tmp_path: Path) -> None:
+    save(tmp_path, config={"library": "timm", "architecture": "test_resnet"}, num_classes=7)
+    loaded = read_classifier(tmp_path)
+    with torch.no_grad():
+        assert loaded.network(torch.rand(1, 3, 224, 224)).shape == (1, 7)
+    assert any("ImageNet's were assumed" in note for note in loaded.notes)
+
+
+def test_old_names_of_weights_are_read_as_timm_reads_them(tmp_path: Path) -> None:
+    """Older Swin files hold buffers that today's network computes for itself."""
+    small = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 1, 1], "img_size": 64, "window_size": 2}
+    arch = "swin_tiny_patch4_window7_224"
+    config = {
+        "architecture": arch, "num_classes": 5, "model_args": small, "pretrained_cfg": CFG | {"input_size": [3, 64, 64]},
+    }  # fmt: skip
+    network = save(tmp_path, arch, config, num_classes=5, **small)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file(tensors | {"layers.0.blocks.0.attn.relative_position_index": torch.zeros(4, 4)}, tmp_path / "model.safetensors")
+    image = torch.rand(1, 3, 64, 64)
+    mean, std = torch.tensor(CFG["mean"]).view(1, 3, 1, 1), torch.tensor(CFG["std"]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(read_classifier(tmp_path).network(image), network((image - mean) / std), atol=1e-4)
+
+
+def test_a_densenet_with_a_cifar_stem(tmp_path: Path) -> None:
+    from torch import nn
+
+    options = {"num_classes": 10, "growth_rate": 4, "block_config": [1, 1, 1, 1]}
+    network = import_library("timm").create_model("densenet121", pretrained=False, **options).eval()
+    network.features.conv0 = nn.Conv2d(3, 8, 3, stride=1, padding=1, bias=False)
+    network.features.pool0 = nn.Identity()
+    args = {"growth_rate": 4, "block_config": [1, 1, 1, 1]}
+    cfg = {"mean": [0.5] * 3, "std": [0.25] * 3}
+    config = {"architecture": "densenet121", "num_classes": 10, "model_args": args, "pretrained_cfg": cfg}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    loaded, image = read_classifier(tmp_path), torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(image), network((image - 0.5) / 0.25), atol=1e-4)
+    assert (loaded.input_size, loaded.own_size) == ((32, 32), (32, 32))
+    assert any("3x3 stem" in note for note in loaded.notes)
+    assert any("in place of 224 x 224" in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize("way", ["squash", "border"])
+def test_ways_of_fitting(tmp_path: Path, way: str) -> None:
+    save(
+        tmp_path,
+        config={"architecture": "test_resnet", "num_classes": 7, "pretrained_cfg": CFG | {"crop_mode": way}},
+        num_classes=7,
+    )
+    loaded = read_classifier(tmp_path, size=(40, 60))
+    assert loaded.network.fitting.keeps_shape == (way != "squash")
+    assert any("border" in note for note in loaded.notes) == (way == "border")
+    with torch.no_grad():
+        assert loaded.network(torch.rand(2, 3, 40, 60)).shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "word"),
+    [
+        ({"num_classes": 10, "model_args": {"num_classes": 7}, "label_names": list("abcdefghij")}, {"num_classes": 7}, None),
+        ({"num_classes": 7, "model_args": {"in_chans": 1}}, {"num_classes": 7, "in_chans": 1}, "does not take a picture of 3"),
+        ({"num_classes": 7, "pretrained_cfg": ["mean"]}, {"num_classes": 7}, "no JSON object"),
+        ({"num_classes": 7, "pretrained_cfg": {"crop_pct": 0}}, {"num_classes": 7}, "crop_pct is 0"),
+        ({"num_classes": 7, "pretrained_cfg": {"mean": ["a", 0, 0]}}, {"num_classes": 7}, "three numbers"),
+    ],
+)
+def test_contradictions_in_a_config(tmp_path: Path, config: dict[str, Any], options: dict[str, Any], word: str | None) -> None:
+    save(tmp_path, config={"architecture": "test_resnet", "pretrained_cfg": CFG} | config, **options)
+    if word is None:  # timm's model_args have the last word on the number of classes, so ten names do not fit seven
+        assert read_classifier(tmp_path).labels is None
+        return
+    with pytest.raises(LabError, match=word) as caught:
+        read_classifier(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_that_blows_the_network_up_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
+    config = {"architecture": "vit_tiny_patch16_224", "num_classes": 7, "model_args": {"embed_dim": 19_200, "num_heads": 3}}
+    save(tmp_path, config=config, num_classes=7)
+    with pytest.raises(LabError, match="do not fit each other"):  # 200 GB of float32
+        read_classifier(tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_damaged(tmp_path: Path) -> None:
+    network = save(tmp_path, num_classes=7)
+    save_file({name: value * float("nan") for name, value in network.state_dict().items()}, tmp_path / "model.safetensors")
+    with pytest.raises(LabError, match="not finite"):
+        read_classifier(tmp_path)
