@@ -12,7 +12,8 @@ import time
 import traceback
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,11 +82,24 @@ class JobContext:
 
     def __init__(self, job: Job, turns: _Turns) -> None:
         self._job, self._turns = job, turns
+        self._aside = False
 
     def report(self, progress: Any) -> None:
         """Show progress, and let whoever waited longest compute next."""
         self._job.progress = progress
-        self._turns.hand_on(self._job)
+        if not self._aside:
+            self._turns.hand_on(self._job)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let others compute meanwhile: for work that waits for a network, which would hold the turn and not use it."""
+        self._aside = True
+        self._turns.give_back(self._job)
+        try:
+            yield
+        finally:
+            self._turns.take(self._job)
+            self._aside = False
 
     def should_stop(self) -> bool:
         """Whether the user stopped the job or left."""

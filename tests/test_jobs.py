@@ -241,3 +241,28 @@ def test_a_finished_job_lets_go_of_what_its_work_held() -> None:
     del upload
     gc.collect()
     assert held() is None
+
+
+def test_work_that_waits_for_a_network_lets_others_compute() -> None:
+    queue, answered, reported = JobQueue(), threading.Event(), threading.Event()
+
+    def waits(context: JobContext) -> str:
+        with context.aside():
+            context.report("asked")
+            reported.set()
+            assert answered.wait(20)
+        return "answered"
+
+    def computes(context: JobContext) -> str:
+        for step in range(50):
+            context.report(step)
+        return "computed"
+
+    first = queue.submit("one", "waits", waits)
+    assert reported.wait(20)
+    second = queue.submit("two", "computes", computes)
+    assert second.wait(20), "it waited for a job that only waits itself"
+    assert first.progress == "asked"
+    answered.set()
+    assert first.wait(20)
+    assert (first.result, second.result) == ("answered", "computed")

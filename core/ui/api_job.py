@@ -60,10 +60,12 @@ def start(picture: Image.Image, name: str, request: RemoteRequest, offline: bool
         provider = load_provider(request.provider, price=request.price, rate=request.rate, secrets=secrets())
 
     def work(context: JobContext) -> RemoteStudy:
-        return study_remote(
-            picture, provider, cache.denoiser(request.denoiser, device), request, book, device=str(device), offline=offline,
-            report=context.report, should_stop=context.should_stop,
-        )  # fmt: skip
+        denoiser = cache.denoiser(request.denoiser, device)
+        with context.aside():  # it mostly waits for answers; making a copy takes less
+            return study_remote(
+                picture, provider, denoiser, request, book, device=str(device), offline=offline, report=context.report,
+                should_stop=context.should_stop,
+            )  # fmt: skip
 
     # No key for the queue: what a finished run returned is in the file of answers, and the same request may now get further.
     return ASKED.start(request_key(picture, request), f"Ask {request.provider} about {name}", work, shared=False)

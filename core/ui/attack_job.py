@@ -30,8 +30,9 @@ def start(picture: Image.Image, name: str, request: AttackRequest) -> Job:
 
     def work(context: JobContext) -> AttackStudy:
         tell, stop = context.report, context.should_stop
-        classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
-        denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
+        with context.aside():  # a download may take minutes
+            classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
+            denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         return attack_study(picture, classifier, denoiser, request, device=device, report=tell, should_stop=stop)
 
     return ATTACKS.start(attack_key(picture, request), f"Attack {name}", work)

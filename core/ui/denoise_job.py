@@ -28,10 +28,12 @@ def start(picture: Image.Image, name: str, request: ComparisonRequest, sweep: bo
 
     def work(context: JobContext) -> Comparison:
         tell, stop = context.report, context.should_stop
-        classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
-        denoisers = {
-            reference: cache.denoiser(reference, device, on_progress=tell, should_stop=stop) for reference in request.denoisers
-        }
+        with context.aside():  # a download may take minutes
+            classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
+            denoisers = {
+                reference: cache.denoiser(reference, device, on_progress=tell, should_stop=stop)
+                for reference in request.denoisers
+            }
         return run_comparison(
             picture, classifier, denoisers, request, device=device, keep_pixels=not sweep,
             report=context.report, should_stop=context.should_stop,

@@ -50,7 +50,8 @@ def _key(reference: str, split: str, draws: int) -> tuple[object, ...]:
 
 def _start(reference: str, split: str, draws: int) -> None:
     def work(context: JobContext) -> list[LabelledPicture]:
-        found = fetch_split(reference, split, on_progress=context.report, should_stop=context.should_stop)
+        with context.aside():
+            found = fetch_split(reference, split, on_progress=context.report, should_stop=context.should_stop)
         return sample_pictures(found, COUNT, seed=draws)
 
     try:

@@ -32,8 +32,9 @@ def start(picture: Image.Image, name: str, request: StudyRequest) -> Job:
     def work(context: JobContext) -> Study:
         size = None if request.size is None else (request.size, request.size)
         tell, stop = context.report, context.should_stop
-        classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
-        denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
+        with context.aside():  # a download may take minutes
+            classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
+            denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         return study(
             picture, classifier, denoiser, request, device=device, report=context.report, should_stop=context.should_stop
         )
