@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from core.apis.inquiry import Halt, Inquiry
 from core.apis.labels import OTHER, LabelMap
@@ -16,12 +17,13 @@ from core.apis.providers import Described
 from core.apis.questions import Questions, RunSpec, spec_of
 from core.apis.votes import NO_ANSWER, Votes, count
 from core.device import pick_device
+from core.models.records import model_record
 from core.pixels import ImageSource, to_pixels
-from core.smoothing.bounds import anytime_lower, lower_bound
+from core.smoothing.arithmetic import Conclusion, recompute
 from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
 from core.smoothing.certify import check_certify_settings
-from core.smoothing.radius import l2_radius, radius_ceiling
 from core.smoothing.sampling import DenoiserLike, ready
+from core.smoothing.until import OUT_OF_REACH, radius_possible, settle
 from core.versions import versions
 
 
@@ -138,18 +140,20 @@ def certify_remote(
 
     before = sum(map(len, stored()))
 
+    numbers: dict[str, Any] = {"alpha": alpha, "sigma": sigma, "shape": tuple(pixels.shape)}
+
     def settled(votes: Votes) -> str | None:
         if method != "anytime" or not votes.n:
             return None
-        if until_radius is not None and l2_radius(anytime_lower(votes.k, votes.n, alpha), sigma) >= until_radius:
-            return "reached"
-        p_upper = 1 - anytime_lower(votes.n - votes.k, votes.n, alpha)
-        out_of_reach = p_upper <= 0.5 or (until_radius is not None and l2_radius(p_upper, sigma) < until_radius)
-        return "out of reach" if out_of_reach else None
+        pair = (votes.k, votes.n - votes.k)  # a one-sided question: all that is not the candidate is the rest
+        if until_radius is not None:
+            return settle(pair, 0, until_radius, **numbers)
+        # Nobody asked for a radius: asking on is in vain only where abstention is certain.
+        return OUT_OF_REACH if radius_possible(pair, 0, **numbers) == 0 else None
 
     if not offline:
         assert not isinstance(provider, Described), "asking needs a provider with a client"
-        ledger.begin(spec.name, {**spec.__dict__})
+        ledger.begin(spec.name, asdict(spec))
         waiting: list[str] = []
         questions = Questions(pixels.to(place), denoiser, sigma, seed)
 
@@ -158,12 +162,12 @@ def certify_remote(
                 return
             select, estimate = stored()
             votes = count(select, estimate, mapped, n0, n)
-            p = anytime_lower(votes.k, votes.n, alpha) if votes.n else 0.0
+            now = recompute((votes.k, votes.n - votes.k), 0, method="anytime", **numbers)
             done = min(len(select), n0) + min(len(estimate), n)
             newest = max((q for q in (*select, *estimate) if q.state == ANSWERED), key=lambda q: q.asked, default=None)
             on_progress(
                 RemoteProgress(
-                    phase, votes, done, n0 + n, p, l2_radius(p, sigma), ledger.spent(spec.name),
+                    phase, votes, done, n0 + n, now.p_lower, now.radius, ledger.spent(spec.name),
                     newest.answer[0].name if newest is not None and newest.answer else None,
                     waiting.pop() if waiting else None, (time.monotonic() - began) / max(asked, 1) * (n0 + n - done),
                 )
@@ -198,8 +202,16 @@ def certify_remote(
     asked = len(select) + len(estimate) - before
     votes = count(select, estimate, mapped, n0, n)
     counted = (select[:n0], estimate[: votes.n])
-    certificate = _certificate(spec, votes, select, estimate, n0, n, alpha, method, place, time.monotonic() - began, asked)
     outcome = settled(votes)
+    used = method if votes.n == n else "anytime"
+    models = sorted({query.model for part in counted for query in part if query.model})
+    certificate = _certificate(
+        spec, votes, recompute((votes.k, votes.n - votes.k), 0, method=used, **numbers),
+        alpha=alpha, n0=n0, n_planned=n, method=used, failure_probability=alpha if used == method else 2 * alpha,
+        until_radius=until_radius, settled=outcome if until_radius is not None else None,
+        classifier=ModelRecord(spec.provider, ", ".join(models) or None), denoiser=model_record(denoiser), device=str(place),
+        seconds=time.monotonic() - began, samples_per_second=asked / max(time.monotonic() - began, 1e-9),
+    )  # fmt: skip
     every = [query for part in counted for query in part]
     best = Counter(query.answer[0].name for query in every if query.answer)
     return RemoteResult(
@@ -209,45 +221,29 @@ def certify_remote(
     )  # fmt: skip
 
 
-def _certificate(
-    spec: RunSpec, votes: Votes, select: list[Query], estimate: list[Query], n0: int, n: int, alpha: float, method: str,
-    device: object, seconds: float, asked: int,
-) -> Certificate:  # fmt: skip
-    done = votes.n
-    used = method if done == n else "anytime"
-    p_lower = lower_bound(votes.k, done, alpha, used) if done else 0.0
-    abstained = p_lower <= 0.5
+def _certificate(spec: RunSpec, votes: Votes, found: Conclusion, **fields: Any) -> Certificate:
     names = [*sorted((votes.counts.keys() | votes.chosen_from.keys()) - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
     candidate = None if votes.candidate is None else names.index(votes.candidate)
-    models = sorted({query.model for query in (*select[:n0], *estimate[:done]) if query.model})
     return Certificate(
-        prediction=None if abstained else candidate,
-        label=None if abstained else votes.candidate,
-        abstained=abstained,
+        prediction=None if found.abstained else candidate,
+        label=None if found.abstained else votes.candidate,
+        abstained=found.abstained,
         counts=tuple(votes.counts.get(name, 0) for name in names),
-        n=done,
-        alpha=alpha,
+        n=votes.n,
         sigma=spec.sigma,
         seed=spec.seed,
-        stopped=done < n,
+        stopped=votes.n < fields["n_planned"],
         image=ImageRecord(spec.image_sha256, spec.height, spec.width),
-        classifier=ModelRecord(spec.provider, ", ".join(models) or None),
-        denoiser=ModelRecord(spec.denoiser, spec.denoiser_revision),
         labels=tuple(names),
-        device=str(device),
-        seconds=seconds,
-        samples_per_second=asked / seconds if seconds > 0 else 0.0,
         versions=versions(),
         candidate=candidate,
-        radius=l2_radius(p_lower, spec.sigma),
-        radius_ceiling=radius_ceiling(spec.sigma, done, alpha, used) if done else 0.0,
-        p_lower=p_lower,
-        n0=n0,
-        n_planned=n,
+        radius=found.radius,
+        radii=found.radii,
+        radius_ceiling=found.radius_ceiling,
+        p_lower=found.p_lower,
         norm="l2",
         noise="gaussian",
-        method=used,
-        failure_probability=alpha if used == method else 2 * alpha,
+        **fields,
     )
 
 

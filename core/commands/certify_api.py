@@ -63,7 +63,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
             line = ProgressLine()
             result = certify_remote(
                 picture.image, provider, denoiser, **settings, ledger=ledger, budget=budget, labels=labels, device=args.device,
-                until_radius=getattr(args, "until_radius", None), size=picture_size(picture, args.noise_size),
+                until_radius=args.until_radius, size=picture_size(picture, args.noise_size),
                 offline=args.offline, on_progress=_shower(line, picture.name),
                 should_stop=interrupt.is_set,
             )  # fmt: skip

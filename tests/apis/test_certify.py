@@ -67,6 +67,8 @@ def test_the_votes_are_those_of_the_same_noise_asked_by_hand(ask: Asking) -> Non
     k = expected["dusk"]
     assert 30 < k <= 60
     assert c.p_lower == clopper_pearson_lower(k, 60, 0.001)
+    assert c.radii["l2"] == c.radius
+    assert c.radii["linf"] == pytest.approx(c.radius / (3 * 8 * 8) ** 0.5)
     assert c.radius == l2_radius(c.p_lower, 0.5)
     assert (c.label, c.method, c.n, c.stopped) == ("dusk", "clopper-pearson", 60, False)
     assert (result.asked, result.spent) == (70, 0.7)
