@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ from typing import Any
 from core.attacks.evaluate import AttackSettings, attack_dataset
 from core.attacks.line import AttackedLine, read_lines, summarise_attacks
 from core.commands.attack_text import summary_text
+from core.commands.downloading import fetched_dataset
 from core.commands.options import load_models
+from core.commands.resuming import begin_or_resume
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages, load_dataset
+from core.evaluation.datasets import LabelledImages
 from core.models.records import model_record
 
 DEFAULTS = AttackSettings(0.25)
@@ -54,7 +55,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         **dataclasses.asdict(settings) | {"device": str(device), "fractions": list(settings.fractions)},
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    data = _selected(load_dataset(args.dataset, args.split), args)
+    data = _selected(fetched_dataset(args.dataset, args.split), args)
     finished = _open(args.out, made_by, args.resume)
     finished = [line for line in finished if line.idx in set(data.indices.tolist())]
     progress, began, left = ProgressLine(), time.monotonic(), len(data) - len(finished)
@@ -115,24 +116,6 @@ def _selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
 
 def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLine]:
     """Begin a file, or read what an earlier run finished."""
+    # To resume what was never begun is to begin: a chain of commands may be started again as it stands.
     side = path.with_name(path.name + ".made.json")
-    if not resume or not path.exists():
-        if path.exists():
-            raise LabError(f"{str(path)!r} exists already: add --resume to go on with it, or choose another --out.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        side.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
-        path.touch()
-        return []
-    try:
-        before = json.loads(side.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
-    differing = sorted(key for key in made_by.keys() | before.keys() if made_by.get(key) != before.get(key))
-    if differing:
-        raise LabError(f"{str(path)!r} was begun with another {', '.join(differing)}: use the same, or another --out.")
-    # A line that a kill cut short is dropped; its picture is attacked again.
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return read_lines(path)
+    return read_lines(path) if begin_or_resume(path, side, made_by, resume=resume and path.exists()) else []

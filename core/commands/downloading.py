@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from core.commands.terminal import InterruptFlag, ProgressLine, duration
+from core.evaluation.datasets import LabelledImages, load_dataset
 from core.models.hub.download import DownloadProgress
 
 
@@ -31,3 +32,13 @@ class Downloading:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._line.clear()
         self._interrupt.__exit__(kind, error, trace)
+
+
+def fetched_dataset(reference: str, split: str) -> LabelledImages:
+    """A data set by reference; a download from the Hub is shown and can be stopped.
+
+    Raises:
+        LabError: as :func:`core.evaluation.datasets.load_dataset`.
+    """
+    with Downloading() as download:
+        return load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)

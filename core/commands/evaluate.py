@@ -12,7 +12,7 @@ from typing import Any
 
 from core.apis.providers import is_api
 from core.commands.certify_api import add_api_options
-from core.commands.downloading import Downloading
+from core.commands.downloading import fetched_dataset
 from core.commands.options import (
     add_json_option,
     add_noise_options,
@@ -22,11 +22,12 @@ from core.commands.options import (
     load_models,
     refuse_with_api,
 )
+from core.commands.resuming import begin_or_resume
 from core.commands.terminal import remark
 from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.curve import summarise
-from core.evaluation.datasets import LabelledImages, load_dataset
+from core.evaluation.datasets import LabelledImages
 from core.evaluation.evaluate import Settings, evaluate
 from core.evaluation.log import HEADER, read_log
 from core.models.formats.label_check import check_label_order
@@ -86,7 +87,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
     done = open_log(args.out, made_by, args.resume)
-    data = selected(fetched_dataset(args), args)
+    data = selected(fetched_dataset(args.dataset, args.split), args)
     _remark_on_labels(classifier, data)
     began, finished = time.monotonic(), 0
     left = len(data) - len(done)
@@ -102,12 +103,6 @@ def run_evaluate(args: argparse.Namespace) -> int:
             )  # fmt: skip
     remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
     return 0
-
-
-def fetched_dataset(args: argparse.Namespace) -> LabelledImages:
-    """The data set that the options name; a download from the Hub is shown."""
-    with Downloading() as download:
-        return load_dataset(args.dataset, args.split, on_progress=download.show, should_stop=download.is_set)
 
 
 def _remark_on_labels(classifier: Classifier, data: LabelledImages) -> None:
@@ -139,28 +134,11 @@ _BEFORE_THERE_WAS_A_CHOICE = {
 
 def open_log(path: Path, made_by: dict[str, Any], resume: bool) -> frozenset[int]:
     """Begin a log, or read which images an earlier run finished."""
-    side = path.with_suffix(".json")
-    if not resume:
-        if path.exists():
-            raise LabError(f"{str(path)!r} exists already: add --resume to go on with it, or choose another --out.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        side.write_text(json.dumps(made_by, indent=2) + "\n", encoding="utf-8")
-        path.write_text("\t".join(HEADER) + "\n", encoding="utf-8")
-        return frozenset()
-    try:
-        before = json.loads(side.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
-    before = {key: value for key, value in _BEFORE_THERE_WAS_A_CHOICE.items() if key in made_by} | before
-    differing = sorted(key for key in made_by.keys() | before.keys() if made_by.get(key) != before.get(key))
-    if differing:
-        raise LabError(f"{str(path)!r} was begun with another {', '.join(differing)}: use the same, or another --out.")
-    # A line that a kill cut short is dropped; its image is certified again.
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return frozenset(line.idx for line in read_log(path))
+    there = begin_or_resume(
+        path, path.with_suffix(".json"), made_by, resume=resume, head="\t".join(HEADER) + "\n",
+        before=_BEFORE_THERE_WAS_A_CHOICE,
+    )  # fmt: skip
+    return frozenset(line.idx for line in read_log(path)) if there else frozenset()
 
 
 def norm_of(log: Path) -> str:

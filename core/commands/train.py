@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.commands.downloading import fetched_dataset
 from core.commands.folders import writable_folder
 from core.commands.terminal import InterruptFlag, print_json, remark
 from core.device import describe_device, pick_device
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages, load_dataset
+from core.evaluation.datasets import LabelledImages
 from core.models.references import model_folder, parse_reference
 from core.models.storage import WEIGHTS, ModelConfig, read_model, save_model
 from core.training.classifier import accuracy, train_classifier
@@ -123,7 +124,7 @@ def _splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
     Raises:
         LabError: where there are none, or both are the same pictures.
     """
-    train, test = load_dataset(args.dataset, "train"), load_dataset(args.dataset, "test")
+    train, test = fetched_dataset(args.dataset, "train"), fetched_dataset(args.dataset, "test")
     if train.images.shape == test.images.shape and torch.equal(train.images, test.images):
         raise LabError(
             f"{args.dataset!r} has no test pictures of its own, so nothing would say what the model is worth:"

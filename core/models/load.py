@@ -10,10 +10,12 @@ from pathlib import Path
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
 from core.models.formats.loaded import LoadedNetwork
+from core.models.formats.state_dicts import SUFFIXES
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.lock import repository_lock
-from core.models.hub.needed import config_of, is_of_the_lab, needed_files, read_config
+from core.models.hub.needed import is_of_the_lab, needed_files, read_config
 from core.models.hub.repository import look_up
+from core.models.json_object import read_json_object
 from core.models.memory import check_memory
 from core.models.named import Classifier, Denoiser, Scaled
 from core.models.references import Reference, model_folder, parse_reference
@@ -99,10 +101,11 @@ def _load(
     if parsed.kind == "hub":
         return _hub(parsed, kind, size, on_progress, should_stop)
     folder = model_folder(parsed)
-    weights = sum(path.stat().st_size for path in folder.glob("*") if path.suffix in (".safetensors", ".bin", ".pth", ".pt"))
+    files = [folder] if folder.is_file() else list(folder.glob("*"))
+    weights = sum(path.stat().st_size for path in files if path.suffix in SUFFIXES)
     check_memory(repr(str(parsed)), weights)
     loaded = _read(folder, kind, size, str(parsed))
-    digest = weights_digest(folder, loaded.weights)
+    digest = weights_digest(folder.parent if folder.is_file() else folder, loaded.weights)
     return loaded, str(parsed), digest, digest
 
 
@@ -129,14 +132,14 @@ def _hub(
 def _torchvision(parsed: Reference, size: tuple[int, int] | None) -> Loaded:
     from core.models.formats.torchvision_models import load_torchvision
 
-    loaded = _sized(load_torchvision(parsed.name, parsed.revision), size)
+    loaded = load_torchvision(parsed.name, parsed.revision, size=size)
     digest = weights_digest(Path(), loaded.weights)
     return loaded, str(parsed), digest or parsed.revision, digest
 
 
 def _read(folder: Path, kind: str, size: tuple[int, int] | None, ref: str) -> LoadedNetwork:
-    """Whatever lies in a folder, by the reader of its format."""
-    if (folder / CONFIG).is_file() and is_of_the_lab(config_of(folder / CONFIG, ref)):
+    """Whatever lies in a folder, or a weights file, by the reader of its format."""
+    if (folder / CONFIG).is_file() and is_of_the_lab(read_json_object(folder / CONFIG, repr(ref))):
         return _sized(_read_own(folder, kind, ref), size)
     try:
         if kind == "classifier":
@@ -145,7 +148,7 @@ def _read(folder: Path, kind: str, size: tuple[int, int] | None, ref: str) -> Lo
             return read_classifier(folder, size=size)
         from core.models.formats.denoisers import read_denoiser
 
-        return read_denoiser(folder)
+        return read_denoiser(folder.parent, folder.name) if folder.is_file() else read_denoiser(folder)
     except (LabError, MemoryError):
         raise
     except Exception as error:  # files of strangers: every library fails in its own way

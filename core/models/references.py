@@ -140,10 +140,10 @@ def _shown(text: str) -> str:
 
 
 def model_folder(reference: Reference) -> Path:
-    """The folder a ``bundled`` or ``local`` reference names.
+    """The folder a ``bundled`` reference names, or the folder or weights file of a ``local`` one.
 
     Raises:
-        LabError: where there is no such folder.
+        LabError: where there is none.
     """
     if reference.kind == "bundled":
         known = bundled_names()
@@ -151,8 +151,8 @@ def model_folder(reference: Reference) -> Path:
             raise LabError(f"There is no bundled model {reference.name!r}: choose one of {', '.join(known)}.")
         return BUNDLED_FOLDER / reference.name
     folder = Path(reference.name).expanduser()
-    if not folder.is_dir():
-        raise LabError(f"There is no folder {str(folder)!r}: local/PATH must name a folder with config.json in it.")
+    if not folder.exists():
+        raise LabError(f"There is no folder or file {str(folder)!r}: local/PATH must name a model's folder or weights file.")
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from core.models.formats.state_dicts import SUFFIXES
 from core.models.formats.timm_models import is_timm, read_timm
 from core.models.formats.transformers_models import is_transformers, read_transformers, refuse_unusable
 from core.models.formats.trial import tried
+from core.models.json_object import read_json_object
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin")
 INDEX = "model.safetensors.index.json"
@@ -93,7 +93,7 @@ def read_classifier(folder: Path, *, size: tuple[int, int] | None = None, archit
         if folder.suffix not in SUFFIXES:
             raise LabError(f"{folder.name!r} is no weights file: expected one that ends in {', '.join(SUFFIXES)}.")
         beside = (folder.with_suffix(".json"), folder.parent / "config.json")
-        config = next((_config(path) for path in beside if path.is_file()), None)
+        config = next((read_json_object(path) for path in beside if path.is_file()), None)
         if folder.name in PREFERRED and config is not None and not is_timm(config) and is_transformers(config):
             folder = folder.parent  # a repository's only file of weights stands for the repository
         else:
@@ -102,7 +102,7 @@ def read_classifier(folder: Path, *, size: tuple[int, int] | None = None, archit
         names = sorted(path.name for path in folder.iterdir() if path.is_file())
     except OSError as error:
         raise LabError(f"The folder {str(folder)!r} cannot be read ({error.strerror}): expected a model in it.") from error
-    config = _config(folder / "config.json") if "config.json" in names else None
+    config = read_json_object(folder / "config.json") if "config.json" in names else None
     if config is not None and not is_timm(config) and is_transformers(config):
         refuse_unusable(config)
         weights = _weights(names, sharded=True)
@@ -131,13 +131,3 @@ def _architecture_of(name: str, known: list[str]) -> str | None:
     """``resnet18-5c106cde.pth`` and ``resnet18_cifar10.safetensors`` name resnet18; the longest name that fits counts."""
     fitting = [arch for arch in known if re.match(rf"{re.escape(arch)}(?![A-Za-z0-9])", name)]
     return max(fitting, key=len, default=None)
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{path.name!r} of the model is damaged: {error}.") from error
-    if not isinstance(config, dict):
-        raise LabError(f"{path.name!r} of the model is no JSON object: it does not describe one.")
-    return config

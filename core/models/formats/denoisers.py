@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from core.models.formats.deepinv_models import known_weights, read_deepinv
 from core.models.formats.diffusers_models import SCHEDULERS, WEIGHTS, is_diffusers, read_diffusers, refuse_unusable
 from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.state_dicts import SUFFIXES
+from core.models.json_object import read_json_object
 
 
 def wanted_files(names: list[str], config: dict[str, Any] | None) -> list[str]:
@@ -81,8 +81,4 @@ def _config(folder: Path) -> dict[str, Any] | None:
     path = next((p for p in (folder / "config.json", folder / "unet" / "config.json") if p.is_file()), None)
     if path is None:
         return None
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{path.name!r} of the model is damaged: {error}.") from error
-    return config if isinstance(config, dict) else None
+    return read_json_object(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from core.errors import LabError
 from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.torchvision_shim import import_library
+from core.models.json_object import read_json_object
 
 SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
@@ -101,14 +101,14 @@ def read_diffusers(folder: Path) -> LoadedNetwork:
         LabError: where it is no unconditional pixel-space model, or files do not fit.
     """
     inner = folder if (folder / "config.json").is_file() else folder / "unet"
-    config = _json(inner / "config.json")
+    config = read_json_object(inner / "config.json")
     refuse_unusable(config)
     diffusers = import_library("diffusers")
     weights = next((inner / name for name in WEIGHTS if (inner / name).is_file()), None)
     if weights is None:
         raise LabError(f"There are no weights: expected {WEIGHTS[0]} or .bin.")
     path = next((folder / name for name in SCHEDULERS if (folder / name).is_file()), None)
-    schedule = _DEFAULT if path is None else _json(path)
+    schedule = _DEFAULT if path is None else read_json_object(path)
     betas = betas_of(schedule)
     notes = [] if path else ["There is no scheduler_config.json: 1,000 linear steps from 0.0001 to 0.02 were assumed."]
     predicts = str(schedule.get("prediction_type") or "epsilon")
@@ -196,13 +196,3 @@ def _without_signal_at_the_end(betas: Tensor) -> Tensor:
     root = torch.cumprod(1 - betas, 0).sqrt()
     abar = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
     return torch.cat([1 - abar[:1], 1 - abar[1:-1] / abar[:-2]])
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{path.name!r} of the model cannot be read ({error}): it is damaged or missing.") from error
-    if not isinstance(found, dict):
-        raise LabError(f"{path.name!r} of the model is no JSON object: it is damaged.")
-    return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
 from core.models.formats.preprocessing import Fitting, three
+from core.models.json_object import read_json_object
 
 PREPROCESSOR = "preprocessor_config.json"
 
@@ -73,12 +73,7 @@ def read_processor(transformers: Any, folder: Path, config: Any) -> Processor:
 
 
 def _written(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{PREPROCESSOR} of the model is damaged: {error}.") from error
-    if not isinstance(settings, dict):
-        raise LabError(f"{PREPROCESSOR} of the model is no JSON object: it is damaged.")
+    settings = read_json_object(path)
     return settings | {"kind": settings.get("image_processor_type") or settings.get("feature_extractor_type") or ""}
 
 

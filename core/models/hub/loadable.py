@@ -86,7 +86,7 @@ def remote_code(config: Mapping[str, Any], tags: Sequence[str] = ()) -> str | No
 
 def _classifier(config: Mapping[str, Any], library: str | None, hub_task: str | None) -> Verdict:
     architectures = [str(name) for name in config.get("architectures") or ()]
-    if any(name.endswith("ForImageClassification") for name in architectures):
+    if any("ForImageClassification" in name for name in architectures):
         return Verdict(True, "an image classifier of transformers")
     if architectures:
         return Verdict(False, f"it is no image classifier but {architectures[0]}")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
 from core.models.hub.download import fetch_files
 from core.models.hub.loadable import judge
 from core.models.hub.repository import HubRepository
+from core.models.json_object import read_json_object
 
 CONFIGS = (
     "config.json", "model_index.json", "unet/config.json", "scheduler/scheduler_config.json", "scheduler_config.json",
@@ -34,22 +33,7 @@ def read_config(repository: HubRepository, should_stop: Callable[[], bool] | Non
     names = [file.name for file in present]
     folder = fetch_files(repository, names, should_stop=should_stop)
     name = next((name for name in ("config.json", "unet/config.json") if name in names), None)
-    return None if name is None else config_of(folder / name, repository.name)
-
-
-def config_of(path: Path, model: str) -> dict[str, Any]:
-    """Read a config file of the model of that name.
-
-    Raises:
-        LabError: where it is no JSON object.
-    """
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabError(f"{path.name!r} of {model!r} does not describe a model ({error}): it is damaged.") from error
-    if not isinstance(config, dict):
-        raise LabError(f"{path.name!r} of {model!r} does not describe a model: expected a JSON object.")
-    return config
+    return None if name is None else read_json_object(folder / name, repr(repository.name))
 
 
 def is_of_the_lab(config: dict[str, Any] | None) -> bool:

@@ -273,7 +273,7 @@ def _write(name: str, data: bytes) -> Damage:
         (_without("model.safetensors"), "no weights"),
         (_write("model.safetensors", b"not tensors"), "damaged"),
         (_write("config.json", b"{"), "damaged"),
-        (_write("config.json", b"[]"), "no JSON object"),
+        (_write("config.json", b"[]"), "expected a JSON object"),
         (_edit(architecture="no_such_net"), "no architecture 'no_such_net'"),
         (_edit(num_classes=0), "0 classes"),
         (_edit(num_classes=9), "do not fit"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.request
 from pathlib import Path
@@ -17,6 +18,7 @@ from core.errors import LabError
 from core.models.formats.classifiers import read_classifier, wanted_files
 from core.models.formats.torchvision_models import load_torchvision
 from core.models.formats.torchvision_shim import import_library
+from core.models.load import load_classifier, load_denoiser
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
@@ -175,3 +177,21 @@ def test_bad_settings_are_one_sentence(tmp_path: Path, changes: dict[str, Any], 
 def test_a_repository_that_names_torchvision_is_wanted() -> None:
     config = {"library": "torchvision", "architecture": "resnet18"}
     assert wanted_files(["config.json", "model.safetensors"], config) == ["config.json", "model.safetensors"]
+
+
+def test_a_single_weights_file_is_a_local_model(tmp_path: Path) -> None:
+    models = import_library("torchvision.models")
+    torch.manual_seed(0)
+    save_file(models.squeezenet1_1(weights=None, num_classes=12).state_dict(), tmp_path / "squeezenet1_1.safetensors")
+    save_file({"other": torch.zeros(3)}, tmp_path / "other.safetensors")  # beside it, and none of its business
+    classifier = load_classifier(f"local/{tmp_path / 'squeezenet1_1.safetensors'}")
+    with torch.no_grad():
+        assert classifier(torch.rand(1, 3, 224, 224)).shape == (1, 12)
+    assert classifier.weights_sha256 == hashlib.sha256((tmp_path / "squeezenet1_1.safetensors").read_bytes()).hexdigest()
+    for path, word in (("squeezenet1_0.safetensors", "no folder or file"), ("other.safetensors", "architecture")):
+        with pytest.raises(LabError, match=word) as caught:
+            load_classifier(f"local/{tmp_path / path}")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(LabError) as caught:
+        load_denoiser(f"local/{tmp_path / 'other.safetensors'}")
+    assert "\n" not in str(caught.value)
