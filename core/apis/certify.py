@@ -127,7 +127,7 @@ def certify_remote(
     Raises:
         LabError: where a number is not usable, or another process asks the same queries now.
     """
-    check_certify_settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method)
+    check_certify_settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, until_radius=until_radius)
     mapped = labels or LabelMap()
     pixels = to_pixels(image, size)
     place = pick_device(device)

@@ -46,7 +46,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
         "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
         "method": args.method or "anytime",
     }  # fmt: skip
-    check_certify_settings(**settings)
+    check_certify_settings(**settings, until_radius=args.until_radius)
     pick_device(args.device)
     facts = describe_provider(args.classifier, args.price, args.rate)
     budget = checked_budget(args)

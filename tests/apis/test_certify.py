@@ -133,6 +133,12 @@ def test_the_budget_is_never_exceeded_and_what_it_bought_counts(ask: Asking, ven
     assert (len(vendors.received), more.certificate.n, more.halt) == (70, 60, None)
 
 
+def test_a_fixed_n_that_the_budget_cuts_short_doubles_the_chance_of_error(ask: Asking) -> None:
+    cut = ask(method="clopper-pearson", budget=0.35).certificate
+    assert (cut.method, cut.n, cut.failure_probability) == ("anytime", 25, 0.002)
+    assert ask(method="clopper-pearson").certificate.failure_probability == 0.001
+
+
 def test_a_budget_too_small_to_choose_a_class_says_so(ask: Asking) -> None:
     result = ask(budget=0.05)
     assert result.certificate.candidate is None
@@ -229,7 +235,18 @@ def test_empty_answers_are_other(ask: Asking, vendors: Vendors) -> None:
     assert ask().certificate.candidate is None
 
 
-@pytest.mark.parametrize("wrong", [{"sigma": 0.0}, {"n": 3}, {"alpha": 0.7}, {"method": "guess"}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sigma": 0.0},
+        {"n": 3},
+        {"alpha": 0.7},
+        {"method": "guess"},
+        {"seed": -1},
+        {"until_radius": 0.1, "method": "clopper-pearson"},
+        {"until_radius": -1.0},
+    ],
+)
 def test_numbers_are_checked_before_anything_is_paid(ask: Asking, vendors: Vendors, wrong: dict[str, Any]) -> None:
     with pytest.raises(LabError):
         ask(**wrong)

@@ -98,7 +98,8 @@ def test_only_the_gapless_beginning_counts(ledger: Ledger) -> None:
     for number, state in ((0, ANSWERED), (1, UNUSABLE), (2, IN_DOUBT), (4, ANSWERED)):
         ledger.reserve("run", "estimate", number, 0.0, 1.0, "abc")
         ledger.settle("run", "estimate", number, state)
-    ledger.reserve("run", "estimate", 3, 0.0, 1.0, "abc")  # still under way
+    assert [query.number for query in settled_prefix(ledger.queries("run", "estimate"))] == [0, 1, 2]  # 3 was given back
+    ledger.reserve("run", "estimate", 3, 0.0, 1.0, "abc")  # and now it is under way
     assert [query.number for query in settled_prefix(ledger.queries("run", "estimate"))] == [0, 1, 2]
 
 
