@@ -77,12 +77,8 @@ def html_report(
     answer = "abstains" if c.abstained else report.class_name(c, c.candidate)
     title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
     caveats = "".join(f"<li>{escape(text)}</li>" for text in report.caveats(c))
-    levels = grey_levels(c.radius, c.image.height, c.image.width)
-    spread = (
-        ""
-        if c.abstained or c.norm != "l2"
-        else f"Spread evenly over the picture, this radius is {levels:.1f} of 255 grey levels."
-    )
+    levels = grey_levels(c.radius, c.image.height, c.image.width, c.norm)
+    spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.1f} of 255 grey levels."
     command = f"python -m core verify {shlex.quote(_line(document_name))} --image {shlex.quote(name)} --resample"
     return f"""<!doctype html>
 <html lang="en">

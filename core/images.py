@@ -194,6 +194,11 @@ def rgb_of(image: Image.Image) -> Image.Image:
         raise LabError("The picture is damaged or cut short and cannot be read: save or download it again.") from error
 
 
-def grey_levels(radius: float, height: int, width: int) -> float:
-    """What an l2 radius means spread evenly: 8-bit grey levels on every channel of every pixel."""
-    return 255 * radius / math.sqrt(3 * height * width)
+def grey_levels(radius: float, height: int, width: int, norm: str = "l2") -> float:
+    """What a radius means spread evenly: 8-bit grey levels on every channel of every pixel.
+
+    >>> round(grey_levels(0.5, 32, 32), 2), round(grey_levels(8 / 255, 32, 32, "linf"), 2)
+    (2.3, 8.0)
+    """
+    values = 3 * height * width
+    return 255 * radius / {"l2": math.sqrt(values), "linf": 1.0, "l1": float(values)}[norm]

@@ -1,8 +1,7 @@
-"""What a radius means: pictures at exactly that distance in several directions, and the same length in grey levels."""
+"""What a radius means: pictures at exactly that distance in several directions."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -69,14 +68,3 @@ def pictures_at(
             AtRadius(kind, picture, distance(picture, image, norm), 255 * float(away.max()), int((away.amax(dim=0) > 0).sum()))
         )
     return tuple(found)
-
-
-def grey_levels_in(radius: float, height: int, width: int, norm: str = "l2") -> float:
-    """A radius spread evenly over every channel of every pixel, in grey levels of 255.
-
-    >>> round(grey_levels_in(0.5, 32, 32), 2), round(grey_levels_in(8 / 255, 32, 32, "linf"), 2)
-    (2.3, 8.0)
-    """
-    check_norm(norm)
-    values = 3 * height * width
-    return 255 * radius / {"l2": math.sqrt(values), "linf": 1.0, "l1": float(values)}[norm]

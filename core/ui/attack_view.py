@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 
 from core import report
-from core.attacks.meaning import pictures_at
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, Verdict
 from core.figures.number_line import NORM_NAMES, number_line, number_line_alt
 from core.figures.votes import name_of
 from core.jobs import Job
 from core.models.hub.download import DownloadProgress
-from core.pixels import to_picture, to_pixels
+from core.pixels import to_pixels
 from core.smoothing.certificate import Certificate
 from core.ui.download_view import draw_download
 from core.ui.engine import queue
+from core.ui.meaning_view import draw_meaning
 from core.ui.strip import CHART, enlarged
 
 STAGES = {
@@ -32,13 +32,6 @@ KIND_NAMES = {
     "gradient": "Up the gradient (PGD, SmoothAdv)", "random": "Random direction", "pixel": "One pixel", "patch": "A patch",
     "grey": "Every value by the same",
 }  # fmt: skip
-_MEANINGS = {
-    "random": "random direction",
-    "pixel": "one pixel",
-    "patch": "one patch",
-    "grey": "evenly",
-    "gradient": "as attacked",
-}
 
 
 def draw_attacking(job: Job) -> None:
@@ -148,27 +141,9 @@ def _draw_meaning(study: AttackStudy, key: str) -> None:
     """Pictures at exactly the certified radius, in several directions."""
     if study.certified <= 0 or study.attacked is None:
         return
-    st.subheader("What the certified radius looks like")
     image = to_pixels(study.attacked.views["original"].picture)
     change = torch.from_numpy(study.attacked.pixels) - image
-    along = change if float(change.abs().max()) > 0 else None
-    found = pictures_at(image, study.certified, study.request.norm, seed=study.request.seed, gradient=along)
-    with st.container(key=f"abreast-meaning-{key}"):
-        columns = st.columns(len(found))
-    for column, one in zip(columns, found, strict=True):
-        with column:
-            title = _MEANINGS.get(one.kind, one.kind)
-            if one.pixels is None:
-                st.caption(f"**{title}**: {one.missing}")
-                continue
-            words = f"at most {one.greatest:.0f} of 255 on {one.changed:,} pixels"
-            st.image(
-                enlarged(to_picture(one.pixels)), width="stretch", alt=f"At exactly the certified radius, {title}: {words}."
-            )
-            st.markdown(f"**{title}**  \n{words}")
-    st.caption(
-        "Each lies at exactly the certified radius from the original. The smoothed classifier's answer is proven for all."
-    )
+    draw_meaning(image, study.certified, study.request.norm, key, seed=study.request.seed, change=change)
 
 
 def _draw_downloads(study: AttackStudy, picture_name: str, key: str) -> None:

@@ -9,13 +9,12 @@ from core.figures.radius import growth, growth_alt, radius_bar
 from core.figures.template import class_colours
 from core.figures.votes import icon_array, vote_bars, votes_alt
 from core.html_report import html_report
-from core.images import grey_levels
 from core.jobs import Job
-from core.pixels import to_picture, to_pixels
-from core.smoothing.ball import nearest_patch_side, patch, random_direction, spread_evenly
+from core.pixels import to_pixels
 from core.smoothing.certificate import Certificate
 from core.study import Study, StudyProgress
-from core.ui.strip import CHART, draw_strip, enlarged
+from core.ui.meaning_view import draw_meaning
+from core.ui.strip import CHART, draw_strip
 from core.ui.waiting import draw_stop, draw_waiting
 
 
@@ -123,25 +122,7 @@ def draw_ball(result: Study, key: str) -> None:
     certificate = result.certificate
     if certificate.abstained or "original" not in result.views:
         return
-    st.subheader("What this radius looks like")
-    pixels, radius = to_pixels(result.views["original"].picture), certificate.radius
-    height, width = certificate.image.height, certificate.image.width
-    side = nearest_patch_side(pixels, radius)
-    shown = (
-        ("Spread evenly", spread_evenly(pixels, radius), f"every value by {grey_levels(radius, height, width):.1f} of 255"),
-        ("In one patch", patch(pixels, radius), f"{side} x {side} pixels moved towards their opposite"),
-        ("In a random direction", random_direction(pixels, radius, certificate.seed), "shown clipped to [0, 1]"),
-    )
-    with st.container(key=f"abreast-ball-{key}"):
-        columns = st.columns(3)
-    for column, (title, changed, words) in zip(columns, shown, strict=True):
-        with column:
-            st.image(
-                enlarged(to_picture(changed)), width="stretch",
-                alt=f"The picture changed by exactly the certified radius: {title.lower()}, {words}.",
-            )  # fmt: skip
-            st.markdown(f"**{title}**  \n{words}")
-    st.caption(f"Each lies at l2 distance {radius:.3f} from the original, on the edge of what is certified.")
+    draw_meaning(to_pixels(result.views["original"].picture), certificate.radius, certificate.norm, key, seed=certificate.seed)
 
 
 def draw_formula(certificate: Certificate) -> None:

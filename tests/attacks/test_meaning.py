@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from core.attacks.balls import distance
-from core.attacks.meaning import DIRECTIONS, grey_levels_in, pictures_at
+from core.attacks.meaning import DIRECTIONS, pictures_at
 from core.errors import LabError
+from core.images import grey_levels
 
 IMAGE = torch.rand((3, 16, 16), generator=torch.Generator().manual_seed(0))
 
@@ -22,7 +23,7 @@ def test_pictures_at_exactly_the_radius():
         assert at.greatest == pytest.approx(255 * float((at.pixels - IMAGE).abs().max()))
     assert found["pixel"].changed == 1
     assert found["grey"].changed == 256
-    assert found["grey"].greatest == pytest.approx(grey_levels_in(0.5, 16, 16), rel=1e-4)
+    assert found["grey"].greatest == pytest.approx(grey_levels(0.5, 16, 16), rel=1e-4)
     step = (found["gradient"].pixels - IMAGE).flatten()
     assert float(torch.cosine_similarity(step, gradient.flatten(), dim=0)) > 0.99
 
@@ -40,4 +41,4 @@ def test_what_has_no_room_says_so():
 @pytest.mark.parametrize("norm", ["l2", "linf", "l1"])
 def test_grey_levels_are_those_of_an_even_step(norm):
     image = torch.full((3, 10, 20), 0.3, dtype=torch.float64)
-    assert 255 * distance(image + grey_levels_in(0.4, 10, 20, norm) / 255, image, norm) == pytest.approx(255 * 0.4, rel=1e-5)
+    assert 255 * distance(image + grey_levels(0.4, 10, 20, norm) / 255, image, norm) == pytest.approx(255 * 0.4, rel=1e-5)
