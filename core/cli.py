@@ -13,8 +13,9 @@ import torch
 from core.commands.attack import add_attack_verb
 from core.commands.bench import add_bench_verb
 from core.commands.certify import add_certify_verb
+from core.commands.curve import add_curve_verb
 from core.commands.denoise import add_denoise_verb
-from core.commands.evaluate import add_evaluation_verbs
+from core.commands.evaluate import add_evaluate_verb
 from core.commands.examples import add_examples_verb
 from core.commands.models import add_models_verb
 from core.commands.predict import add_predict_verb
@@ -44,7 +45,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_predict_verb(verbs)
     add_denoise_verb(verbs)
     add_attack_verb(verbs)
-    add_evaluation_verbs(verbs)
+    add_evaluate_verb(verbs)
+    add_curve_verb(verbs)
     add_examples_verb(verbs)
     add_models_verb(verbs)
     add_training_verbs(verbs)

@@ -14,7 +14,7 @@ from core.apis.ledger import Ledger
 from core.apis.providers import load_provider
 from core.commands.certify_api import checked_budget
 from core.commands.downloading import fetched_dataset
-from core.commands.evaluate import open_log, selected
+from core.commands.log_files import LogFiles, selected
 from core.commands.options import load_denoiser_remarking
 from core.commands.terminal import InterruptFlag, remark
 from core.device import pick_device
@@ -44,16 +44,23 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
         "classifier": {"ref": provider.ref, "destination": provider.destination},
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    done = open_log(args.out, made_by, args.resume)
-    left, finished, spent, began = len(data) - len(done), 0, 0.0, time.monotonic()
+    files = LogFiles(args.out, made_by, args.resume)
+    left, finished, spent, began = len(data) - len(files.done), 0, 0.0, time.monotonic()
     remark(f"{left:,} pictures, at most ${budget:g} each, ${left * budget:g} in all, to {provider.destination}.")
     ledger = Ledger(args.answers)
-    with args.out.open("a", encoding="utf-8") as log, InterruptFlag() as interrupt:
+    with files, InterruptFlag() as interrupt:
         for line, result in evaluate_remote(
-            data, provider, denoiser, ledger, settings, budget=budget, labels=labels, done=done, should_stop=interrupt.is_set
+            data,
+            provider,
+            denoiser,
+            ledger,
+            settings,
+            budget=budget,
+            labels=labels,
+            done=files.done,
+            should_stop=interrupt.is_set,
         ):
-            log.write(line.text() + "\n")
-            log.flush()
+            files.add(line)
             finished, spent = finished + 1, spent + result.spent
             minutes = (time.monotonic() - began) / finished * (left - finished) / 60
             print(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.evaluation.datasets import LabelledImages
 from core.evaluation.log import LogLine
+from core.evaluation.votes import Votes
 from core.smoothing.certify import certify
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 
@@ -30,6 +31,13 @@ class Settings:
     until_radius: float | None = None
 
 
+class Evaluated(NamedTuple):
+    """What came of one image."""
+
+    line: LogLine
+    votes: Votes
+
+
 def evaluate(
     data: LabelledImages,
     classifier: ClassifierLike,
@@ -38,8 +46,8 @@ def evaluate(
     *,
     done: frozenset[int] = frozenset(),
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[LogLine]:
-    """Certify every image not in ``done``, in order, and yield its line as soon as it is finished.
+) -> Iterator[Evaluated]:
+    """Certify every image not in ``done``, in order, and yield its line and its votes as soon as it is finished.
 
     The noise of image i comes from a seed of its own, made of the run's seed and i, so a line does not depend on which
     images were certified before it.
@@ -57,4 +65,5 @@ def evaluate(
         if result.stopped and result.settled is None:
             return
         predict = -1 if result.prediction is None else result.prediction
-        yield LogLine(index, label, predict, result.radius, predict == label, result.seconds)
+        line = LogLine(index, label, predict, result.radius, predict == label, result.seconds)
+        yield Evaluated(line, Votes.of(index, result))

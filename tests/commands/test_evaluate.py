@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from scipy.stats import beta, norm
 
 from core.cli import main
+from core.errors import LabError
 from core.evaluation.log import read_log
+from core.evaluation.votes import read_votes, votes_path
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
 
@@ -104,3 +107,47 @@ def test_a_log_from_before_there_was_a_choice_of_noise_goes_on(
     capsys.readouterr()
     assert main(command(classifier, out, "--resume", "--noise", "uniform")) == 2
     assert "was begun with another noise, norm" in capsys.readouterr().err
+
+
+def test_the_votes_lie_beside_the_log(classifier: str, tmp_path: Path) -> None:
+    out = tmp_path / "log.tsv"
+    assert main(command(classifier, out)) == 0
+    votes = read_votes(out)
+    lines = read_log(out)
+    assert list(votes) == [line.idx for line in lines]
+    for line in lines:
+        of = votes[line.idx]
+        assert of.n == 50
+        k = of.counts.get(of.candidate or 0, 0)
+        bound = float(beta.ppf(0.001, k, 50 - k + 1))
+        assert bound == pytest.approx(of.p_lower, abs=1e-12)
+        if line.predict >= 0:
+            assert line.predict == of.candidate
+            assert line.radius == pytest.approx(0.25 * float(norm.ppf(bound)), abs=1e-6)
+
+
+def test_a_torn_line_of_votes_is_dropped_and_other_versions_are_said(
+    classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "log.tsv"
+    assert main(command(classifier, out)) == 0
+    whole = read_votes(out)
+    text, votes = out.read_text(), votes_path(out)
+    out.write_text(text[: text.index("\n180\t") + 1])  # killed between the votes and the line of the last image
+    votes.write_text(votes.read_text() + '{"idx": 99')
+    side = out.with_suffix(".json")
+    side.write_text(side.read_text().replace(f'"torch": "{torch.__version__}"', '"torch": "1.0"'))
+    capsys.readouterr()
+    assert main(command(classifier, out, "--resume")) == 0
+    assert "begun with another version of torch" in capsys.readouterr().err
+    assert read_votes(out) == whole
+    assert [line.idx for line in read_log(out)] == list(range(0, 200, 20))
+
+
+@pytest.mark.parametrize(
+    "line", ["", "[]", '{"idx": 1}', '{"idx": 1, "candidate": 0, "n": 3, "p_lower": 0, "settled": null, "counts": {"0": 2}}']
+)
+def test_other_votes_are_named_by_line(line: str, tmp_path: Path) -> None:
+    votes_path(tmp_path / "log.tsv").write_text(line + "\n")
+    with pytest.raises(LabError, match=r"log.votes.jsonl, line 1 does not hold the votes of an image"):
+        read_votes(tmp_path / "log.tsv")

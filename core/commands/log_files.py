@@ -1,0 +1,96 @@
+"""The files of an evaluation: the field's log, the votes behind it, and what made both."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from core.commands.resuming import begin_or_resume, drop_torn_line
+from core.errors import LabError
+from core.evaluation.datasets import LabelledImages
+from core.evaluation.log import HEADER, LogLine, read_log
+from core.evaluation.votes import Votes, votes_path
+
+_BEFORE_THERE_WAS_A_CHOICE = {
+    "noise": "gaussian", "norm": "l2", "sound": False, "two_sided": False, "until_radius": None,
+}  # fmt: skip
+"""What a log was made with whose side file does not say."""
+
+
+class LogFiles:
+    """Writes an evaluation, each image on disk before the next begins; opened with ``with``.
+
+    Args:
+        path: of the log; what made it goes to the same name with .json, the votes to .votes.jsonl.
+        made_by: every parameter that decides a line.
+        resume: go on with the log that is there.
+
+    Attributes:
+        done: the images that an earlier run finished.
+
+    Raises:
+        LabError: where the log exists and is not to be resumed, or was made with other parameters, which are named.
+    """
+
+    def __init__(self, path: Path, made_by: dict[str, Any], resume: bool) -> None:
+        self._path = path
+        there = begin_or_resume(
+            path, path.with_suffix(".json"), made_by, resume=resume, head="\t".join(HEADER) + "\n",
+            before=_BEFORE_THERE_WAS_A_CHOICE,
+        )  # fmt: skip
+        self.done = frozenset(line.idx for line in read_log(path)) if there else frozenset()
+        votes = votes_path(path)
+        if there and votes.exists():
+            drop_torn_line(votes)
+        elif not there:
+            votes.unlink(missing_ok=True)
+
+    def __enter__(self) -> LogFiles:
+        self._log: IO[str] = self._path.open("a", encoding="utf-8")
+        self._votes: IO[str] | None = None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._log.close()
+        if self._votes is not None:
+            self._votes.close()
+
+    def add(self, line: LogLine, votes: Votes | None = None) -> None:
+        """Write an image; the votes first, so that a line in the log has its votes."""
+        if votes is not None:
+            if self._votes is None:
+                self._votes = votes_path(self._path).open("a", encoding="utf-8")
+            self._votes.write(json.dumps(votes.to_dict()) + "\n")
+            self._votes.flush()
+        self._log.write(line.text() + "\n")
+        self._log.flush()
+
+
+def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+    """The images that --start, --stop and --every let through."""
+    numbers = data.indices
+    keep = (numbers >= args.start) & (numbers % args.every == 0)
+    if args.stop is not None:
+        keep &= numbers < args.stop
+    if not bool(keep.any()):
+        raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
+    return LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names)
+
+
+def norm_of(log: Path) -> str:
+    """The norm of a log's radii: what the side file beside it says; else l2, as in all logs of the field.
+
+    Raises:
+        LabError: where the side file cannot be read.
+    """
+    side = log.with_suffix(".json")
+    if not side.exists():
+        return "l2"
+    try:
+        made_by = json.loads(side.read_text(encoding="utf-8"))
+        return str(made_by.get("norm", "l2"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise LabError(f"{str(side)!r}, which says how {log.name} was made, cannot be read ({error}).") from error

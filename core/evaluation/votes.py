@@ -1,0 +1,88 @@
+"""The votes behind each line of a log, kept beside it: what another alpha, bound or n would make of them can be computed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import LabError
+from core.smoothing.certificate import Certificate
+
+
+@dataclass(frozen=True)
+class Votes:
+    """How the noisy copies of one image were classified.
+
+    Attributes:
+        idx: the image's number, as in the log.
+        candidate: the class that the first n0 samples chose.
+        counts: votes of the n samples, by class; classes without any are left out.
+        n: samples counted; fewer than planned where the question was settled before.
+        p_lower: the lower bound on the candidate's probability that was reported.
+        settled: as in :class:`core.smoothing.certificate.Certificate`.
+    """
+
+    idx: int
+    candidate: int | None
+    counts: dict[int, int]
+    n: int
+    p_lower: float
+    settled: str | None = None
+
+    @classmethod
+    def of(cls, idx: int, certificate: Certificate) -> Votes:
+        """The votes of a certificate."""
+        counts = {label: count for label, count in enumerate(certificate.counts) if count}
+        return cls(idx, certificate.candidate, counts, certificate.n, certificate.p_lower, certificate.settled)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of one line of the file; JSON has names only, so classes become text."""
+        return {
+            "idx": self.idx, "candidate": self.candidate, "n": self.n, "p_lower": self.p_lower, "settled": self.settled,
+            "counts": {str(label): count for label, count in self.counts.items()},
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Votes:
+        """Undo :meth:`to_dict`. Raises KeyError, TypeError or ValueError where it is no such document."""
+        counts = {int(label): int(count) for label, count in document["counts"].items()}
+        candidate = document["candidate"]
+        votes = cls(
+            int(document["idx"]), None if candidate is None else int(candidate), counts, int(document["n"]),
+            float(document["p_lower"]), document["settled"],
+        )  # fmt: skip
+        if votes.n < 0 or min(counts.values(), default=0) < 0 or sum(counts.values()) != votes.n:
+            raise ValueError(f"{sum(counts.values())} votes, but n is {votes.n}")
+        return votes
+
+
+def votes_path(log: Path) -> Path:
+    """Where the votes of a log lie."""
+    return log.with_suffix(".votes.jsonl")
+
+
+def read_votes(log: Path) -> dict[int, Votes]:
+    """The votes behind a log, by image number; empty where none were kept, as with logs from elsewhere.
+
+    An image that a kill parted from its log line was certified again; its later votes are those of the log.
+
+    Raises:
+        LabError: where the file cannot be read; it names the line.
+    """
+    path = votes_path(log)
+    if not path.exists():
+        return {}
+    found = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"The votes {str(path)!r} cannot be read: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            votes = Votes.from_dict(json.loads(line))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LabError(f"{path.name}, line {number} does not hold the votes of an image ({error}).") from error
+        found[votes.idx] = votes
+    return found
