@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image
@@ -76,6 +77,7 @@ class Inquiry:
         limits = self._provider.limits
         pictures = self._questions.pictures(purpose, numbers)
         under_way: dict[Future[None], int] = {}
+        line, place = _Line(), 0
         with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="api") as pool:
             try:
                 more = True
@@ -86,7 +88,8 @@ class Inquiry:
                             more = False
                             break
                         number, picture = following
-                        under_way[pool.submit(self._settle, purpose, number, picture)] = number
+                        under_way[pool.submit(self._settle, purpose, number, picture, line, place)] = number
+                        place += 1
                     done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
                     if self._should_stop():
                         self._end(Halt("stopped", "Stopped: every answer so far is kept."))
@@ -122,15 +125,17 @@ class Inquiry:
         self.halt = self.halt or halt
         self._stopped.set()
 
-    def _settle(self, purpose: str, number: int, picture: Image.Image) -> None:
+    def _settle(self, purpose: str, number: int, picture: Image.Image, line: _Line, place: int) -> None:
         """Send one query, in a thread of the pool, until it is settled."""
-        png = encode(picture, self._provider.limits)
-        digest = hashlib.sha256(png).hexdigest()
         key = (self._run, purpose, number)
+        with line.at(place) as wait_for_place:
+            png = encode(picture, self._provider.limits)
+            digest = hashlib.sha256(png).hexdigest()
+            wait_for_place()
+            self._set_out(key, digest)
         for attempt in range(ATTEMPTS):
-            if not self._pace.turn(self._stopped):
-                raise _GivenUpError
-            self._ledger.reserve(*key, self._provider.limits.price, self._budget, digest)
+            if attempt:
+                self._set_out(key, digest)
             began = time.monotonic()
             try:
                 answer = self._provider.ask(png)
@@ -153,6 +158,39 @@ class Inquiry:
             else:
                 self._ledger.settle(*key, ANSWERED, answer=answer, model=self._provider.model, seconds=time.monotonic() - began)
                 return
+
+    def _set_out(self, key: tuple[str, str, int], digest: str) -> None:
+        """Wait for a turn and set the money aside."""
+        if not self._pace.turn(self._stopped):
+            raise _GivenUpError
+        self._ledger.reserve(*key, self._provider.limits.price, self._budget, digest)
+
+
+class _Line:
+    """Lets threads through in the order of their places.
+
+    So the last of a budget goes to the lowest numbers: only the gapless beginning of the answers can be counted.
+    """
+
+    def __init__(self) -> None:
+        self._served = 0
+        self._moved = threading.Condition()
+
+    @contextmanager
+    def at(self, place: int) -> Iterator[Callable[[], None]]:
+        """Hold a place; what this yields waits until it is its turn, which ends with the context, whatever happened."""
+
+        def wait_for_place() -> None:
+            with self._moved:
+                self._moved.wait_for(lambda: self._served == place)
+
+        try:
+            yield wait_for_place
+        finally:
+            wait_for_place()
+            with self._moved:
+                self._served += 1
+                self._moved.notify_all()
 
 
 class _GivenUpError(Exception):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
+from core.apis import inquiry
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
 from core.apis.http import HttpEndpoint, parse_endpoint
 from core.apis.labels import LabelMap
 from core.apis.ledger import Ledger
+from core.apis.pace import Pace
 from core.apis.providers import describe_provider
 from core.apis.questions import Questions
 from core.apis.votes import NO_ANSWER
@@ -251,3 +255,32 @@ def test_numbers_are_checked_before_anything_is_paid(ask: Asking, vendors: Vendo
     with pytest.raises(LabError):
         ask(**wrong)
     assert not vendors.received
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_last_of_the_money_goes_to_the_lowest_numbers(seed: int, ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the threads get to their turns, everything paid for can be counted."""
+    random, turn = Random(seed), Pace.turn
+
+    def late(pace: Pace, stopped: threading.Event) -> bool:
+        time.sleep(random.random() * 0.01)
+        return turn(pace, stopped)
+
+    monkeypatch.setattr(Pace, "turn", late)
+    result = ask("concurrency = 8", budget=0.3)
+    assert (result.certificate.n, result.asked, result.spent) == (20, 30, 0.3)
+    assert result.halt is not None
+    assert result.halt.reason == "budget"
+
+
+def test_a_picture_that_cannot_be_sent_holds_nobody_up(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded, encode = iter(range(1000)), inquiry.encode
+
+    def fail_once(*arguments: Any) -> bytes:
+        if next(encoded) == 12:
+            raise LabError("Too large.")
+        return encode(*arguments)
+
+    monkeypatch.setattr(inquiry, "encode", fail_once)
+    with pytest.raises(LabError, match="Too large"):
+        ask("concurrency = 8")
