@@ -263,7 +263,7 @@ def test_the_last_of_the_money_goes_to_the_lowest_numbers(seed: int, ask: Asking
     random, turn = Random(seed), Pace.turn
 
     def late(pace: Pace, stopped: threading.Event) -> bool:
-        time.sleep(random.random() * 0.01)
+        time.sleep(random.choice((0.0, 0.03)))
         return turn(pace, stopped)
 
     monkeypatch.setattr(Pace, "turn", late)
