@@ -18,6 +18,9 @@ from core.errors import LabError
 from core.models.cache import ModelCache
 from core.models.hub.mistakes import DownloadStoppedError
 
+BUSY = 1.0
+"""Seconds that a machine with other things to do may add to what is promised."""
+
 CPU = torch.device("cpu")
 
 
@@ -159,7 +162,7 @@ def test_one_who_waits_may_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
     started = time.monotonic()
     with pytest.raises(DownloadStoppedError, match="The wait for 'bundled/one', which is being loaded, was stopped"):
         cache.classifier("bundled/one", CPU, should_stop=lambda: True)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 0.5 + BUSY
     go_on.set()
     thread.join()
 
