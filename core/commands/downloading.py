@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from core.commands.terminal import InterruptFlag, ProgressLine, duration
+from core.commands.terminal import InterruptFlag, ProgressLine, duration, remark
 from core.evaluation.datasets import LabelledImages, load_dataset
 from core.models.hub.download import DownloadProgress
 
@@ -35,10 +35,20 @@ class Downloading:
 
 
 def fetched_dataset(reference: str, split: str) -> LabelledImages:
-    """A data set by reference; a download from the Hub is shown and can be stopped.
+    """A data set by reference; a download from the Hub is shown and can be stopped; pictures left out are told.
 
     Raises:
         LabError: as :func:`core.evaluation.datasets.load_dataset`.
     """
     with Downloading() as download:
-        return load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)
+        data = load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)
+    if data.skipped:
+        remark(f"{skipped_text(data)}.")
+    return data
+
+
+def skipped_text(data: LabelledImages, most: int = 5) -> str:
+    """How many pictures of a data set were left out, which, and why."""
+    some, count = "; ".join(data.skipped[:most]), len(data.skipped)
+    more = f"; and {count - most:,} more" if count > most else ""
+    return f"{count:,} of {count + len(data):,} pictures left out: {some}{more}"

@@ -77,7 +77,7 @@ def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
         keep &= numbers < args.stop
     if not bool(keep.any()):
         raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
-    return LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names)
+    return data.where(keep)
 
 
 def norm_of(log: Path) -> str:

@@ -39,12 +39,15 @@ class LabelledImages:
         labels: (N,) int64.
         indices: (N,) int64, each image's own number in its data set.
         names: the class names, or None where the data set has none.
+        skipped: for each picture that could not be read and was left out, a clause that names it and says why; its number
+            stays free.
     """
 
     images: Tensor
     labels: Tensor
     indices: Tensor
     names: tuple[str, ...] | None
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,7 +55,11 @@ class LabelledImages:
     def every(self, step: int, offset: int = 0) -> LabelledImages:
         """The images whose own number is ``offset`` modulo ``step``, as the papers' "every 20th image"."""
         keep = self.indices % step == offset
-        return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names)
+        return self.where(keep)
+
+    def where(self, keep: Tensor) -> LabelledImages:
+        """The images at which ``keep``, (N,) of truth values, is true."""
+        return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names, self.skipped)
 
 
 def data_folder() -> Path:
@@ -79,7 +86,7 @@ def load_dataset(
         should_stop: asked whether to give a download up.
 
     Raises:
-        LabError: where the reference is unknown, nothing usable is found, the pictures are not of one size, or they do not
+        LabError: where the reference is unknown, no picture can be read, the pictures are not of one size, or they do not
             fit into memory.
     """
     if reference == "shapes":
@@ -112,9 +119,11 @@ def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bo
     pictures: list[np.ndarray] = []
     labels: list[int] = []
     indices: list[int] = []
+    skipped: list[str] = []
     columns = columns_of(files[0])
+    first = 0
     for file in files:
-        for row in read_rows(file, columns, first=len(pictures)):
+        for row in read_rows(file, columns, first=first, skipped=skipped):
             pictures.append(np.asarray(row.picture))
             if len(pictures) == 1:
                 _check_memory(where, sum(count_rows(one) for one in files) * pictures[0].nbytes)
@@ -122,12 +131,14 @@ def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bo
                 _check_one_size({pictures[0].shape, pictures[-1].shape}, where)
             labels.append(row.label)
             indices.append(row.number)
+        first += count_rows(file)
     if not pictures:
+        _none_readable(skipped)
         raise LabError(f"{where!r} has no rows: expected pictures in it.")
     names = columns.names
     if names is None and may_be_cifar10 and pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)):
         names = CIFAR10_LABELS
-    return _stack(pictures, labels, indices, names, where)
+    return _stack(pictures, labels, indices, names, where, skipped)
 
 
 def _check_memory(where: str, needed: int) -> None:
@@ -146,14 +157,38 @@ def _read_folder(path: Path, split: str) -> LabelledImages:
     classes = sorted(p for p in root.iterdir() if p.is_dir())
     if not classes:
         raise LabError(f"{str(root)!r} has no folders in it: expected one folder of pictures a class.")
-    pictures, labels = [], []
-    for label, folder in enumerate(classes):
-        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in _FOLDER_SUFFIXES):
-            pictures.append(_decode(file.read_bytes(), repr(str(file))))
-            labels.append(label)
-    if not pictures:
+    listed = [
+        (file, label)
+        for label, folder in enumerate(classes)
+        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in _FOLDER_SUFFIXES)
+    ]
+    if not listed:
         raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
-    return _stack(pictures, labels, list(range(len(labels))), tuple(p.name for p in classes), str(root))
+    return _read_files(listed, tuple(p.name for p in classes), root)
+
+
+def _read_files(listed: Sequence[tuple[Path, int]], names: tuple[str, ...] | None, root: Path) -> LabelledImages:
+    """Pictures and their labels, numbered as listed, those left out that cannot be read."""
+    pictures: list[np.ndarray] = []
+    labels: list[int] = []
+    indices: list[int] = []
+    skipped: list[str] = []
+    for number, (file, label) in enumerate(listed):
+        try:
+            pictures.append(np.asarray(decode(file.read_bytes(), repr(str(file)))))
+        except (LabError, OSError) as error:
+            skipped.append(str(error).removesuffix("."))
+            continue
+        labels.append(label)
+        indices.append(number)
+    if not pictures:
+        _none_readable(skipped)
+    return _stack(pictures, labels, indices, names, str(root), skipped)
+
+
+def _none_readable(skipped: Sequence[str]) -> None:
+    if skipped:
+        raise LabError(f"None of the {len(skipped):,} pictures can be read; the first: {skipped[0]}.")
 
 
 def _read_listed(root: Path) -> LabelledImages:
@@ -165,20 +200,17 @@ def _read_listed(root: Path) -> LabelledImages:
     number = next((c for c in columns if c in ("label", "class_index") or c.endswith("_class_index")), None)
     if name is None or number is None:
         raise LabError(f"{LISTING} in {str(root)!r} has columns {columns}: expected image and label (or class_index).")
-    pictures, labels = [], []
+    listed: list[tuple[Path, int]] = []
     for line, row in enumerate(rows, 2):
         found = next((p for p in (root / row[name], root / "images" / row[name]) if p.is_file()), None)
         if found is None or not found.resolve().is_relative_to(root.resolve()):
             raise LabError(f"Line {line} of {LISTING} names {row[name]!r}, which is not in {str(root)!r}.")
         if not (row[number] or "").isdigit():
             raise LabError(f"Line {line} of {LISTING} has the class number {row[number]!r}: expected 0, 1, 2, ...")
-        pictures.append(_decode(found.read_bytes(), repr(str(found))))
-        labels.append(int(row[number]))
-    return _stack(pictures, labels, list(range(len(labels))), None, str(root))
-
-
-def _decode(data: bytes, what: str) -> np.ndarray:
-    return np.asarray(decode(data, what))
+        listed.append((found, int(row[number])))
+    if not listed:
+        raise LabError(f"{LISTING} in {str(root)!r} names no pictures.")
+    return _read_files(listed, None, root)
 
 
 def _check_one_size(shapes: set[tuple[int, ...]], where: str) -> None:
@@ -188,8 +220,9 @@ def _check_one_size(shapes: set[tuple[int, ...]], where: str) -> None:
 
 
 def _stack(
-    pictures: list[np.ndarray], labels: list[int], indices: list[int], names: tuple[str, ...] | None, where: str
-) -> LabelledImages:
+    pictures: list[np.ndarray], labels: list[int], indices: list[int], names: tuple[str, ...] | None, where: str,
+    skipped: Sequence[str],
+) -> LabelledImages:  # fmt: skip
     _check_one_size({p.shape for p in pictures}, where)
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return LabelledImages(images, torch.tensor(labels), torch.tensor(indices), names)
+    return LabelledImages(images, torch.tensor(labels), torch.tensor(indices), names, tuple(skipped))

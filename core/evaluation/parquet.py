@@ -71,15 +71,18 @@ def columns_of(file: Path) -> Columns:
     return Columns(image, label, tuple(str(name) for name in names) if isinstance(names, list) and names else None)
 
 
-def read_rows(file: Path, columns: Columns, *, first: int = 0, only: Sequence[int] | None = None) -> Iterator[Row]:
+def read_rows(
+    file: Path, columns: Columns, *, first: int = 0, only: Sequence[int] | None = None, skipped: list[str] | None = None
+) -> Iterator[Row]:
     """The rows of a file, or the ones with these numbers in the file; of row groups that hold none of them nothing is read.
 
     Args:
         first: number of the file's first row in its data set.
         only: row numbers within the file.
+        skipped: where rows whose picture cannot be read are told, with why, and left out.
 
     Raises:
-        LabError: naming the row whose picture or label cannot be read.
+        LabError: naming the row whose label cannot be read, or, without ``skipped``, whose picture cannot.
     """
     opened, begin = _opened(file), 0
     wanted = None if only is None else set(only)
@@ -92,7 +95,14 @@ def read_rows(file: Path, columns: Columns, *, first: int = 0, only: Sequence[in
             for offset in range(count):
                 if wanted is None or begin + offset in wanted:
                     row = first + begin + offset
-                    yield _row(pictures[offset].as_py(), labels[offset].as_py(), row, file.name)
+                    try:
+                        picture = _picture(pictures[offset].as_py(), row, file.name)
+                    except LabError as error:
+                        if skipped is None:
+                            raise
+                        skipped.append(str(error).removesuffix("."))
+                        continue
+                    yield _row(*picture, labels[offset].as_py(), row, file.name)
         begin += count
 
 
@@ -101,14 +111,19 @@ def count_rows(file: Path) -> int:
     return int(_opened(file).metadata.num_rows)
 
 
-def _row(picture: Any, label: Any, row: int, name: str) -> Row:
-    data, path = (picture.get("bytes"), picture.get("path")) if isinstance(picture, dict) else (picture, None)
+def _picture(cell: Any, row: int, name: str) -> tuple[Image.Image, str | None]:
+    """The picture of a cell, and the path that is kept with it."""
+    data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if not isinstance(data, bytes):
         raise LabError(f"Row {row} of {name} holds no picture: expected the bytes of one.")
+    return decode(data, f"Row {row} of {name}"), path
+
+
+def _row(picture: Image.Image, path: str | None, label: Any, row: int, name: str) -> Row:
     if not isinstance(label, int) or label < 0:
         raise LabError(f"Row {row} of {name} has the label {label!r}: expected the number of a class.")
     own = re.fullmatch(r"(\d+)\.\w+", Path(path or "").name)
-    return Row(decode(data, f"Row {row} of {name}"), label, int(own[1]) if own else row)
+    return Row(picture, label, int(own[1]) if own else row)
 
 
 def decode(data: bytes, what: str) -> Image.Image:
