@@ -1,7 +1,8 @@
 """A small Hub on loopback that speaks the protocol of the Hugging Face Hub, with every fault a test can ask for.
 
 Model and data set information, search with pages, trees, files with commit and entity-tag headers, ranges, large files
-behind a redirect to another origin (as the Hub's storage is), renamed, gated and private repositories.
+behind a redirect to another origin (as the Hub's storage is), renamed, gated and private repositories. Repositories can be
+made and committed to: small files in the commit itself, large ones by the LFS batch protocol to the other origin.
 
 >>> hub = LoopbackHub()
 >>> commit = hub.add("owner/name", {"config.json": "{}", "model.safetensors": b"..."}, pipeline_tag="image-classification")
@@ -12,6 +13,7 @@ True
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import hashlib
 import json
@@ -24,6 +26,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+import yaml
 
 LARGE = (".safetensors", ".bin", ".pth", ".pt", ".parquet", ".msgpack", ".h5", ".ckpt")
 """Files that the Hub keeps in its large file storage: their entity tag is the sha256, others' the git object's name."""
@@ -105,6 +109,9 @@ class LoopbackHub:
         page: most entries on a page of search results.
         requests: everything that was asked, in order.
         token: the token that opens private and gated repositories whose ``readers`` name it.
+        writers: tokens that may make repositories and commit to them.
+        uploads: large files by sha256, as they came in, committed or not.
+        lose_uploads: whether large files are taken and forgotten, so that verifying them fails.
     """
 
     def __init__(self) -> None:
@@ -112,6 +119,8 @@ class LoopbackHub:
         self.requests: list[Asked] = []
         self.renamed: dict[str, str] = {}
         self.page = 100
+        self.writers: set[str] = set()
+        self.uploads: dict[str, bytes] = {}
         self.clear_faults()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -135,6 +144,7 @@ class LoopbackHub:
         self.corrupt: set[str] = set()
         self.ranges = True
         self.size_lie: dict[str, int] = {}
+        self.lose_uploads = False
 
     def add(
         self, id: str, files: Mapping[str, bytes | str] | Path, *, kind: str = "model", branch: str = "main", **about: Any
@@ -220,6 +230,9 @@ def _server(hub: LoopbackHub) -> _Server:
 
 
 _API = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+)(?:/(.*))?)?")
+_PREUPLOAD = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)/preupload/([^/]+)")
+_COMMIT = re.compile(r"/api/(models|datasets)/([^/]+/[^/]+)/commit/([^/]+)")
+_LFS = re.compile(r"/(datasets/)?([^/]+/[^/]+)\.git/info/lfs/objects/(batch|verify)")
 _FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 
 
@@ -256,6 +269,138 @@ class _Handler(BaseHTTPRequestHandler):
             prefix, name, revision, path = found.groups()
             return self._file("dataset" if prefix else "model", unquote(name), unquote(revision), unquote(path))
         return self._refuse(404, "", "Not found")
+
+    # what is written
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if not self._passes():
+            return None
+        path = unquote(urlsplit(self.path).path)
+        if path == "/api/validate-yaml":
+            return self._json({"errors": [], "warnings": []})
+        if path == "/api/repos/create":
+            return self._create(json.loads(body))
+        if found := _PREUPLOAD.fullmatch(path):
+            return self._preupload(found[1].removesuffix("s"), found[2], json.loads(body))
+        if found := _LFS.fullmatch(path):
+            answer = self._lfs_batch if found[3] == "batch" else self._lfs_verify
+            return answer("dataset" if found[1] else "model", found[2], json.loads(body))
+        if found := _COMMIT.fullmatch(path):
+            return self._commit(found[1].removesuffix("s"), found[2], found[3], body)
+        return self._refuse(404, "", "Not found")
+
+    def do_PUT(self) -> None:
+        """A large file, to the storage: the address is the permission, and what it names must come in."""
+        body = self._body()
+        if not self._passes():
+            return None
+        path = urlsplit(self.path).path
+        sha256 = hashlib.sha256(body).hexdigest()
+        if path != f"/upload/{sha256}":
+            return self._refuse(400, "", "The content does not match the object id")
+        if not self.hub.lose_uploads:
+            self.hub.uploads[sha256] = body
+        return self._send(200, {"Content-Length": "0"})
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        pieces = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
+    def _passes(self) -> bool:
+        """Take note of the request; False where a fault has answered it already."""
+        hub = self.hub
+        hub.requests.append(Asked(self.command, self.path, dict(self.headers.items())))
+        if hub.delay:
+            hub._closing.wait(hub.delay)
+        status = hub._take_status(urlsplit(self.path).path)
+        if status is not None:
+            self._json({"error": "made to fail"}, status, hub.headers)
+        return status is None
+
+    def _writer(self, kind: str, name: str) -> Repository | None:
+        """The repository, for those who may write to it; None where a refusal was already sent."""
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in self.hub.writers:
+            self._refuse(403 if token else 401, "", "You don't have the rights to write to this repository")
+            return None
+        repository = self.hub.repositories.get((kind, name))
+        if repository is None:
+            self._refuse(404, "RepoNotFound", "Repository not found")
+        return repository
+
+    def _create(self, asked: dict[str, Any]) -> None:
+        hub, token = self.hub, self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in hub.writers:
+            return self._refuse(403 if token else 401, "", "You don't have the rights to create a model under this namespace")
+        kind, name = asked.get("type") or "model", f"{asked['organization']}/{asked['name']}"
+        address = f"{hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}"
+        if (kind, name) in hub.repositories:
+            return self._json({"error": "You already created this model repo", "url": address}, 409)
+        hub.add(name, {".gitattributes": "*.safetensors filter=lfs diff=lfs merge=lfs -text\n"}, kind=kind)
+        hub.repositories[kind, name].private = asked.get("visibility") == "private"
+        hub.repositories[kind, name].readers.add(token)
+        return self._json({"url": address, "name": name})
+
+    def _preupload(self, kind: str, name: str, asked: dict[str, Any]) -> None:
+        repository = self._writer(kind, name)
+        if repository is None:
+            return None
+        head = repository.commits[repository.branches["main"]]
+        files = []
+        for file in asked["files"]:
+            path = file["path"]
+            mode = "lfs" if path.endswith(LARGE) else "regular"
+            oid = {"oid": head[path].sha256 if mode == "lfs" else head[path].git_hash} if path in head else {}
+            files.append({"path": path, "uploadMode": mode, "shouldIgnore": False, **oid})
+        return self._json({"files": files})
+
+    def _lfs_batch(self, kind: str, name: str, asked: dict[str, Any]) -> None:
+        if self._writer(kind, name) is None:
+            return None
+        objects = []
+        for wanted in asked["objects"]:
+            entry: dict[str, Any] = {"oid": wanted["oid"], "size": wanted["size"], "authenticated": True}
+            if wanted["oid"] not in self.hub.uploads:
+                verify = self.hub.url + self.path.replace("/batch", "/verify")
+                upload = f"{self.hub.storage_url}/upload/{wanted['oid']}"
+                entry["actions"] = {"upload": {"href": upload, "header": {}}, "verify": {"href": verify, "header": {}}}
+            objects.append(entry)
+        return self._json({"transfer": "basic", "objects": objects})
+
+    def _lfs_verify(self, kind: str, name: str, asked: dict[str, Any]) -> None:
+        if self._writer(kind, name) is None:
+            return None
+        if len(self.hub.uploads.get(asked["oid"], b"")) != asked["size"]:
+            return self._refuse(404, "", "Object does not exist on the server")
+        return self._json({})
+
+    def _commit(self, kind: str, name: str, revision: str, body: bytes) -> None:
+        repository = self._writer(kind, name)
+        if repository is None:
+            return None
+        parent = repository.resolve(revision)
+        files = {} if parent is None else {path: file.content for path, file in repository.commits[parent].items()}
+        for line in body.splitlines():
+            entry = json.loads(line)
+            value = entry["value"]
+            if entry["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif entry["key"] == "lfsFile":
+                if value["oid"] not in self.hub.uploads:
+                    return self._refuse(400, "", f"LFS pointer pointed to a file that does not exist: {value['path']}")
+                files[value["path"]] = self.hub.uploads[value["oid"]]
+            elif entry["key"] == "deletedFile":
+                files.pop(value["path"], None)
+        commit = self.hub.add(name, files, kind=kind, branch=revision, **_card(files.get("README.md", b"")))
+        address = f"{self.hub.url}/{name}/commit/{commit}"
+        return self._json({"success": True, "commitOid": commit, "commitUrl": address, "hookOutput": ""})
 
     # who may see what
 
@@ -412,6 +557,13 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+
+
+def _card(readme: bytes) -> dict[str, Any]:
+    """What the Hub reads off the head of a README.md."""
+    parts = readme.decode().split("---\n")
+    head = yaml.safe_load(parts[1]) if len(parts) > 2 else {}
+    return {name: head[name] for name in ("license", "library_name", "pipeline_tag", "tags") if name in head}
 
 
 def _information(repository: Repository, commit: str, hub: LoopbackHub, *, blobs: bool) -> dict[str, Any]:

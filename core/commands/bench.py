@@ -1,4 +1,4 @@
-"""`bench`: how fast certification is, beside the networks alone."""
+"""`bench`: how fast certification or training is, beside the networks alone."""
 
 from __future__ import annotations
 
@@ -12,17 +12,29 @@ from core.commands.terminal import ProgressLine, print_json, sigma_text
 from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.bench import benchmark
+from core.evaluation.training_bench import benchmark_training
+from core.models.load import load_classifier
+from core.models.networks import DENOISERS
+from core.training.recipe import PRECISIONS, Recipe
 
 
 def add_bench_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser("bench", help="measure the speed of certification", allow_abbrev=False)
+    parser = verbs.add_parser("bench", help="measure the speed of certification, or of training", allow_abbrev=False)
     add_classifier_option(parser)
     add_denoiser_option(parser)
     parser.add_argument("--size", type=int, help="side of the picture in pixels; by default the classifier's")
     parser.add_argument("--n", type=int, help="samples of one measurement; by default four batches")
     parser.add_argument("--batch-size", type=int, help="copies at once; by default what certify would choose")
     parser.add_argument("--rounds", type=int, default=7, help="each measures both kinds twice (%(default)s)")
+    training = parser.add_argument_group("training")
+    training.add_argument("--training", action="store_true", help="measure training instead, of a fresh denoiser")
+    training.add_argument("--arch", choices=DENOISERS, default="unet", help="of the denoiser (%(default)s)")
+    training.add_argument(
+        "--objective", choices=["mse", "stab"], default="mse", help="stab: through --classifier (%(default)s)"
+    )
+    training.add_argument("--precision", choices=PRECISIONS, default="float32", help="(%(default)s)")
+    training.add_argument("--no-channels-last", action="store_true", help="keep colours apart in memory")
     add_device_option(parser)
     add_json_option(parser)
     parser.set_defaults(run=run_bench)
@@ -34,6 +46,8 @@ def run_bench(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise LabError(f"--{name.replace('_', '-')} is {value}: expected at least 1.")
+    if args.training:
+        return _bench_training(args)
     classifier, denoiser = load_models(args)
     size = (classifier.input_size or (32, 32))[0] if args.size is None else args.size
     if not 8 <= size <= 1024:
@@ -59,4 +73,32 @@ def run_bench(args: argparse.Namespace) -> int:
     print(f"  certify    {result.certify_samples_per_second:.0f} samples/s")
     print(f"  networks   {result.networks_samples_per_second:.0f} samples/s on ready-made batches")
     print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds of {result.n:,} samples)")
+    return 0
+
+
+def _bench_training(args: argparse.Namespace) -> int:
+    """Measure training and print."""
+    side = 32 if args.size is None else args.size
+    if not 8 <= side <= 1024:
+        raise LabError(f"--size is {side}: expected 8 to 1024 pixels.")
+    if args.n is not None:
+        raise LabError("--n counts samples of certification: with --training leave it out, and choose --batch-size.")
+    device = pick_device(args.device)
+    classifier = load_classifier(args.classifier, size=(side, side)) if args.objective == "stab" else None
+    recipe = Recipe(batch_size=args.batch_size or 64, precision=args.precision, channels_last=not args.no_channels_last)
+    line = ProgressLine()
+    result = benchmark_training(
+        args.arch, classifier=classifier, device=device, recipe=recipe, size=side, rounds=args.rounds,
+        on_round=lambda done, total: line.show(f"round {done} of {total}"),
+    )  # fmt: skip
+    line.clear()
+    if args.json:
+        print_json(result.to_dict())
+        return 0
+    through = f" through {result.classifier}" if classifier is not None else ""
+    print(f"{result.architecture}, {result.parameters:,} parameters, {result.objective}{through}, {side} x {side} pixels")
+    print(f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}, {result.precision}")
+    print(f"  training   {result.training_images_per_second:.0f} images/s")
+    print(f"  bare       {result.bare_images_per_second:.0f} images/s, forward and backward on a ready-made batch")
+    print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)")
     return 0

@@ -1,7 +1,8 @@
-"""Training an ordinary classifier, without noise."""
+"""Training an ordinary classifier, without noise or, as Cohen et al. (2019) do for smoothing, with it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from core.models.storage import ModelConfig
 from core.training.augment import augment
 from core.training.fingerprint import fingerprint
 from core.training.loop import Recipe, Stated, TrainingProgress, fit
+from core.training.noise import draw_gaussian
+from core.training.workers import Workers
 
 HELD_OUT = 47
 """One picture in this many is held out of training, for the figures shown while it runs. Prime, so that no class is left out
@@ -30,20 +33,39 @@ def train_classifier(
     label_smoothing: float = 0.1,
     cutout: int = 8,
     mirror: bool = True,
+    shift: int = 2,
+    noise_sigma: float = 0.0,
     device: torch.device,
     checkpoint: Path | None = None,
+    checkpoint_seconds: float = 600.0,
     resume: bool = False,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_trouble: Callable[[str], None] | None = None,
+    on_remark: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    workers: Workers | None = None,
 ) -> tuple[nn.Module, ModelConfig, list[dict[str, float]]]:
-    """Train a :class:`ConvClassifier` on clean pictures and return it with its config and a row of figures an epoch.
+    """Train a :class:`ConvClassifier` and return it with its config and a row of figures an epoch.
 
     Its accuracy on held-out pictures is measured after every epoch; the test split is never looked at.
+
+    Args:
+        data: the training split.
+        recipe: optimiser, schedule, precision, seed.
+        widths: channels of each stage.
+        label_smoothing: share of a label that is spread over all classes.
+        cutout: side of the square that is greyed out; 0 for none.
+        mirror: whether half of the pictures are mirrored.
+        shift: greatest shift of a picture in pixels each way.
+        noise_sigma: standard deviation of Gaussian noise added to every picture, after all other changes and without
+            clipping, as smoothing adds it; 0 for a classifier of clean pictures. Labels are the data set's own. This is the
+            baseline that needs no denoiser (Cohen, Rosenfeld, Kolter 2019, arXiv 1902.02918, section 3.3).
 
     Raises:
         LabError: where there are too few pictures, or as :func:`core.training.loop.fit` says.
     """
+    if not 0 <= noise_sigma < math.inf:
+        raise LabError(f"The noise to train with is {noise_sigma:g}: expected a sigma of at least 0, in [0, 1] pixel units.")
     train, held = split_held_out(data)
     classes = int(data.labels.max()) + 1
     pixels = train.images[:5000].float() / 255
@@ -59,12 +81,14 @@ def train_classifier(
     whiten_stem(network, pixels)
 
     def batch_loss(net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        images = augment(images, generator, shift=2, mirror=mirror, cutout=cutout)
-        logits = net(images.contiguous(memory_format=torch.channels_last))
+        images = augment(images, generator, shift=shift, mirror=mirror, cutout=cutout)
+        if noise_sigma:
+            images = images + noise_sigma * draw_gaussian(images.shape, generator, images.device)
+        logits = net(images.contiguous(memory_format=recipe.memory_format))
         return F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
 
     def measure(net: nn.Module) -> dict[str, float]:
-        return {"held_out_accuracy": accuracy(net, held, device)}
+        return measure_classifier(net, held, noise_sigma, device, "held_out_accuracy")
 
     made_for: dict[str, Stated] = {
         "objective": "cross-entropy",
@@ -72,12 +96,15 @@ def train_classifier(
         "label smoothing": label_smoothing,
         "cutout": cutout,
         "mirror": mirror,
+        "crop": shift,
+        "noise": float(noise_sigma),
         "data": fingerprint(data.images, data.labels),
     }
     average, history = fit(
         network, batch_loss, train.images, train.labels, recipe,
-        device=device, checkpoint=checkpoint, resume=resume, made_for=made_for, measure=measure,
-        on_progress=on_progress, on_trouble=on_trouble, should_stop=should_stop,
+        device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=made_for,
+        measure=measure, on_progress=on_progress, on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop,
+        workers=workers,
     )  # fmt: skip
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))
@@ -97,12 +124,26 @@ def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages
     return parts[0], parts[1]
 
 
+def measure_classifier(
+    network: nn.Module, data: LabelledImages, noise_sigma: float, device: torch.device, name: str
+) -> dict[str, float]:
+    """Accuracy on clean pictures as ``name``; where it was trained with noise, that on noisy ones as ``name_SIGMA``, too."""
+    figures = {name: round(accuracy(network, data, device), 4)}
+    if noise_sigma:
+        figures[f"{name}_{noise_sigma:g}"] = round(accuracy(network, data, device, noise_sigma=noise_sigma), 4)
+    return figures
+
+
 @torch.inference_mode()
-def accuracy(network: nn.Module, data: LabelledImages, device: torch.device, batch_size: int = 500) -> float:
-    """Share of the pictures that the network, in evaluation mode, gets right."""
-    right = 0
+def accuracy(
+    network: nn.Module, data: LabelledImages, device: torch.device, batch_size: int = 500, noise_sigma: float = 0.0
+) -> float:
+    """Share of the pictures that the network, in evaluation mode, gets right, with one draw of noise where sigma is above 0."""
+    right, generator = 0, torch.Generator().manual_seed(0)
     for start in range(0, len(data), batch_size):
         images = data.images[start : start + batch_size].to(device).float() / 255
+        if noise_sigma:
+            images = images + noise_sigma * torch.randn(images.shape, generator=generator).to(device)
         right += int((network(images).argmax(1).cpu() == data.labels[start : start + batch_size]).sum())
     return right / len(data)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.evaluation.datasets import LabelledImages
-from core.models.networks import build
+from core.models.networks import NoisePredictor, build
 from core.models.storage import ModelConfig
 from core.training.augment import augment
 from core.training.classifier import split_held_out
 from core.training.fingerprint import fingerprint, weights_fingerprint
-from core.training.loop import Recipe, Stated, TrainingProgress, fit
-from core.training.objectives import Objective, draw_sigmas, mse, stability
+from core.training.loop import BatchLoss, Recipe, Stated, TrainingProgress, fit
+from core.training.noise import draw_gaussian, draw_sigmas, scheduled_sigmas
+from core.training.objectives import Objective, mse, noise_prediction, stability
+from core.training.workers import Workers
+
+OBJECTIVES = ("mse", "stab")
 
 
 def train_denoiser(
@@ -27,47 +32,60 @@ def train_denoiser(
     *,
     objective: str = "mse",
     classifier: nn.Module | None = None,
+    surrogates: Sequence[nn.Module] = (),
+    combine: str = "random",
     start: tuple[nn.Module, ModelConfig] | None = None,
     architecture: str = "unet",
     options: dict[str, Any] | None = None,
     sigma_range: tuple[float, float] = (0.0, 1.0),
     sigma_power: float = 1.5,
     mirror: bool = True,
+    shift: int = 2,
     device: torch.device,
     checkpoint: Path | None = None,
+    checkpoint_seconds: float = 600.0,
     resume: bool = False,
     made_for: Mapping[str, Stated] | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_trouble: Callable[[str], None] | None = None,
+    on_remark: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    workers: Workers | None = None,
 ) -> tuple[nn.Module, ModelConfig, list[dict[str, float]]]:
     """Train a denoiser on fresh Gaussian noise and return it with its config and a row of figures an epoch.
 
     Args:
         data: the training split; labels are not used.
         recipe: optimiser, schedule, precision, seed.
-        objective: ``mse`` or ``stab``.
-        classifier: the pretrained classifier; needed for ``stab``, and never changed.
+        objective: ``mse`` (for a diffusion model the error of the predicted noise) or ``stab``.
+        classifier: the pretrained classifier; ``stab`` trains through it (white-box) unless there are surrogates. Then, and
+            with ``mse``, its labels alone are asked for, to measure. It is never changed.
+        surrogates: classifiers that ``stab`` trains through in its stead (black-box).
+        combine: how several surrogates are used; see :func:`core.training.objectives.stability`.
         start: a trained denoiser to go on from (the paper's "Stab+MSE" starts from MSE); it fixes the architecture.
-        sigma_range: least and greatest sigma; equal for a denoiser of one sigma.
-        sigma_power: above 1, small sigmas are drawn more often.
+        architecture: a name in ``core.models.networks.DENOISERS``.
+        options: its arguments.
+        sigma_range: least and greatest sigma; equal for a denoiser of one sigma. A diffusion model takes those of its own
+            sigmas that lie within; the greatest may then be infinite, for all of them.
+        sigma_power: above 1, small sigmas are drawn more often; not for diffusion models, which draw timesteps alike.
+        mirror: whether half of the pictures are mirrored.
+        shift: greatest shift of a picture in pixels each way.
         made_for: more that a checkpoint is to state, such as the reference of ``start``; see :func:`fit`.
 
     Raises:
-        LabError: where ``stab`` has no classifier, a value is out of range, or as :func:`fit` says.
+        LabError: where ``stab`` has nothing to train through, a value is out of range, or as :func:`fit` says.
     """
     low, high = sigma_range
     if not 0 <= low <= high or high <= 0:
         raise LabError(f"The sigma range {low} to {high} is not usable: expected 0 <= least <= greatest, in [0, 1] units.")
-    loss: Objective
-    if objective == "mse":
-        loss = mse
-    elif objective == "stab":
-        if classifier is None:
-            raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
-        loss = stability(classifier.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
-    else:
+    layout = recipe.memory_format
+    through = [*surrogates] or ([] if classifier is None else [classifier])
+    if objective not in OBJECTIVES:
         raise LabError(f"Unknown objective {objective!r}: choose mse or stab.")
+    if objective == "stab" and not through:
+        raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
+    if objective == "mse" and surrogates:
+        raise LabError("Surrogates are for the objective stab: mse asks no classifier. Leave them out, or choose stab.")
     train, held = split_held_out(data)
     height, width = data.images.shape[2:]
     torch.manual_seed(recipe.seed)
@@ -78,21 +96,34 @@ def train_denoiser(
         network, old = start
         network.requires_grad_(True)
         config = ModelConfig("denoiser", old.architecture, old.options, (height, width), None, (low, high))
+    levels = None
+    if isinstance(network, NoisePredictor):
+        levels = scheduled_sigmas(network.strength.cpu(), low, high)
+        low, high = float(levels[0]) if low else low, min(high, float(levels[-1]))
+        config = ModelConfig("denoiser", config.architecture, config.options, (height, width), None, (low, high))
+    elif math.isinf(high):
+        raise LabError(f"A {config.architecture} has no greatest sigma of its own: give a range, such as 0:1.")
 
-    def batch_loss(net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        clean = augment(images, generator, shift=2, mirror=mirror).contiguous(memory_format=torch.channels_last)
-        sigma = draw_sigmas(len(clean), low, high, sigma_power, generator).to(device)
-        noise = torch.randn(clean.shape, generator=generator).to(device)
-        return loss(net, clean, clean + sigma.view(-1, 1, 1, 1) * noise, sigma)
+    if objective == "stab":
+        loss = stability([one.to(device, memory_format=layout) for one in through], combine)  # type: ignore[call-overload]
+    else:
+        loss = _without_draws(mse if levels is None else noise_prediction)
+
+    def sigmas(count: int, generator: torch.Generator) -> Tensor:
+        if levels is None:
+            return draw_sigmas(count, low, high, sigma_power, generator)
+        return levels[torch.randint(len(levels), (count,), generator=generator)]
 
     def measure(net: nn.Module) -> dict[str, float]:
-        return measure_denoiser(net, classifier, held, _figure_sigmas(low, high), device)
+        return measure_denoiser(net, classifier, held, figure_sigmas(low, high), device)
 
     # The classifier by its weights: the same reference may hold another model tomorrow. Not so the start, whose weights no
     # longer count in a resumed run, and which may be the very model that the run writes.
     stated: dict[str, Stated] = {
         "objective": objective,
         "classifier": None if classifier is None else weights_fingerprint(classifier),
+        "surrogates": ",".join(weights_fingerprint(one) for one in surrogates) or None,
+        "combination of surrogates": combine if len(surrogates) > 1 else None,
         "start": start is not None,
         "architecture": config.architecture,
         "options": json.dumps(config.options, sort_keys=True),
@@ -100,17 +131,50 @@ def train_denoiser(
         "greatest sigma": float(high),
         "sigma power": float(sigma_power),
         "mirror": mirror,
+        "crop": shift,
         "data": fingerprint(data.images),
     } | dict(made_for or {})
     average, history = fit(
-        network, batch_loss, train.images, train.labels, recipe,
-        device=device, checkpoint=checkpoint, resume=resume, made_for=stated, measure=measure,
-        on_progress=on_progress, on_trouble=on_trouble, should_stop=should_stop,
+        network, denoising_loss(loss, sigmas, mirror=mirror, shift=shift, layout=layout), train.images, train.labels, recipe,
+        device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=stated,
+        measure=measure, on_progress=on_progress, on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop,
+        workers=workers,
     )  # fmt: skip
     return average, config, history
 
 
-def _figure_sigmas(low: float, high: float) -> list[float]:
+def denoising_loss(
+    objective: Objective,
+    sigmas: Callable[[int, torch.Generator], Tensor],
+    *,
+    mirror: bool = True,
+    shift: int = 2,
+    layout: torch.memory_format = torch.channels_last,
+) -> BatchLoss:
+    """The loss of one batch: augment it, draw a sigma and noise for each picture, and ask the objective.
+
+    Args:
+        objective: what is asked of the denoiser.
+        sigmas: (count, CPU generator) -> (count,) sigmas.
+        mirror, shift: see :func:`core.training.augment.augment`.
+        layout: how the pictures lie in memory.
+    """
+
+    def batch_loss(net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        clean = augment(images, generator, shift=shift, mirror=mirror).contiguous(memory_format=layout)
+        sigma = sigmas(len(clean), generator).to(clean.device)
+        noise = draw_gaussian(clean.shape, generator, clean.device)
+        return objective(net, clean, clean + sigma.view(-1, 1, 1, 1) * noise, sigma, generator)
+
+    return batch_loss
+
+
+def _without_draws(loss: Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]) -> Objective:
+    return lambda denoiser, clean, noisy, sigma, generator: loss(denoiser, clean, noisy, sigma)
+
+
+def figure_sigmas(low: float, high: float) -> list[float]:
+    """The paper's sigmas that lie in a range; its greatest where none does."""
     within = [s for s in (0.12, 0.25, 0.5, 1.0) if low <= s <= high]
     return within or [high]
 

@@ -1,41 +1,28 @@
-"""One training loop for classifiers and denoisers: EMA, warm-up and cosine, checkpoints, resume, progress with time left."""
+"""One training loop for classifiers and denoisers: averaged weights, checkpoints, exact resume, progress with time left."""
 
 from __future__ import annotations
 
 import copy
 import math
-import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
+from core.training.average import WeightAverage
+from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
+from core.training.recipe import Recipe, autocast_type, check_recipe, learning_rate_factor, make_optimizer
+from core.training.workers import Alone, Workers
+
+__all__ = ["BatchLoss", "Recipe", "Stated", "TrainingProgress", "fit"]
 
 BatchLoss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 """(network, images (B, 3, H, W) float in [0, 1], labels (B,), CPU generator) -> scalar loss."""
-
-Stated = str | float | bool | None
-"""What a checkpoint can state of a run beside the recipe: objective, sigmas, fingerprints of networks and data."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How long and how a network is trained; everything a rerun needs beside data and objective."""
-
-    epochs: int = 20
-    batch_size: int = 256
-    optimizer: str = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    warmup: float = 0.1
-    ema: float = 0.999
-    clip: float = 1.0
-    precision: str = "float32"
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +37,7 @@ class TrainingProgress:
     images_per_second: float
     seconds_left: float
     measured: dict[str, float] = field(default_factory=dict)
+    learning_rate: float = 0.0
 
 
 def fit(
@@ -61,12 +49,15 @@ def fit(
     *,
     device: torch.device,
     checkpoint: Path | None = None,
+    checkpoint_seconds: float = 600.0,
     resume: bool = False,
     made_for: Mapping[str, Stated] | None = None,
     measure: Callable[[nn.Module], dict[str, float]] | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_trouble: Callable[[str], None] | None = None,
+    on_remark: Callable[[str], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    workers: Workers | None = None,
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train ``network`` in place and return its exponential moving average, which is what should be kept.
 
@@ -76,168 +67,183 @@ def fit(
         images: (N, 3, H, W) uint8.
         labels: (N,) int64.
         recipe: optimiser, schedule, precision, seed.
-        device: where to compute.
-        checkpoint: file rewritten after every epoch; None writes none.
-        resume: go on from ``checkpoint`` where it exists; its recipe and what it was made for must be these.
+        device: where to compute; with ``workers``, theirs.
+        checkpoint: file rewritten after every epoch, within long ones, and at a stop; None writes none.
+        checkpoint_seconds: how much work within an epoch a kill may cost.
+        resume: go on from ``checkpoint`` where it exists; its recipe and what it was made for must be these. The run then ends
+            bit for bit where an unbroken one would (on a device that computes the same sum twice alike, such as the CPU).
         made_for: what else decides the run (objective, data ...), by names that are shown to the user.
         measure: figures of the averaged network after an epoch, on held-out pictures.
         on_progress: called after every step.
         on_trouble: told in a sentence where the loss stops being a number; what the last finished epoch left is then returned.
+        on_remark: told in a sentence where a checkpoint cannot be written; training goes on, and the last good one stays.
         should_stop: asked after every step; a stop keeps the averaged network so far.
+        workers: those who share each batch; by default this process alone.
 
     Returns:
         the averaged network in evaluation mode, and a row of figures for every finished epoch.
 
     Raises:
         LabError: where the checkpoint belongs to another run; or where the loss stops being a number before an epoch was
-            finished, or with nobody to tell.
+            finished, or with nobody to tell; or where a checkpoint cannot be written, with nobody to tell.
     """
-    if recipe.precision not in ("float32", "bfloat16"):
-        raise LabError(f"Unknown precision {recipe.precision!r}: choose float32 or bfloat16.")
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval().requires_grad_(False)
+    workers = workers or Alone(device)
+    device = workers.device
+    check_recipe(recipe, device)
+    network = network.to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
     trained = [p for p in network.parameters() if p.requires_grad]
-    optimizer = _optimizer(trained, recipe)
     steps_per_epoch = max(1, len(images) // recipe.batch_size)
     total = steps_per_epoch * recipe.epochs
-    history: list[dict[str, float]] = []
-    first_epoch = 0
-    stated: dict[str, Stated] = dict(made_for or {}) | asdict(recipe)
+    stated: dict[str, Stated] = dict(made_for or {}) | asdict(recipe) | {"devices": workers.count}
+    fresh = not resume and checkpoint is not None and checkpoint.exists()
+    run = _Run(network, WeightAverage(network, recipe.ema), make_optimizer(trained, recipe), recipe, workers)
     if resume and checkpoint is not None and checkpoint.exists():
-        try:
-            saved = torch.load(checkpoint, map_location=device, weights_only=True)
-            _refuse_another_run(checkpoint, saved["stated"], stated)
-            network.load_state_dict(saved["network"])
-            average.load_state_dict(saved["average"])
-            optimizer.load_state_dict(saved["optimizer"])
-            first_epoch, history = saved["epoch"], saved["history"]
-        except LabError:
-            raise
-        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
-            raise LabError(
-                f"{str(checkpoint)!r} is damaged, or of another network or version: remove it, or leave out --resume."
-            ) from error
+        run.restore(read_checkpoint(checkpoint, device, stated), checkpoint)
+    called = workers.wrap(network)
+    half = autocast_type(recipe)
+    started, done_before = time.monotonic(), run.epoch * steps_per_epoch + run.row
+    saved_at = started
 
-    good = copy.deepcopy(average.state_dict())
-    generator = torch.Generator()
-    started, done_before = time.monotonic(), first_epoch * steps_per_epoch
-    for epoch in range(first_epoch, recipe.epochs):
-        # Seeded anew each epoch, so that a resumed run draws exactly what an unbroken one would.
-        generator.manual_seed(recipe.seed * 100_003 + epoch)
-        losses = 0.0
-        for row, batch in enumerate(_batches(len(images), recipe.batch_size, generator)):
-            step = epoch * steps_per_epoch + row
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * _schedule(step / total, recipe.warmup)
+    def save() -> None:
+        nonlocal saved_at
+        if checkpoint is None:
+            return
+        contents = run.contents(stated)  # all take part: each has draws of its own
+        if workers.rank == 0:
+            try:
+                write_checkpoint(checkpoint, contents)
+            except CheckpointWriteError as error:
+                if on_remark is None:
+                    raise
+                on_remark(f"{error} Training goes on.")
+        workers.mean(0.0)  # nobody goes on, or ends, before it is written
+        saved_at = time.monotonic()
+
+    while run.epoch < recipe.epochs:
+        for batch in run.batches(len(images), recipe.batch_size):
+            step = run.epoch * steps_per_epoch + run.row
+            rate = recipe.learning_rate * learning_rate_factor(step / total, recipe.warmup, recipe.schedule)
+            for group in run.optimizer.param_groups:
+                group["lr"] = rate
             x = images[batch].to(device).float().div_(255)
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-                loss = batch_loss(network, x, labels[batch].to(device), generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            with torch.autocast(device.type, half, enabled=half is not None):
+                loss = batch_loss(called, x, labels[batch].to(device), run.generator)
+            run.optimizer.zero_grad(set_to_none=True)
+            workers.backward(run.scaler.scale(loss))
             if recipe.clip:
+                run.scaler.unscale_(run.optimizer)
                 nn.utils.clip_grad_norm_(trained, recipe.clip)
-            value = loss.item()
+            value = workers.mean(loss.item())
             if not math.isfinite(value):
-                trouble = f"The loss became {value} in epoch {epoch + 1}"
-                if not history or on_trouble is None:
+                trouble = f"The loss became {value} in epoch {run.epoch + 1}"
+                if not run.history or on_trouble is None:
                     raise LabError(f"{trouble}: start anew with a lower learning rate.")
-                average.load_state_dict(good)
+                run.average.network.load_state_dict(run.good)
                 on_trouble(
-                    f"{trouble}: training ended there and what epoch {epoch} left is kept;"
+                    f"{trouble}: training ended there and what epoch {run.epoch} left is kept;"
                     " a lower learning rate may get further."
                 )
-                return average, history
-            optimizer.step()
-            _update_average(average, network, min(recipe.ema, (1 + step) / (10 + step)))
-            losses += value
+                return run.average.network, run.history
+            run.scaler.step(run.optimizer)
+            run.scaler.update()
+            run.average.follow(step)
+            run.losses += value
+            run.row += 1
             if on_progress is not None:
                 seconds = (time.monotonic() - started) / (step + 1 - done_before)
                 on_progress(
                     TrainingProgress(
-                        epoch + 1, recipe.epochs, step + 1, total, losses / (row + 1),
-                        recipe.batch_size / seconds, seconds * (total - step - 1), history[-1] if history else {},
+                        run.epoch + 1, recipe.epochs, step + 1, total, run.losses / run.row,
+                        recipe.batch_size / seconds, seconds * (total - step - 1), run.history[-1] if run.history else {}, rate,
                     )
                 )  # fmt: skip
-            if should_stop():
-                return average, history
-        history.append({"epoch": epoch + 1, "loss": losses / steps_per_epoch} | (measure(average) if measure else {}))
-        good = copy.deepcopy(average.state_dict())
-        if checkpoint is not None:
-            _write_checkpoint(checkpoint, network, average, optimizer, epoch + 1, history, stated)
-    return average, history
+            if workers.mean(float(should_stop())) > 0:
+                if run.history or not fresh:  # a stop within the first epoch spares the checkpoint of an earlier run
+                    save()
+                return run.average.network, run.history
+            if run.row < steps_per_epoch and workers.mean(float(time.monotonic() - saved_at >= checkpoint_seconds)) > 0:
+                save()
+        run.finish_epoch(measure)
+        save()
+    return run.average.network, run.history
 
 
-def _optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    # Norms and biases are not decayed: they are one-dimensional.
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate)
-    raise LabError(f"Unknown optimizer {recipe.optimizer!r}: choose sgd or adamw.")
+class _Run:
+    """Everything that changes while a network is trained: what a checkpoint holds."""
 
+    def __init__(
+        self, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer, recipe: Recipe, workers: Workers
+    ) -> None:
+        self.network, self.average, self.optimizer, self.workers, self.seed = network, average, optimizer, workers, recipe.seed
+        self.scaler = torch.amp.GradScaler(workers.device.type, enabled=recipe.precision == "fp16")
+        self.generator = torch.Generator()
+        self.drawn: Tensor | None = None  # the generator's state, where an epoch is to go on from its middle
+        self.epoch = self.row = 0
+        self.losses = 0.0
+        self.history: list[dict[str, float]] = []
+        self.good = copy.deepcopy(average.network.state_dict())
 
-def _schedule(done: float, warmup: float) -> float:
-    """Linear warm-up, then half a cosine down to 2% of the peak."""
-    if done < warmup:
-        return (done + 1e-3) / warmup
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+    def batches(self, count: int, size: int) -> Iterator[Tensor]:
+        """This process's part of each batch of the epoch that are still to come, in the epoch's own order."""
+        # Seeded anew each epoch, so that a resumed run draws exactly what an unbroken one would.
+        self.generator.manual_seed(self.seed * 100_003 + self.epoch)
+        order = torch.randperm(count, generator=self.generator)
+        rank, workers = self.workers.rank, self.workers.count
+        if rank:  # the others' noise is another one
+            self.generator.manual_seed((self.seed * 100_003 + self.epoch) * 1_009 + rank)
+        if self.drawn is not None:
+            self.generator.set_state(self.drawn)
+            self.drawn = None
+        for start in range(self.row * size, max(1, count // size) * size, size):
+            yield order[start : start + size][rank::workers]
 
+    def finish_epoch(self, measure: Callable[[nn.Module], dict[str, float]] | None) -> None:
+        """Note the figures of the epoch, and what to fall back on."""
+        figures = measure(self.average.network) if measure and self.workers.rank == 0 else {}
+        self.epoch += 1
+        self.history.append({"epoch": self.epoch, "loss": self.losses / self.row} | figures)
+        self.row, self.losses = 0, 0.0
+        self.good = copy.deepcopy(self.average.network.state_dict())
 
-def _batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    order = torch.randperm(count, generator=generator)
-    for start in range(0, max(1, count // size) * size, size):
-        yield order[start : start + size]
+    def contents(self, stated: Mapping[str, Stated]) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        random = {"cpu": torch.get_rng_state()}
+        if self.workers.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.workers.device)
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "good": self.good if self.row else None,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "epoch": self.epoch,
+            "row": self.row,
+            "losses": self.losses,
+            "history": self.history,
+            "drawn": self.workers.gather(self.generator.get_state()) if self.row else None,
+            "random": random,
+            "stated": dict(stated),
+        }
 
+    def restore(self, saved: dict[str, Any], path: Path) -> None:
+        """Be the run that a checkpoint holds.
 
-@torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.lerp_(new, 1 - decay)
-        else:
-            kept.copy_(new)
-
-
-def _refuse_another_run(path: Path, then: dict[str, Stated], now: dict[str, Stated]) -> None:
-    """Raise a LabError that names what differs between what the checkpoint states and the run that would resume it."""
-    missing = object()
-    differing = [
-        f"{name} ({_told(then.get(name))}, now {_told(now.get(name))})"
-        for name in [*now, *(name for name in then if name not in now)]
-        if then.get(name, missing) != now.get(name, missing)
-    ]
-    if differing:
-        raise LabError(f"{str(path)!r} was made with another {', '.join(differing)}: use the same, or start anew.")
-
-
-def _told(value: Stated) -> str:
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _write_checkpoint(
-    path: Path,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    epoch: int,
-    history: list[dict[str, float]],
-    stated: dict[str, Stated],
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save(
-        {
-            "network": network.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "epoch": epoch,
-            "history": history,
-            "stated": stated,
-        },
-        part,
-    )
-    part.replace(path)
+        Raises:
+            LabError: where it is of another network.
+        """
+        try:
+            self.network.load_state_dict(saved["network"])
+            self.average.network.load_state_dict(saved["average"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.scaler.load_state_dict(saved["scaler"])
+            self.epoch, self.row, self.losses = saved["epoch"], saved["row"], saved["losses"]
+            self.history = saved["history"]
+            self.good = saved["good"] or copy.deepcopy(self.average.network.state_dict())
+            if self.row:
+                # A copy: a generator that is given a row of a larger tensor crashes the process.
+                self.drawn = saved["drawn"][self.workers.rank].cpu().clone()
+            torch.set_rng_state(saved["random"]["cpu"].cpu())
+            if "cuda" in saved["random"]:
+                torch.cuda.set_rng_state(saved["random"]["cuda"].cpu(), self.workers.device)
+        except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise damaged(path) from error

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Objective = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+from core.errors import LabError
+
+Objective = Callable[[nn.Module, Tensor, Tensor, Tensor, torch.Generator], Tensor]
+"""(denoiser, clean (B, 3, H, W), noisy (B, 3, H, W), sigma (B,), CPU generator) -> scalar loss."""
+
+COMBINATIONS = ("random", "average")
 
 
 def mse(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
@@ -24,22 +29,49 @@ def mse(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Ten
     return (error / (sigma.square() + 0.05**2)).mean()
 
 
-def stability(classifier: nn.Module) -> Objective:
+def noise_prediction(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
+    """Mean squared error of the predicted noise, the simple objective of DDPM (Ho et al. 2020, arXiv 2006.11239, eq. 14).
+
+    Since ``x + e`` is given, predicting ``e / sigma`` and predicting ``x`` are one: the error of the first is that of the
+    second over sigma.
+
+    Args:
+        clean, noisy: (B, 3, H, W).
+        sigma: (B,), the noise of each picture; above 0.
+    """
+    error = (denoiser(noisy, sigma).float() - clean).square().mean(dim=(1, 2, 3))
+    return (error / sigma.square()).mean()
+
+
+def stability(classifiers: Sequence[nn.Module], combine: str = "random") -> Objective:
     """STAB (eq. 4): cross-entropy between ``f(D(x + e))`` and the pretrained classifier's own clean label ``argmax f(x)``.
 
-    Gradients flow through ``classifier``, which is frozen here and never changed (white-box).
-    """
-    classifier.eval().requires_grad_(False)
+    Gradients flow through the classifiers, which are frozen here and never changed. One classifier that is also the one to
+    be defended is the white-box case; surrogates, which stand in for it, are the black-box case (section 3.3).
 
-    def objective(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
-        with torch.no_grad():
-            target = classifier(clean).argmax(dim=1)
-        return F.cross_entropy(classifier(denoiser(noisy, sigma)).float(), target)
+    Args:
+        classifiers: one or several.
+        combine: with several, ``random`` takes one a batch, drawn anew each time; ``average`` takes the mean over all, each
+            with its own clean labels.
+
+    Raises:
+        LabError: where ``combine`` is unknown.
+    """
+    if combine not in COMBINATIONS:
+        raise LabError(f"Unknown way to combine classifiers {combine!r}: choose {' or '.join(COMBINATIONS)}.")
+    for classifier in classifiers:
+        classifier.eval().requires_grad_(False)
+
+    def objective(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
+        taken = classifiers
+        if combine == "random" and len(classifiers) > 1:
+            taken = [classifiers[int(torch.randint(len(classifiers), (), generator=generator))]]
+        denoised = denoiser(noisy, sigma)
+        losses = []
+        for classifier in taken:
+            with torch.no_grad():
+                target = classifier(clean).argmax(dim=1)
+            losses.append(F.cross_entropy(classifier(denoised).float(), target))
+        return torch.stack(losses).mean() if len(losses) > 1 else losses[0]
 
     return objective
-
-
-def draw_sigmas(count: int, low: float, high: float, power: float, generator: torch.Generator) -> Tensor:
-    """(count,) sigmas in (low, high]: ``low + (high - low) u^power``, u uniform; a power above 1 favours small ones."""
-    u = 1 - torch.rand(count, generator=generator)
-    return low + (high - low) * u**power

@@ -46,3 +46,32 @@ def test_text_without_denoiser_at_another_size(run, models):
 )
 def test_mistakes(run, models, option, value, words):
     assert words in run("bench", "--classifier", models.sure, "--denoiser", "none", option, value).one_line()
+
+
+def test_the_document_of_training(run, models):
+    ran = run("bench", "--training", "--arch", "ffdnet", "--batch-size", 2, "--size", 16, "--rounds", 1, "--json")
+    assert ran.code == 0
+    document = ran.document
+    assert document["training_images_per_second"] > 0
+    assert document["bare_images_per_second"] > 0
+    assert document["ratio"] == pytest.approx(document["rounds"][0][0] / document["rounds"][0][1])
+    assert (document["architecture"], document["objective"], document["precision"]) == ("ffdnet", "mse", "float32")
+
+
+def test_text_of_training_through_a_classifier(run, models):
+    words = ("--objective", "stab", "--classifier", models.sure, "--precision", "bf16", "--no-channels-last")
+    ran = run("bench", "--training", *words, "--batch-size", 2, "--size", 16, "--rounds", 1, "--device", "cpu")
+    assert f"stab through {models.sure}, 16 x 16 pixels" in ran.out
+    assert "bf16" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--n", 5, "--n counts samples of certification"),
+        ("--size", 4, "8 to 1024"),
+        ("--precision", "fp16", "for CUDA devices"),
+    ],
+)
+def test_mistakes_of_training(run, option, value, words):
+    assert words in run("bench", "--training", option, value, "--device", "cpu").one_line()

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 
 import core.training.denoiser
-from core.commands import train
+from core.commands import train, train_result
 from core.evaluation.datasets import SHAPES_SIZES
 from core.evaluation.shapes import make_shapes
-from core.models.storage import read_model
+from core.models.load import load_classifier, load_denoiser
+from core.models.networks import ConvClassifier
+from core.models.storage import ModelConfig, read_model, save_model
 from core.pixels import to_picture
 from core.training.objectives import mse
 
@@ -22,11 +29,11 @@ QUICK = ("--epochs", 1, "--batch-size", 50, "--device", "cpu")
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """folder/PATH with two classes, 60 pictures each to train on and 50 to measure with."""
+    """folder/PATH with three classes, 40 pictures each to train on and 30 to measure with."""
     root = tmp_path_factory.mktemp("data")
-    for split, count, seed in (("train", 60, 1), ("test", 50, 2)):
+    for split, count, seed in (("train", 40, 1), ("test", 30, 2)):
         pictures, labels = make_shapes(10 * count, seed)
-        for label, name in enumerate(("circle", "square")):
+        for label, name in enumerate(("circle", "cross", "square")):
             folder = root / split / name
             folder.mkdir(parents=True)
             for number, pixels in enumerate(pictures[labels == label]):
@@ -105,13 +112,198 @@ def test_where_the_loss_is_no_number_the_last_good_epoch_is_kept(run, data, tmp_
     assert "The loss became nan in epoch 1: start anew with a lower learning rate" in run(*words, "--epochs", 1).err
 
 
+WORDS = ("--batch-size", 50, "--widths", "4,8", "--device", "cpu")
+NAMES = ("circle", "cross", "square")
+
+
+@pytest.fixture(scope="session")
+def classifiers(tmp_path_factory):
+    """References of two classifiers of the data's classes, and of one of more classes; untrained."""
+    root, saved = tmp_path_factory.mktemp("classifiers"), []
+    for seed, names in ((1, NAMES), (2, NAMES), (3, (*NAMES, "star"))):
+        torch.manual_seed(seed)
+        network = ConvClassifier(len(names), (4,)).eval()
+        options = {"num_classes": len(names), "widths": [4]}
+        save_model(root / str(seed), network, ModelConfig("classifier", "conv", options, (16, 16), names), {})
+        saved.append(f"local/{root / str(seed)}")
+    return saved
+
+
+def test_a_run_that_is_killed_and_resumed_ends_as_an_unbroken_one(run, data, tmp_path):
+    words = ("train-denoiser", "--dataset", data, *WORDS, "--epochs", 4, "--checkpoint-minutes", 0)
+    assert run(*words, "--out", tmp_path / "unbroken").code == 0
+    killed = tmp_path / "killed"
+    code = (
+        "import os, signal, torch\n"
+        "torch.set_num_threads(1)\n"  # as in this process: with other threads, sums end in other digits
+        "from core.commands import train\n"
+        "from core.cli import main\n"
+        "class Printer:\n"
+        "    def __call__(self, progress):\n"
+        "        if progress.step == 6:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train.Printer = Printer\n"
+        f"main({[str(word) for word in (*words, '--out', killed)]!r})\n"
+    )
+    root = Path(__file__).parents[2]
+    died = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=240)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert torch.load(killed / "checkpoint.pt", weights_only=True)["row"] == 1  # in the middle of the third epoch
+    assert not (killed / "model.safetensors").exists()
+    ran = run(*words, "--out", killed, "--resume")
+    assert ran.code == 0
+    assert "step 6/8" in ran.err
+    assert (killed / "model.safetensors").read_bytes() == (tmp_path / "unbroken" / "model.safetensors").read_bytes()
+
+
+def test_from_mse_to_stab_white_box(run, data, classifiers, tmp_path):
+    mse_out, stab_out = tmp_path / "mse", tmp_path / "stab"
+    assert run("train-denoiser", "--dataset", data, "--out", mse_out, *WORDS, "--epochs", 1).code == 0
+    ran = run(
+        "train-denoiser", "--dataset", data, "--out", stab_out, "--batch-size", 50, "--epochs", 2, "--sigma", "0.25",
+        "--objective", "stab", "--classifier", classifiers[0], "--start-from", f"local/{mse_out}", "--json",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert ran.document["trained_through"] == [classifiers[0]]
+    assert ran.document["start"] == f"local/{mse_out}"
+    assert set(ran.document["test"]) == {"psnr_0.25", "one_shot_accuracy_0.25"}
+    first, second = (safetensors.torch.load_file(folder / "model.safetensors") for folder in (mse_out, stab_out))
+    assert first.keys() == second.keys()
+    moved = [float((second[name] - first[name]).norm() / first[name].norm()) for name in first if first[name].ndim > 1]
+    assert 0 < max(moved) < 0.5  # gone on from there, not from new random weights
+    text = (stab_out / "README.md").read_text()
+    assert f"| started from | local/{mse_out} |" in text
+    assert load_denoiser(f"local/{stab_out}").sigma_range == (0.25, 0.25)
+
+
+def test_black_box_with_two_surrogates(run, data, classifiers, models, tmp_path):
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *WORDS, "--epochs", 1, "--objective", "stab")
+    ran = run(*words, "--classifier", models.sure, "--surrogate", classifiers[0], "--surrogate", classifiers[1], "--json")
+    assert ran.code == 0
+    assert ran.document["trained_through"] == classifiers[:2]
+    assert ran.document["classifier"] == models.sure
+    assert "one_shot_accuracy_0.25" in ran.document["test"]
+    line = run(*words, "--classifier", classifiers[0], "--surrogate", classifiers[0]).one_line()
+    assert "is the classifier itself, which black-box training never looks into" in line
+
+
+def test_a_classifier_with_noise(run, data, tmp_path):
+    words = ("--batch-size", 50, "--widths", "4", "--noise-sigma", "0.5", "--schedule", "steps", "--precision", "bf16")
+    ran = run("train-classifier", "--dataset", data, "--out", tmp_path, *words, "--epochs", 1, "--no-channels-last", "--json")
+    assert ran.code == 0
+    assert set(ran.document) >= {"test_accuracy", "test_accuracy_0.5", "noise_sigma"}
+    assert ran.document["objective"] == "cross-entropy on pictures with noise of sigma 0.5"
+    assert ran.document["recipe"]["precision"] == "bf16"
+    assert ran.document["recipe"]["channels_last"] is False
+    assert load_classifier(f"local/{tmp_path}").labels == NAMES
+
+
+@pytest.mark.parametrize(
+    ("arch", "options"),
+    [
+        ("memnet", ("blocks=1", "units=1", "width=4", "shared=true")),
+        ("dncnn-wide", ("depth=3", "width=4")),
+        ("ffdnet", ("depth=3", "width=4")),
+    ],
+)
+def test_other_architectures(run, data, tmp_path, arch, options):
+    named = [word for option in options for word in ("--option", option)]
+    words = ("--batch-size", 50, "--epochs", 1, "--arch", arch, "--sigma", "0.25")
+    ran = run("train-denoiser", "--dataset", data, "--out", tmp_path, *words, *named, "--json")
+    assert ran.code == 0
+    assert load_denoiser(f"local/{tmp_path}").architecture == arch
+    ran = run("train-denoiser", "--dataset", data, "--out", tmp_path, *words[:4], *WORDS, "--sigma", "0.25", "--resume")
+    assert ran.code == 2
+    assert f"another architecture ({arch}, now unet)" in ran.err
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the client library's own
+def test_a_model_is_pushed_to_the_hub_and_loads_from_there(run, hub, data, tmp_path, monkeypatch):
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path / "m", *WORDS, "--epochs", 1, "--push-to-hub", "me/mine")
+    assert "set HF_TOKEN" in run(*words).one_line()
+    monkeypatch.setenv("HF_TOKEN", "hf_write")
+    assert "'mine' names no repository" in run(*words[:-1], "mine").one_line()
+    ran = run(*words)  # before the Hub knows the token: hours of training must not be lost by that
+    assert ran.code == 2
+    assert "does not let your token write" in ran.err
+    assert f"The model is kept in '{tmp_path / 'm'}': the same command with --resume tries again." in ran.err
+    hub.writers.add("hf_write")
+    ran = run(*words, "--resume", "--json")
+    assert ran.code == 0
+    commit = ran.document["pushed"]["commit"]
+    there, here = load_denoiser("hub/me/mine"), load_denoiser(f"local/{tmp_path / 'm'}")
+    assert there.revision == commit
+    assert there.weights_sha256 == here.weights_sha256
+    assert 'load_denoiser("hub/me/mine")' in (tmp_path / "m" / "README.md").read_text()
+    ran = run("train-denoiser", "--dataset", data, "--out", tmp_path / "n", *WORDS[:2], "--start", "hub/me/mine", "--epochs", 1)
+    assert ran.code == 0
+
+
+def test_a_full_disk_at_the_end_says_how_to_go_on(run, data, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(train_result, "save_model", full)
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *WORDS, "--epochs", 1)
+    ran = run(*words)
+    assert ran.code == 2
+    assert "cannot be written to" in ran.err
+    assert "(No space left on device): make room there, then run the same command with --resume" in ran.err
+    monkeypatch.undo()
+    ran = run(*words, "--resume", "--json")
+    assert ran.code == 0
+    assert len(ran.document["history"]) == 1
+
+
+def test_an_answer_without_gradients_cannot_be_trained_through(run, data, classifiers, tmp_path, monkeypatch):
+    monkeypatch.setattr(ConvClassifier, "forward", lambda self, x: self.head(torch.ones(len(x), 4)) + x.mean().round())
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *WORDS, "--epochs", 1)
+    line = run(*words, "--objective", "stab", "--classifier", classifiers[0]).one_line()
+    assert "gives no gradients, which training through it (white-box) needs" in line
+    assert run(*words, "--objective", "mse", "--classifier", classifiers[0]).code == 0
+
+
+def test_unreadable_mixed_or_too_few_pictures(run, data, tmp_path):
+    def ran(change):
+        root = tmp_path / change.__name__
+        shutil.copytree(data.partition("/")[2], root)
+        change(root)
+        return run("train-denoiser", "--dataset", f"folder/{root}", "--out", tmp_path / "d", *WORDS, "--epochs", 1)
+
+    def damaged(root):
+        (root / "train" / "cross" / "003.png").write_bytes(b"no picture")
+
+    def mixed(root):
+        Image.new("RGB", (20, 16)).save(root / "train" / "cross" / "003.png")
+
+    def splits(root):
+        for path in (root / "test").glob("*/*.png"):
+            Image.new("RGB", (20, 20), (1, 2, len(path.name))).save(path)
+
+    def few(root):
+        for path in (root / "train").glob("*/*[1-9].png"):
+            path.unlink()
+
+    assert "003.png" in ran(damaged).err
+    assert "different sizes (16x16, 20x16)" in ran(mixed).one_line()
+    assert "have pictures of different sizes" in ran(splits).one_line()
+    assert "Only 12 pictures to train on: at least 100 are needed" in ran(few).one_line()
+
+
+def test_curves_for_tensorboard(run, data, tmp_path):
+    pytest.importorskip("tensorboard", reason="the optional package tensorboard is not installed")
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path / "m", *WORDS, "--epochs", 2)
+    assert run(*words, "--tensorboard", tmp_path / "curves").code == 0
+    assert [p.name.split(".")[0] for p in (tmp_path / "curves").iterdir()] == ["events"]
+
+
 def press_ctrl_c_at(monkeypatch, step: int) -> None:
     class Presser:
         def __call__(self, progress) -> None:
             if progress.step == step:
                 signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(train, "_Printer", Presser)
+    monkeypatch.setattr(train, "Printer", Presser)
 
 
 def test_ctrl_c_keeps_the_averaged_network(run, data, tmp_path, monkeypatch):
@@ -154,6 +346,12 @@ def test_ctrl_c_at_once_spares_the_model_that_was_there(run, data, tmp_path, mon
         (("--dataset", "nothing"), "Unknown data set 'nothing'"),
         (("--dataset", "parquet/none"), "no file or folder"),
         (("--device", "abacus"), "Unknown device"),
+        (("--precision", "fp16", "--device", "cpu"), "fp16 is for CUDA devices"),
+        (("--noise-sigma", -1), "--noise-sigma is -1"),
+        (("--crop", 16), "--crop is 16: pictures of 16 pixels can be shifted by at most 15"),
+        (("--checkpoint-minutes", "nan"), "--checkpoint-minutes is nan"),
+        (("--devices", 0), "--devices is 0"),
+        (("--devices", 3), "--batch-size 256 cannot be shared among 3 devices"),
     ],
 )
 def test_mistakes_of_train_classifier(run, data, tmp_path, options, words):
@@ -173,6 +371,15 @@ def test_mistakes_of_train_classifier(run, data, tmp_path, options, words):
         (("--sigma", "nan"), "not usable"),
         (("--sigma-power", 0), "--sigma-power is 0"),
         (("--architecture", "dncnn", "--widths", "4"), "does not take these options"),
+        (("--objective", "stab", "--classifier", "api/google"), "answers with labels and gives no gradients"),
+        (("--classifier", "bundled/shapes"), "tells 10 classes apart and the data set has 3"),
+        (("--surrogate", "bundled/nothing"), "no bundled model"),
+        (("--option", "depth"), "expected NAME=VALUE"),
+        (("--sigma", "all"), "has no greatest sigma of its own"),
+        (("--start", "bundled/shapes"), "is a classifier"),
+        (("--start", "bundled/shapes-mse", "--arch", "dncnn"), "bundled/shapes-mse is a unet with"),
+        (("--start", "bundled/shapes-mse", "--widths", "4,8"), "leave out --arch, --widths and --option"),
+        (("--start", "torchvision/resnet18"), "expected bundled/NAME or local/PATH"),
     ],
 )
 def test_mistakes_of_train_denoiser(run, data, tmp_path, options, words):

@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 
+import core.training.classifier
 from core.errors import LabError
 from core.evaluation.datasets import LabelledImages
 from core.evaluation.shapes import LABELS, make_shapes
@@ -41,6 +42,41 @@ def test_it_learns(shapes):
     assert torch.allclose(again.eval()(x), network(x), atol=1e-5)
 
 
+def test_training_with_noise_is_what_makes_noise_bearable(shapes):
+    recipe = Recipe(epochs=12, batch_size=24, optimizer="adamw", learning_rate=2e-2, ema=0.9)
+    options = {"widths": (12, 24), "label_smoothing": 0.0, "cutout": 0, "mirror": False, "device": CPU}
+    clean, _, _ = train_classifier(shapes, recipe, **options)
+    noisy, _, history = train_classifier(shapes, recipe, noise_sigma=0.25, **options)
+    assert set(history[0]) == {"epoch", "loss", "held_out_accuracy", "held_out_accuracy_0.25"}
+    assert accuracy(noisy, shapes, CPU, noise_sigma=0.25) > accuracy(clean, shapes, CPU, noise_sigma=0.25) + 0.05
+
+
+def test_the_noise_is_gaussian_of_that_sigma_and_not_clipped(shapes, monkeypatch):
+    seen: list[torch.Tensor] = []
+
+    class Watched(ConvClassifier):
+        def forward(self, x):
+            if self.training:
+                seen.append(x.detach().clone())
+            return super().forward(x)
+
+    monkeypatch.setattr(core.training.classifier, "ConvClassifier", Watched)
+    options = {"widths": (4,), "cutout": 0, "mirror": False, "shift": 0, "device": CPU}
+    train_classifier(shapes, Recipe(epochs=1, batch_size=98), noise_sigma=0.5, **options)
+    noisy, clean = torch.cat(seen), shapes.images.float() / 255
+    nearest = torch.cdist(noisy.flatten(1), clean.flatten(1)).argmin(1)
+    noise = noisy - clean[nearest]
+    assert float(noise.mean()) == pytest.approx(0, abs=0.005)
+    assert float(noise.std()) == pytest.approx(0.5, abs=0.005)
+    assert float((noise > 0.5).float().mean()) == pytest.approx(0.1587, abs=0.005)  # one sigma
+
+
+@pytest.mark.parametrize("sigma", [-0.1, float("nan"), float("inf")])
+def test_noise_of_no_size_is_told(shapes, sigma):
+    with pytest.raises(LabError, match="expected a sigma of at least 0"):
+        train_classifier(shapes, Recipe(epochs=1), noise_sigma=sigma, device=CPU)
+
+
 def test_same_seed_same_classifier(shapes):
     recipe = Recipe(epochs=1, batch_size=49, seed=5)
     first, second = (train_classifier(shapes, recipe, widths=(8,), device=CPU)[0] for _ in range(2))
@@ -70,6 +106,8 @@ def test_too_few_pictures_are_told(shapes):
         ({"label_smoothing": 0.2}, "label smoothing (0.1, now 0.2)"),
         ({"cutout": 4}, "cutout (8, now 4)"),
         ({"mirror": False}, "mirror (True, now False)"),
+        ({"shift": 0}, "crop (2, now 0)"),
+        ({"noise_sigma": 0.25}, "noise (0, now 0.25)"),
     ],
 )
 def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shapes, tmp_path, changed, name):

@@ -122,10 +122,82 @@ def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shape
         ({"sigma_range": (0.2, 0.5)}, "least sigma (0.1, now 0.2)"),
         ({"sigma_power": 2.0}, "sigma power (1.5, now 2)"),
         ({"mirror": False}, "mirror (True, now False)"),
+        ({"shift": 1}, "crop (2, now 1)"),
+        ({"objective": "stab", "surrogates": [other]}, "objective (mse, now stab), surrogates (none, now"),
         ({"data": fewer}, "data ("),
     ):
         with pytest.raises(LabError, match="was made with another " + re.escape(name)):
             run(**changed)
+
+
+class Queried(torch.nn.Module):
+    """A target that may be asked for labels and nothing else: it must not be in the way of gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = ConvClassifier(10, (4,))
+        self.asked = 0
+
+    def forward(self, pixels):
+        assert not torch.is_grad_enabled()
+        self.asked += 1
+        return self.network(pixels)
+
+
+@pytest.mark.parametrize("combine", ["random", "average"])
+def test_black_box_training_goes_through_the_surrogates_alone(shapes, classifier, combine):
+    torch.manual_seed(8)
+    target, other = Queried().eval(), ConvClassifier(10, (4,)).eval()
+    network, _, history = train_denoiser(
+        shapes, RECIPE, objective="stab", classifier=target, surrogates=[classifier, other], combine=combine, options=SMALL,
+        sigma_range=(0.25, 0.25), device=CPU,
+    )  # fmt: skip
+    assert target.asked == 3  # once an epoch, for the held-out pictures
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert "one_shot_accuracy_0.25" in history[0]
+    alone = train_denoiser(
+        shapes, RECIPE, objective="stab", classifier=classifier, options=SMALL, sigma_range=(0.25, 0.25), device=CPU
+    )[0]
+    assert not same(network, alone)
+
+
+def test_one_surrogate_trains_as_the_classifier_would(shapes, classifier):
+    options = {"objective": "stab", "options": SMALL, "sigma_range": (0.25, 0.25), "device": CPU}
+    recipe = Recipe(epochs=1, batch_size=49)
+    white = train_denoiser(shapes, recipe, classifier=classifier, **options)[0]
+    black = train_denoiser(shapes, recipe, surrogates=[classifier], **options)[0]
+    assert same(white, black)
+
+
+def test_surrogates_are_for_stab(shapes, classifier):
+    with pytest.raises(LabError, match="Surrogates are for the objective stab"):
+        train_denoiser(shapes, RECIPE, surrogates=[classifier], options=SMALL, device=CPU)
+
+
+TINY_DIFFUSION = {"widths": [8, 8], "layers": 1, "attention": []}
+
+
+def test_a_diffusion_model_learns_to_predict_the_noise(shapes):
+    recipe = Recipe(epochs=4, batch_size=28, learning_rate=4e-3, ema=0.9)
+    network, config, history = train_denoiser(
+        shapes, recipe, architecture="unet2d", options=TINY_DIFFUSION, sigma_range=(0.0, float("inf")), device=CPU
+    )
+    assert history[-1]["loss"] < 0.8 * history[0]["loss"] < 1.2  # silence scores 1
+    assert config.sigma_range == (0.0, pytest.approx(float(network.strength[-1])))
+    assert config.sigma_range[1] > 70
+    assert set(history[0]) == {"epoch", "loss"} | {f"psnr_{s:g}" for s in (0.12, 0.25, 0.5, 1.0)}
+
+
+def test_a_diffusion_model_of_a_range_has_that_range(shapes):
+    recipe = Recipe(epochs=1, batch_size=98)
+    _, config, _ = train_denoiser(
+        shapes, recipe, architecture="unet2d", options=TINY_DIFFUSION, sigma_range=(0.1, 0.5), device=CPU
+    )
+    low, high = config.sigma_range
+    assert 0.1 <= low < 0.105
+    assert 0.49 < high <= 0.5
+    with pytest.raises(LabError, match="A unet has no greatest sigma of its own"):
+        train_denoiser(shapes, recipe, options=SMALL, sigma_range=(0.0, float("inf")), device=CPU)
 
 
 @pytest.mark.parametrize("sigmas", [(0.5, 0.25), (-0.1, 0.5), (0.0, 0.0), (float("nan"), 0.5), (0.1, float("nan"))])

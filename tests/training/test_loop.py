@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.errors import LabError
-from core.training.loop import Recipe, TrainingProgress, _schedule, fit
+from core.training.loop import TrainingProgress, fit
+from core.training.recipe import Recipe, learning_rate_factor
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=4, batch_size=32, learning_rate=0.01, ema=0.9, seed=3)
@@ -75,6 +76,108 @@ def test_a_resumed_run_ends_as_an_unbroken_one_bit_for_bit(tmp_path, optimizer):
         assert torch.equal(resumed.state_dict()[name], value), name
     assert not torch.equal(stopped[0].weight, unbroken[0].weight)
     assert [p.name for p in checkpoint.parent.iterdir()] == ["checkpoint.pt"]
+
+
+class Killed(BaseException):
+    """What no handler catches: the end of a process, as far as files can tell."""
+
+
+def forgetful() -> nn.Module:
+    """A network that draws from the global generator in training."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.3), nn.Flatten(), nn.Linear(8 * 36, 2))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("step", [2, 5, 13])
+def test_a_killed_run_goes_on_from_the_middle_of_an_epoch_bit_for_bit(tmp_path, optimizer, step):
+    recipe, saved = dataclasses.replace(RECIPE, optimizer=optimizer), tmp_path / "c.pt"
+    images, labels = task()
+
+    def run(**options):
+        return fit(forgetful(), noisy_cross_entropy, images, labels, recipe, device=CPU, **options)
+
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == step:
+            raise Killed
+
+    unbroken, history = run()
+    with pytest.raises(Killed):
+        run(checkpoint=saved, checkpoint_seconds=0, on_progress=kill)
+    torch.manual_seed(99)  # another process starts from another state
+    told: list[int] = []
+    resumed, whole = run(checkpoint=saved, resume=True, on_progress=lambda p: told.append(p.step))
+    assert told == list(range(step, 21))
+    assert whole == history
+    for name, value in unbroken.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(tmp_path):
+    saved = tmp_path / "c.pt"
+    asked = iter(range(100))
+    train(checkpoint=saved, should_stop=lambda: next(asked) == 7)
+    told: list[TrainingProgress] = []
+    resumed, _ = train(checkpoint=saved, resume=True, on_progress=told.append)
+    assert told[0].step == 9
+    unbroken, _ = train()
+    assert all(torch.equal(value, unbroken.state_dict()[name]) for name, value in resumed.state_dict().items())
+
+
+def test_a_stop_within_the_first_epoch_spares_the_checkpoint_of_an_earlier_run(tmp_path):
+    saved = tmp_path / "c.pt"
+    train(checkpoint=saved)
+    before = saved.read_bytes()
+    train(dataclasses.replace(RECIPE, seed=8), checkpoint=saved, should_stop=lambda: True)
+    assert saved.read_bytes() == before
+
+
+def test_a_loss_that_is_no_number_after_a_resume_within_an_epoch_falls_back_on_the_finished_one(tmp_path):
+    saved = tmp_path / "c.pt"
+
+    def kill(progress: TrainingProgress) -> None:
+        if progress.step == 8:
+            raise Killed
+
+    ends: list[dict[str, torch.Tensor]] = []
+    with pytest.raises(Killed):
+        train(
+            checkpoint=saved,
+            checkpoint_seconds=0,
+            on_progress=kill,
+            measure=lambda net: ends.append(copy.deepcopy(net.state_dict())) or {},
+        )
+    told: list[str] = []
+    average, history = train(loss=failing_at(1, math.nan), checkpoint=saved, resume=True, on_trouble=told.append)
+    assert "what epoch 1 left is kept" in told[0]
+    assert len(history) == len(ends) == 1
+    assert all(torch.equal(value, ends[0][name]) for name, value in average.state_dict().items())
+
+
+def test_a_full_disk_is_told_and_training_goes_on(tmp_path, monkeypatch):
+    saved, real, written = tmp_path / "c.pt", torch.save, []
+
+    def save(contents, part):
+        written.append(contents["epoch"])
+        if len(written) in (2, 3):
+            raise OSError(28, "No space left on device")
+        real(contents, part)
+
+    monkeypatch.setattr(torch, "save", save)
+    told: list[str] = []
+    _, history = train(checkpoint=saved, on_remark=told.append)
+    assert written == [1, 2, 3, 4]
+    assert len(history) == 4
+    assert len(told) == 2
+    assert told[0] == (
+        f"The checkpoint '{saved}' cannot be written (No space left on device), and the one before it is kept:"
+        " is the disk full? Training goes on."
+    )
+    assert torch.load(saved, weights_only=True)["epoch"] == 4
+    written.clear()
+    with pytest.raises(LabError, match="cannot be written"):  # with nobody to tell
+        train(checkpoint=saved)
+    assert torch.load(saved, weights_only=True)["epoch"] == 1
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):
@@ -194,7 +297,7 @@ def test_a_learning_rate_far_too_high_ends_in_that_sentence():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"precision": "float8"}, "Unknown precision 'float8': choose float32 or bfloat16"),
+        ({"precision": "float8"}, "Unknown precision 'float8': choose float32, bf16 or fp16"),
         ({"optimizer": "lion"}, "Unknown optimizer 'lion': choose sgd or adamw"),
     ],
 )
@@ -203,8 +306,14 @@ def test_unknown_choices_are_told(change, says):
         train(dataclasses.replace(RECIPE, **change))
 
 
+def test_the_layout_in_memory_changes_no_more_than_rounding():
+    _, planes = train(dataclasses.replace(RECIPE, channels_last=False, epochs=1))
+    _, pixels = train(dataclasses.replace(RECIPE, epochs=1))
+    assert planes[0]["loss"] == pytest.approx(pixels[0]["loss"], rel=1e-3)
+
+
 def test_half_precision_learns_too():
-    _, history = train(dataclasses.replace(RECIPE, precision="bfloat16", epochs=6))
+    _, history = train(dataclasses.replace(RECIPE, precision="bf16", epochs=6))
     assert history[-1]["loss"] < 0.6 * history[0]["loss"]
 
 
@@ -257,10 +366,10 @@ def test_fewer_pictures_than_a_batch():
 
 
 def test_schedule_warms_up_and_falls():
-    rates = [_schedule(step / 100, 0.1) for step in range(100)]
+    rates = [learning_rate_factor(step / 100, 0.1) for step in range(100)]
     assert rates[0] < 0.02
     assert all(a < b for a, b in pairwise(rates[:11]))
     assert rates[10] == pytest.approx(1)
     assert all(a > b for a, b in pairwise(rates[10:]))
     assert rates[-1] == pytest.approx(0.02, abs=0.001)
-    assert _schedule(0, 0.0) == 1
+    assert learning_rate_factor(0, 0.0) == 1

@@ -8,7 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from core.training.objectives import draw_sigmas, mse, stability
+from core.errors import LabError
+from core.training.noise import draw_sigmas
+from core.training.objectives import mse, noise_prediction, stability
+
+DRAWS = torch.Generator()
 
 
 class Shift(nn.Module):
@@ -53,24 +57,78 @@ def test_mse_of_a_perfect_denoiser_is_zero_and_its_gradient_points_there():
 
 
 def test_stability_aims_at_the_classifiers_own_label_of_the_clean_picture():
-    objective = stability(Brightness())
+    objective = stability([Brightness()])
     clean = torch.stack([torch.full((3, 4, 4), 0.9), torch.full((3, 4, 4), 0.1)])  # classes 0 and 1
     noisy = torch.stack([torch.full((3, 4, 4), 0.2), torch.full((3, 4, 4), 0.3)])
     expected = (math.log(math.exp(0.8) + math.exp(2)) - 0.8 + math.log(math.exp(1.2) + math.exp(2)) - 2) / 2
-    assert objective(Shift(), clean, noisy, torch.tensor([0.2, 0.2])).item() == pytest.approx(expected, rel=1e-5)
+    assert objective(Shift(), clean, noisy, torch.tensor([0.2, 0.2]), DRAWS).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_stability_sends_gradients_through_the_classifier_but_not_into_it():
     classifier = Brightness().train()
-    objective = stability(classifier)
+    objective = stability([classifier])
     assert not classifier.training
     denoiser = Shift(0.0)
     clean, noisy = torch.full((1, 3, 4, 4), 0.9), torch.full((1, 3, 4, 4), 0.2)
-    objective(denoiser, clean, noisy, torch.tensor([0.2])).backward()
+    objective(denoiser, clean, noisy, torch.tensor([0.2]), DRAWS).backward()
     # d/db [log(e^(4(.2+b)) + e^2) - 4(.2+b)] at b = 0
     assert float(denoiser.by.grad) == pytest.approx(-4 * math.exp(2) / (math.exp(0.8) + math.exp(2)), rel=1e-5)
     assert classifier.weight.grad is None
     assert classifier.weight.item() == 4
+
+
+def cross_entropy_by_hand(weight: float, mean: float, target: int) -> float:
+    """Of :class:`Brightness` on a picture of that mean."""
+    logits = [weight * mean, 2.0]
+    return math.log(sum(math.exp(value) for value in logits)) - logits[target]
+
+
+def brightness(weight: float) -> Brightness:
+    network = Brightness()
+    with torch.no_grad():
+        network.weight.fill_(weight)
+    return network
+
+
+def test_several_surrogates_are_averaged_each_with_its_own_labels():
+    clean, noisy = torch.full((1, 3, 4, 4), 0.9), torch.full((1, 3, 4, 4), 0.2)
+    objective = stability([brightness(4.0), brightness(1.0)], "average")  # say 0 and 1 of the clean picture
+    expected = (cross_entropy_by_hand(4.0, 0.2, 0) + cross_entropy_by_hand(1.0, 0.2, 1)) / 2
+    assert objective(Shift(), clean, noisy, torch.tensor([0.2]), DRAWS).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_or_one_of_them_is_drawn_for_each_batch_and_drawn_again_by_the_same_generator():
+    clean, noisy = torch.full((1, 3, 4, 4), 0.9), torch.full((1, 3, 4, 4), 0.2)
+    weights = (4.0, 1.0, 3.0)
+    objective = stability([brightness(weight) for weight in weights])
+    single = [cross_entropy_by_hand(weight, 0.2, 0 if weight * 0.9 > 2 else 1) for weight in weights]
+
+    def run() -> list[int]:
+        generator, taken = torch.Generator().manual_seed(2), []
+        for _ in range(300):
+            loss = objective(Shift(), clean, noisy, torch.tensor([0.2]), generator).item()
+            distances = [abs(loss - one) for one in single]
+            assert min(distances) < 1e-5
+            taken.append(distances.index(min(distances)))
+        return taken
+
+    taken = run()
+    assert all(70 < taken.count(number) < 130 for number in range(3))
+    assert run() == taken
+
+
+def test_unknown_combinations_are_told():
+    with pytest.raises(LabError, match="Unknown way to combine classifiers 'vote': choose random or average"):
+        stability([Brightness()], "vote")
+
+
+def test_the_error_of_the_predicted_noise_is_that_of_the_picture_over_sigma():
+    generator = torch.Generator().manual_seed(0)
+    clean, noise, sigma = torch.rand(2, 3, 4, 4), torch.randn((2, 3, 4, 4), generator=generator), torch.tensor([0.1, 0.5])
+    noisy = clean + sigma.view(-1, 1, 1, 1) * noise
+    predicted = (noisy - Shift(0.3)(noisy, sigma)) / sigma.view(-1, 1, 1, 1)
+    expected = (predicted - noise).square().mean().item()
+    assert noise_prediction(Shift(0.3), clean, noisy, sigma).item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(("low", "high", "power"), [(0.0, 1.0, 1.0), (0.0, 1.0, 2.0), (0.25, 0.5, 1.5), (0.25, 0.25, 1.5)])

@@ -1,0 +1,72 @@
+"""The U-Net denoiser that the project trains and bundles: one network for every sigma."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class UNetDenoiser(nn.Module):
+    """A U-Net conditioned on a continuous sigma, in the shape of DRUNet (Zhang et al. 2021, arXiv 2008.13751).
+
+    Two things differ from DRUNet. Pixels are first folded 2x2 into channels, as FFDNet does (Zhang et al. 2018,
+    arXiv 1710.04026), which halves the cost. And input and output are scaled as in Karras et al. (2022, arXiv
+    2206.00364, table 1), so that one network serves every sigma: the picture it returns leans on the noisy one where
+    sigma is small and on the network where sigma is large.
+
+    Args:
+        widths: channels of each level, fine to coarse.
+        blocks: residual blocks a level.
+        sigma_data: standard deviation of the pixels themselves, in [0, 1] units.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (64, 128, 256), blocks: int = 1, sigma_data: float = 0.25) -> None:
+        super().__init__()
+        self.sigma_data = sigma_data
+        self.divisor = 2 ** len(widths)  # the fold and each halving
+        self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
+        self.middle = _blocks(widths[-1], blocks)
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
+        self.tail = nn.Conv2d(widths[0], 4 * 3, 3, padding=1)
+
+    def forward(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
+        """(B, 3, H, W) noisy pixels and sigma (a number, or one per picture) -> (B, 3, H, W) denoised pixels."""
+        batch, _, height, width = noisy.shape
+        s = torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1, 1, 1, 1).expand(batch, 1, 1, 1)
+        total = s.square() + self.sigma_data**2
+        pad_h, pad_w = -height % self.divisor, -width % self.divisor
+        x = F.pad(noisy, (0, pad_w, 0, pad_h), mode="replicate") if pad_h or pad_w else noisy
+        x = F.pixel_unshuffle((x - 0.5) * total.rsqrt(), 2)  # (B, 12, H/2, W/2)
+        level = (s.clamp_min(1e-4).log() / 4).expand(batch, 1, *x.shape[2:])
+        x = self.head(torch.cat([x, level], dim=1).contiguous(memory_format=torch.channels_last))
+        skips = []
+        for blocks, shrink in zip(self.down, self.shrink, strict=True):
+            x = blocks(x)
+            skips.append(x)
+            x = shrink(x)
+        x = self.middle(x)
+        for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
+            x = blocks(grow(x) + skips.pop())
+        x = F.pixel_shuffle(self.tail(x), 2)[:, :, :height, :width].to(noisy.dtype)
+        lean = self.sigma_data**2 / total
+        return 0.5 + lean * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.relu(self.first(x)))
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(channels) for _ in range(count)))

@@ -1,0 +1,103 @@
+"""How a network is trained: everything a rerun needs beside data and objective."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from core.errors import LabError
+
+PRECISIONS = ("float32", "bf16", "fp16")
+SCHEDULES = ("cosine", "steps", "constant")
+OPTIMIZERS = ("sgd", "adamw")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how a network is trained.
+
+    Attributes:
+        epochs: passes over the pictures.
+        batch_size: pictures a step, on all devices together.
+        optimizer: one of :data:`OPTIMIZERS`.
+        learning_rate: at its peak.
+        weight_decay: of weights; norms and biases are spared.
+        warmup: share of the steps in which the learning rate rises.
+        schedule: one of :data:`SCHEDULES`; ``steps`` divides by ten after a third and after two thirds, as Salman et al. do.
+        ema: decay of the averaged network, which is what is kept; 0 keeps the network itself.
+        clip: greatest norm of the gradients; 0 for none.
+        precision: one of :data:`PRECISIONS`; the weights are float32 in all of them.
+        channels_last: whether pictures lie in memory pixel by pixel, which most devices compute faster.
+        seed: of the first weights, the order of the pictures, augmentation and noise.
+    """
+
+    epochs: int = 20
+    batch_size: int = 256
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup: float = 0.1
+    schedule: str = "cosine"
+    ema: float = 0.999
+    clip: float = 1.0
+    precision: str = "float32"
+    channels_last: bool = True
+    seed: int = 0
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """The layout of pictures and weights."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+def check_recipe(recipe: Recipe, device: torch.device) -> None:
+    """See that the names are known and the precision is the device's.
+
+    Raises:
+        LabError: where one is not.
+    """
+    for name, value, known in (
+        ("precision", recipe.precision, PRECISIONS),
+        ("schedule", recipe.schedule, SCHEDULES),
+        ("optimizer", recipe.optimizer, OPTIMIZERS),
+    ):
+        if value not in known:
+            raise LabError(f"Unknown {name} {value!r}: choose {', '.join(known[:-1])} or {known[-1]}.")
+    if recipe.precision == "fp16" and device.type != "cuda":
+        raise LabError(f"The precision fp16 is for CUDA devices, and this is {device.type}: choose bf16 or float32.")
+
+
+def autocast_type(recipe: Recipe) -> torch.dtype | None:
+    """The number format of the networks within a step; None for float32."""
+    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(recipe.precision)
+
+
+def make_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimiser of a recipe. Norms and biases, which are one-dimensional, are not decayed."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+
+
+def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -> float:
+    """What the peak learning rate is multiplied by when the share ``done`` of all steps is behind.
+
+    Linear warm-up; then half a cosine down to 2% of the peak, or a tenth of it after each third, or the peak to the end.
+
+    >>> learning_rate_factor(0.5, 0.1, "steps"), learning_rate_factor(0.5, 0.1, "constant")
+    (0.1, 1.0)
+    """
+    if done < warmup:
+        return (done + 1e-3) / warmup
+    if schedule == "steps":
+        return (1.0, 0.1, 0.01)[min(2, math.floor(3 * done))]
+    if schedule == "constant":
+        return 1.0
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))

@@ -1,0 +1,75 @@
+"""A trained denoiser to go on from: with the config by which it is saved again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from core.errors import LabError
+from core.models.hub.download import ProgressListener, fetch_files
+from core.models.hub.lock import repository_lock
+from core.models.hub.needed import is_of_the_lab, needed_files, read_config
+from core.models.hub.repository import look_up
+from core.models.json_object import read_json_object
+from core.models.load import load_denoiser
+from core.models.networks import build
+from core.models.references import model_folder, parse_reference
+from core.models.storage import CONFIG, ModelConfig, read_model
+
+
+def read_start(
+    reference: str, *, on_progress: ProgressListener | None = None, should_stop: Callable[[], bool] | None = None
+) -> tuple[nn.Module, ModelConfig]:
+    """Read a denoiser that can be trained on, on the CPU.
+
+    Args:
+        reference: a denoiser that the Lab trained (``bundled/NAME``, ``local/PATH``, ``hub/OWNER/NAME[@REVISION]``), or
+            deepinv's DRUNet, such as ``hub/deepinv/drunet``.
+        on_progress: told how far a download is.
+        should_stop: asked whether to give a download up.
+
+    Raises:
+        LabError: where it is none of these, or cannot be read.
+    """
+    parsed = parse_reference(reference)
+    if parsed.kind not in ("bundled", "local", "hub"):
+        raise LabError(f"--start-from {reference!r}: expected bundled/NAME or local/PATH, or hub/OWNER/NAME of a denoiser.")
+    found: tuple[nn.Module, ModelConfig] | None = None
+    if parsed.kind == "hub":
+        repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)
+        with repository_lock(repository.name, should_stop=should_stop):
+            config = read_config(repository, should_stop)
+            if is_of_the_lab(config):
+                names = needed_files(repository, config, "denoiser")
+                found = read_model(fetch_files(repository, names, on_progress=on_progress, should_stop=should_stop))
+    else:
+        folder = model_folder(parsed)
+        if _is_lab_folder(folder):
+            found = read_model(folder)
+    if found is None:
+        loaded = load_denoiser(reference, on_progress=on_progress, should_stop=should_stop)
+        return _drunet(loaded, reference)
+    network, saved = found
+    if saved.kind != "denoiser":
+        raise LabError(f"{reference!r} is a {saved.kind}, but a denoiser is needed to start from.")
+    return network, saved
+
+
+def _is_lab_folder(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() and is_of_the_lab(read_json_object(folder / CONFIG))
+
+
+def _drunet(loaded: object, reference: str) -> tuple[nn.Module, ModelConfig]:
+    """deepinv's DRUNet with its weights, as the Lab builds it."""
+    if getattr(loaded, "architecture", None) != "DRUNet":
+        raise LabError(
+            f"{reference!r} cannot be trained on: start from a denoiser that the Lab trained, or from deepinv's DRUNet."
+        )
+    network = build("denoiser", "drunet", {})
+    try:
+        network.network.load_state_dict(loaded.network.network.state_dict())  # type: ignore[attr-defined, union-attr]
+    except RuntimeError as error:
+        raise LabError(f"{reference!r} is a DRUNet of another size than deepinv publishes: it cannot be trained on.") from error
+    return network, ModelConfig("denoiser", "drunet", {})

@@ -1,0 +1,120 @@
+"""Who computes a step: this process alone, or one process a device, held together by Lightning Fabric."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import LabError
+
+
+class Workers(Protocol):
+    """What the training loop asks of those who share its work.
+
+    Attributes:
+        rank: number of this process, from 0; the one that writes files and speaks.
+        count: how many processes share a batch.
+        device: where this process computes.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """The network as it is to be called in a step, so that gradients are averaged over all."""
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of the loss, averaged over all."""
+
+    def mean(self, value: float) -> float:
+        """The mean of a number over all."""
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """(count, ...): a CPU tensor of each."""
+
+
+class Alone:
+    """This process on one device."""
+
+    rank, count = 0, 1
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """The network itself."""
+        return network
+
+    def backward(self, loss: Tensor) -> None:
+        """Plain gradients."""
+        loss.backward()
+
+    def mean(self, value: float) -> float:
+        """The number itself."""
+        return value
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """(1, ...)."""
+        return tensor.unsqueeze(0)
+
+
+class FabricWorkers:
+    """One process a device, as Lightning Fabric starts and connects them."""
+
+    def __init__(self, fabric: Any) -> None:
+        self._fabric = fabric
+        self.rank, self.count, self.device = fabric.global_rank, fabric.world_size, fabric.device
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """The network in PyTorch's DistributedDataParallel."""
+        return self._fabric.setup_module(network, move_to_device=False)
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients averaged over all."""
+        self._fabric.backward(loss)
+
+    def mean(self, value: float) -> float:
+        """The mean over all."""
+        return float(self._fabric.all_reduce(torch.tensor(value, device=self.device), reduce_op="mean"))
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """(count, ...), on the CPU."""
+        own = tensor.to(self.device)
+        parts = [torch.empty_like(own) for _ in range(self.count)]
+        torch.distributed.all_gather(parts, own)
+        return torch.stack(parts).cpu()
+
+
+def start_workers(count: int, device: torch.device) -> Workers:
+    """Share the work among ``count`` devices of this machine; further processes run this very command again.
+
+    Args:
+        count: how many; 1 needs nothing installed.
+        device: of which kind; on the CPU, processes that share its cores.
+
+    Raises:
+        LabError: where there are not so many devices, or Lightning Fabric is not installed.
+    """
+    if count < 1:
+        raise LabError(f"--devices is {count}: expected at least 1.")
+    if count == 1:
+        return Alone(device)
+    if device.type not in ("cuda", "cpu"):
+        raise LabError(f"Several devices can share the work on CUDA or the CPU, and this is {device.type}: use --devices 1.")
+    if device.type == "cuda" and count > torch.cuda.device_count():
+        raise LabError(f"--devices is {count}, and torch sees {torch.cuda.device_count()} CUDA devices: ask for at most those.")
+    try:
+        fabric_class = import_module("lightning_fabric").Fabric
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"Training on {count} devices needs Lightning Fabric: install it with '{sys.executable} -m pip install"
+            " lightning-fabric', or use --devices 1."
+        ) from error
+    fabric = fabric_class(accelerator=device.type, devices=count, strategy="ddp", precision="32-true")
+    fabric.launch()
+    return FabricWorkers(fabric)

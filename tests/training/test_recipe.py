@@ -1,0 +1,49 @@
+"""Recipes: names, precisions, and the course of the learning rate."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from core.errors import LabError
+from core.training.recipe import Recipe, autocast_type, check_recipe, learning_rate_factor, make_optimizer
+
+
+@pytest.mark.parametrize(
+    ("recipe", "device", "says"),
+    [
+        (Recipe(precision="fp16"), "cpu", "The precision fp16 is for CUDA devices, and this is cpu: choose bf16 or float32"),
+        (Recipe(precision="fp16"), "mps", "The precision fp16 is for CUDA devices, and this is mps"),
+        (Recipe(precision="bfloat16"), "cpu", "Unknown precision 'bfloat16': choose float32, bf16 or fp16"),
+        (Recipe(schedule="linear"), "cpu", "Unknown schedule 'linear': choose cosine, steps or constant"),
+        (Recipe(optimizer="lion"), "cpu", "Unknown optimizer 'lion': choose sgd or adamw"),
+    ],
+)
+def test_what_cannot_be_done_is_told(recipe, device, says):
+    with pytest.raises(LabError, match=re.escape(says)):
+        check_recipe(recipe, torch.device(device))
+
+
+def test_what_can_be_done_passes():
+    check_recipe(Recipe(precision="bf16"), torch.device("cpu"))
+    check_recipe(Recipe(precision="fp16", schedule="steps", optimizer="sgd"), torch.device("cuda"))
+    assert [autocast_type(Recipe(precision=p)) for p in ("float32", "bf16", "fp16")] == [None, torch.bfloat16, torch.float16]
+    assert Recipe().memory_format is torch.channels_last
+    assert Recipe(channels_last=False).memory_format is torch.contiguous_format
+
+
+def test_the_papers_steps_divide_by_ten_after_each_third():
+    rates = [learning_rate_factor(epoch / 90, 0.0, "steps") for epoch in range(90)]
+    assert rates == [1.0] * 30 + [0.1] * 30 + [0.01] * 30
+    assert learning_rate_factor(0.05, 0.1, "steps") == pytest.approx(0.51)
+
+
+def test_norms_and_biases_are_not_decayed():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    decayed, spared = make_optimizer(list(network.parameters()), Recipe(weight_decay=0.3)).param_groups
+    assert [tuple(p.shape) for p in decayed["params"]] == [(4, 3, 3, 3)]
+    assert len(spared["params"]) == 3
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
