@@ -78,7 +78,7 @@ def html_report(
     title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
     caveats = "".join(f"<li>{escape(text)}</li>" for text in report.caveats(c))
     levels = grey_levels(c.radius, c.image.height, c.image.width, c.norm)
-    spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.1f} of 255 grey levels."
+    spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.3g} of 255 grey levels."
     command = f"python -m core verify {shlex.quote(_line(document_name))} --image {shlex.quote(name)} --resample"
     return f"""<!doctype html>
 <html lang="en">
@@ -98,7 +98,7 @@ def html_report(
 {_pictures(c, views)}
 <div class="pair">
 <section><h2>Votes of the noisy copies</h2>{_votes(c)}</section>
-<section><h2>Certified radius ({escape(c.norm)})</h2>{_radius(c)}</section>
+<section><h2>Certified radius ({escape(report.norm_name(c.norm))})</h2>{_radius(c)}</section>
 </div>
 <section><h2>What this does not say</h2><ol>{caveats}</ol></section>
 <section><h2>All numbers</h2><div class="pair">{_table(_numbers(c))}{_table(_run(c))}</div></section>
@@ -194,15 +194,15 @@ def _radius(c: Certificate) -> str:
     ticks = "".join(
         f'<line x1="{x:g}" x2="{x:g}" y1="36" y2="41" stroke="{GREY}"/>'
         f'<text x="{x:g}" y="54" text-anchor="{anchor}">{value}</text>'
-        for x, anchor, value in ((0.5, "start", "0"), (319.5, "end", f"ceiling {ceiling:.3f}"))
+        for x, anchor, value in ((0.5, "start", "0"), (319.5, "end", f"ceiling {report.radius_text(ceiling)}"))
     )
-    said = "0 (abstains)" if c.abstained else f"{c.radius:.4f}"
+    said = "0 (abstains)" if c.abstained else report.radius_text(c.radius)
     body = (
         f'<text x="0" y="12" font-weight="bold">{said}</text>'
         f'<rect x="0" y="18" width="320" height="18" fill="#eceff2" stroke="{GREY}" stroke-dasharray="4 3"/>'
         f'<rect x="0" y="18" width="{end:.2f}" height="18" fill="{BLUE}"/>{ticks}'
     )
-    words = f"Certified radius {said}, of at most {ceiling:.4f} that {c.n:,} samples can show at this alpha."
+    words = f"Certified radius {said}, of at most {report.radius_text(ceiling)} that {c.n:,} samples can show at this alpha."
     return _svg(320, 60, body, words) + f"<p>{escape(words)} In units of pixels from 0 to 1.</p>"
 
 
@@ -232,6 +232,8 @@ def _run(c: Certificate) -> list[tuple[str, str]]:
     ]
     if c.until_radius is not None:
         rows.append(("question", f"is the radius at least {c.until_radius:g}? {c.settled or 'not settled'}"))
+    elif c.within is not None or c.table_radii:
+        rows.append(("question", report.settled_text(c)))
     return [
         *rows,
         ("device", f"{c.device}, {c.seconds:.1f} s"),

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from core.models.references import pinned
-from core.smoothing.bounds import clopper_pearson_upper
+from core.smoothing.bounds import GROUP_SEQUENTIAL, clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
-from core.smoothing.until import OUT_OF_REACH, REACHED, samples_fixed_beforehand
+from core.smoothing.question import TABLE
+from core.smoothing.until import OUT_OF_REACH, REACHED, WITHIN, samples_fixed_beforehand
 
 
 def percent(share: float | Decimal) -> str:
@@ -67,10 +68,16 @@ def radius_text(radius: float) -> str:
 def settled_text(certificate: Certificate) -> str:
     """How the question whether a radius can be certified ended, and what it cost; empty where it was not asked."""
     c = certificate
+    took = f"{c.n:,} of at most {c.n_planned:,} samples"
+    if c.within is not None:
+        return _settled_within_text(c, took)
+    if c.table_radii:
+        told = ", ".join(f"{radius:g}" for radius in c.table_radii)
+        word = "settled" if c.settled == TABLE else "not settled"
+        return f"The {norm_name(c.norm)} radii {told} are {word} after {took}; no other radius was tested."
     if c.until_radius is None:
         return ""
     asked = f"The {norm_name(c.norm)} radius {c.until_radius:g}"
-    took = f"{c.n:,} of at most {c.n_planned:,} samples"
     if c.settled == OUT_OF_REACH:
         return (
             f"{asked} is out of reach, settled after {took}: with probability at least {percent(certainty(c.alpha))}, a"
@@ -86,6 +93,20 @@ def settled_text(certificate: Certificate) -> str:
     if fixed is None:
         return words
     return f"{words} A run of a fixed number of samples would have needed {fixed:,}, had this share of votes been known before."
+
+
+def _settled_within_text(c: Certificate, took: str) -> str:
+    if c.settled == WITHIN:
+        return (
+            f"The radius is within {percent(c.within or 0)} of what {c.n_planned:,} samples would give if the shares of the"
+            f" votes stayed as they are, settled after {took}."
+        )
+    if c.settled == OUT_OF_REACH:
+        return (
+            f"A certificate is out of reach, settled after {took}: with probability at least {percent(certainty(c.alpha))}, a"
+            " statement of its own, more samples would not certify a class by this bound."
+        )
+    return f"The radius is not settled after {took}."
 
 
 def noise_text(certificate: Certificate | Prediction) -> str:
@@ -148,11 +169,22 @@ def _size_of(certificate: Certificate) -> str:
     return f", size=({certificate.image.height}, {certificate.image.width})"
 
 
+def _question_of(certificate: Certificate) -> str:
+    """A comment on what the run was to settle; empty where nothing was asked."""
+    words = settled_text(certificate)
+    return f"# {words}\n" if words else ""
+
+
+def _n_of(certificate: Certificate) -> int:
+    """Of a run that ended early the n that it reached; a test of given radii depends on the n that was planned."""
+    return certificate.n_planned if certificate.method == GROUP_SEQUENTIAL else max(certificate.n, 1)
+
+
 _COLUMNS = (
     "picture", "sha256", "height", "width", "prediction", "label", "abstained", "radius", "radius_ceiling", "p_lower",
     "candidate_votes", "n", "n0", "alpha", "failure_probability", "sigma", "norm", "noise", "method", "stopped", "seed",
     "classifier", "classifier_revision", "denoiser", "denoiser_revision", "device", "seconds", "sound", "two_sided",
-    "p_upper", "radius_l1", "radius_l2", "radius_linf", "until_radius", "settled",
+    "p_upper", "radius_l1", "radius_l2", "radius_linf", "until_radius", "settled", "within", "table_radii",
 )  # fmt: skip
 
 
@@ -168,6 +200,7 @@ def to_csv(certificates: Sequence[tuple[str, Certificate]]) -> str:
             "candidate_votes": 0 if c.candidate is None or c.n == 0 else c.counts[c.candidate],
             "classifier": c.classifier.ref, "classifier_revision": c.classifier.revision,
             "denoiser": c.denoiser.ref, "denoiser_revision": c.denoiser.revision, "seconds": round(c.seconds, 3),
+            "table_radii": " ".join(f"{radius:g}" for radius in c.table_radii),
             **{f"radius_{norm}": radius for norm, radius in c.radii.items()},
         }  # fmt: skip
         writer.writerow(row)
@@ -194,7 +227,7 @@ certificate = certify(
     load_denoiser({pinned(certificate.denoiser.ref, certificate.denoiser.revision)!r}),
     sigma={certificate.sigma!r},
     n0={certificate.n0!r},
-    n={max(certificate.n, 1)!r},
+    n={_n_of(certificate)!r},
     alpha={certificate.alpha!r},
     seed={certificate.seed!r},
     method={certificate.method!r},
@@ -202,8 +235,9 @@ certificate = certify(
     norm={certificate.norm!r},
     sound={certificate.sound!r},
     two_sided={certificate.two_sided!r},
+    table_radii={certificate.table_radii or None!r},
 )
 print("prediction:", certificate.label, " radius:", certificate.radius)
 print("counts:", certificate.counts)
-# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
+{_question_of(certificate)}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
 '''

@@ -21,7 +21,8 @@ class StudyRequest:
     """Everything that decides a study, beside the picture itself.
 
     ``compare`` asks for a second certificate without the denoiser, from the same noise. ``size`` is the side that the
-    picture is brought to before the noise; None for what suits the classifier.
+    picture is brought to before the noise; None for what suits the classifier. The last five are as for
+    :func:`core.certify`.
     """
 
     classifier: str
@@ -35,6 +36,11 @@ class StudyRequest:
     compare: bool = True
     device: str = "auto"
     size: int | None = None
+    noise: str = "gaussian"
+    norm: str | None = None
+    sound: bool = False
+    two_sided: bool = False
+    until_radius: float | None = None
 
 
 @dataclass(frozen=True)

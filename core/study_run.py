@@ -13,9 +13,9 @@ from torch import Tensor
 from core.models.load import sigma_warning
 from core.models.records import model_labels
 from core.pixels import to_picture, to_pixels
-from core.smoothing.certificate import GrowthPoint
+from core.smoothing.certificate import Certificate, GrowthPoint
 from core.smoothing.certify import Progress, certify
-from core.smoothing.noise import NoiseStream
+from core.smoothing.noise import NoiseSource, NoiseStream, noisy_copies
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.study import Study, StudyProgress, StudyRequest, View
 
@@ -46,7 +46,9 @@ def study(
     """
     pixels = to_pixels(picture, getattr(classifier, "input_size", None))
     base = BaseClassifier(classifier, denoiser)
-    views = look_at(pixels.to(device), base, request.sigma, request.seed)
+    views = look_at(
+        pixels.to(device), base, request.sigma, request.seed, kind=request.noise, sound=request.sound
+    )  # fmt: skip
     points: list[GrowthPoint] = []
     labels = model_labels(classifier)
 
@@ -63,25 +65,42 @@ def study(
 
     numbers: dict[str, Any] = {
         "sigma": request.sigma, "n0": request.n0, "n": request.n, "alpha": request.alpha,
-        "seed": request.seed, "method": request.method, "device": str(device), "should_stop": should_stop,
+        "seed": request.seed, "method": request.method, "noise": request.noise, "norm": request.norm, "sound": request.sound,
+        "two_sided": request.two_sided, "until_radius": request.until_radius, "device": str(device), "should_stop": should_stop,
     }  # fmt: skip
     first = certify(picture, classifier, denoiser, on_progress=told("certificate"), **numbers)
     without = None
-    if request.compare and denoiser is not None and not first.stopped and not should_stop():
+    if request.compare and denoiser is not None and _ended(first) and not should_stop():
         second = certify(picture, classifier, None, on_progress=told("without"), **numbers)
-        without = None if second.stopped else second
+        without = second if _ended(second) else None
     warning = sigma_warning(denoiser, request.sigma)
     notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
     return Study(first, without, tuple(points), views, notes)
 
 
+def _ended(certificate: Certificate) -> bool:
+    """Whether it came to its own end: all samples counted, or its question settled."""
+    return not certificate.stopped or certificate.settled is not None
+
+
 @torch.inference_mode()
 def look_at(
-    pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5, *, kind: str = "gaussian"
+    pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5, *, kind: str = "gaussian", sound: bool = False
 ) -> dict[str, View]:
-    """The original, one noisy copy (``kind`` of noise), and that copy denoised, each with the classifier's own best classes."""
-    noise = NoiseStream(tuple(pixels.shape), seed, "show", pixels.device, kind)(0, 1)[0]
-    noisy = pixels + sigma * noise
+    """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes.
+
+    Args:
+        pixels: (3, H, W) in [0, 1], where ``sound`` on the 8-bit grid, on the device that computes.
+        kind: of noise.
+        sound: Gaussian noise on the grid of grey levels, as sound mode draws it.
+    """
+    shape = tuple(pixels.shape)
+    stream: NoiseSource = NoiseStream(shape, seed, "show", pixels.device, kind)
+    if sound:
+        from core.smoothing.grid_noise import GridNoiseStream  # makes its tables of exact thresholds when it is used
+
+        stream = GridNoiseStream(shape, sigma, seed, "show", pixels.device)
+    noisy = noisy_copies(pixels, sigma, stream(0, 1))[0]
     stages = {"original": pixels, "noisy": noisy}
     if base.denoiser is not None:
         stages["denoised"] = base.denoise(noisy[None], sigma)[0]

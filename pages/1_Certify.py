@@ -10,6 +10,7 @@ from core.stored import stored_study
 from core.study import Study, StudyRequest
 from core.ui.controls import choose_numbers, choose_sigma, request_of, warn_about_sigma
 from core.ui.frame import close_page, open_page
+from core.ui.guarantee_controls import choose_guarantee, objection
 from core.ui.model_browser import draw_find_button
 from core.ui.model_choice import choose_classifier, choose_denoiser, choose_size
 from core.ui.pictures import Choice, choose_pictures, choose_shown
@@ -33,8 +34,12 @@ with middle:
     sigma = choose_sigma()
     automatic = st.toggle("Compute as I change things", True, key="auto", bind="query-params")
 numbers = choose_numbers()
+guarantee = choose_guarantee()
 warn_about_sigma(denoiser, sigma)
-request = request_of(classifier, denoiser, sigma, numbers, size)
+request = request_of(classifier, denoiser, sigma, numbers, size, guarantee)
+wrong = objection(request)
+if wrong is not None:
+    st.error(wrong, icon=":material/error:")
 
 
 def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
@@ -58,7 +63,7 @@ def begin(choice: Choice) -> None:
 keys = [study_key(choice.picture.image, request) for choice in choices]
 STUDIES.keep_only(keys)
 for choice, key in zip(choices, keys, strict=True):
-    if automatic and finished(choice, request) is None and STUDIES.find(key) is None:
+    if automatic and wrong is None and finished(choice, request) is None and STUDIES.find(key) is None:
         begin(choice)
 
 shown = choose_shown(choices)
@@ -78,9 +83,10 @@ def follow() -> None:
         if job is not None:
             note_speed(result)
         draw_study(result, shown.picture.name, shown_key[1][:12] if isinstance(shown_key[1], str) else "study")
-        draw_again(stored=job is None, stopped=result.certificate.stopped)
+        c = result.certificate
+        draw_again(stored=job is None, stopped=c.stopped and c.settled is None)
     elif job is None:
-        if st.button("Start", type="primary", icon=":material/play_arrow:"):
+        if wrong is None and st.button("Start", type="primary", icon=":material/play_arrow:"):
             begin(shown)
             st.rerun()
     elif job.state == "failed":
@@ -119,8 +125,9 @@ def draw_table() -> None:
             c = result.certificate
             done.append((choice.picture.name, c))
             row |= {
-                "state": "stopped" if c.stopped else "done", "prediction": "abstains" if c.abstained else c.label,
-                "radius": round(c.radius, 4), "p_lower": round(c.p_lower, 4), "n": c.n,
+                "state": c.settled or ("stopped" if c.stopped else "done"),
+                "prediction": "abstains" if c.abstained else c.label,
+                f"radius ({report.norm_name(c.norm)})": float(f"{c.radius:.4g}"), "p_lower": round(c.p_lower, 4), "n": c.n,
             }  # fmt: skip
         rows.append(row)
     st.dataframe(rows, hide_index=True, width="stretch")

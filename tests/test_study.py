@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +12,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.smoothing.bounds import anytime_lower
-from core.stored import dump_study, parse_study
+from core.smoothing.noise import grey_levels, is_on_grid
+from core.smoothing.sampling import BaseClassifier
+from core.stored import STORED_FOLDER, dump_study, parse_study
 from core.study import StudyProgress, StudyRequest
-from core.study_run import MAX_POINTS, study
+from core.study_run import MAX_POINTS, look_at, study
 
 
 class Brightness(nn.Module):
@@ -82,3 +87,59 @@ def test_stored_form_is_the_same_study() -> None:
     assert again.points == result.points
     assert again.views.keys() == result.views.keys()
     assert again.views["noisy"].picture.tobytes() == result.views["noisy"].picture.tobytes()
+
+
+CHOICES = [
+    {"noise": "laplace", "norm": "linf"}, {"noise": "uniform", "two_sided": True}, {"sound": True, "norm": "linf"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", CHOICES, ids=str)
+def test_every_choice_reaches_both_certificates_and_the_stored_form(chosen: dict[str, object]) -> None:
+    request = dataclasses.replace(REQUEST, **chosen)  # type: ignore[arg-type]
+    result = study(PICTURE, Brightness().eval(), darken, request, device=CPU)
+    assert result.without is not None
+    for certificate in (result.certificate, result.without):
+        assert {name: getattr(certificate, name) for name in chosen} == chosen
+        assert certificate.radius == certificate.radii[certificate.norm] > 0
+    again, read = parse_study(dump_study(result, request))
+    assert read == request
+    assert again.certificate == result.certificate
+
+
+def test_a_settled_radius_is_the_end_and_no_stop() -> None:
+    request = dataclasses.replace(REQUEST, n=50_000, until_radius=0.4)
+    result = study(PICTURE, Brightness().eval(), darken, request, device=CPU)
+    assert result.certificate.settled == "reached"
+    assert result.certificate.n < 50_000
+    assert result.without is not None, "the comparison is left out after a stop only"
+    assert result.without.settled is not None
+
+
+def test_the_strip_shows_the_noise_that_is_drawn() -> None:
+    base, pixels = BaseClassifier(Brightness().eval(), None), torch.full((3, 8, 8), 180 / 255)
+    shown = {kind: look_at(pixels, base, 0.1, 0, kind=kind)["noisy"].picture for kind in ("gaussian", "uniform", "laplace")}
+    assert len({picture.tobytes() for picture in shown.values()}) == 3
+    widest = np.abs(np.asarray(shown["uniform"], dtype=float) - 180).max()
+    assert widest <= 255 * 0.1 * 3**0.5 + 1  # uniform noise has an end
+
+    class OnGrid(Brightness):
+        def forward(self, x: Tensor) -> Tensor:
+            assert is_on_grid(x[1])
+            seen.append(grey_levels(x[1]))
+            return super().forward(x)
+
+    seen: list[Tensor] = []
+    look_at(pixels, BaseClassifier(OnGrid().eval(), None), 0.1, 0, sound=True)
+    assert (seen[0] != 180).any()
+
+
+def test_studies_stored_before_there_was_a_choice_are_the_usual_request() -> None:
+    (path, *_) = sorted(STORED_FOLDER.glob("*.json"))
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for later in ("noise", "norm", "sound", "two_sided", "until_radius"):
+        document["request"].pop(later, None)
+    result, request = parse_study(json.dumps(document))
+    same = dataclasses.asdict(request)
+    assert request == StudyRequest(**{key: same[key] for key in ("classifier", "denoiser", "sigma", "n")})
+    assert (result.certificate.noise, result.certificate.norm, result.certificate.sound) == ("gaussian", "l2", False)

@@ -54,6 +54,6 @@ def write_files(
     if args.report is not None:
         c = certificate
         pixels = to_pixels(picture, (c.image.height, c.image.width)).to(c.device)
-        views = look_at(pixels, BaseClassifier(classifier, denoiser), c.sigma, c.seed, kind=c.noise)
+        views = look_at(pixels, BaseClassifier(classifier, denoiser), c.sigma, c.seed, kind=c.noise, sound=c.sound)
         document = "certificate.json" if args.save is None else args.save.name
         args.report.write_text(html_report(c, args.images[0].name, views, document), encoding="utf-8")

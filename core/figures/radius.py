@@ -8,16 +8,18 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.figures.template import BLUE, GREY, ORANGE, styled
+from core.report import norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
 
 
-def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float] | None = None) -> go.Figure:
+def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float] | None = None, norm: str = "l2") -> go.Figure:
     """The radius as a bar from 0 to the greatest that this n and alpha could show.
 
     Args:
-        named: what to call the run, and its certified l2 radius; 0 where it abstains.
+        named: what to call the run, and its certified radius; 0 where it abstains.
         ceiling: the radius if every vote were the same.
         other: the same of a run to compare with, such as the one without a denoiser.
+        norm: of all of them.
     """
     names, values = zip(*([named] if other is None else [named, other]), strict=True)
     colours = [BLUE, ORANGE][: len(names)]
@@ -31,19 +33,26 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
         orientation="h",
         marker_color=colours,
         width=0.6,
-        text=[f"{v:.3f}" if v else "0 (abstains)" for v in values],
+        text=[radius_text(v) if v else "0 (abstains)" for v in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: radius %{x:.4f}<extra></extra>",
     )
     figure.update_layout(barmode="overlay", showlegend=False)
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title=f"l2 radius (ceiling of this run: {ceiling:.3f})", range=[0, ceiling * 1.12])
+    figure.update_xaxes(
+        title=f"{norm_name(norm)} radius (ceiling of this run: {radius_text(ceiling)})", range=[0, ceiling * 1.12]
+    )
     return styled(figure, "Certified radius", 110 + 46 * len(names))
 
 
-def growth(points: Sequence[GrowthPoint]) -> go.Figure:
-    """The anytime lower bound (above) and the radius it certifies (below) against the samples counted so far."""
+def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> go.Figure:
+    """The anytime lower bound (above) and the radius it certifies (below) against the samples counted so far.
+
+    Args:
+        points: how it grew.
+        until_radius: the radius that is to be settled, drawn as a line; None where there is none.
+    """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
     samples = [p.samples for p in points]
     figure.add_scatter(
@@ -73,6 +82,11 @@ def growth(points: Sequence[GrowthPoint]) -> go.Figure:
             figure.add_annotation(
                 x=samples[-1], y=value, text=name, showarrow=False, xanchor="right", yanchor=where, row=2, col=1
             )
+    if until_radius is not None:
+        figure.add_hline(
+            y=until_radius, line={"color": GREY, "dash": "dot"}, annotation={"text": "asked for"},
+            annotation_position="top left", row=2, col=1,
+        )  # fmt: skip
     figure.update_yaxes(title="bound on p", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title="radius", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title="samples counted", row=2, col=1)
@@ -87,5 +101,5 @@ def growth_alt(points: Sequence[GrowthPoint]) -> str:
     last = points[-1]
     return (
         f"Two line charts against samples: after {last.samples:,} samples the lower bound is {last.p_lower:.3f} and the"
-        f" certified radius {last.radius:.3f}, of at most {last.ceiling:.3f}."
+        f" certified radius {radius_text(last.radius)}, of at most {radius_text(last.ceiling)}."
     )

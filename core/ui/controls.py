@@ -9,6 +9,7 @@ import streamlit as st
 from core.models.catalogue import denoisers
 from core.models.load import sigma_warning
 from core.study import StudyRequest
+from core.ui.guarantee_controls import Guarantee
 from core.ui.linked import linked_choice
 
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
@@ -19,7 +20,7 @@ def choose_sigma(default: float = 0.25) -> float:
     """The sigma slider, in [0, 1] units with grey levels beside it."""
     sigma = st.slider(
         "Noise sigma", 0.01, 1.0, default, 0.01, key="sigma", bind="query-params",
-        help="Standard deviation of the Gaussian noise, in [0, 1] pixel units. More noise can certify larger radii,"
+        help="Standard deviation of the noise in each channel, in [0, 1] pixel units. More noise can certify larger radii,"
         " but hides more of the picture.",
     )  # fmt: skip
     st.caption(f"= {sigma * 255:.0f}/255 grey levels")
@@ -79,9 +80,12 @@ def warn_about_sigma(reference: str, sigma: float) -> None:
             st.warning(warning, icon=":material/warning:")
 
 
-def request_of(classifier: str, denoiser: str, sigma: float, numbers: Numbers, size: int | None = None) -> StudyRequest:
+def request_of(
+    classifier: str, denoiser: str, sigma: float, numbers: Numbers, size: int | None, guarantee: Guarantee
+) -> StudyRequest:
     """The request that these controls make."""
     return StudyRequest(
         classifier, denoiser, sigma, numbers.n0, numbers.n, numbers.alpha, numbers.seed, numbers.method, numbers.compare,
-        size=size,
+        size=size, noise=guarantee.noise, norm=guarantee.norm, sound=guarantee.sound, two_sided=guarantee.two_sided,
+        until_radius=guarantee.until_radius,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.attacks.meaning import pictures_at
 from core.pixels import to_picture
-from core.report import norm_name
+from core.report import norm_name, radius_text
 from core.ui.strip import enlarged
 
 _TITLES = {
@@ -29,10 +29,21 @@ def draw_meaning(image: Tensor, radius: float, norm: str, key: str, *, seed: int
             if one.pixels is None:
                 st.caption(f"**{title}**: {one.missing}")
                 continue
-            words = f"at most {one.greatest:.0f} of 255 on {one.changed:,} pixel{'s' if one.changed > 1 else ''}"
+            words = f"at most {_levels(one.greatest)} of 255 on {one.changed:,} pixel{'s' if one.changed > 1 else ''}"
             st.image(
                 enlarged(to_picture(one.pixels)), width="stretch",
                 alt=f"The picture changed by the certified radius: {title.lower()}, {words}.",
             )  # fmt: skip
             st.markdown(f"**{title}**  \n{words}")
-    st.caption(f"Each lies at {norm_name(norm)} distance {radius:.3f} from the original, on the edge of what is certified.")
+    st.caption(
+        f"Each lies at {norm_name(norm)} distance {radius_text(radius)} from the original, on the edge of what is certified."
+    )
+
+
+def _levels(greatest: float) -> str:
+    """Whole grey levels, or two digits where they are few.
+
+    >>> _levels(127.5), _levels(0.31415)
+    ('128', '0.31')
+    """
+    return f"{greatest:.0f}" if greatest >= 10 else f"{greatest:.2g}"

@@ -11,9 +11,12 @@ from core.figures.votes import icon_array, vote_bars, votes_alt
 from core.html_report import html_report
 from core.jobs import Job
 from core.pixels import to_pixels
-from core.smoothing.certificate import Certificate
+from core.smoothing.certify import Progress
 from core.study import Study, StudyProgress
+from core.ui.certificate_view import draw_both_ways, draw_formula, draw_headline, draw_radii
 from core.ui.meaning_view import draw_meaning
+from core.ui.neighbour_view import draw_neighbour
+from core.ui.plain_text import plain
 from core.ui.strip import CHART, draw_strip
 from core.ui.waiting import draw_stop, draw_waiting
 
@@ -27,8 +30,12 @@ def draw_running(job: Job, sigma: float) -> None:
     else:
         now = progress.now
         part = "without the denoiser" if progress.part == "without" else "certifying"
-        left = "" if now.seconds < 0.3 else f" · about {max(0, now.seconds_left):.0f} s left"
+        about = "at most" if now.until_radius is not None else "about"
+        left = "" if now.seconds < 0.3 else f" · {about} {max(0, now.seconds_left):.0f} s left"
         st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
+        question = _question(now)
+        if question:
+            st.caption(question)
     draw_stop(job, "Keeps what is valid so far.")
     if isinstance(progress, StudyProgress):
         draw_strip(progress.views, labels, sigma, f"live-{job.id}")
@@ -41,28 +48,19 @@ def draw_running(job: Job, sigma: float) -> None:
             )  # fmt: skip
         if progress.points:
             right_column.plotly_chart(
-                growth(progress.points), config=CHART, key=f"live-growth-{job.id}", alt=growth_alt(progress.points)
-            )
+                growth(progress.points, progress.now.until_radius), config=CHART, key=f"live-growth-{job.id}",
+                alt=growth_alt(progress.points),
+            )  # fmt: skip
 
 
-def draw_headline(certificate: Certificate, key: str) -> None:
-    """The answer, its radius, and what it means in one sentence."""
-    name = report.class_name(certificate, certificate.candidate)
-    with st.container(key=f"paired-{key}"):
-        answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
-    answer.metric("Smoothed classifier says", "abstains" if certificate.abstained else name)
-    radius.metric("Certified radius (l2)", f"{certificate.radius:.3f}", help="In [0, 1] pixel units.")
-    bound.metric("Lower bound on p", f"{certificate.p_lower:.4f}", help="p: probability of this class under the noise.")
-    if certificate.candidate is not None and certificate.n:
-        k = certificate.counts[certificate.candidate]
-        votes.metric("Votes", f"{k:,} / {certificate.n:,}", help=f"Noisy copies that said {name}.")
-    st.markdown(report.headline(certificate))
-    if certificate.stopped:
-        st.info(
-            f"Stopped after {certificate.n:,} of {certificate.n_planned:,} samples. What stands here is valid:"
-            f" it uses the anytime bound, wrong with probability at most {report.percent(certificate.failure_probability)}.",
-            icon=":material/stop_circle:",
-        )
+def _question(now: Progress) -> str:
+    """How far the question is settled, where a radius is to be."""
+    if now.until_radius is None or now.radius_possible is None:
+        return ""
+    return (
+        f"Radius {report.radius_text(now.until_radius)} asked for: {report.radius_text(now.radius)} is certified by now, and"
+        f" endless sampling would certify {report.radius_text(now.radius_possible)} at most."
+    )
 
 
 def draw_study(result: Study, picture_name: str, key: str) -> None:
@@ -74,10 +72,11 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     draw_strip(result.views, labels, certificate.sigma, key)
     other = None if result.without is None else report.named_radius("no denoiser", result.without)
     st.plotly_chart(
-        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other), config=CHART,
-        key=f"radius-{key}",
-        alt=f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}"
-        + (f"; without the denoiser {result.without.radius:.3f}." if result.without else "."),
+        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other, certificate.norm),
+        config=CHART, key=f"radius-{key}",
+        alt=f"Certified radius {report.radius_text(certificate.radius)} of at most"
+        f" {report.radius_text(certificate.radius_ceiling)}"
+        + (f"; without the denoiser {report.radius_text(result.without.radius)}." if result.without else "."),
     )  # fmt: skip
     left, right = st.columns(2)
     with left:
@@ -90,10 +89,15 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
             vote_bars(certificate.counts, labels), config=CHART, key=f"votes-{key}", alt=votes_alt(certificate.counts, labels)
         )
         if result.points:
-            st.plotly_chart(growth(result.points), config=CHART, key=f"growth-{key}", alt=growth_alt(result.points))
+            st.plotly_chart(
+                growth(result.points, certificate.until_radius), config=CHART, key=f"growth-{key}",
+                alt=growth_alt(result.points),
+            )  # fmt: skip
     draw_comparison(result, key)
     draw_ball(result, key)
+    draw_radii(certificate, key)
     draw_formula(certificate)
+    draw_both_ways(certificate)
     draw_downloads(result, picture_name, key)
 
 
@@ -112,8 +116,8 @@ def draw_comparison(result: Study, key: str) -> None:
                 key=f"{title}-{key}",
                 alt=f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
             )  # fmt: skip
-            name = report.class_name(certificate, certificate.candidate)
-            verdict = "abstains" if certificate.abstained else f"says {name}, radius {certificate.radius:.3f}"
+            name = plain(report.class_name(certificate, certificate.candidate))
+            verdict = "abstains" if certificate.abstained else f"says {name}, radius {report.radius_text(certificate.radius)}"
             st.markdown(f"{title} denoiser the smoothed classifier **{verdict}**.")
 
 
@@ -123,28 +127,7 @@ def draw_ball(result: Study, key: str) -> None:
     if certificate.abstained or "original" not in result.views:
         return
     draw_meaning(to_pixels(result.views["original"].picture), certificate.radius, certificate.norm, key, seed=certificate.seed)
-
-
-def draw_formula(certificate: Certificate) -> None:
-    """The formula filled with this picture's own numbers, and the four caveats."""
-    left, right = st.columns(2)
-    with left:
-        st.subheader("How it was computed")
-        if certificate.abstained:
-            st.markdown(f"The lower bound on p is {certificate.p_lower:.4f}, not above 1/2, so no radius can be certified.")
-        else:
-            k = certificate.counts[certificate.candidate or 0]
-            st.markdown(
-                f"{k:,} of {certificate.n:,} votes, alpha {certificate.alpha:g}, {certificate.method} bound:"
-                f" p is at least {certificate.p_lower:.5f}. Then (Cohen et al. 2019, theorem 1)"
-            )
-            st.latex(
-                rf"R = \sigma\,\Phi^{{-1}}(\underline{{p}}) = {certificate.sigma:g}\cdot\Phi^{{-1}}({certificate.p_lower:.5f})"
-                rf" = {certificate.radius:.4f}"
-            )
-    with right:
-        st.subheader("What it does not say")
-        st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(report.caveats(certificate), 1)))
+    draw_neighbour(result.views["original"].picture, certificate, key)
 
 
 def draw_downloads(result: Study, picture_name: str, key: str) -> None:
