@@ -13,12 +13,14 @@ import torch
 from core.commands.attack import add_attack_verb
 from core.commands.bench import add_bench_verb
 from core.commands.certify import add_certify_verb
+from core.commands.compare_modes import add_compare_modes_verb
 from core.commands.curve import add_curve_verb
 from core.commands.denoise import add_denoise_verb
 from core.commands.evaluate import add_evaluate_verb
 from core.commands.examples import add_examples_verb
 from core.commands.models import add_models_verb
 from core.commands.predict import add_predict_verb
+from core.commands.replay import add_replay_verb
 from core.commands.serve_demo_api import add_serve_demo_api_verb
 from core.commands.train import add_training_verbs
 from core.commands.verify import add_verify_verb
@@ -45,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_predict_verb(verbs)
     add_denoise_verb(verbs)
     add_attack_verb(verbs)
+    add_compare_modes_verb(verbs)
     add_evaluate_verb(verbs)
     add_curve_verb(verbs)
     add_examples_verb(verbs)
@@ -52,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_training_verbs(verbs)
     add_verify_verb(verbs)
     add_bench_verb(verbs)
+    add_replay_verb(verbs)
     add_serve_demo_api_verb(verbs)
     return parser
 

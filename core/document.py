@@ -17,15 +17,15 @@ from typing import Any
 
 from core.errors import LabError
 from core.images import MAX_PIXELS
-from core.smoothing.bounds import METHODS
+from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ImageRecord, ModelRecord
+from core.smoothing.question import MOST_RADII, OUTCOMES
 from core.smoothing.radius import NOISES, NORMS
 
 MAX_DOCUMENT_BYTES = 4 * 2**20
 MAX_CLASSES = 100_000
 MAX_SAMPLES = 1_000_000
 MAX_TEXT = 1_024
-OUTCOMES = ("reached", "out of reach")
 BESIDE = ("path", "api")
 """Keys that the command line puts beside a certificate; they are not part of it."""
 
@@ -256,6 +256,15 @@ def _radii(value: Any, name: str) -> dict[str, float]:
     return {norm: _real(radius, f"{name}.{norm}") for norm, radius in value.items()}
 
 
+def _table_radii(value: Any, name: str) -> tuple[float, ...]:
+    if not isinstance(value, list) or len(value) > MOST_RADII:
+        raise _wrong(name, value, f"a list of at most {MOST_RADII} radii")
+    radii = tuple(_real(radius, f"{name}[{number}]") for number, radius in enumerate(value))
+    if list(radii) != sorted(set(radii)):
+        raise _wrong(name, value, "ascending radii")
+    return radii
+
+
 _class = partial(_whole, most=MAX_CLASSES - 1)
 _samples = partial(_whole, most=MAX_SAMPLES)
 _planned = partial(_whole, least=1, most=MAX_SAMPLES)
@@ -268,7 +277,9 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "labels": _or_null(partial(_list, reader=_text)), "device": _text, "seconds": _real, "samples_per_second": _real,
     "versions": _versions, "candidate": _or_null(_class), "radius": _real, "radius_ceiling": _real, "p_lower": _share,
     "n0": _planned, "n_planned": _planned, "norm": partial(_one_of, choices=NORMS), "noise": partial(_one_of, choices=NOISES),
-    "method": partial(_one_of, choices=METHODS), "failure_probability": partial(_real, most=1.0, open_=True),
+    "method": partial(_one_of, choices=(*METHODS, GROUP_SEQUENTIAL)),
+    "failure_probability": partial(_real, most=1.0, open_=True),
     "sound": _truth, "two_sided": _truth, "runner_up": _or_null(_class), "p_upper": _or_null(_share), "radii": _radii,
     "until_radius": _or_null(partial(_real, open_=True)), "settled": _or_null(partial(_one_of, choices=OUTCOMES)),
+    "within": _or_null(partial(_real, most=1.0, open_=True)), "table_radii": _table_radii,
 }  # fmt: skip

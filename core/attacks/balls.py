@@ -101,6 +101,13 @@ def stretched(direction: Tensor, image: Tensor, norm: str, radius: float) -> Ten
     return _bisect(lambda t: (wide * t).clamp(low, high), 0.0, scale, norm, radius).to(direction)
 
 
+def to_length(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
+    """A change scaled to ``radius``, then put into ball and box: shorter where [0, 1] has no room for more."""
+    size = distance(image + change, image, norm)
+    factor = radius / size if size else 1.0
+    return project(torch.mul(change, factor), image, norm, radius)
+
+
 def settled(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
     """The changed picture as float32 in [0, 1], never farther than ``radius`` from ``image`` after all rounding.
 

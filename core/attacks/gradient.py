@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, length, project, settled
+from core.attacks.balls import check_norm, check_radius, distance, length, project, settled, to_length
 from core.attacks.seeds import derived_seed
 from core.attacks.targets import Target
 from core.errors import LabError
@@ -68,8 +68,9 @@ def climb(
 ) -> Climbed:
     """Look for a picture within ``radius`` that the target gets wrong.
 
-    An attempt ends early where the votes seen on the way leave little doubt that it succeeded. Of several attempts that do
-    not, the one with the highest objective over its last quarter is kept.
+    An attempt ends early where the votes seen on the way leave little doubt that it succeeded. One that does not ends at the
+    border of the ball, or where [0, 1] has no room for more. Of several such, the one with the highest objective over its last
+    quarter is kept.
 
     Args:
         image: (3, H, W) in [0, 1], on the device that computes.
@@ -107,6 +108,10 @@ def climb(
                 break
             uphill = steepest(open_ways(slope.gradient.to(image), image + change), norm, rng)
             change = project(change + how.step * radius * uphill, image, norm, radius)
+        if not won and not stopped and bool(change.any()):
+            # Where few draws make a noisy gradient, steps cancel each other and end within the ball, where less is tried
+            # than the radius allows: their sum, the direction they have in common, is followed to its border.
+            change = to_length(change, image, norm, radius)
         last = losses[-max(1, len(losses) // 4) :]
         height = float("inf") if won else float(np.mean(last)) if last else -float("inf")
         if kept is None or height > kept[0]:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, farthest, project, settled
+from core.attacks.balls import check_norm, check_radius, distance, farthest, settled, to_length
 from core.attacks.gradient import Climb, climb
 from core.attacks.records import Search, Trial, Verdict
 from core.attacks.seeds import derived_seed
@@ -143,13 +142,6 @@ def _attempt(
         return None
     verdict = target.judge(climbed.picture)
     return None if verdict.stopped else (climbed.picture, verdict)
-
-
-def to_length(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
-    """A change scaled to ``radius``, then put into ball and box: shorter where [0, 1] has no room for more."""
-    size = distance(image + change, image, norm)
-    factor = radius / size if size else 1.0
-    return project(torch.mul(change, factor), image, norm, radius)
 
 
 def first_radius(norm: str, sigma: float, certified: float, values: int) -> float:

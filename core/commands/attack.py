@@ -11,6 +11,7 @@ import numpy as np
 from core.attacks.records import KINDS, NORMS, TARGETS, AttackProgress, AttackRequest, AttackStudy
 from core.attacks.study import attack_study, check_request
 from core.commands.attack_dataset import add_dataset_options, run_attack_dataset
+from core.commands.attack_tables import print_attack_tables
 from core.commands.attack_text import study_text
 from core.commands.folders import writable_folder
 from core.commands.options import (
@@ -66,11 +67,16 @@ def add_attack_verb(verbs: Any) -> None:
     one.add_argument("--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest")
     one.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
     add_dataset_options(parser)
+    parser.add_argument(
+        "--summary", nargs="+", type=Path, metavar="FILE", help="attack nothing: print a table of files that --out wrote"
+    )
     parser.set_defaults(run=run_attack)
 
 
 def run_attack(args: argparse.Namespace) -> int:
     """Attack and print."""
+    if args.summary is not None:
+        return print_attack_tables(args)
     if (args.image is None) == (args.dataset is None):
         raise LabError("expected either one PICTURE or --dataset: name one of them.")
     if args.dataset is not None:

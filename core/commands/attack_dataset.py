@@ -45,9 +45,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         raise LabError("--dataset needs --out FILE: the lines go there, one a picture.")
     settings = _settings(args)
     settings.check()
-    for name, value in (("--every", args.every), ("--images", args.images)):
-        if value < 1:
-            raise LabError(f"{name} is {value}: expected at least 1.")
+    check_selection(args)
     device = pick_device(args.device)
     classifier, denoiser = load_models(args)
     made_by = {
@@ -55,7 +53,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         **dataclasses.asdict(settings) | {"device": str(device), "fractions": list(settings.fractions)},
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    data = _selected(fetched_dataset(args.dataset, args.split), args)
+    data = first_selected(fetched_dataset(args.dataset, args.split), args)
     finished = _open(args.out, made_by, args.resume)
     finished = [line for line in finished if line.idx in set(data.indices.tolist())]
     progress, began, left = ProgressLine(), time.monotonic(), len(data) - len(finished)
@@ -106,7 +104,15 @@ def _settings(args: argparse.Namespace) -> AttackSettings:
     )  # fmt: skip
 
 
-def _selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+def check_selection(args: argparse.Namespace) -> None:
+    """Raise LabError where --every or --images is below 1."""
+    for name, value in (("--every", args.every), ("--images", args.images)):
+        if value < 1:
+            raise LabError(f"{name} is {value}: expected at least 1.")
+
+
+def first_selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
+    """The first --images of those that --start and --every let through."""
     keep = (data.indices >= args.start) & (data.indices % args.every == 0)
     rows = keep.nonzero().flatten()[: args.images]
     if not len(rows):

@@ -57,7 +57,7 @@ def run_certify(args: argparse.Namespace) -> int:
     settings: dict[str, Any] = {
         "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
         "method": args.method or default_method(args), "noise": args.noise, "norm": args.norm, "sound": args.sound,
-        "two_sided": args.two_sided, "until_radius": args.until_radius,
+        "two_sided": args.two_sided, "until_radius": args.until_radius, "within": args.within, "table_radii": args.table_radii,
     }  # fmt: skip
     check_certify_settings(**settings)
     classifier, denoiser = load_models(args)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
-from core.commands.log_files import norm_of
-from core.commands.options import add_json_option
+from core.commands.terminal import print_json, remark
 from core.errors import LabError
-from core.evaluation.curve import summarise
-from core.evaluation.log import read_log
+from core.evaluation.curve import CurveSummary, by_class, envelope, summarise
+from core.evaluation.curve_table import curve_table
+from core.evaluation.projection import Projection, project, vote_shares
+from core.evaluation.recorded import RecordedEvaluation, read_recorded
+from core.evaluation.table_text import FORMATS
 
 
 def add_curve_verb(verbs: Any) -> None:
@@ -19,43 +22,153 @@ def add_curve_verb(verbs: Any) -> None:
     parser = verbs.add_parser("curve", help="certified accuracy from logs", allow_abbrev=False)
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
     parser.add_argument("--radii", default="0.25,0.5,0.75,1.0", help="in [0, 1] pixel units (%(default)s)")
-    add_json_option(parser)
+    parser.add_argument("--per-class", action="store_true", help="a row for each true class, too")
+    parser.add_argument(
+        "--project-n",
+        type=int,
+        metavar="N",
+        help="what that many samples would be expected to give: a projection from the votes",
+    )
+    parser.add_argument("--project-alpha", type=float, metavar="ALPHA", help="the same for another alpha; by default the log's")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--format", choices=FORMATS, default="table", help="of what is printed (%(default)s)")
+    how.add_argument("--json", action="store_true", help="print one JSON document on stdout")
     parser.set_defaults(run=run_curve)
 
 
 def run_curve(args: argparse.Namespace) -> int:
     """Print certified accuracy of each log, and the best of them at each radius."""
-    try:
-        radii = sorted(float(part) for part in args.radii.split(","))
-    except ValueError as error:
-        raise LabError(f"--radii {args.radii!r} is no list of numbers: expected something like 0.25,0.5.") from error
-    logs = []
-    for path in args.logs:
-        lines = read_log(path)
-        if not lines:
-            raise LabError(f"{str(path)!r} has no images yet.")
-        logs.append((path, summarise(lines, radii)))
-    sides = {path: norm_of(path) for path, _ in logs}
-    if len(set(sides.values())) > 1:
-        named = ", ".join(f"{path.name} {norm}" for path, norm in sides.items())
-        raise LabError(f"The logs certify radii in different norms ({named}): give those of one norm.")
-    envelope = {f"{r:g}": max(summary.certified[r] for _, summary in logs) for r in radii}
+    radii = parse_radii(args.radii)
+    if len({path.resolve() for path in args.logs}) < len(args.logs):
+        raise LabError("A log is named twice: give each once.")
+    logs = {str(path): read_recorded(path) for path in args.logs}
+    _check_norms(logs)
+    for log in logs.values():
+        for sentence in log.remarks:
+            remark(sentence)
+    _remark_on_radii(logs, radii)
+    _remark_on_images(logs)
+    summaries = {path: summarise(log.outcomes, radii) for path, log in logs.items()}
+    projections = _projections(args, logs)
+    best = envelope(summaries, radii)
     if args.json:
-        rows = [
+        rows = []
+        for path, log in logs.items():
+            row = {"path": path, "norm": log.made_by.norm, "sigma": log.made_by.sigma, **_document(summaries[path])}
+            if args.per_class:
+                row["per_class"] = {str(label): _document(s) for label, s in by_class(log.outcomes, radii).items()}
+            if path in projections:
+                row["projection"] = _projection_document(projections[path], radii)
+            rows.append({**row, "remarks": list(log.remarks)})
+        print_json(
             {
-                "path": str(path), "norm": sides[path], "images": s.images, "clean": s.clean, "acr": s.acr,
-                "abstained": s.abstained,
-                "certified": {f"{r:g}": v for r, v in s.certified.items()},
-                "interval": {f"{r:g}": v for r, v in s.interval.items()},
+                "logs": rows,
+                "envelope": {f"{r:g}": best[r].certified for r in radii},
+                "best": {
+                    f"{r:g}": {
+                        "path": best[r].name, "sigma": logs[best[r].name].made_by.sigma, "certified": best[r].certified,
+                        "interval": best[r].interval,
+                    }
+                    for r in radii
+                },
             }
-            for path, s in logs
-        ]  # fmt: skip
-        print(json.dumps({"logs": rows, "envelope": envelope}, indent=2))
+        )  # fmt: skip
         return 0
-    print("log\timages\tclean\tACR\tabstained\t" + "\t".join(f"r={r:g}" for r in radii))
-    for path, s in logs:
-        shares = "\t".join(f"{s.certified[r]:.1%}" for r in radii)
-        print(f"{path}\t{s.images}\t{s.clean:.1%}\t{s.acr:.3f}\t{s.abstained:.1%}\t{shares}")
-    if len(logs) > 1:
-        print("best\t\t\t\t\t" + "\t".join(f"{envelope[f'{r:g}']:.1%}" for r in radii))
+    shown = _with_extra(summaries, logs, projections, radii, args.per_class)
+    # Names without their folders, where that tells them apart.
+    short = {path: Path(path).stem for path in logs}
+    short = short if len(set(short.values())) == len(short) else {path: path for path in logs}
+    table = curve_table(
+        {short[path] + more: summary for (path, more), summary in shown.items()}, radii,
+        {"best": {r: dataclasses.replace(one, name=short[one.name]) for r, one in best.items()}} if len(logs) > 1 else None,
+        {short[path]: log.made_by.sigma for path, log in logs.items()},
+    )  # fmt: skip
+    print(table.as_format(args.format), end="")
     return 0
+
+
+def parse_radii(text: str) -> list[float]:
+    """Radii from text such as ``0.25,0.5``, ascending, each once.
+
+    Raises:
+        LabError: where they are no finite numbers of at least 0.
+    """
+    try:
+        radii = sorted({float(part) for part in text.split(",")})
+    except ValueError as error:
+        raise LabError(f"--radii {text!r} is no list of numbers: expected something like 0.25,0.5.") from error
+    if not all(math.isfinite(r) and r >= 0 for r in radii):
+        raise LabError(f"--radii {text!r}: expected finite numbers of at least 0, such as 0.25,0.5.")
+    return radii
+
+
+def _check_norms(logs: dict[str, RecordedEvaluation]) -> None:
+    norms = {path: log.made_by.norm for path, log in logs.items()}
+    if len(set(norms.values())) > 1:
+        named = ", ".join(f"{Path(path).name} {norm}" for path, norm in norms.items())
+        raise LabError(f"The logs certify radii in different norms ({named}): give those of one norm.")
+
+
+def _remark_on_radii(logs: dict[str, RecordedEvaluation], radii: list[float]) -> None:
+    """Name the radii that none of the logs could have certified, whatever the votes."""
+    beyond = [r for r in radii if not any(log.made_by.allows(r) for log in logs.values())]
+    if beyond:
+        most = max(log.made_by.ceiling or 0.0 for log in logs.values())
+        named = ", ".join(f"{r:g}" for r in beyond)
+        remark(f"No sigma and n of these logs can certify a radius of {named}: their ceiling is {most:.4g}.")
+
+
+def _remark_on_images(logs: dict[str, RecordedEvaluation]) -> None:
+    sets = {frozenset(log.outcomes.idx.tolist()) for log in logs.values()}
+    if len(sets) > 1:
+        remark("The logs hold different images, so their differences are not those of the models alone.")
+
+
+def _projections(args: argparse.Namespace, logs: dict[str, RecordedEvaluation]) -> dict[str, Projection]:
+    if args.project_n is None and args.project_alpha is None:
+        return {}
+    found = {}
+    for path, log in logs.items():
+        shares = vote_shares(log)
+        alpha = args.project_alpha if args.project_alpha is not None else float(log.made_by.alpha or 0)
+        found[path] = project(shares, shares.n if args.project_n is None else args.project_n, alpha)
+    remark("Projected rows are expectations at the observed share of votes, and no certificates.")
+    unknown = sum(projection.unknown for projection in found.values())
+    if unknown:
+        remark(
+            f"The votes of {unknown:,} abstentions are not known: they are projected to abstain, which is too few certified."
+        )
+    return found
+
+
+def _with_extra(
+    summaries: dict[str, CurveSummary], logs: dict[str, RecordedEvaluation], projections: dict[str, Projection],
+    radii: list[float], per_class: bool,
+) -> dict[tuple[str, str], CurveSummary]:  # fmt: skip
+    """Every row of the table by its log and what is added to the log's name."""
+    rows = {}
+    for path, summary in summaries.items():
+        rows[path, ""] = summary
+        if path in projections:
+            there = projections[path]
+            rows[path, f", projected to n={there.n:,}, alpha={there.alpha:g}"] = summarise(there.outcomes, radii)
+        if per_class:
+            classes = by_class(logs[path].outcomes, radii)
+            rows |= {(path, f", class {label}"): of_class for label, of_class in classes.items()}
+    return rows
+
+
+def _document(s: CurveSummary) -> dict[str, Any]:
+    return {
+        "images": s.images, "clean": s.clean, "acr": s.acr, "abstained": s.abstained,
+        "certified": {f"{r:g}": v for r, v in s.certified.items()},
+        "interval": {f"{r:g}": v for r, v in s.interval.items()},
+        "clean_interval": s.clean_interval, "acr_interval": s.acr_interval,
+    }  # fmt: skip
+
+
+def _projection_document(projection: Projection, radii: list[float]) -> dict[str, Any]:
+    return {
+        "n": projection.n, "alpha": projection.alpha, "certificate": False, "votes_unknown": projection.unknown,
+        "unanimous": projection.unanimous, **_document(summarise(projection.outcomes, radii)),
+    }  # fmt: skip

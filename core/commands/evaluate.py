@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from core.apis.providers import is_api
 from core.commands.certify_api import add_api_options
 from core.commands.downloading import fetched_dataset
 from core.commands.log_files import LogFiles, selected
+from core.commands.log_order import put_in_order
 from core.commands.options import (
     add_noise_options,
     add_radius_options,
@@ -24,8 +27,10 @@ from core.commands.options import (
 from core.commands.terminal import remark
 from core.device import pick_device
 from core.errors import LabError
+from core.evaluation.class_check import check_classes
 from core.evaluation.datasets import LabelledImages
-from core.evaluation.evaluate import Settings, evaluate
+from core.evaluation.engines import ENGINES, Engine, Work, make_engine
+from core.evaluation.evaluate import Settings
 from core.models.formats.label_check import check_label_order
 from core.models.load import Classifier
 from core.models.records import model_record
@@ -49,8 +54,21 @@ def add_evaluate_verb(verbs: Any) -> None:
     parser.add_argument("--method", choices=METHODS, help="clopper-pearson, or with --until-radius anytime")
     add_noise_options(parser)
     add_radius_options(parser)
+    add_engine_options(parser)
     add_api_options(parser)
     parser.set_defaults(run=run_evaluate)
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """``--engine``, ``--ray-address`` and ``--workers``."""
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)")
+    parser.add_argument(
+        "--ray-address", metavar="HOST:PORT", help="of a running cluster, or auto; by default one is started on this machine"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N",
+        help="processes; by default one a CUDA device, else one; with Ray one a GPU, else one a CPU",
+    )  # fmt: skip
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -58,32 +76,46 @@ def run_evaluate(args: argparse.Namespace) -> int:
     args.method = args.method or default_method(args)
     if is_api(args.classifier):
         refuse_with_api(args, settles=False)
+        if args.engine != "local" or args.ray_address or args.workers:
+            raise LabError("An API is asked from this process alone: leave --engine, --ray-address and --workers out.")
         from core.commands.evaluate_api import run_evaluate_api
 
         return run_evaluate_api(args)
-    settings = _settings(args)
     if args.every < 1:
         raise LabError(f"--every is {args.every}: expected at least 1.")
+    device = args.device
+    if args.engine == "ray":
+        args.device = "cpu"  # of this process, which loads the models and counts nothing
+    settings = _settings(args)
+    with make_engine(args.engine, ray_address=args.ray_address, workers=args.workers) as engine:
+        return _evaluate(args, engine, dataclasses.replace(settings, device=engine.device(device)))
+
+
+def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> int:
     classifier, denoiser = load_models(args)
     made_by = {
         "dataset": args.dataset, "split": args.split, "start": args.start, "stop": args.stop, "every": args.every,
         **dataclasses.asdict(settings),
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    files = LogFiles(args.out, made_by, args.resume)
     data = selected(fetched_dataset(args.dataset, args.split), args)
+    check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
+    files = LogFiles(args.out, made_by, args.resume)
     _remark_on_labels(classifier, data)
+    left = data.where(torch.tensor([index not in files.done for index in data.indices.tolist()]))
+    side = args.noise_size
+    work = Work(left, classifier, denoiser, settings, None if side is None else (side, side))
     began, finished = time.monotonic(), 0
-    left = len(data) - len(files.done)
     with files:
-        for line, votes in evaluate(data, classifier, denoiser, settings, done=files.done):
+        for line, votes in engine.run(work, on_notice=remark):
             files.add(line, votes)
             finished += 1
-            minutes = (time.monotonic() - began) / finished * (left - finished) / 60
+            minutes = (time.monotonic() - began) / finished * (len(left) - finished) / 60
             print(
-                f"{finished}/{left}  image {line.idx}  radius {line.radius:.3f}  {minutes:.1f} min left",
+                f"{finished}/{len(left)}  image {line.idx}  radius {line.radius:.3f}  {minutes:.1f} min left",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
+    put_in_order(args.out, data.indices.tolist())
     remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
     return 0
 
@@ -91,7 +123,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> Settings:
     settings = Settings(
         args.sigma, args.n0, args.n, args.alpha, args.seed, args.method, str(pick_device(args.device)), args.noise,
-        args.norm or OWN_NORM[args.noise], args.sound, args.two_sided, args.until_radius,
+        args.norm or OWN_NORM[args.noise], args.sound, args.two_sided, args.until_radius, args.within,
+        args.table_radii,
     )  # fmt: skip
     numbers = dataclasses.asdict(settings)
     del numbers["device"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from core.commands.resuming import begin_or_resume, drop_torn_line
+from core.commands.resuming import begin_or_resume, drop_torn_line, write_whole
 from core.errors import LabError
 from core.evaluation.datasets import LabelledImages
 from core.evaluation.log import HEADER, LogLine, read_log
@@ -16,6 +16,7 @@ from core.evaluation.votes import Votes, votes_path
 
 _BEFORE_THERE_WAS_A_CHOICE = {
     "noise": "gaussian", "norm": "l2", "sound": False, "two_sided": False, "until_radius": None,
+    "within": None, "table_radii": None,
 }  # fmt: skip
 """What a log was made with whose side file does not say."""
 
@@ -45,6 +46,7 @@ class LogFiles:
         votes = votes_path(path)
         if there and votes.exists():
             drop_torn_line(votes)
+            _drop_votes_without_line(votes, self.done)
         elif not there:
             votes.unlink(missing_ok=True)
 
@@ -69,6 +71,22 @@ class LogFiles:
         self._log.flush()
 
 
+def _drop_votes_without_line(votes: Path, done: frozenset[int]) -> None:
+    """Drop the votes of images that a kill parted from their log lines: they are certified again."""
+    lines = votes.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = {line if idx is None else idx: line for line in lines if (idx := _index_of(line)) is None or idx in done}
+    if len(kept) < len(lines):
+        write_whole(votes, "".join(kept.values()))
+
+
+def _index_of(line: str) -> Any:
+    """The image's number; None where it is no such line, which whoever reads the file will name."""
+    try:
+        return json.loads(line)["idx"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
     """The images that --start, --stop and --every let through."""
     numbers = data.indices
@@ -78,19 +96,3 @@ def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
     if not bool(keep.any()):
         raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
     return data.where(keep)
-
-
-def norm_of(log: Path) -> str:
-    """The norm of a log's radii: what the side file beside it says; else l2, as in all logs of the field.
-
-    Raises:
-        LabError: where the side file cannot be read.
-    """
-    side = log.with_suffix(".json")
-    if not side.exists():
-        return "l2"
-    try:
-        made_by = json.loads(side.read_text(encoding="utf-8"))
-        return str(made_by.get("norm", "l2"))
-    except (OSError, ValueError, AttributeError) as error:
-        raise LabError(f"{str(side)!r}, which says how {log.name} was made, cannot be read ({error}).") from error

@@ -12,7 +12,9 @@ from core.errors import LabError
 from core.images import Picture, read_picture
 from core.models.classical import ClassicalDenoiser
 from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
+from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.radius import NOISES, NORMS
+from core.smoothing.table import parse_table
 
 DEFAULT_CLASSIFIER = "bundled/cifar10"
 DEFAULT_DENOISER = "bundled/cifar10-stab"
@@ -62,18 +64,36 @@ def add_noise_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_radius_options(parser: argparse.ArgumentParser) -> None:
-    """``--norm``, ``--two-sided`` and ``--until-radius``."""
+    """``--norm``, ``--two-sided``, and what ends a run early: ``--until-radius``, ``--within`` or ``--table-radii``."""
     parser.add_argument("--norm", choices=NORMS, help="of the radius; by default l2 for Gaussian noise, l1 for the others")
     parser.add_argument("--two-sided", action="store_true", help="bound the runner-up, too, each side at half of alpha")
     parser.add_argument(
         "--until-radius", type=float, metavar="RADIUS",
         help="end as soon as it is settled whether this radius can be certified (with the anytime bound)",
     )  # fmt: skip
+    parser.add_argument(
+        "--within", type=float, metavar="PART",
+        help="end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--table-radii", type=table_option, metavar="RADII",
+        help="test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks for a class",
+    )  # fmt: skip
+
+
+def table_option(text: str) -> tuple[float, ...]:
+    """What ``--table-radii`` takes."""
+    try:
+        return parse_table(text)
+    except LabError as error:
+        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from error
 
 
 def default_method(args: argparse.Namespace) -> str:
-    """The bound where ``--method`` does not say: one that holds wherever sampling ends where a radius is to be settled."""
-    return "clopper-pearson" if args.until_radius is None else "anytime"
+    """The bound where ``--method`` does not say: one that holds wherever sampling ends where it may end early."""
+    if args.table_radii is not None:
+        return GROUP_SEQUENTIAL
+    return "clopper-pearson" if args.until_radius is None and args.within is None else "anytime"
 
 
 def refuse_with_api(args: argparse.Namespace, settles: bool) -> None:
@@ -86,6 +106,7 @@ def refuse_with_api(args: argparse.Namespace, settles: bool) -> None:
     given = {
         "--noise": args.noise != "gaussian", "--norm": args.norm not in (None, "l2"), "--sound": args.sound,
         "--two-sided": args.two_sided, "--until-radius": args.until_radius is not None and not settles,
+        "--within": args.within is not None, "--table-radii": args.table_radii is not None,
     }  # fmt: skip
     for option, there in given.items():
         if there:

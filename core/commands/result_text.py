@@ -29,8 +29,9 @@ def certificate_text(name: str, certificate: Certificate) -> str:
     lines.append(
         f"  settings  sigma {sigma_text(c.sigma)}, {noise_text(c)}, alpha {c.alpha:g}, {c.method}{sides}, seed {c.seed}"
     )
-    if c.until_radius is not None:
-        lines.append(f"  settled   {settled_text(c)}")
+    settled = settled_text(c)
+    if settled:
+        lines.append(f"  settled   {settled}")
     lines += _footing(c)
     if c.prediction is not None:
         changes = "changes between 8-bit pictures" if c.sound else "changes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def begin_or_resume(
     Args:
         path, side: the lines, and the file that says what made them.
         made_by: every parameter that decides a line; the side file names the versions of packages, too, which may change.
-        resume: go on with what is there.
+        resume: go on with what is there; where there is nothing yet, begin.
         head: the first line of a new file, newline included.
         before: values of parameters that older side files do not name.
 
@@ -32,17 +32,19 @@ def begin_or_resume(
     Raises:
         LabError: where the file exists and is not to be resumed, or was made with other parameters, which are named.
     """
-    if not resume:
+    if not (resume and path.exists()):
         if path.exists():
             raise LabError(f"{str(path)!r} exists already: add --resume to go on with it, or choose another --out.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        side.write_text(json.dumps({**made_by, VERSIONS: versions()}, indent=2) + "\n", encoding="utf-8")
-        path.write_text(head, encoding="utf-8")
+        # In this order, each whole or not there at all: a kill leaves both, or no file of lines, which begins anew.
+        write_whole(side, json.dumps({**made_by, VERSIONS: versions()}, indent=2) + "\n")
+        write_whole(path, head)
         return False
     try:
         made = json.loads(side.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
+    made_by = json.loads(json.dumps(made_by))  # as it was written: a tuple, say, is a list then
     made = {key: value for key, value in (before or {}).items() if key in made_by} | made
     then = made.pop(VERSIONS, None)
     differing = sorted(key for key in made_by.keys() | made.keys() if made_by.get(key) != made.get(key))
@@ -55,9 +57,37 @@ def begin_or_resume(
     return True
 
 
+def read_made_by(path: Path, side: Path, names: Sequence[str]) -> dict[str, Any]:
+    """What made a file of lines: the document beside it.
+
+    Args:
+        path, side: the lines, and the file that says what made them.
+        names: parameters that it must have.
+
+    Raises:
+        LabError: where it cannot be read, or lacks one of them.
+    """
+    try:
+        made = json.loads(side.read_text(encoding="utf-8"))
+        missing = [name for name in names if name not in made]
+    except (OSError, ValueError, TypeError) as error:
+        raise LabError(f"{str(side)!r}, which says what made {path.name}, cannot be read ({error}).") from error
+    if missing or not isinstance(made, dict):
+        raise LabError(f"{str(side)!r} does not say what made {path.name}: it lacks {', '.join(missing) or 'names'}.")
+    return made
+
+
 def drop_torn_line(path: Path) -> None:
-    """Cut off a last line that a kill left without its end."""
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
+    """Cut off a last line that a kill left without its end; what stands before it is not touched."""
+    with path.open("r+b") as file:
+        text = file.read()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            file.truncate(whole)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file under another name and rename it, so that a kill leaves all of it or nothing."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,13 +1,20 @@
-"""Certified accuracy from logs."""
+"""Certified accuracy from logs: shares of images, with intervals over images. Needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from scipy import stats
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 from core.evaluation.log import LogLine
+from core.evaluation.outcomes import Outcomes
+
+LEVEL = 0.95
+"""Of all intervals over images."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,8 @@ class CurveSummary:
         abstained: share of abstentions, which count as wrong.
         certified: share right with a radius of at least r, for each r.
         interval: its 95% Clopper-Pearson interval over images, for each r.
+        clean_interval: the same of ``clean``.
+        acr_interval: of ``acr``, by its standard error over images, 95%.
     """
 
     images: int
@@ -29,23 +38,91 @@ class CurveSummary:
     abstained: float
     certified: dict[float, float]
     interval: dict[float, tuple[float, float]]
+    clean_interval: tuple[float, float]
+    acr_interval: tuple[float, float]
 
 
-def summarise(lines: Sequence[LogLine], radii: Sequence[float]) -> CurveSummary:
-    """Certified accuracy at ``radii``; an image counts only where it is right and its radius is at least r."""
-    n = len(lines)
-    right = {r: sum(line.correct and line.radius >= r for line in lines) for r in radii}
-    clean = sum(line.correct for line in lines)
+@dataclass(frozen=True)
+class Best:
+    """The best of several logs at one radius, as the papers' tables are made.
+
+    Attributes:
+        name: of the log.
+        certified: its certified accuracy there.
+        interval: its own over images. It does not know that the best of several was taken on the same images.
+    """
+
+    name: str
+    certified: float
+    interval: tuple[float, float]
+
+
+def summarise(lines: Sequence[LogLine] | Outcomes, radii: Sequence[float]) -> CurveSummary:
+    """Certified accuracy at ``radii``; an image counts only where it is right and its radius is at least r.
+
+    Args:
+        lines: at least one image.
+        radii: in the units of the log's radii.
+    """
+    outcomes = lines if isinstance(lines, Outcomes) else Outcomes.of(lines)
+    n = len(outcomes)
+    counts = certified_counts(outcomes, radii)
+    low, high = binomial_interval(np.append(counts, outcomes.right.sum()), n)
+    reach = np.where(outcomes.right, outcomes.radius, 0.0)
+    acr, error = float(reach.mean()), float(reach.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+    half = float(special.ndtri(0.5 + LEVEL / 2)) * error
     return CurveSummary(
         images=n,
-        clean=clean / n,
-        acr=sum(line.radius for line in lines if line.correct) / n,
-        abstained=sum(line.predict == -1 for line in lines) / n,
-        certified={r: k / n for r, k in right.items()},
-        interval={r: _interval(k, n) for r, k in right.items()},
+        clean=float(outcomes.right.mean()),
+        acr=acr,
+        abstained=float(outcomes.abstained.mean()),
+        certified={float(r): float(k) / n for r, k in zip(radii, counts, strict=True)},
+        interval={float(r): (float(a), float(b)) for r, a, b in zip(radii, low, high, strict=False)},
+        clean_interval=(float(low[-1]), float(high[-1])),
+        acr_interval=(max(0.0, acr - half), acr + half),
     )
 
 
-def _interval(k: int, n: int) -> tuple[float, float]:
-    interval = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
-    return float(interval.low), float(interval.high)
+def certified_counts(outcomes: Outcomes, radii: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
+    """Images that are right with a radius of at least r, for each r: (R,)."""
+    reach = np.sort(outcomes.radius[outcomes.right])
+    return len(reach) - np.searchsorted(reach, np.asarray(radii, dtype=np.float64), side="left")
+
+
+def binomial_interval(
+    k: NDArray[Any] | Sequence[int], n: int, level: float = LEVEL
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two-sided Clopper-Pearson intervals of many counts at once: lower and upper ends.
+
+    >>> low, high = binomial_interval([0, 5], 10)
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.0, 0.187], [0.308, 0.813])
+    """
+    counts, tail = np.asarray(k, dtype=np.float64), (1 - level) / 2
+    low = np.where(counts > 0, special.betaincinv(np.maximum(counts, 1), n - counts + 1, tail), 0.0)
+    high = np.where(counts < n, special.betaincinv(counts + 1, np.maximum(n - counts, 1), 1 - tail), 1.0)
+    return low, high
+
+
+def envelope(summaries: Mapping[str, CurveSummary], radii: Sequence[float]) -> dict[float, Best]:
+    """The best log at each radius; of equally good ones the first."""
+    best = {}
+    for radius in map(float, radii):
+        name = max(summaries, key=lambda one: summaries[one].certified[radius])
+        best[radius] = Best(name, summaries[name].certified[radius], summaries[name].interval[radius])
+    return best
+
+
+def by_class(outcomes: Outcomes, radii: Sequence[float]) -> dict[int, CurveSummary]:
+    """A summary for each true class, by its number."""
+    return {
+        int(label): summarise(outcomes.where(outcomes.label == label), radii) for label in np.unique(outcomes.label)
+    }  # fmt: skip
+
+
+def quantile_radii(outcomes: Outcomes, most: int = 300) -> NDArray[np.float64]:
+    """Radii at which the curve of certified accuracy steps, at most so many, 0 first: (R,) ascending."""
+    steps = np.unique(outcomes.radius[outcomes.right])
+    if len(steps) > most:
+        steps = steps[np.linspace(0, len(steps) - 1, most).astype(np.int64)]
+    return np.unique(np.append(0.0, steps))

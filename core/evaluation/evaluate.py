@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from core.evaluation.datasets import LabelledImages
 from core.evaluation.log import LogLine
+from core.evaluation.together import certify_together
 from core.evaluation.votes import Votes
-from core.smoothing.certify import certify
+from core.smoothing.certification import Certification
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 
 
@@ -29,6 +30,8 @@ class Settings:
     sound: bool = False
     two_sided: bool = False
     until_radius: float | None = None
+    within: float | None = None
+    table_radii: tuple[float, ...] | None = None
 
 
 class Evaluated(NamedTuple):
@@ -36,6 +39,11 @@ class Evaluated(NamedTuple):
 
     line: LogLine
     votes: Votes
+
+
+def seed_of(seed: int, index: int) -> int:
+    """The seed of an image's noise, from the run's and the image's own number."""
+    return seed * 1_000_003 + index
 
 
 def evaluate(
@@ -50,20 +58,22 @@ def evaluate(
     """Certify every image not in ``done``, in order, and yield its line and its votes as soon as it is finished.
 
     The noise of image i comes from a seed of its own, made of the run's seed and i, so a line does not depend on which
-    images were certified before it.
+    images were certified before it, or together with it.
 
     Raises:
         LabError: as :func:`core.certify`.
     """
     numbers: dict[str, Any] = asdict(settings)
     del numbers["seed"]
-    for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
-        if index in done:
-            continue
-        seed = settings.seed * 1_000_003 + index
-        result = certify(image.float() / 255, classifier, denoiser, seed=seed, should_stop=should_stop, **numbers)
-        if result.stopped and result.settled is None:
-            return
+    wanted = [number for number, index in enumerate(data.indices.tolist()) if index not in done]
+
+    def certifications() -> Iterator[Certification]:
+        for number in wanted:
+            seed = seed_of(settings.seed, int(data.indices[number]))
+            yield Certification(data.images[number].float() / 255, classifier, denoiser, seed=seed, **numbers)
+
+    for number, result in zip(wanted, certify_together(certifications(), should_stop=should_stop), strict=False):
+        index, label = int(data.indices[number]), int(data.labels[number])
         predict = -1 if result.prediction is None else result.prediction
         line = LogLine(index, label, predict, result.radius, predict == label, result.seconds)
         yield Evaluated(line, Votes.of(index, result))

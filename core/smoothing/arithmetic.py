@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.smoothing.bounds import lower_bound, upper_bound
-from core.smoothing.radius import NORMS, OWN_NORM, radii
+from core.smoothing.bounds import GROUP_SEQUENTIAL, lower_bound, upper_bound
+from core.smoothing.radius import NORMS, OWN_NORM, radii, share_needed, steepness
+from core.smoothing.table import reached
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ def recompute(
     noise: str = "gaussian",
     norm: str | None = None,
     two_sided: bool = False,
+    table_radii: Sequence[float] = (),
+    n_planned: int | None = None,
 ) -> Conclusion:
     """Bounds, radii, ceiling and abstention from the votes of the n samples.
 
@@ -40,12 +43,13 @@ def recompute(
         counts: votes, one entry a class; n is their sum.
         candidate: the class that was chosen beforehand; None where none was.
         alpha: the chance that the conclusion may be wrong; two bounds have half of it each.
-        method: ``clopper-pearson`` or ``anytime``.
+        method: ``clopper-pearson``, ``anytime``, or ``group-sequential`` where the radii of a table are tested.
         sigma: standard deviation of the noise.
         shape: (3, H, W) of the picture.
         noise: ``gaussian``, ``uniform`` or ``laplace``; in sound mode ``gaussian``, with the same formulas.
         norm: of ``radius`` and ``radius_ceiling``; by default the noise's own.
         two_sided: bound the runner-up from above, too.
+        table_radii, n_planned: of ``group-sequential``: the radii, ascending, and the samples that were planned.
 
     Raises:
         LabError: where a number is impossible.
@@ -57,6 +61,8 @@ def recompute(
     n = sum(counts)
     if candidate is None or n == 0:
         return Conclusion(0.0, None, None, 0.0, dict.fromkeys(NORMS, 0.0), 0.0, True)
+    if method == GROUP_SEQUENTIAL:
+        return _from_table(counts[candidate], n, table_radii, n_planned or n, alpha, sigma, shape, noise, chosen)
 
     def bounds(votes: int, others: int) -> tuple[float, float | None]:
         if not two_sided:
@@ -70,6 +76,22 @@ def recompute(
     ceiling = radii(noise, *bounds(n, 0), sigma, shape)[chosen]
     abstained = p_lower <= (0.5 if p_upper is None else p_upper)
     return Conclusion(p_lower, p_upper, runner_up, found[chosen], found, ceiling, abstained)
+
+
+def _from_table(
+    votes: int, n: int, table: Sequence[float], n_planned: int, alpha: float, sigma: float, shape: tuple[int, ...], noise: str,
+    norm: str,
+) -> Conclusion:  # fmt: skip
+    """The greatest radius of the table that is reached; the bound is the share which that radius needs."""
+    found, most = (
+        reached(k, n, table, n_planned=n_planned, alpha=alpha, sigma=sigma, shape=shape, noise=noise, norm=norm)
+        for k in (votes, n)
+    )
+    radius = table[found - 1] if found else 0.0
+    own = radius * steepness(noise, norm, shape)
+    all_radii = {other: own / steepness(noise, other, shape) for other in NORMS} | {norm: radius}
+    p_lower = share_needed(radius, noise, norm, sigma, shape) if found else 0.0
+    return Conclusion(p_lower, None, None, radius, all_radii, table[most - 1] if most else 0.0, found == 0)
 
 
 def both_ways(

@@ -15,6 +15,9 @@ from core.errors import LabError
 
 METHODS = ("clopper-pearson", "anytime")
 
+GROUP_SEQUENTIAL = "group-sequential"
+"""No bound but a test of given radii: core/smoothing/table.py."""
+
 
 def clopper_pearson_lower(k: int, n: int, alpha: float) -> float:
     """One-sided lower Clopper-Pearson bound: the alpha-quantile of Beta(k, n - k + 1).

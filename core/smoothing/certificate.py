@@ -94,7 +94,8 @@ class Certificate(_Sampled):
         n: samples counted (fewer than ``n_planned`` where the run ended before).
         norm: ``l1``, ``l2`` or ``linf``.
         noise: ``gaussian``, ``uniform`` or ``laplace``.
-        method: ``clopper-pearson`` or ``anytime``.
+        method: ``clopper-pearson``, ``anytime``, or ``group-sequential``: then ``radius`` is one of ``table_radii``, and
+            ``p_lower`` the probability which that radius needs, shown by a test.
         failure_probability: alpha; twice alpha where a run planned with a fixed n was stopped and fell back on the anytime
             bound, since either bound may then have been the one reported.
         stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
@@ -104,8 +105,13 @@ class Certificate(_Sampled):
         p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
         radii: the radius in each norm that this noise certifies; ``radii[norm]`` is ``radius``.
         until_radius: the radius that was to be settled, where sampling was to end as soon as it is.
-        settled: ``reached`` (``radius`` is at least that), ``out of reach`` (with probability at least ``1 - alpha``, a
-            statement of its own, no number of samples would certify it by this bound), or None.
+        within: the part of the radius that might be given away, where sampling was to end as soon as no more is lost.
+        table_radii: the radii that were tested, ascending, where sampling was to end as soon as all of them are settled.
+        settled: what ended it. ``reached``: ``radius`` is at least ``until_radius``. ``out of reach``: with probability at
+            least ``1 - alpha``, a statement of its own, no number of samples would certify that radius (with ``within``: any
+            class) by this bound. ``within``: it is at least ``1 - within`` times what n_planned samples would give, if the
+            shares of the votes stayed as they are. ``table``: every radius of the table is certified, or predicted to stay
+            uncertified with n_planned samples. Else None.
     """
 
     candidate: int | None
@@ -125,10 +131,13 @@ class Certificate(_Sampled):
     radii: dict[str, float] = field(default_factory=dict)
     until_radius: float | None = None
     settled: str | None = None
+    within: float | None = None
+    table_radii: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as a document: what ``--json`` prints, the app offers for download, and ``verify`` reads."""
-        return {"schema": CERTIFICATE_SCHEMA} | super().to_dict()
+        document = {"schema": CERTIFICATE_SCHEMA} | super().to_dict()
+        return document | {"table_radii": list(self.table_radii)}
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from core.errors import LabError
 from core.pixels import ImageSource
 from core.smoothing.arithmetic import recompute
 from core.smoothing.bounds import prediction_p_value
 from core.smoothing.certificate import Certificate, Prediction
-from core.smoothing.radius import OWN_NORM
+from core.smoothing.certification import Certification
 from core.smoothing.run import Run
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import MAX_N, check_certify_settings, check_predict_settings
-from core.smoothing.until import looks, radius_possible, settle
+from core.smoothing.until import radius_possible
 
 __all__ = ["MAX_N", "OnProgress", "Progress", "certify", "check_certify_settings", "check_predict_settings", "predict"]
 
@@ -77,6 +74,8 @@ def certify(
     sound: bool = False,
     two_sided: bool = False,
     until_radius: float | None = None,
+    within: float | None = None,
+    table_radii: Sequence[float] | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     on_progress: OnProgress | None = None,
@@ -93,7 +92,8 @@ def certify(
         n: fresh samples that count it.
         alpha: the chance that the certificate may be wrong.
         seed: same seed, same noise, whatever the batch size (on one type of device).
-        method: ``clopper-pearson`` for this very n, or ``anytime``, which stays valid wherever the run is stopped.
+        method: ``clopper-pearson`` for this very n; ``anytime``, which stays valid wherever the run is stopped; or
+            ``group-sequential``, the test of ``table_radii``, and of nothing else.
         noise: ``gaussian``, ``uniform`` or ``laplace``.
         norm: ``l1``, ``l2`` or ``linf``, in which the radius is told; by default the noise's own, l2 for Gaussian and l1 for
             the others. The certificate has the radii in all of them.
@@ -101,6 +101,11 @@ def certify(
             For 8-bit pictures; the certificate speaks of 8-bit pictures.
         two_sided: bound the runner-up from above, too, each at alpha/2.
         until_radius: with ``anytime``, end as soon as it is settled whether this radius, in ``norm``, can be certified.
+        within: with ``anytime``, end as soon as the radius is at most this part (0.05 is 5%) below what n samples would give,
+            if the shares of the votes stayed as they are; or as no class can be certified.
+        table_radii: with ``group-sequential``, end as soon as each of these radii, ascending, in ``norm``, is certified or
+            predicted to stay uncertified; the certificate's radius is then the greatest of them that is certified. 0 asks
+            whether a class can be certified at all.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``; modules are moved there.
         batch_size: copies at once; by default what suits device and picture.
         on_progress: called after every batch, in this thread.
@@ -109,72 +114,32 @@ def certify(
     Raises:
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
     """
-    check_certify_settings(
-        sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, noise=noise, norm=norm, sound=sound,
-        two_sided=two_sided, until_radius=until_radius,
+    c = Certification(
+        image, classifier, denoiser, sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, noise=noise, norm=norm,
+        sound=sound, two_sided=two_sided, until_radius=until_radius, within=within, table_radii=table_radii, device=device,
+        batch_size=batch_size,
     )  # fmt: skip
-    run = Run(
-        image, classifier, denoiser, sigma=sigma, seed=seed, noise=noise, sound=sound, device=device, batch_size=batch_size
-    )
-    norm = norm or OWN_NORM[noise]
-    rules: dict[str, Any] = {
-        "alpha": alpha, "sigma": sigma, "shape": run.shape, "noise": noise, "norm": norm, "two_sided": two_sided,
-    }  # fmt: skip
-    if until_radius is not None:
-        _check_ceiling(until_radius, n, rules)
+    run = c.run
 
     # Phase one: n0 samples choose the class. They are not counted again.
-    selected = None
     for votes in run.votes("select", n0):
-        selected = votes if selected is None else selected + votes
+        c.select(votes)
         if on_progress is not None:
-            on_progress(Progress(int(selected.sum()), n0 + n, None, (), 0.0, 0.0, run.seconds(), until_radius=until_radius))
+            on_progress(Progress(c.chosen_from, n0 + n, None, (), 0.0, 0.0, run.seconds(), until_radius=until_radius))
         if should_stop():
             break
-    assert selected is not None
-    candidate = int(selected.argmax()) if int(selected.sum()) == n0 else None
 
     # Phase two: n fresh samples count it.
-    counts = torch.zeros_like(selected)
-    told, settled = -math.inf, None
-    asked = () if until_radius is None else looks(n)
-    for votes in run.votes("estimate", n, asked) if candidate is not None else ():
-        counts += votes
-        done = int(counts.sum())
-        assert candidate is not None
-        if until_radius is not None and done in asked:
-            settled = settle(counts.tolist(), candidate, until_radius, **rules)
+    told = -math.inf
+    for votes in run.votes("estimate", n, c.asks) if c.candidate is not None else ():
+        c.count(votes)
         # The bound takes milliseconds, which small batches on a GPU would notice.
-        if on_progress is not None and (run.seconds() - told > 0.05 or done == n or settled is not None):
+        if on_progress is not None and (run.seconds() - told > 0.05 or c.done == n or c.settled is not None):
             told = run.seconds()
-            on_progress(_progress(n0, n, candidate, counts, told, until_radius, rules))
-        if settled is not None or (done < n and should_stop()):
+            on_progress(_progress(c, told))
+        if c.settled is not None or (c.done < n and should_stop()):
             break
-
-    done = int(counts.sum())
-    used = "anytime" if done < n else method
-    found = recompute(counts.tolist(), candidate, method=used, **rules)
-    if until_radius is not None and candidate is not None and done:
-        settled = settle(counts.tolist(), candidate, until_radius, **rules)
-    prediction = None if found.abstained else candidate
-    return Certificate(
-        **run.record(prediction, counts, done < n, n0 + done, alpha),
-        candidate=candidate,
-        radius=found.radius,
-        radius_ceiling=found.radius_ceiling,
-        p_lower=found.p_lower,
-        n0=n0,
-        n_planned=n,
-        norm=norm,
-        method=used,
-        failure_probability=alpha if used == method else 2 * alpha,
-        two_sided=two_sided,
-        runner_up=found.runner_up,
-        p_upper=found.p_upper,
-        radii=found.radii,
-        until_radius=until_radius,
-        settled=settled,
-    )
+    return c.certificate()
 
 
 def predict(
@@ -217,22 +182,13 @@ def predict(
     return Prediction(**run.record(prediction, counts, stopped, int(counts.sum()), alpha), p_value=p_value)
 
 
-def _check_ceiling(until_radius: float, n: int, rules: dict[str, Any]) -> None:
-    """Raise LabError where no vote of ``n`` samples could certify the radius that is to be settled."""
-    ceiling = recompute((n, 0), 0, method="anytime", **rules).radius_ceiling
-    if until_radius > ceiling:
-        raise LabError(
-            f"until_radius is {until_radius:g}: {n:,} samples at alpha {rules['alpha']:g} can show {rules['norm']} radius"
-            f" {ceiling:.4g} at most; use more samples, or settle a smaller radius."
-        )
-
-
-def _progress(
-    n0: int, n: int, candidate: int, counts: Tensor, seconds: float, until_radius: float | None, rules: dict[str, Any]
-) -> Progress:
-    votes = tuple(counts.tolist())
-    now = recompute(votes, candidate, method="anytime", **rules)
-    possible = None if until_radius is None else radius_possible(votes, candidate, **rules)
+def _progress(c: Certification, seconds: float) -> Progress:
+    assert c.counts is not None
+    assert c.candidate is not None
+    votes = tuple(c.counts.tolist())
+    now = recompute(votes, c.candidate, method="anytime", **c.rules)
+    until = c.question.until_radius
+    possible = None if until is None else radius_possible(votes, c.candidate, **c.rules)
     return Progress(
-        n0 + sum(votes), n0 + n, candidate, votes, now.p_lower, now.radius, seconds, now.radius_ceiling, until_radius, possible
+        c.n0 + sum(votes), c.n0 + c.n, c.candidate, votes, now.p_lower, now.radius, seconds, now.radius_ceiling, until, possible
     )

@@ -25,12 +25,10 @@ from core.errors import LabError
 from core.smoothing.exact_normal import normal_cdf_bounds
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma
+from core.smoothing.settings import MAX_SOUND_SIGMA
 
 GREY_LEVELS = 255
 """Steps of the grid from black to white."""
-
-MAX_SIGMA = 16.0
-"""The table of thresholds grows with sigma: 0.1 s of work for 1.0, 2 s for this."""
 
 CHUNK = 2**16
 """Values drawn together inside a block. Part of what a seed means: it sets which bits belong to which value."""
@@ -152,8 +150,8 @@ def grid_distribution(sigma: float) -> RoundedNormal:
         LabError: where sigma is not a number above 0 and at most 16.
     """
     check_sigma(sigma)
-    if sigma > MAX_SIGMA:
-        raise LabError(f"sigma is {sigma:g}: exact noise on the grid of grey levels is made for at most {MAX_SIGMA:g}.")
+    if sigma > MAX_SOUND_SIGMA:
+        raise LabError(f"sigma is {sigma:g}: exact noise on the grid of grey levels is made for at most {MAX_SOUND_SIGMA:g}.")
     return RoundedNormal(GREY_LEVELS * Fraction(sigma))
 
 

@@ -53,18 +53,24 @@ class Run:
         self.sigma, self.seed, self.noise, self.sound, self.batch_size = sigma, seed, noise, sound, batch_size
         self.labels = model_labels(classifier)
         self._started = time.perf_counter()
+        self.spent: float | None = None
 
     def votes(self, purpose: str, n: int, looks: Sequence[int] = ()) -> Iterator[Tensor]:
         """The votes of ``n`` samples of the stream for ``purpose``, batch by batch: as :func:`count_votes`."""
-        stream = self._stream(purpose)
+        stream = self.stream(purpose)
         for votes in count_votes(self.base, self.image, self.sigma, stream, n, batch_size=self.batch_size, looks=looks):
-            if self.labels is not None and len(votes) != len(self.labels):
-                raise LabError(
-                    f"The classifier returned {len(votes)} logits but has {len(self.labels)} labels: they must be as many."
-                )
-            yield votes
+            yield self.checked(votes)
 
-    def _stream(self, purpose: str) -> NoiseSource:
+    def checked(self, votes: Tensor) -> Tensor:
+        """The same votes; raises LabError where the classifier has other labels."""
+        if self.labels is not None and len(votes) != len(self.labels):
+            raise LabError(
+                f"The classifier returned {len(votes)} logits but has {len(self.labels)} labels: they must be as many."
+            )
+        return votes
+
+    def stream(self, purpose: str) -> NoiseSource:
+        """The noise for a purpose, a key of :data:`core.smoothing.noise.PURPOSES`."""
         if not self.sound:
             return NoiseStream(self.shape, self.seed, purpose, self.device, self.noise)
         from core.smoothing.grid_noise import GridNoiseStream  # makes its tables of exact thresholds when it is used
@@ -72,8 +78,8 @@ class Run:
         return GridNoiseStream(self.shape, self.sigma, self.seed, purpose, self.device)
 
     def seconds(self) -> float:
-        """Since sampling began."""
-        return time.perf_counter() - self._started
+        """Since sampling began; or ``spent``, which whoever samples several pictures at once keeps for each."""
+        return time.perf_counter() - self._started if self.spent is None else self.spent
 
     def record(self, prediction: int | None, counts: Tensor, stopped: bool, samples: int, alpha: float) -> dict[str, Any]:
         """The fields that a certificate and a prediction have in common."""
@@ -94,7 +100,7 @@ class Run:
             "labels": self.labels,
             "device": str(self.device),
             "seconds": seconds,
-            "samples_per_second": samples / seconds,
+            "samples_per_second": samples / max(seconds, 1e-9),
             "versions": versions(),
             "noise": self.noise,
             "sound": self.sound,

@@ -94,9 +94,9 @@ def count_votes(
         later = bisect_right(looks, start)
         stop = min(start + size, n, *looks[later : later + 1])
         try:
-            votes = _vote(base, image, sigma, noise(start, stop))
+            votes = vote(base, noisy_copies(image, sigma, noise(start, stop)), sigma)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if size == 1:
                 raise LabError(
@@ -104,30 +104,42 @@ def count_votes(
                 ) from error
             size = max(1, size // 2)
             del error
-            _free_memory(image.device)
+            free_memory(image.device)
             continue
         start = stop
         if image.device.type == "cpu":  # where it has been computed by now: nothing is won by waiting
-            yield _read(votes)
+            yield read_votes(votes)
             continue
         if pending is not None:
-            yield _read(pending)
+            yield read_votes(pending)
         pending = votes
     if pending is not None:
-        yield _read(pending)
+        yield read_votes(pending)
 
 
-@torch.inference_mode()
-def _vote(base: BaseClassifier, image: Tensor, sigma: float, noise: Tensor) -> Tensor:
-    """(classes + 1,) counts on the device; the last entry counts copies whose logits are not finite."""
-    noisy = noisy_copies(image, sigma, noise)  # (B, C, H, W)
-    logits = base.logits(noisy, sigma)  # (B, classes)
-    classes = logits.shape[1]
-    top = logits.argmax(dim=1).masked_fill(~logits.isfinite().all(dim=1), classes)
+def vote(base: BaseClassifier, noisy: Tensor, sigma: float) -> Tensor:
+    """(B, C, H, W) noisy copies -> (classes + 1,) counts on the device, as :func:`read_votes` takes them."""
+    top, classes = classify(base, noisy, sigma)
     return torch.bincount(top, minlength=classes + 1)
 
 
-def _read(votes: Tensor) -> Tensor:
+@torch.inference_mode()
+def classify(base: BaseClassifier, noisy: Tensor, sigma: float) -> tuple[Tensor, int]:
+    """(B, C, H, W) noisy copies -> the class of each, (B,) on the device, and the number of classes.
+
+    That number itself stands for the class of a copy whose logits are not finite.
+    """
+    logits = base.logits(noisy, sigma)  # (B, classes)
+    classes = logits.shape[1]
+    return logits.argmax(dim=1).masked_fill(~logits.isfinite().all(dim=1), classes), classes
+
+
+def read_votes(votes: Tensor) -> Tensor:
+    """(classes + 1,) counts, the last of copies whose logits are not finite -> (classes,) counts on the CPU.
+
+    Raises:
+        LabError: where there are such copies.
+    """
     counts = votes.cpu()
     if int(counts[-1]):
         raise LabError(
@@ -148,7 +160,8 @@ def default_batch_size(image: Tensor) -> int:
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_status_alloc_failed")
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch says that memory ran out."""
     # The CPU allocator, MPS and the CUDA libraries raise a plain RuntimeError, told apart by its text.
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
@@ -156,7 +169,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return any(sign in text for sign in _OUT_OF_MEMORY)
 
 
-def _free_memory(device: torch.device) -> None:
+def free_memory(device: torch.device) -> None:
+    """Give what is no longer used back to the device."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

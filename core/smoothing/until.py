@@ -7,28 +7,17 @@ from collections.abc import Sequence
 
 from scipy import special
 
-from core.smoothing.arithmetic import recompute
-from core.smoothing.bounds import anytime_lower, upper_bound
+from core.smoothing.arithmetic import find_runner_up, recompute
+from core.smoothing.bounds import anytime_lower, lower_bound, upper_bound
+from core.smoothing.looks import looks
 from core.smoothing.radius import OWN_NORM, radii, share_needed
 
-REACHED, OUT_OF_REACH = "reached", "out of reach"
+__all__ = [
+    "OUT_OF_REACH", "REACHED", "WITHIN", "looks", "radius_possible", "radius_projected", "samples_fixed_beforehand", "settle",
+    "settle_within",
+]  # fmt: skip
 
-FIRST_LOOK = 32
-
-
-def looks(n: int) -> tuple[int, ...]:
-    """The sample numbers at which a run of at most ``n`` looks whether it is settled: every 32, later every 1/16 more.
-
-    They are fixed, so that a run ends at the same sample whatever its batches are.
-
-    >>> looks(200)
-    (32, 64, 96, 128, 160, 192, 200)
-    """
-    numbers, at = [], 0
-    while at < n:
-        at = min(n, at + max(FIRST_LOOK, at // 16 // FIRST_LOOK * FIRST_LOOK))
-        numbers.append(at)
-    return tuple(numbers)
+REACHED, OUT_OF_REACH, WITHIN = "reached", "out of reach", "within"
 
 
 def settle(
@@ -62,6 +51,70 @@ def settle(
         counts, candidate, alpha=alpha, sigma=sigma, shape=shape, noise=noise, norm=norm, two_sided=two_sided
     )
     return OUT_OF_REACH if possible < until_radius else None
+
+
+def settle_within(
+    counts: Sequence[int],
+    candidate: int,
+    within: float,
+    n_planned: int,
+    *,
+    alpha: float,
+    sigma: float,
+    shape: tuple[int, ...],
+    noise: str = "gaussian",
+    norm: str | None = None,
+    two_sided: bool = False,
+) -> str | None:
+    """Whether more samples would add little to the radius: ``within``, ``out of reach``, or None where more are needed.
+
+    ``within``: the anytime bound certifies at least 1 - within times :func:`radius_projected`. ``out of reach``: with
+    probability at least 1 - alpha (a statement of its own, as in :func:`settle`) no number of samples would certify a class.
+
+    Args:
+        within: the part of the radius that may be given away, above 0 and below 1.
+        n_planned: samples that the run would go on to.
+        others: as for :func:`core.smoothing.arithmetic.recompute`.
+    """
+    found = recompute(
+        counts, candidate, alpha=alpha, method="anytime", sigma=sigma, shape=shape, noise=noise, norm=norm, two_sided=two_sided
+    )
+    if found.abstained:
+        possible = radius_possible(
+            counts, candidate, alpha=alpha, sigma=sigma, shape=shape, noise=noise, norm=norm, two_sided=two_sided
+        )
+        return OUT_OF_REACH if possible <= 0 else None
+    projected = radius_projected(
+        counts, candidate, n_planned, alpha=alpha, sigma=sigma, shape=shape, noise=noise, norm=norm, two_sided=two_sided
+    )
+    return WITHIN if found.radius >= (1 - within) * projected else None
+
+
+def radius_projected(
+    counts: Sequence[int],
+    candidate: int,
+    n_planned: int,
+    *,
+    alpha: float,
+    sigma: float,
+    shape: tuple[int, ...],
+    noise: str = "gaussian",
+    norm: str | None = None,
+    two_sided: bool = False,
+) -> float:
+    """The radius that the anytime bound would certify with ``n_planned`` samples, if the shares of the votes stay as they are.
+
+    A projection, not a bound: the votes to come may have other shares.
+    """
+    n = sum(counts)
+    votes = -(-counts[candidate] * n_planned // n)  # rounded up, so that the projection is not too small
+    if not two_sided:
+        return radii(noise, lower_bound(votes, n_planned, alpha, "anytime"), None, sigma, shape)[norm or OWN_NORM[noise]]
+    p_lower = lower_bound(votes, n_planned, alpha / 2, "anytime")
+    runner_up = find_runner_up(counts, candidate)
+    others = 0 if runner_up is None else counts[runner_up] * n_planned // n
+    p_upper = min(upper_bound(others, n_planned, alpha / 2, "anytime"), 1 - p_lower)
+    return radii(noise, p_lower, p_upper, sigma, shape)[norm or OWN_NORM[noise]]
 
 
 def radius_possible(

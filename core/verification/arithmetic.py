@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from core.smoothing.arithmetic import recompute
+from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate
-from core.smoothing.until import settle
+from core.smoothing.question import Question
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
 
 TOLERANCE = 1e-8
@@ -44,7 +45,7 @@ def _check_run(c: Certificate) -> list[Check]:
     checks = [_compare("stopped", c.stopped, stopped, f"{c.n:,} of {c.n_planned:,} planned samples")]
     if c.n > c.n_planned:
         checks.append(Check("n_planned", DIFFERS, f"More samples were counted ({c.n:,}) than planned.", c.n_planned, c.n))
-    if stopped:
+    if stopped and c.method != GROUP_SEQUENTIAL:
         checks.append(_compare("method", c.method, "anytime", "a run that ended early"))
     allowed = (c.alpha, 2 * c.alpha) if stopped else (c.alpha,)
     found = next((value for value in allowed if _close(c.failure_probability, value)), allowed[-1])
@@ -62,7 +63,7 @@ def _check_claims(c: Certificate) -> list[Check]:
     numbers: dict[str, Any] = {
         "alpha": c.alpha, "sigma": c.sigma, "shape": shape, "noise": c.noise, "norm": c.norm, "two_sided": c.two_sided,
     }  # fmt: skip
-    found = recompute(c.counts, c.candidate, method=c.method, **numbers)
+    found = recompute(c.counts, c.candidate, method=c.method, table_radii=c.table_radii, n_planned=c.n_planned, **numbers)
     prediction = None if found.abstained else c.candidate
     label = None if prediction is None or c.labels is None else c.labels[prediction]
     checks = [
@@ -76,9 +77,9 @@ def _check_claims(c: Certificate) -> list[Check]:
         _compare("label", c.label, label, "prediction and labels"),
     ]
     outcome = None
-    if c.until_radius is not None and c.candidate is not None and c.n:
-        outcome = settle(c.counts, c.candidate, c.until_radius, **numbers)
-    checks.append(_compare("settled", c.settled, outcome, "the counts and until_radius"))
+    if c.candidate is not None and c.n:
+        outcome = Question(c.until_radius, c.within, c.table_radii).settled(c.counts, c.candidate, c.n_planned, numbers)
+    checks.append(_compare("settled", c.settled, outcome, "the counts and what was to be settled"))
     if c.sound and c.noise != "gaussian":
         checks.append(Check("sound", DIFFERS, f"No {c.noise} noise is drawn by exact integer sampling.", c.sound, False))
     if c.radii:  # missing in documents from before they were recorded

@@ -13,7 +13,7 @@ from core.attacks.balls import distance
 from core.attacks.gradient import Climb, climb, steepest
 from core.attacks.meter import Meter
 from core.attacks.records import NORMS
-from core.attacks.targets import BaseTarget, SmoothedTarget
+from core.attacks.targets import BaseTarget, Slope, SmoothedTarget
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
 from core.models.networks import ConvClassifier, UNetDenoiser
@@ -88,6 +88,25 @@ def test_the_ball_and_the_box_are_kept(norm):
     # Nothing is left behind in the models.
     assert all(value.grad is None for model in (network, denoiser) for value in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_what_does_not_succeed_ends_at_the_border_even_if_its_gradients_are_noise(half, norm):
+    class Noise:
+        """Slopes that have nothing to do with each other, as from few draws where a class is nearly sure."""
+
+        meter, generator = Meter(), torch.Generator().manual_seed(0)
+
+        def slope(self, picture):
+            gradient = torch.randn(picture.shape, generator=self.generator)
+            return Slope(0.0, gradient, torch.tensor([8, 0]))
+
+        def won(self, votes):
+            return False
+
+    radius = {"l2": 0.5, "linf": 0.01, "l1": 5.0}[norm]
+    climbed = climb(half.image, Noise(), norm, radius, Climb(steps=20))
+    assert 0.999 * radius <= climbed.size <= radius
 
 
 def test_same_seed_same_attack(half):

@@ -100,13 +100,39 @@ def test_a_log_from_before_there_was_a_choice_of_noise_goes_on(
     kept = {
         key: value
         for key, value in json.loads(side.read_text()).items()
-        if key not in ("noise", "norm", "sound", "two_sided", "until_radius")
+        if key not in ("noise", "norm", "sound", "two_sided", "until_radius", "within", "table_radii")
     }
     side.write_text(json.dumps(kept))
     assert main(command(classifier, out, "--resume")) == 0
     capsys.readouterr()
     assert main(command(classifier, out, "--resume", "--noise", "uniform")) == 2
     assert "was begun with another noise, norm" in capsys.readouterr().err
+
+
+def test_a_table_and_a_part_of_the_radius_end_images_early(
+    classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, within = tmp_path / "table.tsv", tmp_path / "within.tsv"
+    many = ("--n", "600")
+    assert main([*command(classifier, table), *many, "--table-radii", "0,0.05,0.2"]) == 0
+    side = json.loads(table.with_suffix(".json").read_text())
+    assert (side["method"], side["table_radii"], side["within"]) == ("group-sequential", [0.0, 0.05, 0.2], None)
+    assert {line.radius for line in read_log(table)} <= {0.0, 0.05, 0.2}
+    assert any(of.n < 600 and of.settled == "table" for of in read_votes(table).values())
+    assert main([*command(classifier, table), *many, "--table-radii", "0,0.05,0.2", "--resume"]) == 0
+    assert main([*command(classifier, within), *many, "--within", "0.3"]) == 0
+    assert json.loads(within.with_suffix(".json").read_text())["method"] == "anytime"
+    assert {of.settled for of in read_votes(within).values()} & {"within", "out of reach"}
+    capsys.readouterr()
+    assert main([*command(classifier, table), *many, "--table-radii", "0,0.05", "--resume"]) == 2
+    assert "begun with another table_radii" in capsys.readouterr().err
+    for more, says in (
+        (("--table-radii", "a"), "'a' is not a list of radii"),
+        (("--table-radii", "0.1", "--within", "0.1"), "within and table_radii ask different questions"),
+        (("--within", "2"), "within is 2.0"),
+    ):
+        assert main(command(classifier, tmp_path / "none.tsv", *more)) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_the_votes_lie_beside_the_log(classifier: str, tmp_path: Path) -> None:

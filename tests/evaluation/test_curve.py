@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from core.errors import LabError
-from core.evaluation.curve import summarise
+from core.evaluation.curve import binomial_interval, by_class, certified_counts, envelope, summarise
+from core.evaluation.families import best_steps, by_family, images_behind, steps_of
 from core.evaluation.log import HEADER, LogLine, read_log
+from core.evaluation.outcomes import Outcomes
+from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
+
+HEAD = "\t".join(HEADER) + "\n"
 
 # Cohen et al. (2019), CIFAR-10 ResNet-110, 500 images: sigma -> (clean, ACR, abstained, {r: certified}).
 PUBLISHED = {
@@ -17,28 +24,51 @@ PUBLISHED = {
     "0.50": (0.652, 0.538, None, {0.25: 0.546, 0.5: 0.414, 0.75: 0.320, 1.0: 0.234, 1.25: 0.152, 1.5: 0.094}),
 }
 
+LINES = [
+    LogLine(0, 1, 1, 0.5, True, 0.1),
+    LogLine(1, 1, 2, 0.9, False, 0.1),
+    LogLine(2, 1, -1, 0.0, False, 0.1),
+    LogLine(3, 0, 0, 0.25, True, 0.1),
+]
+
+
+def log_of(lines: list[LogLine], name: str = "log.tsv", side: bytes | None = None) -> RecordedEvaluation:
+    return recorded_from(name, (HEAD + "".join(line.text() + "\n" for line in lines)).encode(), side)
+
+
+def random_log(images: int, seed: int, name: str = "log.tsv", start: int = 0) -> RecordedEvaluation:
+    rng = np.random.default_rng(seed)
+    lines = [
+        f"{i}\t{i % 10}\t{label}\t{radius:.6g}\t{int(label == i % 10)}\t0.5\n"
+        for i, (label, radius) in enumerate(zip(rng.integers(0, 10, images), rng.gamma(2, 0.2, images), strict=True), start)
+    ]
+    return recorded_from(name, (HEAD + "".join(lines)).encode())
+
 
 @pytest.mark.parametrize("sigma", PUBLISHED)
 def test_published_figures_come_out_of_the_published_logs(published_logs: Path, sigma: str) -> None:
     clean, acr, abstained, certified = PUBLISHED[sigma]
-    lines = read_log(published_logs / f"cifar10_resnet110_noise_{sigma}_test_sigma_{sigma}.tsv")
-    summary = summarise(lines, list(certified))
-    assert summary.images == 500
-    assert summary.clean == pytest.approx(clean, abs=5e-4)
-    assert summary.acr == pytest.approx(acr, abs=5e-4)
-    if abstained is not None:
-        assert summary.abstained == pytest.approx(abstained, abs=5e-4)
-    assert summary.certified == pytest.approx(certified, abs=5e-4)
+    path = published_logs / f"cifar10_resnet110_noise_{sigma}_test_sigma_{sigma}.tsv"
+    for images in (read_log(path), read_recorded(path).outcomes):
+        summary = summarise(images, list(certified))
+        assert summary.images == 500
+        assert summary.clean == pytest.approx(clean, abs=5e-4)
+        assert summary.acr == pytest.approx(acr, abs=5e-4)
+        if abstained is not None:
+            assert summary.abstained == pytest.approx(abstained, abs=5e-4)
+        assert summary.certified == pytest.approx(certified, abs=5e-4)
+
+
+def test_the_envelope_over_published_logs_names_the_sigma_that_is_best(published_logs: Path) -> None:
+    radii = [0.25, 0.5, 0.75, 1.0]
+    paths = {s: published_logs / f"cifar10_resnet110_noise_{s}_test_sigma_{s}.tsv" for s in PUBLISHED}
+    best = envelope({s: summarise(read_recorded(path).outcomes, radii) for s, path in paths.items()}, radii)
+    assert [best[r].name for r in radii] == ["0.25", "0.25", "0.50", "0.50"]
+    assert [best[r].certified for r in radii] == pytest.approx([0.600, 0.428, 0.320, 0.234], abs=5e-4)
 
 
 def test_only_right_answers_count_and_abstaining_is_wrong() -> None:
-    lines = [
-        LogLine(0, 1, 1, 0.5, True, 0.1),
-        LogLine(1, 1, 2, 0.9, False, 0.1),
-        LogLine(2, 1, -1, 0.0, False, 0.1),
-        LogLine(3, 1, 1, 0.25, True, 0.1),
-    ]
-    summary = summarise(lines, [0.25, 0.5, 0.75])
+    summary = summarise(LINES, [0.25, 0.5, 0.75])
     assert summary.certified == {0.25: 0.5, 0.5: 0.25, 0.75: 0.0}
     assert (summary.clean, summary.abstained) == (0.5, 0.25)
     assert summary.acr == pytest.approx(0.75 / 4)
@@ -47,11 +77,108 @@ def test_only_right_answers_count_and_abstaining_is_wrong() -> None:
     assert stats.binom.cdf(2, 4, high) == pytest.approx(0.025)
 
 
+def test_each_class_is_counted_on_its_own_images() -> None:
+    classes = by_class(Outcomes.of(LINES), [0.25, 0.5])
+    assert {label: s.images for label, s in classes.items()} == {0: 1, 1: 3}
+    assert classes[1].certified == pytest.approx({0.25: 1 / 3, 0.5: 1 / 3})
+    assert classes[0].certified == {0.25: 1.0, 0.5: 0.0}
+
+
+@pytest.mark.parametrize("n", [1, 7, 500])
+def test_intervals_are_those_of_an_independent_source(n: int) -> None:
+    counts = sorted({0, 1, n // 3, n - 1, n})
+    low, high = binomial_interval(counts, n)
+    for k, a, b in zip(counts, low, high, strict=True):
+        expected = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
+        assert (a, b) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_the_interval_of_the_mean_radius_covers_it_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        radius, right = rng.gamma(2, 0.2, 200), rng.random(200) < 0.6
+        zeros = np.zeros(200, dtype=np.int64)
+        low, high = summarise(Outcomes(np.arange(200), zeros, np.where(right, 0, 1), radius, right, radius), []).acr_interval
+        covered += low <= 0.6 * 0.4 <= high
+    assert 0.92 <= covered / 400 <= 0.975
+
+
+def test_counts_at_many_radii_are_those_counted_one_by_one() -> None:
+    outcomes = random_log(300, 1).outcomes
+    radii = np.append(np.linspace(0, 2, 37), outcomes.radius[:5])
+    one_by_one = [
+        sum(bool(r) and x >= radius for r, x in zip(outcomes.right, outcomes.radius, strict=True)) for radius in radii
+    ]
+    assert certified_counts(outcomes, radii).tolist() == one_by_one
+
+
+def test_a_curve_steps_where_its_log_does_and_ends_on_the_ground() -> None:
+    log = random_log(200, 2)
+    steps = steps_of("log", log)
+    assert steps.certified.tolist() == pytest.approx((certified_counts(log.outcomes, steps.radii) / 200).tolist())
+    assert steps.radii[0] == 0
+    assert steps.certified[-1] == 0
+    assert (np.diff(steps.certified) <= 0).all()
+    assert (steps.low <= steps.certified).all()
+    assert (steps.certified <= steps.high).all()
+
+
+def test_the_envelope_is_the_best_at_every_radius_and_says_whose_it_is() -> None:
+    logs = {name: random_log(images, seed) for name, images, seed in (("a", 150, 3), ("b", 200, 4))}
+    best = best_steps(logs)
+    for place in range(0, len(best.radii), 7):
+        shares = {key: summarise(log.outcomes, [best.radii[place]]).certified[best.radii[place]] for key, log in logs.items()}
+        assert best.certified[place] == pytest.approx(max(shares.values()))
+        assert shares[best.keys[place]] == pytest.approx(max(shares.values()))
+
+
+def test_sigmas_of_the_same_models_are_one_family() -> None:
+    def side(sigma: float, denoiser: str) -> bytes:
+        return f'{{"sigma": {sigma}, "classifier": {{"ref": "bundled/x"}}, "denoiser": {{"ref": "{denoiser}"}}}}'.encode()
+
+    logs = {
+        "d": log_of(LINES, "d.tsv", side(0.5, "none")), "a": log_of(LINES, "a.tsv", side(0.25, "none")),
+        "m": log_of(LINES, "m.tsv", side(0.25, "bundled/x-mse")), "cohen_sigma_0.25": log_of(LINES, "cohen_sigma_0.25.tsv"),
+        "cohen_sigma_0.50": log_of(LINES, "cohen_sigma_0.50.tsv"),
+    }  # fmt: skip
+    assert [list(family) for family in by_family(logs).values()] == [
+        ["a", "d"], ["m"], ["cohen_sigma_0.25", "cohen_sigma_0.50"],
+    ]  # fmt: skip
+
+
+def test_every_image_is_behind_a_point_in_one_way() -> None:
+    log = log_of(LINES)
+    behind = images_behind(log, 0.4)
+    assert [behind.kept.tolist(), behind.lost.tolist(), behind.wrong.tolist(), behind.abstained.tolist()] == [
+        [0],
+        [3],
+        [1],
+        [2],
+    ]
+    assert images_behind(log, 0.4, 0.3).lost.tolist() == []
+    assert images_behind(log, 0.6, 0.1).lost.tolist() == [0, 3]  # the last one lost first
+
+
+def test_fifty_logs_of_ten_thousand_images_take_less_than_a_second_a_change() -> None:
+    logs = {str(seed): random_log(10_000, seed) for seed in range(3)}
+    many = {f"{name}-{copy}": log for name, log in logs.items() for copy in range(17)}
+    began = time.process_time()
+    for key, log in many.items():
+        steps_of(key, log, 100)
+    best_steps(many, 100)
+    radii = [0.25, 0.5, 0.75, 1.0]
+    envelope({key: summarise(log.outcomes, radii) for key, log in many.items()}, radii)
+    assert time.process_time() - began < 0.8
+
+
 def test_a_line_survives_writing_and_reading(tmp_path: Path) -> None:
-    line = LogLine(123, 4, -1, 0.123456, False, 7.25)
+    line = LogLine(123, 4, -1, 0.0, False, 7.25)
     path = tmp_path / "log.tsv"
-    path.write_text("\t".join(HEADER) + "\n" + line.text() + "\n")
+    path.write_text(HEAD + line.text() + "\n")
     assert read_log(path) == [line]
+    read = read_recorded(path).outcomes
+    assert (read.idx.tolist(), read.predict.tolist(), read.seconds.tolist()) == ([123], [-1], [7.25])
 
 
 @pytest.mark.parametrize(
@@ -59,9 +186,9 @@ def test_a_line_survives_writing_and_reading(tmp_path: Path) -> None:
     [
         ("", "its first line should be"),
         ("a\tb\n", "its first line should be"),
-        ("\t".join(HEADER) + "\n1\t2\t3\n", "line 2"),
-        ("\t".join(HEADER) + "\n1\t2\t2\t0.1\t1\t0:00:01\n1\t2\tx\t0.1\t1\t1\n", "line 3"),
-        ("\t".join(HEADER) + "\n1\t2\t2\tnan\t1\t1\n", "radius nan"),
+        (HEAD + "1\t2\t3\n", "line 2"),
+        (HEAD + "1\t2\t2\t0.1\t1\t0:00:01\n1\t2\tx\t0.1\t1\t1\n", "line 3"),
+        (HEAD + "1\t2\t2\tnan\t1\t1\n", "radius nan"),
     ],
 )
 def test_broken_logs_are_told_by_line(tmp_path: Path, text: str, told: str) -> None:
@@ -69,3 +196,5 @@ def test_broken_logs_are_told_by_line(tmp_path: Path, text: str, told: str) -> N
     path.write_text(text)
     with pytest.raises(LabError, match=told):
         read_log(path)
+    with pytest.raises(LabError, match=told):
+        read_recorded(path)

@@ -50,6 +50,8 @@ TRUE = {
     "sound": lambda: made(140 / 255, sound=True),
     "reached": lambda: made(method="anytime", until_radius=0.3, n=4000),
     "out of reach": lambda: made(method="anytime", until_radius=1.0, n=4000),
+    "within": lambda: made(method="anytime", within=0.1, n=4000),
+    "table": lambda: made(method="group-sequential", table_radii=(0.1, 0.3, 0.8), n=4000),
     "not settled": lambda: made(method="anytime", until_radius=0.6, n=150),
     "stopped at once": lambda: made(batch_size=5, should_stop=lambda: True),
 }
@@ -68,7 +70,7 @@ def test_a_true_certificate_agrees_with_itself(kind: str) -> None:
         c.name for c in checks
     }
     assert certificate.abstained == (kind in ("abstains", "two-sided, abstains", "stopped at once"))
-    assert certificate.settled == (kind if kind in ("reached", "out of reach") else None)
+    assert certificate.settled == (kind if kind in ("reached", "out of reach", "within", "table") else None)
 
 
 def test_stored_certificates_agree_with_themselves() -> None:
@@ -139,6 +141,31 @@ def test_what_was_altered_in_a_two_sided_run_until_a_radius_is_named(what: str) 
     assert expected <= differing(dataclasses.replace(true, **changes))
 
 
+ALTERED_TABLE: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "table_radii": ({"table_radii": (0.1, 0.35, 0.8)}, {"radius", "p_lower", "radii"}),
+    "table_radii gone": ({"table_radii": ()}, {"settled", "abstained"}),
+    "radius between": ({"radius": 0.4}, {"radius"}),
+    "radius of the table that is not reached": ({"radius": 0.8}, {"radius"}),
+    "method": ({"method": "anytime"}, {"radius", "p_lower"}),
+    "n_planned": ({"n_planned": 1_000_000}, {"settled"}),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED_TABLE)
+def test_what_was_altered_in_a_table_is_named(what: str) -> None:
+    changes, expected = ALTERED_TABLE[what]
+    true = made(method="group-sequential", table_radii=(0.1, 0.3, 0.8), n=4000)
+    assert true.radius == 0.3
+    assert differing(true) == set()
+    assert expected <= differing(dataclasses.replace(true, **changes))
+
+
+def test_another_part_of_the_radius_is_named() -> None:
+    true = made(method="anytime", within=0.1, n=4000)
+    assert differing(dataclasses.replace(true, within=0.001)) == {"settled"}
+    assert differing(dataclasses.replace(true, within=None)) == {"settled"}
+
+
 def test_no_such_thing_as_exact_laplace_noise() -> None:
     assert differing(dataclasses.replace(made(noise="laplace"), sound=True)) == {"sound"}
 
@@ -146,7 +173,7 @@ def test_no_such_thing_as_exact_laplace_noise() -> None:
 def test_every_number_is_among_the_altered_ones() -> None:
     # Picture, models and sampling tell of these; device and versions are as stated.
     elsewhere = {"seed", "sound", "image", "classifier", "denoiser", "device", "versions"}
-    altered = {what.split()[0] for what in ALTERED} | ALTERED_ASKED.keys()
+    altered = {what.split()[0] for what in ALTERED} | ALTERED_ASKED.keys() | {"within", "table_radii"}
     assert {field.name for field in dataclasses.fields(Certificate)} - elsewhere == altered
 
 

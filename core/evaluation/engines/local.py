@@ -1,0 +1,187 @@
+"""The engine of this machine: this process, or one process a device."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from core.device import pick_device
+from core.errors import LabError
+from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Finished, Idle, Lost, Mistake, Ready
+from core.evaluation.engines.engine import OnNotice
+from core.evaluation.engines.work import Piece, Recipe, Work
+from core.evaluation.engines.worker import Worker
+from core.evaluation.evaluate import Evaluated, evaluate
+
+
+class LocalEngine:
+    """All devices of this machine: every CUDA device gets a process; on the CPU or MPS this process works alone.
+
+    Args:
+        workers: on the CPU, so many processes, each with its share of the cores; with CUDA, so many of its devices. None for
+            one on the CPU and all devices with CUDA.
+
+    Attributes:
+        dispatcher: of the run that is under way with several workers.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers
+        self.dispatcher: Dispatcher | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing outlives a run."""
+
+    def device(self, name: str) -> str:
+        """As :func:`core.device.pick_device`."""
+        return str(pick_device(name))
+
+    def run(
+        self, work: Work, *, should_stop: Callable[[], bool] = lambda: False, on_notice: OnNotice = lambda sentence: None
+    ) -> Iterator[Evaluated]:
+        """As :meth:`core.evaluation.engines.engine.Engine.run`."""
+        devices = self._devices(work.settings.device)
+        if len(devices) == 1 or not len(work.data):
+            yield from evaluate(work.data, work.classifier, work.denoiser, work.settings, should_stop=should_stop)
+            return
+        recipe = work.recipe()
+        for record in (recipe.classifier, recipe.denoiser):
+            if record.ref.startswith("python/"):
+                raise LabError(f"Several workers load models by reference, and {record.ref!r} has none: use one worker.")
+        crew = _Processes(recipe, devices)
+        self.dispatcher = Dispatcher(work, crew, len(devices), on_notice)
+        yield from self.dispatcher.run(should_stop)
+
+    def _devices(self, name: str) -> list[str]:
+        device = torch.device(name)
+        count = self._workers
+        if device.type == "cpu":
+            return ["cpu"] * (count or 1)
+        there = torch.cuda.device_count() if device.type == "cuda" and device.index is None else 1
+        if count is not None and count > there:
+            raise LabError(f"--workers is {count}, and there {'is' if there == 1 else 'are'} {there} of device {name!r}.")
+        return [f"cuda:{number}" for number in range(count or there)] if there > 1 else [name]
+
+
+class _Processes:
+    """Processes of this machine, each at the other end of a pipe, which none but the two of them hold: a process that is
+    killed leaves no lock behind, and one whose parent is killed reads the end of the pipe and goes."""
+
+    def __init__(self, recipe: Recipe, devices: list[str]) -> None:
+        self._recipe, self._free = recipe, list(reversed(devices))
+        self._context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
+        self._threads = max(1, torch.get_num_threads() // len(devices)) if devices[0] == "cpu" else torch.get_num_threads()
+        self._live: dict[int, tuple[BaseProcess, Connection, str]] = {}
+        self._started = 0
+
+    def start(self) -> int:
+        device = self._free.pop()
+        ours, theirs = self._context.Pipe()
+        arguments = (theirs, self._recipe, device, self._threads)
+        process = self._context.Process(target=_serve, args=arguments, daemon=True)
+        with _interrupts_held():
+            process.start()
+        theirs.close()
+        self._started += 1
+        self._live[self._started] = (process, ours, device)
+        return self._started
+
+    def give(self, worker: int, piece: Piece) -> None:
+        with contextlib.suppress(OSError):  # it is gone, which the end of its pipe says
+            self._live[worker][1].send(piece)
+
+    def events(self, seconds: float) -> list[Event]:
+        numbers = {connection: number for number, (_, connection, _) in self._live.items()}
+        found: list[Event] = []
+        for connection in wait(list(numbers), seconds):
+            assert isinstance(connection, Connection)
+            number = numbers[connection]
+            try:
+                kind, what = connection.recv()
+            except (EOFError, OSError):
+                found.append(self._lost(number))
+                continue
+            found.append(_event(number, kind, what))
+        return found
+
+    def stop(self) -> None:
+        for _, connection, _ in self._live.values():
+            with contextlib.suppress(OSError):
+                connection.send(None)
+
+    def close(self) -> None:
+        for process, connection, _ in self._live.values():
+            connection.close()
+            process.kill()
+        for process, _, _ in self._live.values():
+            process.join()
+            process.close()
+        self._live = {}
+
+    def _lost(self, number: int) -> Lost:
+        process, connection, device = self._live.pop(number)
+        connection.close()
+        process.join(5)
+        code = process.exitcode
+        process.kill()
+        process.join()
+        process.close()
+        self._free.append(device)
+        if code is not None and code < 0:
+            return Lost(number, f"ended by {signal.Signals(-code).name}")
+        return Lost(number, f"exit code {code}")
+
+
+def _event(number: int, kind: str, what: Any) -> Event:
+    if kind == "finished":
+        return Finished(number, what)
+    if kind == "idle":
+        return Idle(number)
+    if kind == "ready":
+        return Ready(number, f"process {what}")
+    return Mistake(what) if kind == "mistake" else Fault(what)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; those started within leave it to this one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(connection: Connection, recipe: Recipe, device: str, threads: int) -> None:
+    """The main function of a process: pieces come in, finished images go out, None or the end of the pipe ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    try:
+        worker = Worker(recipe, device)
+        connection.send(("ready", os.getpid()))
+        while (piece := connection.recv()) is not None:
+            for evaluated in worker.certify(piece, connection.poll):  # whatever comes before the piece is done says stop
+                connection.send(("finished", evaluated))
+            connection.send(("idle", None))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody listens any more
+    except LabError as error:
+        connection.send(("mistake", str(error)))
+    except Exception:
+        connection.send(("fault", traceback.format_exc()))

@@ -1,0 +1,197 @@
+"""Logs side by side: which belong together, what they are called, and the best of each family. Needs no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluation.curve import binomial_interval, certified_counts, quantile_radii, summarise
+from core.evaluation.recorded import RecordedEvaluation
+
+_NUMBER = re.compile(r"(?<![\d.])\d*\.\d+")
+_OBJECTIVES = {"-stab": "STAB", "-mse": "MSE"}
+_ORDER = ("STAB", "MSE", "no denoiser")
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """A curve of certified accuracy at those radii at which it steps, with its interval over images.
+
+    Attributes:
+        radii, certified, low, high: (R,).
+        keys: (R,) the log behind each point.
+    """
+
+    radii: NDArray[np.float64]
+    certified: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    keys: tuple[str, ...]
+
+
+def family_of(log: RecordedEvaluation) -> str:
+    """What all logs of the same models share, whatever their sigma.
+
+    With a side file: its models. Without: the name, its decimal numbers left out.
+    """
+    made = log.made_by
+    if made.classifier is None:
+        return _NUMBER.sub("*", log.name)
+    return f"{made.classifier} behind {made.denoiser or 'none'}"
+
+
+def titles(logs: Mapping[str, RecordedEvaluation]) -> dict[str, str]:
+    """A title of each family of these logs, no longer than it takes to tell them apart."""
+    classifiers = {log.made_by.classifier for log in logs.values()}
+    found = {}
+    for log in logs.values():
+        denoiser = log.made_by.denoiser or "none"
+        words = denoiser_words(denoiser)
+        if log.made_by.classifier is None:
+            words = family_of(log)
+        elif len(classifiers - {None}) > 1:
+            words = f"{log.made_by.classifier}, {words}"
+        found[family_of(log)] = words
+    return found
+
+
+def denoiser_words(reference: str) -> str:
+    """A word or two for a denoiser: what a bundled one was trained for, else its reference.
+
+    >>> denoiser_words("bundled/cifar10-mse"), denoiser_words("none"), denoiser_words("classical/median")
+    ('MSE', 'no denoiser', 'classical/median')
+    """
+    if reference == "none":
+        return "no denoiser"
+    bundled = reference if reference.startswith("bundled/") else ""
+    return next((words for ending, words in _OBJECTIVES.items() if bundled.endswith(ending)), reference)
+
+
+def usual_order(log: RecordedEvaluation) -> tuple[int, str, float]:
+    """What to sort logs by: the bundled denoisers first, the strongest of them at the top; then sigma."""
+    words = denoiser_words(log.made_by.denoiser or "none")
+    rank = _ORDER.index(words) if words in _ORDER else len(_ORDER)
+    return rank, family_of(log), log.made_by.sigma or 0.0
+
+
+def title_of(log: RecordedEvaluation, family: str) -> str:
+    """The family's title with what tells this log from its sisters."""
+    made = log.made_by
+    if made.classifier is None:
+        return log.name
+    sigma = "" if made.sigma is None else f", σ {made.sigma:g}"
+    return f"{family}{sigma}"
+
+
+def steps_of(key: str, log: RecordedEvaluation, most: int = 300) -> Steps:
+    """The curve of one log; where it steps more often than ``most``, at so many of the steps."""
+    radii = _to_the_ground(quantile_radii(log.outcomes, most))
+    counts = certified_counts(log.outcomes, radii)
+    low, high = binomial_interval(counts, len(log.outcomes))
+    return Steps(radii, counts / len(log.outcomes), low, high, (key,) * len(radii))
+
+
+def best_steps(logs: Mapping[str, RecordedEvaluation], most: int = 300) -> Steps:
+    """The upper envelope of several logs, with the log that is best at each radius; of equally good ones the first."""
+    every = np.unique(np.concatenate([quantile_radii(log.outcomes, most) for log in logs.values()]))
+    if len(every) > most:
+        every = every[np.linspace(0, len(every) - 1, most).astype(np.int64)]
+    radii = _to_the_ground(every)
+    keys = list(logs)
+    counts = np.array([certified_counts(log.outcomes, radii) for log in logs.values()])  # (logs, R)
+    sizes = np.array([len(log.outcomes) for log in logs.values()])
+    best = np.argmax(counts / sizes[:, None], axis=0)
+    certified, low, high = np.zeros((3, len(radii)))
+    for place, size in enumerate(sizes):
+        mine = best == place
+        certified[mine] = counts[place, mine] / size
+        low[mine], high[mine] = binomial_interval(counts[place, mine], int(size))
+    return Steps(radii, certified, low, high, tuple(keys[place] for place in best))
+
+
+def _to_the_ground(radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One more radius just beyond the last, at which nothing is certified."""
+    return np.append(radii, radii[-1] * 1.0001 + 1e-9)
+
+
+def by_family(logs: Mapping[str, RecordedEvaluation]) -> dict[str, dict[str, RecordedEvaluation]]:
+    """The logs of each family by their keys, small sigma first."""
+    found: dict[str, dict[str, RecordedEvaluation]] = {}
+    for key, log in sorted(logs.items(), key=lambda item: item[1].made_by.sigma or 0.0):
+        found.setdefault(family_of(log), {})[key] = log
+    return {family: found[family] for family in dict.fromkeys(family_of(log) for log in logs.values())}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an image costs.
+
+    Attributes:
+        samples: noisy copies classified; None where the log does not say.
+        seconds: by the log's own clock.
+    """
+
+    samples: float | None
+    seconds: float
+
+    def dollars(self, price: float) -> float:
+        """For a thousand images on a machine of this price an hour."""
+        return 1000 * self.seconds / 3600 * price
+
+
+def cost_of(log: RecordedEvaluation) -> Cost:
+    """The mean over the log's images; where sampling stopped early, the samples that were taken."""
+    made = log.made_by
+    samples = None if made.samples is None else float(made.samples)
+    if made.stops_early:
+        taken = [log.votes[int(i)].n for i in log.outcomes.idx if int(i) in log.votes]
+        samples = (made.n0 or 0) + float(np.mean(taken)) if len(taken) == len(log.outcomes) else None
+    return Cost(samples, float(log.outcomes.seconds.mean()))
+
+
+def shares_at(log: RecordedEvaluation, radius: float) -> tuple[float, float, float, float]:
+    """Clean accuracy, certified accuracy at a radius, and the ends of the latter's interval."""
+    summary = summarise(log.outcomes, [radius])
+    return (summary.clean, summary.certified[float(radius)], *summary.interval[float(radius)])
+
+
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """The images behind a point of a curve, as places in the log.
+
+    Attributes:
+        kept: right with a radius of at least ``upper``.
+        lost: right with a radius from ``lower`` up to, and without, ``upper``; the last ones lost first.
+        wrong: never right: another class was predicted. ``abstained``: nothing was.
+    """
+
+    lower: float
+    upper: float
+    kept: NDArray[np.int64]
+    lost: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+    abstained: NDArray[np.int64]
+
+
+def images_behind(log: RecordedEvaluation, upper: float, lower: float = 0.0) -> Behind:
+    """Sort the images by what became of them on the way to a radius."""
+    o = log.outcomes
+    lost = np.flatnonzero(o.right & (o.radius < upper) & (o.radius >= lower))
+    return Behind(
+        lower, upper, np.flatnonzero(o.right & (o.radius >= upper)), lost[np.argsort(-o.radius[lost], kind="stable")],
+        np.flatnonzero(~o.right & ~o.abstained), np.flatnonzero(o.abstained),
+    )  # fmt: skip
+
+
+def first_names(names: Sequence[str], most: int = 3) -> str:
+    """The first few of them, and how many more.
+
+    >>> first_names(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,141 @@
+"""What a log was made with, as far as the file beside it, or its name, says."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import LabError
+from core.smoothing.bounds import METHODS, lower_bound
+from core.smoothing.radius import OWN_NORM, own_radius
+
+_SIGMA_IN_NAME = re.compile(r"sigma[_=-]?(\d+(?:\.\d+)?|\.\d+)", re.IGNORECASE)
+_ROUNDED = 0.005
+"""Relative: published logs have three digits."""
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """The settings of an evaluation; None where they are not known.
+
+    Attributes:
+        sigma: of the noise; with ``sigma_from_name`` it was read off the file's name.
+        n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take.
+        noise, norm: of the radii; the field's logs are Gaussian and l2.
+        two_sided, stops_early: whether the runner-up was bounded, too; whether sampling ended once a question was settled.
+        classifier, denoiser: references.
+        dataset, split, device: as the command had them.
+        document: the whole side file; None where there is none.
+    """
+
+    sigma: float | None = None
+    sigma_from_name: bool = False
+    n0: int | None = None
+    n: int | None = None
+    alpha: float | None = None
+    method: str = "clopper-pearson"
+    noise: str = "gaussian"
+    norm: str = "l2"
+    two_sided: bool = False
+    stops_early: bool = False
+    classifier: str | None = None
+    denoiser: str | None = None
+    dataset: str | None = None
+    split: str | None = None
+    device: str | None = None
+    document: dict[str, Any] | None = None
+
+    @property
+    def samples(self) -> int | None:
+        """Noisy copies an image takes at most."""
+        return None if self.n is None else self.n + (self.n0 or 0)
+
+    @property
+    def ceiling(self) -> float | None:
+        """The largest radius that these numbers can give, were every vote the same; None where they do not say.
+
+        A two-sided bound, or stopping early, gives no more.
+        """
+        if self.sigma is None or self.n is None or self.alpha is None:
+            return None
+        if self.norm != OWN_NORM.get(self.noise) or self.method not in METHODS:
+            return None
+        return own_radius(self.noise, lower_bound(self.n, self.n, self.alpha, self.method), None, self.sigma)
+
+    def allows(self, radius: float) -> bool:
+        """Whether a radius, which may be rounded to three digits, is within the ceiling."""
+        return self.ceiling is None or radius <= self.ceiling * (1 + _ROUNDED)
+
+
+def made_by_name(name: str) -> MadeBy:
+    """What the name of a log without a side file gives away.
+
+    >>> made_by_name("cifar10_resnet110_noise_0.25_test_sigma_0.25.tsv").sigma
+    0.25
+    """
+    found = _SIGMA_IN_NAME.search(name)
+    sigma = float(found[1].rstrip(".")) if found else 0.0
+    return MadeBy(sigma=sigma, sigma_from_name=True) if sigma > 0 else MadeBy()
+
+
+def read_made_by(text: bytes, name: str) -> MadeBy:
+    """Read the file beside a log.
+
+    Args:
+        text: its content.
+        name: for messages.
+
+    Raises:
+        LabError: where it is no JSON object, names several sigmas, or a number is impossible.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise LabError(f"{name}, which says how its log was made, is no JSON ({error}).") from error
+    if not isinstance(document, dict):
+        raise LabError(f"{name} should hold a JSON object that says how its log was made, and holds another value.")
+    sigma = document.get("sigma")
+    if isinstance(sigma, list) and len(sigma) > 1:
+        raise LabError(
+            f"{name} says that its log has several sigmas ({', '.join(map(str, sigma))}): a log is of one; split it by sigma."
+        )
+    noise, norm = str(document.get("noise", "gaussian")), str(document.get("norm") or "")
+    if noise not in OWN_NORM:
+        raise LabError(f"{name} names the noise {noise!r}: expected one of {', '.join(OWN_NORM)}.")
+    return MadeBy(
+        sigma=_number(document, "sigma", name), n0=_whole(document, "n0", name), n=_whole(document, "n", name),
+        alpha=_number(document, "alpha", name, below=1.0), method=str(document.get("method", "clopper-pearson")),
+        noise=noise, norm=norm or "l2", two_sided=bool(document.get("two_sided", False)),
+        stops_early=any(document.get(key) is not None for key in ("until_radius", "within", "table_radii")),
+        classifier=_reference(document.get("classifier")), denoiser=_reference(document.get("denoiser")),
+        dataset=_text(document.get("dataset")), split=_text(document.get("split")), device=_text(document.get("device")),
+        document=document,
+    )  # fmt: skip
+
+
+def _number(document: dict[str, Any], key: str, name: str, below: float = math.inf) -> float | None:
+    value = document.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below:
+        expected = "a number above 0" if below == math.inf else f"a number between 0 and {below:g}"
+        raise LabError(f"{name} says {key} is {value!r}: expected {expected}.")
+    return float(value)
+
+
+def _whole(document: dict[str, Any], key: str, name: str) -> int | None:
+    value = _number(document, key, name)
+    if value is not None and value != int(value):
+        raise LabError(f"{name} says {key} is {value!r}: expected a whole number.")
+    return None if value is None else int(value)
+
+
+def _reference(record: Any) -> str | None:
+    return _text(record.get("ref")) if isinstance(record, dict) else _text(record)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

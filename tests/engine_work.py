@@ -1,0 +1,52 @@
+"""A small work for the tests of engines, and what certifying it one by one gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from core.evaluation.datasets import LabelledImages
+from core.evaluation.engines import Engine, Work
+from core.evaluation.evaluate import Evaluated, Settings, evaluate
+from core.models.load import load_classifier
+from core.models.networks import ConvClassifier
+from core.models.storage import ModelConfig, save_model
+
+Content = tuple[object, ...]
+
+
+def save_classifier(folder: Path, seed: int = 0) -> str:
+    """A classifier of random weights and its reference; before a grey picture in noise, class 0 gets most of its votes."""
+    torch.manual_seed(seed)
+    network = ConvClassifier(10, (4,)).eval()
+    with torch.no_grad():
+        logits = network(128 / 255 + 0.5 * torch.randn(500, 3, 32, 32))
+        network.head.bias.sub_(8 * logits.mean(dim=0))
+        network.head.bias[0] += 8 * 1.5 * float(logits.std(dim=0).max())
+    save_model(folder, network, ModelConfig("classifier", "conv", {"num_classes": 10, "widths": [4]}), {})
+    return f"local/{folder}"
+
+
+def small_work(reference: str, images: int = 30, n: int = 200) -> Work:
+    """Grey pictures numbered by threes: they differ in their noise alone, and so do their lines."""
+    numbers = torch.arange(images)
+    data = LabelledImages(torch.full((images, 3, 32, 32), 128, dtype=torch.uint8), numbers % 2, 3 * numbers, None)
+    settings = Settings(0.5, 20, n, 0.001, 7, "clopper-pearson", "cpu", norm="l2")
+    return Work(data, load_classifier(reference), None, settings)
+
+
+def content(evaluated: Evaluated) -> Content:
+    """All but the time, which is the worker's own."""
+    line, votes = evaluated
+    return line.idx, line.label, line.predict, line.radius, line.correct, votes.to_dict()
+
+
+def one_by_one(work: Work) -> list[Content]:
+    """What the plain loop gives."""
+    return [content(each) for each in evaluate(work.data, work.classifier, work.denoiser, work.settings)]
+
+
+def process_of(engine: Engine) -> int:
+    """The number of one of its live worker processes."""
+    return int(next(iter(engine.dispatcher.processes.values())).split()[1])  # type: ignore[attr-defined]
