@@ -12,12 +12,12 @@ from core.attacks.evaluate import AttackSettings, attack_dataset
 from core.attacks.line import AttackedLine, read_lines, summarise_attacks
 from core.commands.attack_text import summary_text
 from core.commands.downloading import fetched_dataset
+from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.options import load_models
 from core.commands.resuming import begin_or_resume
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.models.records import model_record
 
 DEFAULTS = AttackSettings(0.25)
@@ -26,11 +26,7 @@ DEFAULTS = AttackSettings(0.25)
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     """What only a data set takes."""
     many = parser.add_argument_group("a data set")
-    many.add_argument("--dataset", help="shapes, parquet/PATH or folder/PATH")
-    many.add_argument("--split", default="test")
-    many.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
-    many.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
-    many.add_argument("--images", type=int, default=200, help="how many of these, at most (%(default)s)")
+    add_image_choice(many, required=False, images=200)
     many.add_argument(
         "--fractions", default=",".join(f"{fraction:g}" for fraction in DEFAULTS.fractions),
         help="of the certified radius at which it is attacked (%(default)s)",
@@ -45,7 +41,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         raise LabError("--dataset needs --out FILE: the lines go there, one a picture.")
     settings = _settings(args)
     settings.check()
-    check_selection(args)
+    check_image_choice(args)
     device = pick_device(args.device)
     classifier, denoiser = load_models(args)
     made_by = {
@@ -53,7 +49,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         **dataclasses.asdict(settings) | {"device": str(device), "fractions": list(settings.fractions)},
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    data = first_selected(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     finished = _open(args.out, made_by, args.resume)
     finished = [line for line in finished if line.idx in set(data.indices.tolist())]
     progress, began, left = ProgressLine(), time.monotonic(), len(data) - len(finished)
@@ -102,22 +98,6 @@ def _settings(args: argparse.Namespace) -> AttackSettings:
         args.sigma, args.norm, args.n0, given("n"), args.alpha, given("n_predict"), args.steps, args.step_size, args.restarts,
         given("draws"), fractions, given("tolerance"), given("budget"), args.seed, args.device,
     )  # fmt: skip
-
-
-def check_selection(args: argparse.Namespace) -> None:
-    """Raise LabError where --every or --images is below 1."""
-    for name, value in (("--every", args.every), ("--images", args.images)):
-        if value < 1:
-            raise LabError(f"{name} is {value}: expected at least 1.")
-
-
-def first_selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
-    """The first --images of those that --start and --every let through."""
-    keep = (data.indices >= args.start) & (data.indices % args.every == 0)
-    rows = keep.nonzero().flatten()[: args.images]
-    if not len(rows):
-        raise LabError(f"No image of {args.dataset} has a number that --start and --every let through.")
-    return LabelledImages(data.images[rows], data.labels[rows], data.indices[rows], data.names)
 
 
 def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLine]:

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.commands.attack_dataset import check_selection, first_selected
 from core.commands.compare_modes_text import modes_table, modes_text
 from core.commands.downloading import fetched_dataset
+from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.options import (
     add_classifier_option,
     add_denoiser_option,
@@ -36,11 +36,7 @@ def add_compare_modes_verb(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare-modes", help="certify the same pictures in every mode, and compare radii, samples and time", allow_abbrev=False
     )
-    parser.add_argument("--dataset", help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
-    parser.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
-    parser.add_argument("--images", type=int, default=50, help="how many of these, at most (%(default)s)")
+    add_image_choice(parser, required=False, images=50)
     add_classifier_option(parser)
     add_denoiser_option(parser)
     parser.add_argument("--n0", type=int, default=DEFAULTS.n0, help="samples that choose the class (%(default)s)")
@@ -73,7 +69,7 @@ def run_compare_modes(args: argparse.Namespace) -> int:
         raise LabError("expected --dataset and --out FILE, where the lines go; or --summary FILE for what lies there.")
     settings = _settings(args)
     settings.check()
-    check_selection(args)
+    check_image_choice(args)
     device = pick_device(args.device)
     settings = dataclasses.replace(settings, device=str(device))
     classifier, denoiser = load_models(args)
@@ -82,7 +78,7 @@ def run_compare_modes(args: argparse.Namespace) -> int:
         **dataclasses.asdict(settings), "noises": list(settings.noises), "until": list(settings.until),
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    data = first_selected(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     # To resume what was never begun is to begin: a chain of commands may be started again as it stands.
     there = begin_or_resume(args.out, _side(args.out), made_by, resume=args.resume and args.out.exists())
     chosen = set(data.indices.tolist())

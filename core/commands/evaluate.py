@@ -14,7 +14,8 @@ import torch
 from core.apis.providers import is_api
 from core.commands.certify_api import add_api_options
 from core.commands.downloading import fetched_dataset
-from core.commands.log_files import LogFiles, selected
+from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
+from core.commands.log_files import LogFiles
 from core.commands.log_order import put_in_order
 from core.commands.options import (
     add_noise_options,
@@ -42,11 +43,7 @@ from core.smoothing.radius import OWN_NORM
 def add_evaluate_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("evaluate", help="certify a data set into a log", allow_abbrev=False)
-    parser.add_argument("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
-    parser.add_argument("--stop", type=int, help="image number to stop before; by default all")
-    parser.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
+    add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="the log; what made it goes to the same name with .json")
     parser.add_argument("--resume", action="store_true", help="go on with a log that the same command began")
     add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
@@ -81,8 +78,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         from core.commands.evaluate_api import run_evaluate_api
 
         return run_evaluate_api(args)
-    if args.every < 1:
-        raise LabError(f"--every is {args.every}: expected at least 1.")
+    check_image_choice(args)
     device = args.device
     if args.engine == "ray":
         args.device = "cpu"  # of this process, which loads the models and counts nothing
@@ -98,7 +94,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
         **dataclasses.asdict(settings),
         "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
     }  # fmt: skip
-    data = selected(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume)
     _remark_on_labels(classifier, data)

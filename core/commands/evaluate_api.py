@@ -14,7 +14,8 @@ from core.apis.ledger import Ledger
 from core.apis.providers import load_provider
 from core.commands.certify_api import checked_budget
 from core.commands.downloading import fetched_dataset
-from core.commands.log_files import LogFiles, selected
+from core.commands.image_choice import chosen_images
+from core.commands.log_files import LogFiles
 from core.commands.options import load_denoiser_remarking
 from core.commands.terminal import InterruptFlag, remark
 from core.device import pick_device
@@ -35,7 +36,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     labels = LabelMap() if args.label_map is None else read_label_map(args.label_map)
     provider = load_provider(args.classifier, price=args.price, rate=args.rate)
     denoiser = load_denoiser_remarking(args)
-    data = selected(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     class_names(data)
     settings["device"] = str(pick_device(args.device))
     made_by = {

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from core.commands.resuming import begin_or_resume, drop_torn_line, write_whole
-from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.evaluation.log import HEADER, LogLine, read_log
 from core.evaluation.votes import Votes, votes_path
 
@@ -85,14 +82,3 @@ def _index_of(line: str) -> Any:
         return json.loads(line)["idx"]
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def selected(data: LabelledImages, args: argparse.Namespace) -> LabelledImages:
-    """The images that --start, --stop and --every let through."""
-    numbers = data.indices
-    keep = (numbers >= args.start) & (numbers % args.every == 0)
-    if args.stop is not None:
-        keep &= numbers < args.stop
-    if not bool(keep.any()):
-        raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
-    return data.where(keep)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from core.commands.downloading import fetched_dataset
-from core.commands.log_files import selected
+from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.options import add_json_option, add_sampling_options, load_models, table_option
 from core.commands.resuming import begin_or_resume
 from core.commands.terminal import print_json
 from core.device import pick_device
-from core.errors import LabError
 from core.evaluation.evaluate import Settings
 from core.evaluation.replay import Saving, read_votes_at_looks, sample_at_looks, saving
 from core.models.records import model_record
@@ -28,11 +27,7 @@ def add_replay_verb(verbs: Any) -> None:
     parser = verbs.add_parser(
         "replay", help="measure what ending early saves, on the same noisy copies as a fixed n", allow_abbrev=False
     )
-    parser.add_argument("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
-    parser.add_argument("--stop", type=int, help="image number to stop before; by default all")
-    parser.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
+    add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="file of votes, one line an image")
     parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
     add_sampling_options(parser, n=10_000, n_help="samples of the fixed run")
@@ -45,8 +40,7 @@ def add_replay_verb(verbs: Any) -> None:
 
 def run_replay(args: argparse.Namespace) -> int:
     """Sample what is not sampled yet, then replay everything."""
-    if args.every < 1:
-        raise LabError(f"--every is {args.every}: expected at least 1.")
+    check_image_choice(args)
     settings = Settings(args.sigma, args.n0, args.n, args.alpha, args.seed, "clopper-pearson", str(pick_device(args.device)))
     numbers: dict[str, Any] = {"sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed}
     check_certify_settings(**numbers)
@@ -60,7 +54,7 @@ def run_replay(args: argparse.Namespace) -> int:
     }  # fmt: skip
     there = begin_or_resume(args.out, args.out.with_suffix(".json"), made_by, resume=args.resume)
     done = {run.idx for run in read_votes_at_looks(args.out)} if there else set()
-    data = selected(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     began, finished, left = time.monotonic(), 0, sum(index not in done for index in data.indices.tolist())
     with args.out.open("a", encoding="utf-8") as file:
         for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
