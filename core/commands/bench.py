@@ -1,4 +1,4 @@
-"""`bench`: how fast certification or training is, beside the networks alone."""
+"""`bench`: how fast certification, the evaluation of a data set, or training is."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from core.commands.terminal import ProgressLine, print_json, sigma_text
 from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.bench import benchmark
+from core.evaluation.evaluation_bench import benchmark_evaluation
 from core.evaluation.training_bench import benchmark_training
 from core.models.load import load_classifier
 from core.models.networks import DENOISERS
+from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.training.recipe import PRECISIONS, Recipe
 
 
 def add_bench_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser("bench", help="measure the speed of certification, or of training", allow_abbrev=False)
+    parser = verbs.add_parser("bench", help="measure the speed of certification, evaluation, or training", allow_abbrev=False)
     add_classifier_option(parser)
     add_denoiser_option(parser)
     parser.add_argument("--size", type=int, help="side of the picture in pixels; by default the classifier's")
     parser.add_argument("--n", type=int, help="samples of one measurement; by default four batches")
     parser.add_argument("--batch-size", type=int, help="copies at once; by default what certify would choose")
     parser.add_argument("--rounds", type=int, default=7, help="each measures both kinds twice (%(default)s)")
+    parser.add_argument(
+        "--evaluation", action="store_true", help="measure evaluate over images instead, beside certify image by image"
+    )
     training = parser.add_argument_group("training")
     training.add_argument("--training", action="store_true", help="measure training instead, of a fresh denoiser")
     training.add_argument("--arch", choices=DENOISERS, default="unet", help="of the denoiser (%(default)s)")
@@ -46,6 +51,8 @@ def run_bench(args: argparse.Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise LabError(f"--{name.replace('_', '-')} is {value}: expected at least 1.")
+    if args.training and args.evaluation:
+        raise LabError("--training and --evaluation measure different things: leave one out.")
     if args.training:
         return _bench_training(args)
     classifier, denoiser = load_models(args)
@@ -56,9 +63,11 @@ def run_bench(args: argparse.Namespace) -> int:
         classifier(torch.zeros(1, 3, size, size))
     except RuntimeError as error:
         raise LabError(f"{args.classifier} cannot take pictures of {size} x {size} pixels: choose another --size.") from error
-    line = ProgressLine()
     # The tensor of a benchmark is not resized, and a classifier may take another size than the one it was trained on.
     classifier.input_size = (size, size)
+    if args.evaluation:
+        return _bench_evaluation(args, classifier, denoiser, size)
+    line = ProgressLine()
     result = benchmark(
         classifier, denoiser, device=pick_device(args.device), size=size, sigma=args.sigma, n=args.n,
         batch_size=args.batch_size, rounds=args.rounds, on_round=lambda done, total: line.show(f"round {done} of {total}"),
@@ -73,6 +82,27 @@ def run_bench(args: argparse.Namespace) -> int:
     print(f"  certify    {result.certify_samples_per_second:.0f} samples/s")
     print(f"  networks   {result.networks_samples_per_second:.0f} samples/s on ready-made batches")
     print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds of {result.n:,} samples)")
+    return 0
+
+
+def _bench_evaluation(args: argparse.Namespace, classifier: ClassifierLike, denoiser: DenoiserLike | None, size: int) -> int:
+    """Measure the evaluation of a data set and print."""
+    if args.batch_size is not None:
+        raise LabError("--batch-size is not for --evaluation, which fills batches as evaluate does: leave it out.")
+    line = ProgressLine()
+    result = benchmark_evaluation(
+        classifier, denoiser, device=pick_device(args.device), size=size, sigma=args.sigma, n=args.n or 1_000,
+        rounds=args.rounds, on_round=lambda done, total: line.show(f"round {done} of {total}"),
+    )  # fmt: skip
+    line.clear()
+    if args.json:
+        print_json(result.to_dict())
+        return 0
+    print(f"{result.images} images of {size} x {size} pixels, {result.n0} + {result.n:,} samples each")
+    print(f"  device     {result.device_name} ({result.device})")
+    print(f"  evaluate   {result.evaluate_samples_per_second:.0f} samples/s")
+    print(f"  certify    {result.certify_samples_per_second:.0f} samples/s, image by image")
+    print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)")
     return 0
 
 

@@ -58,7 +58,7 @@ class LabelledImages:
         return self.where(keep)
 
     def where(self, keep: Tensor) -> LabelledImages:
-        """The images at which ``keep``, (N,) of truth values, is true; or those in its rows, in that order, where it has numbers."""
+        """The images where ``keep``, (N,) of truth values, is true; or of its rows in that order, where it has numbers."""
         return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names, self.skipped)
 
 
