@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.evaluation.curve import summarise
-from core.evaluation.families import cost_of, first_names, titles
+from core.evaluation.families import cost_of, first_names
 from core.evaluation.projection import project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Spot, pareto_view, tradeoff_alt
@@ -16,7 +16,7 @@ from core.ui.figure import draw_figure
 from core.ui.linked import linked_choice
 from core.ui.plain_text import plain
 from core.ui.tradeoffs_logs import Chosen
-from core.ui.tradeoffs_view import spot_of
+from core.ui.tradeoffs_view import group_titles, spot_of
 
 COSTS = {"samples": "Samples an image", "seconds": "Seconds an image", "money": "Money for 1,000 images"}
 OTHER_N = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -40,14 +40,14 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
         help="What fewer or more samples would be expected to give, at each image's observed share of votes: no certificates."
         " Seconds and money are taken to grow with the samples.",
     )  # fmt: skip
-    named = titles(chosen.logs)
+    groups = group_titles(chosen)
     spots, projected, unknown = [], [], []
     for key, log in chosen.logs.items():
         x = _cost(log, cost, price)
         if x is None or x <= 0:
             unknown.append(chosen.titles[key])
             continue
-        spots.append(spot_of(key, log, chosen, named, radius, x))
+        spots.append(spot_of(key, log, chosen, groups, radius, x))
         path = _path(log, spots[-1], radius) if with_other_n and len(chosen.logs) <= MOST_PATHS else []
         if path:
             projected.append(path)

@@ -14,7 +14,6 @@ from core.evaluation.families import (
     Steps,
     best_steps,
     by_family,
-    family_of,
     shares_at,
     steps_of,
     titles,
@@ -56,7 +55,7 @@ def choose_published(norm: str = "l2") -> list[PublishedCurve]:
 
 def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequence[float]) -> None:
     """Certified accuracy against radius, the table, and the images behind a point."""
-    if any(len(logs) > 1 for logs in by_family(chosen.logs).values()):
+    if any(len(logs) > 1 for logs in alike(chosen).values()):
         best_only = st.toggle(
             "Only the best sigma at each radius", True, key="best", bind="query-params",
             help="The upper envelope over the sigmas of the same models, as the papers' tables are made. It is chosen on the"
@@ -76,15 +75,37 @@ def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequ
     draw_images_behind(chosen)
 
 
+def alike(chosen: Chosen) -> dict[str, dict[str, RecordedEvaluation]]:
+    """Logs of the same models **and** the same images by a title, small sigma first: of such the best sigma can be told.
+
+    The best of logs of different images would often be the one with the fewest, by luck. Runs of the store keep apart from
+    other logs, so that whoever compares one sees its own curve.
+    """
+    named = titles(chosen.logs)
+    found: dict[str, dict[str, RecordedEvaluation]] = {}
+    for family, logs in by_family(chosen.logs).items():
+        parts: dict[tuple[bool, bytes], dict[str, RecordedEvaluation]] = {}
+        for key, log in logs.items():
+            parts.setdefault((key in chosen.made_here, np.sort(log.outcomes.idx).tobytes()), {})[key] = log
+        both = len({here for here, _ in parts}) > 1
+        for (here, _), part in parts.items():
+            title = named[family] + (", made here" if here and both else "")
+            if sum(other == here for other, _ in parts) > 1:
+                title += f", {len(next(iter(part.values())).outcomes):,} images"
+            while title in found:
+                title += ", others"
+            found[title] = part
+    return found
+
+
 def _curves(chosen: Chosen, best_only: bool) -> list[Curve]:
-    families, named = by_family(chosen.logs), titles(chosen.logs)
     most = 300 if len(chosen.logs) <= MOST_FINE else 100
     curves = []
-    for family, logs in families.items():
+    for group, logs in alike(chosen).items():
         if best_only and len(logs) > 1:
-            curves.append(_curve(best_steps(logs, most), f"{named[family]}, best σ", family, 0))
+            curves.append(_curve(best_steps(logs, most), f"{group}, best σ", group, 0))
             continue
-        curves += [_curve(steps_of(key, log, most), chosen.titles[key], family, rank)
+        curves += [_curve(steps_of(key, log, most), chosen.titles[key], group, rank)
                    for rank, (key, log) in enumerate(logs.items())]  # fmt: skip
     return curves
 
@@ -113,10 +134,9 @@ def _say_sources(published: Sequence[PublishedCurve]) -> None:
 def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
     summaries = {chosen.titles[key]: summarise(log.outcomes, radii) for key, log in chosen.logs.items()}
     sigmas = {chosen.titles[key]: log.made_by.sigma for key, log in chosen.logs.items()}
-    named = titles(chosen.logs)
     best = {
-        f"{named[family]}, best σ": envelope({chosen.titles[key]: summaries[chosen.titles[key]] for key in logs}, radii)
-        for family, logs in by_family(chosen.logs).items()
+        f"{group}, best σ": envelope({chosen.titles[key]: summaries[chosen.titles[key]] for key in logs}, radii)
+        for group, logs in alike(chosen).items()
         if len(logs) > 1
     }
     table = curve_table(summaries, radii, best, sigmas)
@@ -137,8 +157,8 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
 
 def draw_path(chosen: Chosen, radius: float) -> None:
     """Accuracy against robustness, sigma as the path."""
-    named = titles(chosen.logs)
-    spots = [spot_of(key, log, chosen, named, radius, shares_at(log, radius)[0]) for key, log in chosen.logs.items()]
+    groups = group_titles(chosen)
+    spots = [spot_of(key, log, chosen, groups, radius, shares_at(log, radius)[0]) for key, log in chosen.logs.items()]
     draw_figure(sigma_path(spots, radius), "tradeoffs-path", tradeoff_alt(spots, "right", "certified"), "accuracy-robustness")
     st.caption(
         "Each mark is an evaluation; the line goes from small sigma to large. Vertical bars are 95% intervals over images."
@@ -146,12 +166,17 @@ def draw_path(chosen: Chosen, radius: float) -> None:
     )
 
 
-def spot_of(key: str, log: RecordedEvaluation, chosen: Chosen, named: Mapping[str, str], radius: float, x: float) -> Spot:
+def group_titles(chosen: Chosen) -> dict[str, str]:
+    """By log, the title of those that are like it."""
+    return {key: group for group, logs in alike(chosen).items() for key in logs}
+
+
+def spot_of(key: str, log: RecordedEvaluation, chosen: Chosen, groups: Mapping[str, str], radius: float, x: float) -> Spot:
     """An evaluation as a mark: ``x`` as given, certified accuracy at the radius as y."""
     sigma = log.made_by.sigma
     _, y, low, high = shares_at(log, radius)
     label = "" if sigma is None else f"σ {sigma:g}"
-    return Spot(chosen.titles[key], label, key, named[family_of(log)], sigma or 0.0, x, y, low, high)
+    return Spot(chosen.titles[key], label, key, groups[key], sigma or 0.0, x, y, low, high)
 
 
 def draw_spread(chosen: Chosen) -> None:

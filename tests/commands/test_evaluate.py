@@ -177,3 +177,16 @@ def test_other_votes_are_named_by_line(line: str, tmp_path: Path) -> None:
     votes_path(tmp_path / "log.tsv").write_text(line + "\n")
     with pytest.raises(LabError, match=r"log.votes.jsonl, line 1 does not hold the votes of an image"):
         read_votes(tmp_path / "log.tsv")
+
+
+def test_labels_outside_the_classifiers_classes_are_refused_and_leave_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"num_classes": 4, "widths": [8, 8], "stem": 8}
+    save_model(tmp_path / "four", ConvClassifier(4, (8, 8), 8), ModelConfig("classifier", "conv", options), {})
+    out = tmp_path / "log.tsv"
+    assert main([*command(f"local/{tmp_path / 'four'}", out), "--start", "1", "--every", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "has the class number 9, and the classifier the classes 0 to 3" in said
+    assert not out.exists()
+    assert not out.with_suffix(".json").exists()

@@ -1,0 +1,78 @@
+"""What does robustness cost? Certified accuracy over data sets, against radius, accuracy, samples, seconds and money."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import streamlit as st
+
+from core.ui.frame import close_page, open_page
+from core.ui.linked import linked_choice
+from core.ui.tradeoffs_cost import draw_cost
+from core.ui.tradeoffs_logs import choose_logs
+from core.ui.tradeoffs_radii import choose_radius, choose_table_radii
+from core.ui.tradeoffs_samples import draw_samples
+from core.ui.tradeoffs_view import choose_published, draw_classes, draw_curves, draw_path, draw_spread
+
+VIEWS = {
+    "curve": "Accuracy against radius", "path": "Accuracy against robustness", "cost": "Cost",
+    "samples": "What more samples buy", "spread": "Radii and p", "classes": "By class",
+}  # fmt: skip
+
+# What computes needs torch, which the views above do without: it is imported once it is asked for.
+COMPUTING = {
+    "new": ("A new evaluation", "core.ui.evaluation_job", "draw_new_evaluation"),
+    "runs": ("Evaluations made here", "core.ui.runs_view", "draw_runs"),
+}
+EVALUATING = "evaluation-job"
+ABOUT = {
+    "new": "Images are chosen at random, and each goes into the store of runs as soon as it is finished: stop at any moment, go"
+    " on later. It stops by itself two minutes after you left this page.",
+    "runs": "The store of runs holds every evaluation that was begun in this Lab, whoever did, and the logs that were brought"
+    " into it.",
+}  # fmt: skip
+
+open_page("Trade-offs")
+st.title("What robustness costs")
+st.markdown(
+    "Whole test sets, certified image by image. Each curve says what share of the images is classified right **and** cannot be"
+    " changed by any perturbation shorter than the radius (l2). More noise reaches further, from a lower start."
+)
+
+titles = VIEWS | {key: title for key, (title, _, _) in COMPUTING.items()}
+left, right = st.columns(2)
+with right:
+    view = linked_choice("View", list(titles), "curve", titles.__getitem__, "view")
+if view in COMPUTING:
+    with left:
+        st.markdown(ABOUT[view])
+    _, module, function = COMPUTING[view]
+    getattr(import_module(module), function)()
+    close_page()
+    st.stop()
+
+if EVALUATING in st.session_state:
+    import_module("core.ui.evaluation_job").draw_under_way()
+with left:
+    chosen = choose_logs()
+with right:
+    published = choose_published() if view == "curve" else []
+    radii = choose_table_radii() if view == "curve" else []
+    radius = choose_radius() if view in ("path", "cost", "samples", "classes") else 0.25
+
+if not chosen.logs:
+    st.info("Choose an evaluation above, or bring logs of your own.", icon=":material/arrow_upward:")
+elif view == "curve":
+    draw_curves(chosen, published, radii)
+elif view == "path":
+    draw_path(chosen, radius)
+elif view == "cost":
+    draw_cost(chosen, radius)
+elif view == "samples":
+    draw_samples(chosen, radius)
+elif view == "spread":
+    draw_spread(chosen)
+else:
+    draw_classes(chosen, radius)
+
+close_page()
