@@ -6,6 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.ui.link_notice import read_link, say_refused
+from core.ui.presenter import close_presenting, open_presenting
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     ("app.py", "Start", ":material/home:"),
@@ -26,6 +29,8 @@ _STYLE = """
   [data-testid="stImage"] img {image-rendering: pixelated; border-radius: 0.4rem;}
   [data-testid="stMetricValue"] {font-size: 1.7rem;}
   h1 {font-size: 2rem !important;}
+  h2 {font-size: 1.6rem !important;}
+  h3 {font-size: 1.35rem !important;}
   /* Names that do not fit are broken, not cut off: links, and the choices of a menu for several. */
   [data-testid="stPageLink"] p {white-space: normal; overflow: visible;}
   [data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"])
@@ -34,6 +39,10 @@ _STYLE = """
     {flex-wrap: wrap; height: auto; overflow: visible; mask-image: none; padding-block: 0.3rem;}
   /* White on the dark theme's light blue could hardly be read. */
   [data-testid="stMultiSelect"] [data-tag], [data-testid="stBaseButton-primary"] {color: light-dark(#FFFFFF, #0F161D);}
+  /* Streamlit's captions have a contrast of 4.2 to their ground; AA asks for 4.5. */
+  [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {color: light-dark(#56606A, #A9B4BE); opacity: 1;}
+  /* Slanted letters reach a little beyond their box, which made a scroll bar of every formula. */
+  .katex-display {padding: 0.2rem 0.3rem 0.4rem;}
   @media (max-width: 640px) {
     /* Pictures to be compared stay side by side on a phone; figures and thumbnails stand in pairs. */
     [class*="st-key-abreast"] [data-testid="stHorizontalBlock"] {flex-wrap: nowrap; gap: 0.5rem;}
@@ -50,15 +59,19 @@ def open_page(title: str) -> None:
     """Set the page up. Must be the first thing a page calls."""
     st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=":material/verified_user:", layout="wide")
     st.html(_STYLE)
+    open_presenting()
     with st.sidebar:
         st.markdown("**Denoised Smoothing Lab**")
         for path, label, icon in PAGES:
             if (ROOT / path).exists():
                 st.page_link(path, label=label, icon=icon)
+    read_link()
 
 
 def close_page() -> None:
-    """Write the side line, last, so that it knows the speed of the run just shown."""
+    """Write the foot and the side line, last, so that they know what became of the link and the speed of the run just shown."""
+    say_refused()
+    close_presenting([page for page in PAGES if (ROOT / page[0]).exists()])
     from core.device import describe_device, pick_device  # torch takes seconds the first time; by now the page is drawn
 
     with st.sidebar:

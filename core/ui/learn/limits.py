@@ -1,0 +1,154 @@
+"""Chapter f: what a certificate does not say, each with a figure, and the quiz."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from core.figures.limits import norm_balls, radius_map, repeats_figure, share_abstaining
+from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure
+from core.learn.plane import CLASSES, plane_network
+from core.learn.repeats import repeat
+from core.learn.smoothing_in_the_plane import PlaneCertificate, certify_vote, share_of_ones, vote
+from core.ui.figure import draw_figure
+from core.ui.learn.linked_steps import linked_steps
+from core.ui.learn.plane_controls import SIGMA, START, choose_alpha, choose_plane_sigma, choose_votes
+from core.ui.learn.quiz_view import draw_quiz
+from core.ui.learn.terms import draw_terms
+
+WRONG_SIGMA, WRONG_VOTES, WRONG_ALPHA = 0.1, 10_000, 0.001
+REPETITIONS = 1_000
+
+
+def draw_limits() -> None:
+    """One of four limits, then the quiz."""
+    st.markdown("A certificate is a narrow promise. These are the four places where it is most often read as more.")
+    parts: dict[str, tuple[str, Callable[[], None]]] = {
+        "wrong": ("Certified, but wrong", _draw_wrong),
+        "norms": ("Other norms", _draw_norms),
+        "abstention": ("Abstaining", _draw_abstention),
+        "alpha": ("The chance alpha", _draw_alpha),
+    }
+    chosen = linked_steps("What it does not say", {name: title for name, (title, _) in parts.items()}, "wrong", "limit")
+    parts[chosen][1]()
+    draw_quiz()
+
+
+def wrong_and_certified() -> tuple[tuple[float, float], int, PlaneCertificate] | None:
+    """The training point, the moon that it lies on and the certificate, where the vote is most sure and wrong."""
+    network = plane_network()
+    ones = share_of_ones(network.points, WRONG_SIGMA)
+    sureness = np.where((ones > 0.5) != network.shown, np.abs(ones - 0.5), 0.0)
+    best = int(sureness.argmax())
+    point = (float(network.points[best, 0]), float(network.points[best, 1]))
+    c = certify_vote(vote(point, WRONG_SIGMA, WRONG_VOTES), WRONG_ALPHA)
+    label = int(network.shown[best])
+    return None if c.abstained or c.candidate == label else (point, label, c)
+
+
+def _draw_wrong() -> None:
+    found = wrong_and_certified()
+    if found is None:
+        st.info("The vote is right wherever it is sure.", icon=":material/info:")
+        return
+    point, label, c = found
+    left, right = st.columns([1.45, 1])
+    with left:
+        figure = plane_figure("A certified mistake")
+        add_smoothed_border(figure, WRONG_SIGMA)
+        add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {c.radius:.3f}")
+        add_point(figure, point, label)
+        draw_figure(
+            figure, "limits-wrong",
+            f"The plane with the training points. A point of the {CLASSES[label]} moon lies where the vote says"
+            f" {CLASSES[c.candidate]}, in a certified circle of radius {c.radius:.3f}.",
+            "certified-but-wrong",
+        )  # fmt: skip
+    with right:
+        st.markdown(
+            f"This training point belongs to the moon of **{CLASSES[label]}s**. At sigma {WRONG_SIGMA:g} the vote says"
+            f" **{CLASSES[c.candidate]}**, {c.k:,} times of {c.n:,}, and that is certified within {c.radius:.3f}. The"
+            " certificate knows no labels: it says that nearby answers are the same, not that they are right."
+        )
+        draw_terms("certificate", "certified accuracy")
+
+
+def _draw_norms() -> None:
+    c = certify_vote(vote(START, SIGMA, 10_000), 0.001)
+    left, right = st.columns([1.45, 1])
+    with right:
+        values = st.select_slider(
+            "Values in the picture (d)", (2, 784, 3_072, 12_288, 150_528), 3_072, key="values",
+            bind="query-params", help="784: a digit of MNIST. 3,072: CIFAR-10. 150,528: ImageNet at 224 x 224 pixels.",
+        )  # fmt: skip
+        st.markdown(
+            "Gaussian noise certifies l2 lengths. Any other norm gets what fits inside that ball: in the plane the square is"
+            " still roomy; in a picture it is tiny."
+        )
+        st.latex(rf"\frac R{{\sqrt d}}=\frac{{{c.radius:.3f}}}{{\sqrt{{{values}}}}}={c.radius / values**0.5:.2g}")
+        st.markdown(
+            f"That is {255 * c.radius / values**0.5:.2g} of 255 grey levels in every value. Turning, blurring or cropping"
+            " changes many values at once and soon leaves every such ball."
+        )
+        draw_terms("l2 norm", "l-infinity norm")
+    with left:
+        draw_figure(
+            norm_balls(c.radius), "limits-norms",
+            f"A circle of radius {c.radius:.3f}, and inside it a square, the l-infinity ball of {c.radius / 2**0.5:.3f}, and a"
+            f" diamond, the l1 ball of {c.radius:.3f}.",
+            "norms",
+        )  # fmt: skip
+
+
+def _draw_abstention() -> None:
+    left, right = st.columns([1.45, 1])
+    with right:
+        sigma = max(choose_plane_sigma(), 0.01)
+        n = choose_votes()
+        alpha = choose_alpha()
+        share = share_abstaining(sigma, n, alpha)
+        st.markdown(
+            f"Where no class has a sure majority, the method gives no answer: here on **{share:.0%}** of the plane. That is"
+            " honest, not a failure, but in certified accuracy it counts as wrong. More votes thin the band; nothing removes"
+            " it."
+        )
+        if share == 1:
+            st.caption("With so few votes even a unanimous vote cannot pass one half.")
+        draw_terms("abstain", "ceiling")
+    with left:
+        draw_figure(
+            radius_map(sigma, n, alpha), "limits-abstention",
+            f"Map of the certified radius over the plane at sigma {sigma:g}, {n:,} votes; {share:.0%} of it is hatched: there"
+            " it abstains.",
+            "abstention",
+        )  # fmt: skip
+
+
+def _draw_alpha() -> None:
+    left, right = st.columns([1.45, 1])
+    with right:
+        alpha = choose_alpha()
+        n = choose_votes()
+        seed = int(st.number_input("seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="Same seed, same votes."))
+    point, sigma = START, SIGMA
+    p = float(share_of_ones(np.array([point]), sigma)[0])
+    repeats = repeat(p, n, alpha, REPETITIONS, seed)
+    with right:
+        st.markdown(
+            f"The same point certified {REPETITIONS:,} times with fresh votes: **{repeats.wrong:,}** bounds exceed the true p."
+            f" In the long run at most {REPETITIONS * alpha:g} of {REPETITIONS:,} do. One certificate gives no hint whether it"
+            " is among these."
+        )
+        st.caption(
+            "Trying several seeds and keeping the best certificate spoils this: each try is a chance of its own. Divide alpha"
+            " among the tries."
+        )
+        draw_terms("alpha", "anytime bound", "sound certificate")
+    with left:
+        draw_figure(
+            repeats_figure(repeats, alpha), "limits-alpha",
+            f"{REPETITIONS:,} lower bounds as marks around the line of the true p, {p:.4f}: {repeats.wrong:,} lie above it.",
+            "alpha",
+        )  # fmt: skip

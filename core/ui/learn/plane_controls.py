@@ -1,0 +1,49 @@
+"""The controls that the chapters about the plane share: where the point is, sigma, votes, alpha. All are part of the link."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+START = (0.5, 0.3)
+SIGMA, VOTES, ALPHA = 0.1, 1_000, 0.001
+VOTE_COUNTS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+ALPHAS = (0.05, 0.01, 0.001, 0.0001)
+
+
+def choose_point() -> tuple[float, float]:
+    """Two sliders; a click on the figure moves them."""
+    left, right = st.columns(2)
+    x = left.slider("Point, left to right", 0.0, 1.0, START[0], 0.005, key="x", bind="query-params", format="%.3f")
+    y = right.slider("Point, bottom to top", 0.0, 1.0, START[1], 0.005, key="y", bind="query-params", format="%.3f")
+    return float(x), float(y)
+
+
+def choose_plane_sigma() -> float:
+    """Sigma from 0 up, in units of the plane's side."""
+    sigma = st.slider(
+        "Noise sigma", 0.0, 0.3, SIGMA, 0.01, key="plane-sigma", bind="query-params",
+        help="Standard deviation of the noise along each axis; the plane's side is 1.",
+    )  # fmt: skip
+    return float(sigma)
+
+
+def choose_votes() -> int:
+    """How many noisy copies vote."""
+    n = st.select_slider("n: votes counted", VOTE_COUNTS, VOTES, key="plane-n", bind="query-params")
+    return int(n)
+
+
+def choose_alpha() -> float:
+    """The chance that the bound may be wrong."""
+    alpha = st.select_slider(
+        "alpha: chance of a wrong bound", ALPHAS, ALPHA, format_func=lambda a: f"{a:g}", key="plane-alpha", bind="query-params"
+    )
+    return float(alpha)
+
+
+def move_point(key: str) -> None:
+    """Take a click on the figure under ``key`` over into the sliders. A callback: it runs before the page is drawn anew."""
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        st.session_state["x"] = min(max(float(points[-1]["x"]), 0.0), 1.0)
+        st.session_state["y"] = min(max(float(points[-1]["y"]), 0.0), 1.0)

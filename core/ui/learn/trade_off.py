@@ -1,0 +1,75 @@
+"""Chapter e: sigma against accuracy against radius, from the evaluations that come with the Lab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.figures.radius_curves import radius_curves, radius_curves_alt
+from core.learn.evaluations import StoredEvaluation, denoiser_title, stored_evaluations
+from core.ui.figure import draw_figure
+from core.ui.learn.terms import draw_terms
+
+USUAL = "bundled/cifar10-stab"
+
+
+def draw_trade_off() -> None:
+    """The curves, and what was measured."""
+    st.markdown(
+        "More noise lets a vote certify a larger radius, but hides more of the picture, so fewer pictures are right at all."
+        " Each curve starts at the share that is right, and falls as more is asked."
+    )
+    everything = stored_evaluations()
+    if not everything:
+        st.info("No evaluations are stored: 'python -m core evaluate' makes one.", icon=":material/info:")
+        return
+    left, right = st.columns([1.45, 1])
+    references = list(dict.fromkeys(e.denoiser for e in everything))
+    several = len({e.sigma for e in everything}) > 1
+    usual = [USUAL] if several and USUAL in references else references
+    with right:
+        wanted = st.pills(
+            "Denoiser", references, selection_mode="multi", default=usual, format_func=denoiser_title, key="learn-denoisers",
+            persist_state="session",
+        ) or usual  # fmt: skip
+        marked = float(
+            st.slider("Radius to read off", 0.0, 1.0, 0.25, 0.05, key="learn-radius", bind="query-params")
+        )  # fmt: skip
+    shown = [e for e in everything if e.denoiser in wanted]
+    titles = {reference: denoiser_title(reference) for reference in references}
+    with left:
+        draw_figure(radius_curves(shown, titles, marked), "trade-off", radius_curves_alt(shown, titles, marked), "trade-off")
+    with right:
+        reached = f"at {marked:g}"
+        st.dataframe(
+            [
+                {"sigma": e.sigma, "denoiser": titles[e.denoiser], "right": e.certified(0), reached: e.certified(marked)}
+                for e in shown
+            ],
+            hide_index=True,
+            column_config={
+                column: st.column_config.NumberColumn(format="percent") for column in ("right", reached)
+            },
+        )  # fmt: skip
+        st.caption(_measured(shown))
+        draw_terms("certified accuracy", "ACR")
+    if not several:
+        st.caption("Only one sigma is stored here yet; with several, each has a curve of its own.")
+
+
+def _measured(shown: Sequence[StoredEvaluation]) -> str:
+    counts = sorted({len(e.lines) for e in shown})
+    images = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    first = shown[0]
+    votes = " or ".join(f"{n:,}" for n in sorted({e.n for e in shown}))
+    data = "CIFAR-10" if "cifar10" in first.dataset else first.dataset
+    return (
+        f"Measured on {images} pictures of the {first.split} part of {data}, with {first.classifier}, {votes} votes a picture,"
+        f" alpha {first.alpha:g}. On {counts[0]} pictures a share is known to within about {_half_width(counts[0]):.0%} (95%)."
+    )
+
+
+def _half_width(images: int) -> float:
+    """Half the width of a 95% interval for a share of one half: the widest there is."""
+    return 0.98 / images**0.5

@@ -1,0 +1,56 @@
+"""Learn: six short chapters, each with a figure that answers to the hand; a quiz, lessons, a glossary."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.ui.frame import close_page, open_page
+from core.ui.learn.bound import draw_bound
+from core.ui.learn.dimensions import draw_dimensions
+from core.ui.learn.fragile import draw_fragile
+from core.ui.learn.lessons import draw_lessons
+from core.ui.learn.limits import draw_limits
+from core.ui.learn.linked_steps import linked_steps
+from core.ui.learn.terms import draw_glossary
+from core.ui.learn.trade_off import draw_trade_off
+from core.ui.learn.voting import draw_voting
+
+CHAPTERS = {
+    "fragile": ("Fragile", draw_fragile),
+    "voting": ("Voting", draw_voting),
+    "bound": ("The bound", draw_bound),
+    "dimensions": ("Dimensions", draw_dimensions),
+    "trade-off": ("Trade-off", draw_trade_off),
+    "limits": ("What it does not say", draw_limits),
+}
+
+open_page("Learn")
+st.title("Learn: from a fragile answer to a proof")
+
+names = list(CHAPTERS)
+titles = {name: f"{number}. {title}" for number, (name, (title, _)) in enumerate(CHAPTERS.items(), 1)}
+chapter = linked_steps("Chapter", titles, names[0], "chapter")
+st.header(CHAPTERS[chapter][0], anchor=False)
+CHAPTERS[chapter][1]()
+
+
+def turn_to(name: str) -> None:
+    """Go to a chapter. A callback: it runs before the page is drawn anew."""
+    st.session_state["chapter"] = name
+
+
+here = names.index(chapter)
+with st.container(horizontal=True, key="turn-pages"):
+    if here > 0:
+        st.button(
+            f"Back: {CHAPTERS[names[here - 1]][0]}", icon=":material/arrow_back:", on_click=turn_to, args=[names[here - 1]]
+        )
+    if here + 1 < len(names):
+        st.button(
+            f"Next: {CHAPTERS[names[here + 1]][0]}", icon=":material/arrow_forward:", type="primary", on_click=turn_to,
+            args=[names[here + 1]],
+        )  # fmt: skip
+st.divider()
+draw_lessons()
+draw_glossary()
+close_page()
