@@ -56,6 +56,7 @@ with st.container(horizontal=True):
         query_params={key_for("picture", request.classifier): sample.name},
     )  # fmt: skip
     st.page_link("pages/2_Denoise.py", label="**Look at what the denoiser does**", icon=":material/blur_off:")
+    st.page_link("pages/7_Learn.py", label="**Learn how it works, step by step**", icon=":material/school:")
 
 with st.expander("What is behind it, and what it does not say", icon=":material/info:"):
     st.markdown(

@@ -8,6 +8,7 @@ from core import report
 from core.errors import LabError
 from core.stored import stored_study
 from core.study import Study, StudyRequest
+from core.ui.change_notice import note_change
 from core.ui.controls import choose_numbers, choose_sigma, request_of, warn_about_sigma
 from core.ui.frame import close_page, open_page
 from core.ui.guarantee_controls import choose_guarantee, objection
@@ -82,6 +83,7 @@ def follow() -> None:
     if result is not None:
         if job is not None:
             note_speed(result)
+        note_change(result.certificate)
         draw_study(result, shown.picture.name, shown_key[1][:12] if isinstance(shown_key[1], str) else "study")
         c = result.certificate
         draw_again(stored=job is None, stopped=c.stopped and c.settled is None)

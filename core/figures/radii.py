@@ -58,7 +58,7 @@ def bound_histogram(bounds: Mapping[str, NDArray[np.float64]]) -> go.Figure:
         _add_steps(figure, edges, counts / len(p), f"{name}{missing}", place, "p")
     figure.add_vline(x=0.5, line={"dash": "dot", "color": GREY, "width": 2}, annotation_text="abstains at 1/2 and below",
                      annotation_position="top right")  # fmt: skip
-    figure.update_xaxes(title="lower bound on p, the probability of the class under noise", range=[edges[0] - 0.02, 1])
+    figure.update_xaxes(title="lower bound on p, the share under noise", range=[edges[0] - 0.02, 1])
     figure.update_yaxes(title="share of all images", tickformat=".0%")
     return _below(styled(figure, "How the bounds on p are spread", HEIGHT), len(bounds))
 
@@ -148,7 +148,7 @@ def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radi
     )  # fmt: skip
     figure.update_xaxes(title="n, samples an image", type="log", dtick=1)
     figure.update_yaxes(title=f"right and certified at {radius:g}", tickformat=".0%", rangemode="tozero")
-    return _below(styled(figure, "What more samples would be expected to buy (a projection)", HEIGHT), len(lines) + 1)
+    return _below(styled(figure, "What more samples would buy, projected", HEIGHT), len(lines) + 1)
 
 
 def _below(figure: go.Figure, entries: int) -> go.Figure:

@@ -114,12 +114,15 @@ def tradeoff_alt(spots: Sequence[Spot], x: str, y: str) -> str:
 
 def _scatter(spots: Sequence[Spot], *, lines: bool, hover: str) -> go.Figure:
     figure = go.Figure()
+    # On a phone, a word to the right of the rightmost marks would be cut off.
+    middle = (min((spot.x for spot in spots), default=0.0) + max((spot.x for spot in spots), default=0.0)) / 2
     for place, group in enumerate(dict.fromkeys(spot.group for spot in spots)):
         mine = sorted((spot for spot in spots if spot.group == group), key=lambda spot: spot.order)
         colour = CATEGORIES[place % len(CATEGORIES)]
         figure.add_scatter(
-            x=[spot.x for spot in mine], y=[spot.y for spot in mine], name=group, text=[f" {spot.label}" for spot in mine],
-            mode="lines+markers+text" if lines else "markers+text", textposition="top right", cliponaxis=False,
+            x=[spot.x for spot in mine], y=[spot.y for spot in mine], name=group, text=[f" {spot.label} " for spot in mine],
+            mode="lines+markers+text" if lines else "markers+text", cliponaxis=False,
+            textposition=["top left" if spot.x > middle else "top right" for spot in mine],
             line={"color": colour, "width": 2.5},
             marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 12, "color": colour},
             error_y={

@@ -46,13 +46,12 @@ def refused(asked: Mapping[str, Sequence[str]], used: Mapping[str, Any]) -> list
     """
     sentences = []
     for key, value in used.items():
-        held = [_text(v) for v in value] if isinstance(value, list | tuple) else [_text(value)]
+        # A control for several that holds nothing stands as "none" in a link.
+        held = ([_text(v) for v in value] or ["none"]) if isinstance(value, list | tuple) else [_text(value)]
         wrong = [text for text in asked.get(key, ()) if not any(_same(text, h) for h in held)]
         if wrong:
             named = ", ".join(repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…") for text in wrong)
-            sentences.append(
-                f"The link asks for {key} = {named}, which is not possible here: {', '.join(held) or 'nothing'} is used."
-            )
+            sentences.append(f"The link asks for {key} = {named}, which is not possible here: {', '.join(held)} is used.")
     return sentences
 
 

@@ -40,7 +40,7 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     expected = summarise(there.outcomes, [radius])
     with st.container(key="paired-samples"):
         columns = st.columns(3)
-    columns[0].metric(f"Certified at {radius:g}, measured", f"{own.certified[radius]:.1%}", help=f"n = {shares.n:,}.")
+    columns[0].metric(f"Certified at {radius:g}", f"{own.certified[radius]:.1%}", help=f"Measured, with n = {shares.n:,}.")
     columns[1].metric(
         f"Projected to n = {int(n):,}", f"{expected.certified[radius]:.1%}",
         f"{100 * (expected.certified[radius] - own.certified[radius]):+.1f} points", delta_color="off", delta_arrow="off",

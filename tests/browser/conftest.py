@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+sys.path.insert(0, str(Path(__file__).parent))  # modules of this folder are imported by their own names
+from axe_report import AxeReport
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -46,10 +49,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "LAB_STORE"}
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address", "127.0.0.1",
          "--server.fileWatcherType", "none"],
-        cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "hf"), "LAB_HOME": str(home)},
+        cwd=ROOT, env=environment | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "hf"), "LAB_HOME": str(home)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
@@ -82,3 +86,11 @@ def shots() -> Path:
     folder = ROOT / "screenshots"  # not test-results, which the Playwright plugin empties
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def axe(shots: Path) -> Iterator[AxeReport]:
+    """Looks for barriers; what it saw on all pages goes beside the screenshots."""
+    report = AxeReport()
+    yield report
+    report.write(shots / "axe.md")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe_report import AxeReport
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -58,6 +59,10 @@ def test_landing_page_shows_a_finished_certificate_within_two_seconds(page: Page
 
 
 PATHS = [path.stem.partition("_")[2] for path in sorted((ROOT / "pages").glob("[0-9]_*.py"))]
+CHAPTERS = [f"Learn?chapter={name}" for name in ("voting", "bound", "dimensions", "trade-off", "limits")]
+VIEWS = [f"Trade-offs?view={name}" for name in ("path", "cost", "samples", "spread", "classes", "new", "runs")]
+ALL_SIDES = [(path, size, scheme) for path in ["", *PATHS] for size in SIZES for scheme in ("light", "dark")]
+TWO_SIDES = [(path, *side) for path in CHAPTERS + VIEWS for side in (("desktop", "light"), ("phone", "dark"))]
 
 # Text that reaches beyond the screen, or beyond a box that hides what sticks out. What can be scrolled is not cut off.
 CUT_OFF = """
@@ -97,11 +102,9 @@ def compared(page: Page) -> None:
 READY = {"Certify": certified, "Denoise": compared}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("path", ["", *PATHS])
-def test_every_page_fits_and_has_alt_texts(
-    browser: Browser, server: str, shots: Path, path: str, size: str, scheme: str
+@pytest.mark.parametrize(("path", "size", "scheme"), ALL_SIDES + TWO_SIDES)
+def test_every_page_fits_has_alt_texts_and_no_barrier(
+    browser: Browser, server: str, shots: Path, axe: AxeReport, path: str, size: str, scheme: str
 ) -> None:
     context = browser.new_context(viewport=SIZES[size], color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
@@ -114,11 +117,13 @@ def test_every_page_fits_and_has_alt_texts(
     tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": SIZES[size]["width"], "height": int(tall) + 20})
     page.wait_for_timeout(1_000)
-    page.screenshot(path=shots / f"{path or 'Start'}-{size}-{scheme}.png")
+    name = (path or "Start").replace("?chapter=", "-").replace("?view=", "-")
+    page.screenshot(path=shots / f"{name}-{size}-{scheme}.png")
     images = page.locator("[data-testid=stMain] img")
     assert all(images.nth(i).get_attribute("alt") for i in range(images.count()))
     if path in ("", "Certify", "Denoise"):
         assert images.count() > 0
+    assert axe.look(page, f"{name}, {size}, {scheme}") == []
     context.close()
 
 
@@ -223,4 +228,29 @@ def test_pages_lead_to_each_other(page: Page, server: str) -> None:
     page.get_by_text("Move sigma, or certify a picture of your own").click()
     expect(page.get_by_role("heading", name="Certify a picture")).to_be_visible(timeout=30_000)
     certified(page)
+    no_errors(page)
+
+
+def test_first_minute_from_the_landing_page_to_a_change_that_is_understood(page: Page, server: str, shots: Path) -> None:
+    # A newcomer reads the sentence, clicks once, moves sigma, and reads what that did: one click and one drag.
+    page.goto(server)
+    settled(page)
+    expect(page.get_by_text("noisy copies of this picture were seen")).to_be_visible()
+    page.screenshot(path=shots / "first-minute-1-landing.png")
+    page.get_by_text("Move sigma, or certify a picture of your own").click()
+    expect(page.get_by_role("heading", name="Certify a picture")).to_be_visible(timeout=30_000)
+    before = radius(page)
+    page.screenshot(path=shots / "first-minute-2-certify.png")
+    slider = page.get_by_role("slider").first
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    said = page.get_by_text(re.compile(r"sigma 0\.25 → 0\.\d+"))
+    expect(said).to_be_visible(timeout=90_000)
+    assert re.search(rf"radius from {re.escape(before)} to|abstains|it says", said.inner_text())
+    settled(page)
+    page.screenshot(path=shots / "first-minute-3-understood.png")
     no_errors(page)
