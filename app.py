@@ -9,9 +9,10 @@ from core.figures.radius import radius_bar
 from core.figures.votes import icon_array, votes_alt
 from core.samples import sample_picture, samples
 from core.stored import stored_study
+from core.ui.figure import FigureSheet
 from core.ui.frame import close_page, open_page
 from core.ui.linked import key_for
-from core.ui.strip import CHART, draw_strip, enlarged
+from core.ui.strip import draw_strip, enlarged
 
 FIRST = "red-car"
 
@@ -35,19 +36,19 @@ else:
         f" majority, whatever an attacker tries. This is proven, up to a chance of"
         f" {report.percent(certificate.failure_probability)} that the sample of noise misled us."
     )
+sheet = FigureSheet("landing", "certificate")
 left, right = st.columns([1.5, 1])
 with left:
     draw_strip(study.views, certificate.labels, certificate.sigma, "landing")
     other = None if study.without is None else report.named_radius("no denoiser", study.without)
-    st.plotly_chart(
-        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other), config=CHART,
-        key="landing-radius",
-        alt=f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.",
+    sheet.draw(
+        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other), "landing-radius",
+        f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.", "radius",
     )  # fmt: skip
 with right:
-    st.plotly_chart(
-        icon_array(certificate.counts, certificate.labels), config=CHART, key="landing-icons",
-        alt=f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}",
+    sheet.draw(
+        icon_array(certificate.counts, certificate.labels), "landing-icons",
+        f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}", "icons",
     )  # fmt: skip
 
 with st.container(horizontal=True):
@@ -65,6 +66,7 @@ with st.expander("What is behind it, and what it does not say", icon=":material/
         " From the vote follows a radius within which the majority cannot change (Cohen et al. 2019)."
     )
     st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(report.caveats(certificate), 1)))
+    sheet.offer()
 
 st.subheader("More finished certificates")
 others = [entry for name, entry in finished.items() if name != sample.name]

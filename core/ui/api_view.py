@@ -16,6 +16,7 @@ from core.commands.terminal import duration
 from core.figures.radius import radius_bar
 from core.figures.votes import vote_bars, votes_alt
 from core.jobs import Job
+from core.ui.figure import FigureSheet
 from core.ui.strip import CHART, enlarged
 from core.ui.waiting import draw_stop, draw_waiting
 
@@ -76,23 +77,25 @@ def draw_asking(job: Job) -> None:
 
 def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
     """The certificate, what it cost, and what the API said."""
-    _draw_result(study, key)
+    sheet = FigureSheet(key, "api-certificate")
+    _draw_result(study, key, sheet)
     if study.without is not None:
         st.subheader("With and without the denoiser")
         for column, title, result in zip(st.columns(2), ("With", "Without"), (study.result, study.without), strict=True):
             with column:
                 c = result.certificate
-                st.plotly_chart(
-                    vote_bars(c.counts, c.labels, f"{title} denoiser"), config=CHART, key=f"{title}-{key}",
-                    alt=f"{title} the denoiser. {votes_alt(c.counts, c.labels)}",
+                sheet.draw(
+                    vote_bars(c.counts, c.labels, f"{title} denoiser"), f"{title}-{key}",
+                    f"{title} the denoiser. {votes_alt(c.counts, c.labels)}", f"{title.lower()}-denoiser",
                 )  # fmt: skip
                 name = report.class_name(c, c.candidate)
                 verdict = "abstains" if c.abstained else f"says {name}, radius {c.radius:.3f}"
                 st.markdown(f"{title} denoiser the smoothed API **{verdict}**; ${result.spent:.4f}.")
+    sheet.offer()
     _draw_downloads(study, picture_name, key)
 
 
-def _draw_result(study: RemoteStudy, key: str) -> None:
+def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
     result = study.result
     c = result.certificate
     name = report.class_name(c, c.candidate)
@@ -115,12 +118,12 @@ def _draw_result(study: RemoteStudy, key: str) -> None:
         st.info(note, icon=":material/info:")
     left, right = st.columns(2)
     with left:
-        st.plotly_chart(
-            radius_bar(report.named_radius("certified", c), c.radius_ceiling), config=CHART, key=f"radius-{key}",
-            alt=f"Certified radius {c.radius:.3f} of at most {c.radius_ceiling:.3f} with {c.n:,} answers.",
+        sheet.draw(
+            radius_bar(report.named_radius("certified", c), c.radius_ceiling), f"radius-{key}",
+            f"Certified radius {c.radius:.3f} of at most {c.radius_ceiling:.3f} with {c.n:,} answers.", "radius",
         )  # fmt: skip
     with right:
-        st.plotly_chart(vote_bars(c.counts, c.labels), config=CHART, key=f"votes-{key}", alt=votes_alt(c.counts, c.labels))
+        sheet.draw(vote_bars(c.counts, c.labels), f"votes-{key}", votes_alt(c.counts, c.labels), "votes")
     with st.expander("What it does not say", icon=":material/report:"):
         texts = [*report.caveats(c), "It holds as long as the API answers as it did: a vendor may change the model behind it."]
         st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1)))

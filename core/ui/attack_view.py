@@ -19,8 +19,9 @@ from core.pixels import to_pixels
 from core.smoothing.certificate import Certificate
 from core.ui.download_view import draw_download
 from core.ui.engine import queue
+from core.ui.figure import draw_figure
 from core.ui.meaning_view import draw_meaning
-from core.ui.strip import CHART, enlarged
+from core.ui.strip import enlarged
 
 STAGES = {
     "certify": "certifying the picture", "attack": "changing the picture",
@@ -74,16 +75,17 @@ def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: boo
             f" with probability alpha ({c.alpha:g}); a second seed tells which.",
             icon=":material/priority_high:",
         )
-    st.plotly_chart(
+    draw_figure(
         number_line(
             study.certified, None if smoothed is None else smoothed.radius, None if base is None else base.radius,
             study.request.norm, None if study.attacked is None else study.attacked.size,
         ),
-        config=CHART, key=f"line-{key}",
-        alt=number_line_alt(
+        f"line-{key}",
+        number_line_alt(
             study.certified, None if smoothed is None else smoothed.radius, None if base is None else base.radius,
             study.request.norm,
         ),
+        "certified-and-attacked",
     )  # fmt: skip
     if study.gap is not None and study.certified > 0:
         st.caption(

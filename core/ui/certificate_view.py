@@ -13,7 +13,7 @@ from core.images import grey_levels
 from core.smoothing.arithmetic import Conclusion, both_ways
 from core.smoothing.certificate import Certificate
 from core.smoothing.radius import OWN_NORM, radii
-from core.ui.figure import draw_figure
+from core.ui.figure import FigureSheet
 from core.ui.plain_text import plain
 
 ONE, TWO = "one-sided", "two-sided"
@@ -56,7 +56,7 @@ def all_radii(certificate: Certificate) -> dict[str, float]:
     return radii(c.noise, c.p_lower, c.p_upper if c.two_sided else None, c.sigma, _shape(c)) | {c.norm: c.radius}
 
 
-def draw_radii(certificate: Certificate, key: str) -> None:
+def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
     """The radius in every norm as a table, and the balls to scale."""
     c = certificate
     if c.abstained:
@@ -83,7 +83,7 @@ def draw_radii(certificate: Certificate, key: str) -> None:
             f" more than on paper: {_far(c.noise, d)}"
         )
     with right:
-        draw_figure(balls(found, c.noise), f"balls-{key}", balls_alt(found, c.noise), "certified-balls")
+        sheet.draw(balls(found, c.noise), f"balls-{key}", balls_alt(found, c.noise), "balls")
 
 
 def _far(noise: str, d: int) -> str:

@@ -16,7 +16,8 @@ from core.figures.votes import name_of
 from core.jobs import Job
 from core.pixels import to_picture
 from core.ui.denoise_grid import grid_html, top_html
-from core.ui.strip import CHART, enlarged
+from core.ui.figure import FigureSheet, draw_figure
+from core.ui.strip import enlarged
 from core.ui.waiting import draw_stop, draw_waiting
 
 ALL_DRAWS = "mean of all"
@@ -108,9 +109,9 @@ def draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, ke
     panels = linked_panels(result.clean, closeups, titles)
     st.html(_PANELS_STYLE.format(columns=len(closeups), desktop=panels.layout.height, around=PANELS_AROUND))
     with st.container(key=f"panels-{key}"):
-        st.plotly_chart(
-            panels, config=CHART, key=f"close-{key}-{level}-{name}", height="stretch", alt=linked_alt(closeups, titles)
-        )
+        sheet = FigureSheet(f"close-{key}", "denoised")
+        sheet.draw(panels, f"close-{key}-{level}-{name}", linked_alt(closeups, titles), "panels", height="stretch")
+    sheet.offer()
     st.caption(
         "Drag a frame in any panel to zoom: all follow; double-click to return. Top: what comes out. Middle: what was taken"
         " away (noisy minus denoised); a perfect denoiser takes exactly the true noise, and outlines of the object here are"
@@ -148,12 +149,7 @@ def draw_sweep(result: Comparison, titles: Mapping[str, str], sigma: float, pict
     summaries = result.summaries
     if not summaries:
         return
-    st.plotly_chart(
-        sweep_figure(summaries, titles, sigma),
-        config=CHART,
-        key=f"sweep-{key}-{result.complete}",
-        alt=sweep_alt(summaries, titles),
-    )
+    draw_figure(sweep_figure(summaries, titles, sigma), f"sweep-{key}-{result.complete}", sweep_alt(summaries, titles), "sweep")
     st.caption(
         f"For this picture only, up to {max(s.draws for s in summaries)} draws at each sigma. The upper chart is what"
         " smoothing lives on: the share of noisy copies on which the classifier says the same as of the original (bars: 95%"

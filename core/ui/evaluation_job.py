@@ -19,11 +19,11 @@ from core.jobs import Job
 from core.ui.controls import ALPHAS, choose_seed, choose_sigma, warn_about_sigma
 from core.ui.evaluation_data import choose_data, title_of_data
 from core.ui.evaluation_queue import EvaluationResult, current_job, resume, start
+from core.ui.figure import draw_figure
 from core.ui.frame import SPEED
 from core.ui.model_choice import choose_classifier, choose_denoiser
 from core.ui.plain_text import plain
 from core.ui.run_store import run_store
-from core.ui.strip import CHART
 from core.ui.waiting import draw_stop, draw_waiting
 
 RADII = (0.25, 0.5)
@@ -44,9 +44,7 @@ def draw_curve(lines: Sequence[LogLine]) -> None:
             column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
     steps = steps_of("", RecordedEvaluation("", Outcomes.of(lines), MadeBy(), {}, (), ""), 150)
     curve = Curve(f"{len(lines):,} images", "", "", 0, steps.radii, steps.certified, steps.low, steps.high)
-    st.plotly_chart(
-        certified_curves([curve], []), config=CHART, key="evaluation-curve", alt=curves_alt([curve], [], list(RADII))
-    )
+    draw_figure(certified_curves([curve], []), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
     st.caption("The band is the 95% interval over images: it narrows as more of them are done.")
 
 

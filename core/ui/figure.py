@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -24,45 +24,95 @@ def draw_figure(figure: go.Figure, key: str, alt: str, name: str, *, on_select: 
         name: of the files, without ending.
         on_select: called after a click on a point, before the page runs again; None where clicks mean nothing.
     """
-    chosen = str(st.session_state.get(f"{key}-format") or "svg")
-    config: dict[str, Any] = {
-        "displaylogo": False,
-        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
-        "toImageButtonOptions": {"format": chosen, "filename": name, "scale": 2 if chosen == "png" else 1},
-    }
-    if presenting():
-        figure = go.Figure(figure).update_layout(
-            font_size=20, title_font_size=22, height=1.15 * (figure.layout.height or 450), legend_font_size=18
-        )  # fmt: skip
+    figure, config = _presented(figure), _config(_format(key), name)
     if on_select is None:
         st.plotly_chart(figure, config=config, key=key, alt=alt)
     else:
         st.plotly_chart(figure, config=config, key=key, alt=alt, on_select=on_select, selection_mode="points")
-    with st.popover("Save the figure", icon=":material/download:", type="tertiary"):
+    _offer([(figure, alt)], key, name)
+
+
+class FigureSheet:
+    """Several figures of one result, offered together below them.
+
+    Args:
+        key: unlike that of any other sheet on the page.
+        name: of the files, without ending.
+    """
+
+    def __init__(self, key: str, name: str) -> None:
+        self._key, self._name = f"sheet-{key}", name
+        self._drawn: list[tuple[go.Figure, str]] = []
+
+    def draw(
+        self, figure: go.Figure, key: str, alt: str, name: str, *, height: int | Literal["stretch", "content"] = "content"
+    ) -> None:
+        """Draw one of them, here and now; arguments as for :func:`draw_figure`, ``height`` as Streamlit takes it."""
+        figure = _presented(figure) if height == "content" else figure
+        config = _config(_format(self._key), f"{self._name}-{name}")
+        st.plotly_chart(figure, config=config, key=key, alt=alt, height=height)
+        self._drawn.append((figure, alt))
+
+    def offer(self) -> None:
+        """The ways to take those along that were drawn."""
+        if self._drawn:
+            _offer(self._drawn, self._key, self._name)
+
+
+def _presented(figure: go.Figure) -> go.Figure:
+    if not presenting():
+        return figure
+    return go.Figure(figure).update_layout(
+        font_size=20, title_font_size=22, height=1.15 * (figure.layout.height or 450), legend_font_size=18
+    )
+
+
+def _format(key: str) -> str:
+    return str(st.session_state.get(f"{key}-format") or "svg")
+
+
+def _config(chosen: str, name: str) -> dict[str, Any]:
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": chosen, "filename": name, "scale": 2 if chosen == "png" else 1},
+    }
+
+
+def _offer(drawn: Sequence[tuple[go.Figure, str]], key: str, name: str) -> None:
+    several = len(drawn) > 1
+    label = "Save the figures" if several else "Save the figure"
+    with st.popover(label, icon=":material/download:", type="tertiary", key=f"{key}-save"):
         st.segmented_control(
-            "The camera above the figure saves a", list(FORMATS), default="svg", required=True, format_func=FORMATS.__getitem__,
-            key=f"{key}-format", persist_state="session",
+            f"The camera above {'each' if several else 'the'} figure saves a", list(FORMATS), default="svg", required=True,
+            format_func=FORMATS.__getitem__, key=f"{key}-format", persist_state="session",
         )  # fmt: skip
         st.download_button(
-            "Interactive HTML", lambda: stand_alone(figure, alt, name), f"{name}.html", "text/html", key=f"{key}-html",
-            on_click="ignore", icon=":material/public:", help="About 5 MB: the file brings its own plotting library along.",
+            "All as interactive HTML" if several else "Interactive HTML", lambda: stand_alone(drawn, name), f"{name}.html",
+            "text/html", key=f"{key}-html", on_click="ignore", icon=":material/public:",
+            help="About 5 MB: the file brings its own plotting library along.",
         )  # fmt: skip
 
 
-def stand_alone(figure: go.Figure, alt: str, name: str) -> str:
-    """A page of HTML with the figure in it, which needs no network and no other file; always on a light ground."""
-    light = go.Figure(figure).update_layout(
-        paper_bgcolor=GROUND, plot_bgcolor=GROUND, font_color=INK, height=None, autosize=True
-    )  # fmt: skip
-    chart = light.to_html(
-        include_plotlyjs=True, full_html=False, default_height="80vh",
-        config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg", "filename": name}},
-    )  # fmt: skip
-    words = html.escape(alt)
+def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
+    """A page of HTML with figures and their texts, which needs no network and no other file; always on a light ground."""
+    several = len(drawn) > 1
+    parts = []
+    for place, (figure, alt) in enumerate(drawn):
+        light = go.Figure(figure).update_layout(paper_bgcolor=GROUND, plot_bgcolor=GROUND, font_color=INK, autosize=True)
+        if not several:
+            light.update_layout(height=None)
+        chart = light.to_html(
+            include_plotlyjs=place == 0, full_html=False, default_height="480px" if several else "80vh",
+            config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg", "filename": name}},
+        )  # fmt: skip
+        words = html.escape(alt)
+        parts.append(
+            f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{chart}<figcaption>{words}</figcaption>'
+            "</figure>\n"
+        )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(name)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
-        f'<body style="background:{GROUND};color:{INK};font-family:sans-serif;margin:1rem">\n'
-        f'<figure role="img" aria-label="{words}" style="margin:0">{chart}<figcaption>{words}</figcaption></figure>\n'
-        "</body></html>\n"
+        f'<body style="background:{GROUND};color:{INK};font-family:sans-serif;margin:1rem">\n{"".join(parts)}</body></html>\n'
     )

@@ -14,6 +14,7 @@ from core.pixels import to_pixels
 from core.smoothing.certify import Progress
 from core.study import Study, StudyProgress
 from core.ui.certificate_view import draw_both_ways, draw_formula, draw_headline, draw_radii
+from core.ui.figure import FigureSheet
 from core.ui.meaning_view import draw_meaning
 from core.ui.neighbour_view import draw_neighbour
 from core.ui.plain_text import plain
@@ -70,38 +71,38 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     for note in result.notes:
         st.caption(f":material/info: {note}")
     draw_strip(result.views, labels, certificate.sigma, key)
+    sheet = FigureSheet(key, "certificate")
     other = None if result.without is None else report.named_radius("no denoiser", result.without)
-    st.plotly_chart(
+    sheet.draw(
         radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other, certificate.norm),
-        config=CHART, key=f"radius-{key}",
-        alt=f"Certified radius {report.radius_text(certificate.radius)} of at most"
+        f"radius-{key}",
+        f"Certified radius {report.radius_text(certificate.radius)} of at most"
         f" {report.radius_text(certificate.radius_ceiling)}"
         + (f"; without the denoiser {report.radius_text(result.without.radius)}." if result.without else "."),
+        "radius",
     )  # fmt: skip
     left, right = st.columns(2)
     with left:
-        st.plotly_chart(
-            icon_array(certificate.counts, labels), config=CHART, key=f"icons-{key}",
-            alt=f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, labels)}",
+        sheet.draw(
+            icon_array(certificate.counts, labels), f"icons-{key}",
+            f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, labels)}", "icons",
         )  # fmt: skip
     with right:
-        st.plotly_chart(
-            vote_bars(certificate.counts, labels), config=CHART, key=f"votes-{key}", alt=votes_alt(certificate.counts, labels)
-        )
+        sheet.draw(vote_bars(certificate.counts, labels), f"votes-{key}", votes_alt(certificate.counts, labels), "votes")
         if result.points:
-            st.plotly_chart(
-                growth(result.points, certificate.until_radius), config=CHART, key=f"growth-{key}",
-                alt=growth_alt(result.points),
+            sheet.draw(
+                growth(result.points, certificate.until_radius), f"growth-{key}", growth_alt(result.points), "growth"
             )  # fmt: skip
-    draw_comparison(result, key)
+    draw_comparison(result, key, sheet)
     draw_ball(result, key)
-    draw_radii(certificate, key)
+    draw_radii(certificate, key, sheet)
+    sheet.offer()
     draw_formula(certificate)
     draw_both_ways(certificate)
     draw_downloads(result, picture_name, key)
 
 
-def draw_comparison(result: Study, key: str) -> None:
+def draw_comparison(result: Study, key: str, sheet: FigureSheet) -> None:
     """The same noise with and without the denoiser, side by side."""
     if result.without is None:
         return
@@ -111,10 +112,9 @@ def draw_comparison(result: Study, key: str) -> None:
         st.columns(2), ("With", "Without"), (result.certificate, result.without), strict=True
     ):
         with column:
-            st.plotly_chart(
-                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", class_colours(both)), config=CHART,
-                key=f"{title}-{key}",
-                alt=f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
+            sheet.draw(
+                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", class_colours(both)), f"{title}-{key}",
+                f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}", f"{title.lower()}-denoiser",
             )  # fmt: skip
             name = plain(report.class_name(certificate, certificate.candidate))
             verdict = "abstains" if certificate.abstained else f"says {name}, radius {report.radius_text(certificate.radius)}"

@@ -61,8 +61,8 @@ def test_landing_page_shows_a_finished_certificate_within_two_seconds(page: Page
 PATHS = [path.stem.partition("_")[2] for path in sorted((ROOT / "pages").glob("[0-9]_*.py"))]
 CHAPTERS = [f"Learn?chapter={name}" for name in ("voting", "bound", "dimensions", "trade-off", "limits")]
 VIEWS = [f"Trade-offs?view={name}" for name in ("path", "cost", "samples", "spread", "classes", "new", "runs")]
-ALL_SIDES = [(path, size, scheme) for path in ["", *PATHS] for size in SIZES for scheme in ("light", "dark")]
-TWO_SIDES = [(path, *side) for path in CHAPTERS + VIEWS for side in (("desktop", "light"), ("phone", "dark"))]
+ALL_SIDES = [(path, size, scheme) for path in ["", *PATHS, *CHAPTERS] for size in SIZES for scheme in ("light", "dark")]
+TWO_SIDES = [(path, *side) for path in VIEWS for side in (("desktop", "light"), ("phone", "dark"))]
 
 # Text that reaches beyond the screen, or beyond a box that hides what sticks out. What can be scrolled is not cut off.
 CUT_OFF = """

@@ -83,7 +83,7 @@ def test_a_sample_is_denoised_and_swept_without_a_click() -> None:
     assert {axis["matches"] for name, axis in panels["layout"].items() if name.startswith("xaxis")} == {"x"}
     assert len(sweep["data"]) == 9
     assert all(chart.proto.alt for chart in at.get("plotly_chart"))
-    assert set(labels(at)) == {"Grid as PNG", "Numbers as CSV", "Sweep as CSV"}
+    assert set(labels(at)) == {"Grid as PNG", "Numbers as CSV", "Sweep as CSV", "Interactive HTML"}
     (table,) = at.dataframe
     assert list(table.value["denoiser"]) == ["Noisy", "Total variation", "Median filter"] * 2
     # Noise of sigma 0.25 leaves 12 dB; a denoiser that works leaves more.

@@ -207,7 +207,7 @@ def test_the_links_of_the_lessons_to_this_page_are_taken_as_they_stand() -> None
 def test_a_saved_figure_needs_nothing_else() -> None:
     import plotly.graph_objects as go
 
-    saved = stand_alone(go.Figure(go.Scatter(y=[1, 2])), 'words with "quotes" & <signs>', "name")
+    saved = stand_alone([(go.Figure(go.Scatter(y=[1, 2])), 'words with "quotes" & <signs>')], "name")
     assert saved.startswith("<!DOCTYPE html>")
     assert len(saved) > 1_000_000
     assert "words with &quot;quotes&quot; &amp; &lt;signs&gt;" in saved
