@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_alone_it_yields_in_order(reference: str) -> None:
     work = small_work(reference, images=4, n=100)
     with make_engine("local") as engine:
         assert [content(each) for each in engine.run(work)] == one_by_one(work)
+
+
+def test_auto_is_a_device_of_this_machine(reference: str) -> None:
+    work = small_work(reference, images=2, n=100)
+    asked = replace(work, settings=replace(work.settings, device="auto"))
+    with make_engine("local", workers=1) as engine:
+        assert [content(each) for each in engine.run(asked)] == one_by_one(asked)
 
 
 def test_a_killed_process_costs_nothing_that_is_finished(reference: str, expected: list[Content]) -> None:
