@@ -174,5 +174,5 @@ def test_the_report_is_offered_beside_the_document() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
         at.run()
-    labels = [button.label for button in at.get("download_button") if "nteractive HTML" not in button.label]  # those are of figures
+    labels = [button.label for button in at.get("download_button") if "nteractive HTML" not in button.label]  # of figures
     assert labels[:2] == ["Report (HTML)", "JSON"]
