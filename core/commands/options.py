@@ -28,7 +28,7 @@ def add_classifier_option(parser: argparse.ArgumentParser) -> None:
 
 def add_denoiser_option(parser: argparse.ArgumentParser) -> None:
     """``--denoiser`` and ``--sigma``."""
-    kinds = "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, classical/NAME or none"
+    kinds = "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, trained/NAME, classical/NAME or none"
     parser.add_argument("--denoiser", default=DEFAULT_DENOISER, metavar="REF", help=f"{kinds} (%(default)s)")
     parser.add_argument(
         "--sigma", type=float, default=0.25, help="standard deviation of the noise, in [0, 1] pixel units (%(default)s)"

@@ -64,8 +64,8 @@ def load_denoiser(
     """Load a denoiser by reference, in evaluation mode on the CPU.
 
     Args:
-        reference: ``bundled/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``classical/NAME``, or ``none``, which
-            gives None.
+        reference: ``bundled/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``, ``classical/NAME``, or
+            ``none``, which gives None.
         on_progress: told how far a download is.
         should_stop: asked whether to give a download up.
 

@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.apis.home import home_folder
 from core.errors import LabError
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
-KINDS = ("bundled", "torchvision", "hub", "local", "classical", "none")
+KINDS = ("bundled", "torchvision", "hub", "local", "trained", "classical", "none")
 MAX_LENGTH = 1024
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -64,7 +65,7 @@ def pinned(ref: str, revision: str | None) -> str:
 
 def parse_reference(text: str) -> Reference:
     """Parse ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``,
-    ``classical/NAME`` or ``none``.
+    ``trained/NAME``, ``classical/NAME`` or ``none``.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
     Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main')
@@ -81,7 +82,7 @@ def parse_reference(text: str) -> Reference:
     if kind not in KINDS or kind == "none" or not name:
         raise LabError(
             f"Unknown model reference {_shown(text)}: expected bundled/NAME or local/PATH, hub/OWNER/NAME[@REVISION] or"
-            " torchvision/ARCH[@WEIGHTS] (denoisers also none and classical/NAME);"
+            " torchvision/ARCH[@WEIGHTS] (denoisers also none, classical/NAME and trained/NAME);"
             " 'python -m core models' lists what is bundled."
         )
     if len(text) > MAX_LENGTH or any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
@@ -90,6 +91,10 @@ def parse_reference(text: str) -> Reference:
         return _hub(text, name)
     if kind == "torchvision":
         return _torchvision(text, name)
+    if kind == "trained" and not _PLAIN.fullmatch(name):
+        raise LabError(
+            f"{_shown(text)} names no model that was trained here: expected trained/NAME in letters, digits and '-'."
+        )
     return Reference(kind, name)
 
 
@@ -140,7 +145,7 @@ def _shown(text: str) -> str:
 
 
 def model_folder(reference: Reference) -> Path:
-    """The folder a ``bundled`` reference names, or the folder or weights file of a ``local`` one.
+    """The folder a ``bundled`` or ``trained`` reference names, or the folder or weights file of a ``local`` one.
 
     Raises:
         LabError: where there is none.
@@ -150,10 +155,20 @@ def model_folder(reference: Reference) -> Path:
         if reference.name not in known:
             raise LabError(f"There is no bundled model {reference.name!r}: choose one of {', '.join(known)}.")
         return BUNDLED_FOLDER / reference.name
+    if reference.kind == "trained":
+        folder = trained_folder() / reference.name
+        if not folder.is_dir():
+            raise LabError(f"There is no denoiser {reference.name!r} that was trained here; it may have been deleted.")
+        return folder
     folder = Path(reference.name).expanduser()
     if not folder.exists():
         raise LabError(f"There is no folder or file {str(folder)!r}: local/PATH must name a model's folder or weights file.")
     return folder
+
+
+def trained_folder() -> Path:
+    """Where the denoisers lie that were trained on the Train page, and models that the operator puts there."""
+    return home_folder() / "models"
 
 
 def bundled_names() -> list[str]:

@@ -16,6 +16,7 @@ _NAMES = {
     "psnr": "PSNR, dB",
     "one_shot_accuracy": "accuracy of the classifier after one draw of noise",
     "test_accuracy": "accuracy",
+    "agreement": "share of which the classifier says what it says without noise",
 }
 
 
@@ -40,7 +41,7 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         title: of the page.
         reference: how the Lab loads it; None for ``local/PATH``.
     """
-    rows = figures(card)
+    rows, where = figures(card), card.get("measured_on", "the test split")
     what = "A classifier" if config.kind == "classifier" else "A denoiser"
     purpose = (
         "to be smoothed: noise is added to the picture and the majority of its answers over many noisy copies is certified."
@@ -60,7 +61,8 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         "pictures": f"{config.input_size[1]} x {config.input_size[0]} pixels",
         "classes": None if config.labels is None else ", ".join(config.labels),
         "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
-        "epochs finished": len(card.get("history", [])),
+        "epochs finished": len(card["history"]) if "history" in card else None,
+        "certified before and after": card.get("certified_told"),
         "ended": card.get("trouble") or ("stopped early" if card.get("stopped_early") else "as planned"),
         "time": f"{card.get('minutes')} min on {card.get('device')}",
     }
@@ -69,13 +71,13 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         "---", _head(config, card, title, rows), "---", "",
         f"# {title}", "", f"{what} {purpose}", "",
         "## Figures", "",
-        f"On the test split, {card.get('test_images', 0):,} pictures. They are no certificates: those need `evaluate`.", "",
+        f"On {where}, {card.get('test_images', 0):,} pictures. They are no certificates: those need `evaluate`.", "",
         "| figure | sigma | value |", "|---|---|---|",
         *(f"| {_NAMES.get(name, name)} | {sigma or 'none'} | {value:g} |" for name, sigma, value in rows), "",
         "## How it was made", "",
         "| | |", "|---|---|",
         *(f"| {key} | {_cell(value)} |" for key, value in made.items() if value not in (None, "")), "",
-        "    " + str(card.get("command", "")), "",
+        *(["    " + str(card["command"]), ""] if card.get("command") else []),
         "## How it is used", "",
         "    from core import load_classifier, load_denoiser",
         f'    {kind} = load_{kind}("{reference or "local/PATH"}")', "",

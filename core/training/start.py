@@ -34,7 +34,7 @@ def read_start(
         LabError: where it is none of these, or cannot be read.
     """
     parsed = parse_reference(reference)
-    if parsed.kind not in ("bundled", "local", "hub"):
+    if parsed.kind not in ("bundled", "local", "trained", "hub"):
         raise LabError(f"--start-from {reference!r}: expected bundled/NAME or local/PATH, or hub/OWNER/NAME of a denoiser.")
     found: tuple[nn.Module, ModelConfig] | None = None
     if parsed.kind == "hub":

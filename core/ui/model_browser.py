@@ -97,7 +97,7 @@ def _draw_named(kind: str, classifier: str | None) -> None:
     if not text:
         st.caption("hub/OWNER/NAME, with @REVISION for a branch, tag or commit; for classifiers also torchvision/ARCH@WEIGHTS.")
         return
-    if text.count("/") == 1 and not text.startswith(("torchvision/", "local/", "bundled/", "classical/")):
+    if text.count("/") == 1 and not text.startswith(("torchvision/", "local/", "trained/", "bundled/", "classical/")):
         text = f"hub/{text}"  # OWNER/NAME, as the Hub's own pages have it
     try:
         parsed = parse_reference(text)

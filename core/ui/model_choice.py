@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import streamlit as st
 
-from core.apis.home import home_folder
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
-from core.models.references import parse_reference
+from core.models.references import parse_reference, trained_folder
+from core.training.kept import kept_models
 from core.ui.linked import key_for, linked_choice
 
 SIZES = ("own", "32", "64", "96", "128", "224")
@@ -17,12 +18,12 @@ SIZES = ("own", "32", "64", "96", "128", "224")
 
 def local_folder() -> Path:
     """Where the operator puts models that visitors may choose: ``models`` in the Lab's own folder."""
-    return home_folder() / "models"
+    return trained_folder()
 
 
 def may_be_linked(reference: str) -> bool:
     """Whether a link may bring this model: anything of the Hub or torchvision, but of this machine's folders only the
-    operator's own, since a stranger's link must not make the Lab read arbitrary paths."""
+    operator's own, since a stranger's link must not make the Lab read arbitrary paths; and what was trained here."""
     try:
         parsed = parse_reference(reference)
     except LabError:
@@ -30,13 +31,23 @@ def may_be_linked(reference: str) -> bool:
     if parsed.kind == "local":
         folder = Path(parsed.name).expanduser().resolve()
         return folder.parent == local_folder().resolve() and folder.is_dir()
+    if parsed.kind == "trained":
+        return any(model.ref == reference for model in kept_models())
     return parsed.kind in ("hub", "torchvision")
 
 
 def brought(kind: str) -> list[str]:
-    """References that this session chose beside the bundled ones, and the operator's local models."""
-    own = [f"local/{path}" for path in sorted(local_folder().iterdir()) if path.is_dir()] if local_folder().is_dir() else []
-    return list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), *own]))
+    """References that this session chose beside the bundled ones, denoisers trained here, and the operator's local models."""
+    trained = {model.name: model.ref for model in kept_models()}
+    folders = sorted(local_folder().iterdir()) if local_folder().is_dir() else []
+    own = [f"local/{path}" for path in folders if path.is_dir() and path.name not in trained and path.name[:1] != "."]
+    chosen = [ref for ref in st.session_state.get(f"brought-{kind}", []) if not _is_gone(ref, trained.values())]
+    return list(dict.fromkeys([*chosen, *(trained.values() if kind == "denoiser" else ()), *own]))
+
+
+def _is_gone(reference: str, trained: Collection[str]) -> bool:
+    """Whether it was trained here and deleted since."""
+    return reference.startswith("trained/") and reference not in trained
 
 
 def bring(kind: str, reference: str, classifier: str | None = None) -> None:
@@ -73,7 +84,7 @@ def choose_denoiser(classifier: str) -> str:
     titles = {e.ref: _denoiser_title(e, classifier) for e in denoisers(classifier)}
     key = key_for("denoiser", classifier)
     options = _with_linked("denoiser", key, [*titles, *brought("denoiser")])
-    return linked_choice("Denoiser", options, usual_denoiser(classifier), lambda ref: titles.get(ref, ref), key)
+    return linked_choice("Denoiser", options, usual_denoiser(classifier), lambda ref: titles.get(ref) or _own_title(ref), key)
 
 
 def choose_size(classifier: str) -> int | None:
@@ -92,7 +103,13 @@ def choose_size(classifier: str) -> int | None:
 def title_of(reference: str, classifier: str | None = None) -> str:
     """What to call a model: the title of a bundled one, else its reference."""
     known = {e.ref: e.title for e in (*classifiers(), *denoisers(classifier))}
-    return known.get(reference, reference)
+    return known.get(reference) or _own_title(reference)
+
+
+def _own_title(reference: str) -> str:
+    """The reference; of what was trained here its name."""
+    kind, _, name = reference.partition("/")
+    return f"{name} (trained here)" if kind == "trained" else reference
 
 
 def _denoiser_title(entry: Entry, classifier: str) -> str:

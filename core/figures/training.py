@@ -1,0 +1,52 @@
+"""The curves of a training: loss, PSNR and agreement over the seconds of computing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.figures.template import BLUE, CATEGORIES, GREY, ORANGE, styled
+from core.training.timed import Moment
+
+DASHES = ("solid", "dash", "dot", "dashdot")
+LOSSES = [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)]
+"""Where the axis of the loss is labelled."""
+PHASES = {"mse": "MSE", "stab": "STAB"}
+
+
+def training_curves(moments: Sequence[Moment], best: Moment | None) -> go.Figure:
+    """Training loss on the left (logarithmic, a line for each objective), PSNR of the held-out pictures on the right."""
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.12, subplot_titles=("Training loss", "PSNR, dB"))
+    for (phase, title), colour in zip(PHASES.items(), (ORANGE, BLUE), strict=True):
+        part = [m for m in moments if m.phase == phase and math.isfinite(m.loss)]
+        if part:
+            figure.add_scatter(
+                x=[m.seconds for m in part], y=[m.loss for m in part], name=f"loss, {title}", mode="lines+markers",
+                line={"color": colour, "dash": "solid" if phase == "stab" else "dash"}, marker={"size": 5}, row=1, col=1,
+            )  # fmt: skip
+    sigmas = list(moments[0].measured.psnr) if moments else []
+    for number, sigma in enumerate(sigmas):
+        figure.add_scatter(
+            x=[m.seconds for m in moments], y=[m.measured.psnr[sigma] for m in moments], name=f"PSNR, sigma {sigma:g}",
+            mode="lines", line={"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % 4]}, row=1, col=2,
+        )  # fmt: skip
+    if best is not None and best.step:
+        figure.add_vline(best.seconds, line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.update_yaxes(type="log", tickvals=LOSSES, tickformat="~g", row=1, col=1)
+    figure.update_xaxes(title_text="seconds of computing", rangemode="tozero")
+    styled(figure, "", 330)
+    return figure.update_layout(legend={"y": -0.28, "yanchor": "top"}, margin={"t": 40, "b": 110}, title=None)
+
+
+def training_alt(moments: Sequence[Moment], best: Moment | None) -> str:
+    """The curves in a sentence or two."""
+    seen = [m for m in moments if math.isfinite(m.loss)]
+    if not seen:
+        return "Training loss and PSNR over time: nothing was measured yet."
+    first, last = moments[0].measured.psnr, seen[-1].measured.psnr
+    told = ", ".join(f"from {first[s]:.1f} to {last[s]:.1f} dB at sigma {s:g}" for s in last)
+    kept = f" The best moment is second {best.seconds:.0f}." if best is not None and best.step else ""
+    return f"Training loss from {seen[0].loss:.3g} to {seen[-1].loss:.3g} in {seen[-1].seconds:.0f} s; PSNR {told}.{kept}"

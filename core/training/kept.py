@@ -1,0 +1,169 @@
+"""The denoisers that were trained here and are kept: folders in ``models`` of the Lab's own folder, each ``trained/NAME``."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import uuid
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save
+from torch import nn
+
+from core.errors import LabError
+from core.models.json_object import read_json_object
+from core.models.references import parse_reference, trained_folder
+from core.models.storage import CARD, CONFIG, WEIGHTS, ModelConfig, save_model
+from core.training.fingerprint import weights_fingerprint
+from core.training.model_card import README, readme
+
+MOST_KEPT = 20
+MOST_KEPT_BYTES = 500 * 2**20
+LONGEST_NAME = 40
+FILES = (WEIGHTS, CONFIG, CARD, README)
+MARK = "kept_as"
+"""What card.json calls the name by; folders without it were put there by somebody else, and are none of these."""
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """A denoiser that is kept.
+
+    Attributes:
+        name: unlike that of any other weights: it ends in the first digits of their fingerprint.
+        bytes: of its files.
+        card: what card.json says.
+    """
+
+    name: str
+    bytes: int
+    card: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        """How every page and command names it."""
+        return f"trained/{self.name}"
+
+
+def kept_models() -> list[KeptModel]:
+    """All of them, the newest first. Folders that are incomplete or damaged are passed over."""
+    root = trained_folder()
+    if not root.is_dir():
+        return []
+    found = []
+    for folder in root.iterdir():
+        try:
+            card = read_json_object(folder / CARD)
+            if card.get(MARK) == folder.name and (folder / WEIGHTS).is_file():
+                size = sum((folder / name).stat().st_size for name in FILES if (folder / name).is_file())
+                found.append((folder.stat().st_mtime, KeptModel(folder.name, size, card)))
+        except (LabError, OSError):
+            continue
+    return [model for _, model in sorted(found, key=lambda entry: (-entry[0], entry[1].name))]
+
+
+def check_room() -> None:
+    """See that one more may be kept. Raises LabError where a limit is reached."""
+    models = kept_models()
+    held = sum(model.bytes for model in models)
+    if len(models) >= MOST_KEPT:
+        raise LabError(f"{len(models)} trained denoisers are kept already, and {MOST_KEPT} is the limit: delete one first.")
+    if held >= MOST_KEPT_BYTES:
+        raise LabError(f"The trained denoisers take {held / 2**20:.0f} MB, over the limit: delete one first.")
+
+
+def check_name(name: str) -> str:
+    """A name for a model, without spaces around it.
+
+    Raises:
+        LabError: where it is none.
+    """
+    name = name.strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name) or len(name) > LONGEST_NAME or "--" in name:
+        raise LabError(f"The name must be of letters, digits and single hyphens, at most {LONGEST_NAME} of them.")
+    return name
+
+
+def full_name(name: str, network: nn.Module) -> str:
+    """The name with the first digits of the weights' fingerprint: never again the name of other weights."""
+    return f"{name}-{weights_fingerprint(network)[:6]}"
+
+
+def keep(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> KeptModel:
+    """Write a model into the Lab's folder, whole or not at all.
+
+    Args:
+        name: from :func:`full_name`.
+
+    Raises:
+        LabError: where it cannot be written.
+    """
+    folder = trained_folder() / name
+    part = folder.parent / f".part-{uuid.uuid4().hex}"
+    card = dict(card) | {MARK: name}
+    try:
+        save_model(part, network, config, card)
+        (part / README).write_text(readme(config, card, name, f"trained/{name}"))
+        if folder.exists():  # the same weights, trained again: the newer card is the better one
+            shutil.rmtree(folder)
+        part.rename(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise LabError(
+            f"The denoiser cannot be written into the Lab's folder ({why}): download it now, before you leave."
+        ) from error
+    return next(model for model in kept_models() if model.name == name)
+
+
+def delete(name: str) -> None:
+    """Delete a kept model.
+
+    Raises:
+        LabError: where there is none of this name, or it cannot be deleted.
+    """
+    if name not in {model.name for model in kept_models()}:
+        raise LabError(f"There is no trained denoiser {name!r} any more.")
+    try:
+        shutil.rmtree(trained_folder() / parse_reference(f"trained/{name}").name)
+    except OSError as error:
+        raise LabError(f"{name} cannot be deleted ({error.strerror}).") from error
+
+
+def archive_of(name: str) -> bytes:
+    """A kept model as a zip: a folder of its name with :data:`FILES` in it.
+
+    Raises:
+        LabError: where there is none any more.
+    """
+    folder = trained_folder() / parse_reference(f"trained/{name}").name
+    try:
+        return _zipped(name, {file: (folder / file).read_bytes() for file in FILES})
+    except OSError as error:
+        raise LabError(f"There is no trained denoiser {name!r} any more.") from error
+
+
+def archive(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> bytes:
+    """The same zip of a model that is not on the disk, such as one that found no room there."""
+    card = dict(card) | {MARK: name}
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    texts = {
+        CONFIG: json.dumps(asdict(config), indent=2) + "\n", CARD: json.dumps(card, indent=2) + "\n",
+        README: readme(config, card, name),
+    }  # fmt: skip
+    return _zipped(name, {WEIGHTS: save(state)} | {file: text.encode() for file, text in texts.items()})
+
+
+def _zipped(name: str, files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for file, content in files.items():
+            zipped.writestr(str(Path(name) / file), content)
+    return buffer.getvalue()

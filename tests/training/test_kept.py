@@ -1,0 +1,117 @@
+"""Trained denoisers that are kept: saving, listing, loading, taking along, deleting."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from core.errors import LabError
+from core.models.load import load_denoiser
+from core.models.networks import build
+from core.models.storage import ModelConfig
+from core.training import kept
+from core.training.kept import FILES, archive, archive_of, check_name, check_room, delete, full_name, keep, kept_models
+
+CONFIG = ModelConfig("denoiser", "unet", {"widths": [4, 8]}, (32, 32), None, (0.0, 0.5))
+CARD = {"objective": "mse", "data": "shapes", "test": {"psnr_0.25": 20.0}, "test_images": 3, "measured_on": "held-out pictures"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    return tmp_path
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return build("denoiser", "unet", {"widths": [4, 8]}).eval()
+
+
+def test_what_is_kept_is_loaded_by_its_name_and_without_a_path(home: Path) -> None:
+    net = network()
+    model = keep(net, CONFIG, CARD, full_name("mine", net))
+    assert kept_models() == [model]
+    loaded: Any = load_denoiser(model.ref)
+    assert loaded.ref == f"trained/{model.name}"
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.equal(loaded(x, 0.2), net(x, 0.2))
+    readme = (home / "models" / model.name / "README.md").read_text()
+    assert f'load_denoiser("trained/{model.name}")' in readme
+    assert "On held-out pictures, 3 pictures." in readme
+    assert str(home) not in readme
+
+
+def test_other_weights_have_another_name_and_the_same_ones_the_same() -> None:
+    assert full_name("a", network(0)) == full_name("a", network(0)) != full_name("a", network(1))
+    for _ in range(2):
+        keep(network(), CONFIG, CARD, full_name("a", network()))
+    assert len(kept_models()) == 1
+
+
+def test_the_zip_holds_the_four_files_from_disk_and_from_memory_alike(tmp_path: Path) -> None:
+    net = network()
+    model = keep(net, CONFIG, CARD, full_name("mine", net))
+    for content in (archive_of(model.name), archive(net, CONFIG, CARD, model.name)):
+        with zipfile.ZipFile(io.BytesIO(content)) as zipped:
+            assert sorted(zipped.namelist()) == sorted(f"{model.name}/{name}" for name in FILES)
+            zipped.extractall(tmp_path / "out")
+        loaded: Any = load_denoiser(f"local/{tmp_path / 'out' / model.name}")
+        x = torch.rand(1, 3, 32, 32)
+        assert torch.equal(loaded(x, 0.2), net(x, 0.2))
+
+
+def test_deleted_is_gone_and_told() -> None:
+    model = keep(network(), CONFIG, CARD, "mine-1")
+    delete(model.name)
+    assert not kept_models()
+    for action in (lambda: delete(model.name), lambda: archive_of(model.name), lambda: load_denoiser(model.ref)):
+        with pytest.raises(LabError, match="There is no"):
+            action()
+
+
+def test_folders_of_the_operator_are_not_touched(home: Path) -> None:
+    own = home / "models" / "operators"
+    own.mkdir(parents=True)
+    (own / "model.safetensors").write_bytes(b"x")
+    (own / "card.json").write_text("{}")
+    assert not kept_models()
+    with pytest.raises(LabError, match="There is no"):
+        delete("operators")
+    with pytest.raises(LabError):
+        delete("../models/operators")
+    assert own.is_dir()
+
+
+def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_room()
+    keep(network(), CONFIG, CARD, "mine-1")
+    monkeypatch.setattr(kept, "MOST_KEPT_BYTES", 100)
+    with pytest.raises(LabError, match="over the limit"):
+        check_room()
+    monkeypatch.setattr(kept, "MOST_KEPT", 1)
+    with pytest.raises(LabError, match="kept already"):
+        check_room()
+
+
+def test_a_full_disk_leaves_nothing_half_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept, "save_model", full)
+    with pytest.raises(LabError, match=r"No space left on device.*download it now"):
+        keep(network(), CONFIG, CARD, "mine-1")
+    assert not list((home / "models").glob("*")) if (home / "models").exists() else True
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "a--b", "-a", "a" * 41, "a/b", ".hidden"])
+def test_bad_names(name: str) -> None:
+    with pytest.raises(LabError, match="letters, digits"):
+        check_name(name)
+    with pytest.raises(LabError):
+        load_denoiser(f"trained/{name}")

@@ -1,0 +1,109 @@
+"""Uploaded pictures and zips: what is read, left out, refused."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import LabError
+from core.training import uploads
+from core.training.uploads import read_uploaded
+
+
+def png(side: int = 16, grey: int = 100, width: int | None = None) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width or side, side), (grey, grey, grey)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> tuple[str, bytes]:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return "mine.zip", buffer.getvalue()
+
+
+def test_folders_are_classes() -> None:
+    found = read_uploaded([zipped({"top/cat/a.png": png(grey=10), "top/dog/b.png": png(grey=20)})], (16, 16))
+    assert found.classes == ("cat", "dog")
+    assert found.images.shape == (2, 3, 16, 16)
+    assert found.images[:, 0, 0, 0].tolist() == [10, 20]
+    assert not found.notes
+
+
+def test_pictures_alone_have_no_classes() -> None:
+    assert read_uploaded([("a.png", png()), ("b.png", png())], (16, 16)).classes is None
+
+
+def test_what_cannot_be_read_is_counted_and_named() -> None:
+    files = {
+        "cat/a.png": png(),
+        "cat/b.png": b"nothing",
+        "cat/notes.txt": b"x",
+        "__MACOSX/cat/._a.png": b"",
+        "cat/.DS_Store": b"",
+    }
+    found = read_uploaded([zipped(files)], (16, 16))
+    assert len(found.images) == 1
+    (note,) = found.notes
+    assert note.startswith("2 files were left out: ")
+    assert "b.png" in note
+    assert "notes.txt" in note
+
+
+def test_mixed_sizes_are_brought_to_one_and_told() -> None:
+    found = read_uploaded([("a.png", png(16)), ("b.png", png(32, width=64))], (16, 16))
+    assert found.images.shape == (2, 3, 16, 16)
+    assert found.notes == ("The pictures are of several sizes: all were brought to 16 x 16.",)
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/etc/a.png", "cat/../../a.png", "C:\\a.png", "..\\a.png"])
+def test_paths_that_lead_outside_are_left_out(name: str) -> None:
+    found = read_uploaded([zipped({name: png(), "cat/b.png": png()})], (16, 16))
+    assert len(found.images) == 1
+    assert "outside" in found.notes[0]
+
+
+def test_a_bomb_is_refused_though_the_zip_lies_about_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_UNPACKED", 10_000)
+    with pytest.raises(LabError, match="unpacks to more than"):
+        read_uploaded([zipped({"a.png": bytes(100_000)})], (16, 16))
+
+
+def test_limits_on_bytes_entries_and_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_ENTRIES", 2)
+    with pytest.raises(LabError, match="3 files in it: at most 2"):
+        read_uploaded([zipped({f"{i}.png": png() for i in range(3)})], (16, 16))
+    monkeypatch.setattr(uploads, "MOST_HELD", 1_000)
+    with pytest.raises(LabError, match="at most 1 pictures are taken"):
+        read_uploaded([("a.png", png()), ("b.png", png())], (16, 16))
+    monkeypatch.setattr(uploads, "MOST_PIXELS", 300)
+    with pytest.raises(LabError, match="million pixels"):
+        read_uploaded([("a.png", png()), ("b.png", png())], (16, 16))
+    monkeypatch.setattr(uploads, "MOST_BYTES", 10)
+    with pytest.raises(LabError, match="were uploaded"):
+        read_uploaded([("a.png", png())], (16, 16))
+
+
+def test_an_entry_that_is_damaged_is_left_out() -> None:
+    name, content = zipped({"a.png": np.random.default_rng(0).bytes(4000), "b.png": png()})
+    broken = content[:200] + bytes(100) + content[300:]
+    found = read_uploaded([(name, broken)], (16, 16))
+    assert found.notes == ("1 file was left out: a.png is damaged in the zip.",)
+
+
+@pytest.mark.parametrize("files", [[("a.zip", b"PK nothing")], [("a.png", b"")], [], [zipped({})]])
+def test_nothing_to_read_is_told_in_a_sentence(files: list[tuple[str, bytes]]) -> None:
+    with pytest.raises(LabError, match=r"no zip that can be read|No picture could be read"):
+        read_uploaded(files, (16, 16))
+
+
+def test_a_stop_is_felt_between_pictures() -> None:
+    with pytest.raises(LabError, match="Stopped"):
+        read_uploaded([("a.png", png())], (16, 16), should_stop=lambda: True)
