@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def program_and_output() -> tuple[str, str]:
     page = (ROOT / "docs" / "floating-point.md").read_text(encoding="utf-8")
-    found = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", page, re.DOTALL)
+    found = re.search(r"```python\n(.*?)```\s+(?:<!--[^>]*-->\s+)?```text\n(.*?)```", page, re.DOTALL)
     assert found is not None
     return found[1], found[2]
 

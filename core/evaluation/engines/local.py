@@ -66,7 +66,7 @@ class LocalEngine:
         yield from self.dispatcher.run(should_stop)
 
     def _devices(self, name: str) -> list[str]:
-        device = pick_device(name)
+        device = pick_device() if name == "auto" else torch.device(name)
         count = self._workers
         if device.type == "cpu":
             return ["cpu"] * (count or 1)
