@@ -2,6 +2,7 @@
 # make test   sets up and passes checks and tests    make bench  measures the speed of certification
 # make clean  removes what the other targets made
 #
+# make test ARGS='-m "not slow and not browser"' leaves out what takes long.
 # PYTHON=python3.12 chooses an interpreter; ARGS="..." is handed to streamlit, pytest or the benchmark.
 
 VENV := .venv

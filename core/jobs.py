@@ -7,10 +7,12 @@ longest. So a long certificate slows another user's short one to half speed at w
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 import traceback
 import uuid
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,6 +152,8 @@ class JobQueue:
         self._by_key: dict[tuple[Any, ...], Job] = {}
         self._turns = _Turns()
         self._last_served: dict[str, float] = {}
+        # A thread that computes while the interpreter is taken down brings the whole process down with it.
+        atexit.register(_close, weakref.ref(self))
 
     def submit(self, session: str, title: str, work: Work, key: tuple[Any, ...] | None = None) -> Job:
         """Queue work for a session.
@@ -194,6 +198,16 @@ class JobQueue:
         """Stop a job: a queued one never starts, a running one returns what it has."""
         with self._changed:
             self._stop(job)
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Stop everything, and wait that long at most for what is under way."""
+        with self._changed:
+            left = [*self._queued, *self._running]
+            for job in left:
+                self._stop(job)
+        until = time.monotonic() + seconds
+        for job in left:
+            job.wait(max(0.0, until - time.monotonic()))
 
     def ahead_of(self, job: Job) -> int:
         """How many queued jobs will probably start before this one."""
@@ -271,3 +285,9 @@ class JobQueue:
                 self._last_served.pop(job.session, None)
             self._finish(job)
             self._start_next()
+
+
+def _close(queue: weakref.ref[JobQueue]) -> None:
+    there = queue()
+    if there is not None:
+        there.close()

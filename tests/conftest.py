@@ -14,6 +14,19 @@ from core.evaluation.datasets import data_folder
 sys.path.insert(0, str(Path(__file__).parent))  # tests import loopback_hub by that name
 from loopback_hub import LoopbackHub
 
+SLOW = ("pages", "docs", "apis/test_kill.py", "commands/test_evaluate_killed.py", "commands/test_process.py",
+        "evaluation/test_ray_engine.py", "evaluation/test_local_engine.py", "evaluation/test_store.py",
+        "training/test_workers.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long."""
+    here = Path(__file__).parent
+    for item in items:
+        if any((here / part) in (item.path, *item.path.parents) for part in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 # The same sums in the same order on every run and machine; the networks of the tests are too small for more threads.
 torch.set_num_threads(1)
 

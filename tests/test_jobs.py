@@ -269,3 +269,20 @@ def test_work_that_waits_for_a_network_lets_others_compute() -> None:
     answered.set()
     assert first.wait(20)
     assert (first.result, second.result) == ("answered", "computed")
+
+
+def test_closing_stops_what_runs_and_drops_what_waits() -> None:
+    queue = JobQueue()
+    running = queue.submit("a", "long", counting(100_000))
+    waiting = queue.submit("a", "next", counting(100_000))
+    while not running.progress:
+        time.sleep(0.01)
+    began = time.monotonic()
+    queue.close()
+    assert time.monotonic() - began < 0.5 + BUSY
+    assert (running.state, waiting.state) == ("done", "failed")
+    assert running.result < 100_000
+    gone = weakref.ref(queue)
+    del queue, running, waiting
+    gc.collect()
+    assert gone() is None, "the interpreter's end is no reason to keep a queue"

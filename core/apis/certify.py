@@ -15,7 +15,7 @@ from core.apis.limits import Limits, size_note
 from core.apis.provider import Provider
 from core.apis.providers import Described
 from core.apis.questions import Questions, RunSpec, spec_of
-from core.apis.votes import NO_ANSWER, Votes, count
+from core.apis.votes import NO_ANSWER, Votes, count, looks_when_paid
 from core.device import pick_device
 from core.models.records import model_record
 from core.pixels import ImageSource, to_pixels
@@ -151,6 +151,25 @@ def certify_remote(
         # Nobody asked for a radius: asking on is in vain only where abstention is certain.
         return OUT_OF_REACH if radius_possible(pair, 0, **numbers) == 0 else None
 
+    looked = 0
+
+    def ended() -> tuple[Votes, str | None]:
+        """The votes up to where the question was settled first, and how; all votes and None where it is not.
+
+        So what is said does not depend on the answers that were still under way when asking ended.
+        """
+        nonlocal looked
+        select, estimate = stored()
+        votes = count(select, estimate, mapped, n0, n)
+        for at in looks_when_paid(n):
+            if looked < at <= votes.n:
+                part = count(select, estimate[:at], mapped, n0, n)
+                how = settled(part)
+                if how is not None:
+                    return part, how
+                looked = at
+        return votes, None
+
     if not offline:
         assert not isinstance(provider, Described), "asking needs a provider with a client"
         ledger.begin(spec.name, asdict(spec))
@@ -175,22 +194,26 @@ def certify_remote(
 
         with ledger.working_on(spec.name):
             for phase, total in (("select", n0), ("estimate", n)):
-                votes = count(*stored(), mapped, n0, n)
-                if phase == "estimate" and (votes.candidate is None or settled(votes) is not None):
+                votes, how = ended()
+                if phase == "estimate" and (votes.candidate is None or how is not None):
                     break
                 known = {query.number for query in ledger.queries(spec.name, phase)}
                 inquiry = Inquiry(
                     provider, ledger, spec.name, questions, budget, should_stop,
                     lambda why, seconds: waiting.append(f"{why} Waiting {seconds:.0f} s."),
                 )  # fmt: skip
-                look = 0.0
+                look, unseen = 0.0, 0
                 for settled_number in inquiry.ask(phase, [number for number in range(total) if number not in known]):
                     asked += settled_number is not None
+                    unseen += settled_number is not None
                     started = time.monotonic()
-                    if started < look:  # reading thousands of answers anew after each would take longer than asking
+                    # Reading thousands of answers anew after each would take longer than asking; but each is paid for, so
+                    # that few more than are needed may be bought, however busy this machine is.
+                    if started < look and unseen < max(16, asked // 16):
                         continue
+                    unseen = 0
                     tell(phase)
-                    if phase == "estimate" and settled(count(*stored(), mapped, n0, n)) is not None:
+                    if phase == "estimate" and ended()[1] is not None:
                         break
                     look = time.monotonic() + 9 * (time.monotonic() - started)
                 tell(phase)
@@ -200,9 +223,8 @@ def certify_remote(
 
     select, estimate = stored()
     asked = len(select) + len(estimate) - before
-    votes = count(select, estimate, mapped, n0, n)
+    votes, outcome = ended()
     counted = (select[:n0], estimate[: votes.n])
-    outcome = settled(votes)
     used = method if votes.n == n else "anytime"
     models = sorted({query.model for part in counted for query in part if query.model})
     certificate = _certificate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.apis.labels import OTHER, LabelMap
@@ -48,6 +48,20 @@ def count(select: Sequence[Query], estimate: Sequence[Query], labels: LabelMap, 
     named = {name: votes for name, votes in chosen_from.items() if name not in (OTHER, NO_ANSWER)}
     candidate = max(named, key=lambda name: (named[name], name)) if len(first) == n0 and named else None
     return Votes(candidate, chosen_from, _tally(settled_prefix(estimate)[:n], labels) if candidate is not None else {})
+
+
+def looks_when_paid(n: int) -> Iterator[int]:
+    """The numbers of answers at which it is asked whether more are needed: each up to 128, later every 1/64 more.
+
+    They are fixed, so that a run ends at the same answer however many were under way.
+
+    >>> [at for at in looks_when_paid(1_000) if 126 <= at < 136]
+    [126, 127, 128, 130, 132, 134]
+    """
+    at = 0
+    while at < n:
+        at += max(1, at // 64)
+        yield min(at, n)
 
 
 def _tally(queries: Sequence[Query], labels: LabelMap) -> dict[str, int]:
