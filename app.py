@@ -33,7 +33,7 @@ else:
     st.markdown(
         f"##### {certificate.counts[certificate.candidate or 0]:,} of {certificate.n:,} noisy copies of this picture were seen"
         f" as **{said}**. So no change of the picture smaller than **{certificate.radius:.2f}** (l2 norm) can change that"
-        f" majority, whatever an attacker tries. This is proven, up to a chance of"
+        f" majority, whatever an attacker tries: this is proven, up to a chance of"
         f" {report.percent(certificate.failure_probability)} that the sample of noise misled us."
     )
 sheet = FigureSheet("landing", "certificate")

@@ -31,7 +31,8 @@ names = list(CHAPTERS)
 titles = {name: f"{number}. {title}" for number, (name, (title, _)) in enumerate(CHAPTERS.items(), 1)}
 chapter = linked_steps("Chapter", titles, names[0], "chapter")
 st.header(CHAPTERS[chapter][0], anchor=False)
-CHAPTERS[chapter][1]()
+# A fragment: moving a control draws the chapter anew, and not what stands around it.
+st.fragment(CHAPTERS[chapter][1])()
 
 
 def turn_to(name: str) -> None:

@@ -85,12 +85,13 @@ def of_hundred(counts: Sequence[int]) -> list[int]:
     return [index for index in order for _ in range(icons[index])]
 
 
-def icon_array(counts: Sequence[int], labels: Sequence[str] | None) -> go.Figure:
-    """One hundred icons, each for one in a hundred copies; colour and shape tell the class."""
-    colours = class_colours(counts)
+def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Mapping[int, str] | None = None) -> go.Figure:
+    """One hundred icons, each for one in a hundred copies; colour and shape tell the class. ``colours`` as in the bars."""
+    own = class_colours(counts)
+    colours = own if colours is None else colours
     icons = of_hundred(counts)
     figure = go.Figure()
-    for rank, index in enumerate(colours):
+    for rank, index in enumerate(own):
         places = [place for place, owner in enumerate(icons) if owner == index]
         if not places:
             continue
@@ -98,7 +99,7 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None) -> go.Figure
             x=[place % 10 for place in places],
             y=[-(place // 10) for place in places],
             mode="markers",
-            marker={"symbol": SYMBOLS[min(rank, 5)], "size": 15, "color": colours[index]},
+            marker={"symbol": SYMBOLS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)},
             name=f"{name_of(index, labels)} {len(places)}",
             hovertemplate=f"{name_of(index, labels)}<extra></extra>",
         )

@@ -36,7 +36,8 @@ GLOSSARY = {
         SZEGEDY, r"f(x+\delta)\ne f(x),\quad \lVert\delta\rVert\ \text{small}",
     ),
     "base classifier": Term(
-        "base classifier", "The pretrained classifier as it is. In smoothing it only answers for noisy copies, one class each.",
+        "base classifier", "The pretrained classifier as it is, also called the classifier alone. In smoothing it, or it behind"
+        " a denoiser, only answers for noisy copies, one class each.",
         COHEN, r"f:\mathbb{R}^d\to\{1,\dots,C\}",
     ),
     "smoothed classifier": Term(

@@ -32,7 +32,7 @@ def most_dollars() -> float:
 
 def choose_provider() -> str:
     """The provider: the demo first, then the vendors, then the endpoints that the operator described."""
-    titles = {"api/demo": "Demo: a stranger's API on this machine (free)"}
+    titles = {"api/demo": "Demo: an API on this machine, free"}
     titles |= {f"api/{name}": vendor.title for name, vendor in VENDORS.items()}
     titles |= {reference: f"HTTP: {name}" for name, reference in described_endpoints().items()}
     return linked_choice("Vision API", list(titles), "api/demo", titles.__getitem__, "api")

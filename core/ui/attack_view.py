@@ -62,13 +62,16 @@ def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: boo
     searches = study.searches
     smoothed, base = searches.get("smoothed"), searches.get("base")
     with st.container(key=f"paired-{key}"):
-        first, second, third, fourth = st.columns([1.4, 1, 1, 1])
+        first, second, third, fourth = st.columns([1.1, 1, 1.1, 1.3])
     first.metric("Smoothed classifier says", "abstains" if c.abstained else name)
     second.metric(
         f"Certified radius ({norm})", f"{study.certified:.3f}", help="No change shorter than this can alter the answer."
     )
-    third.metric("Base classifier falls at", "…" if base is None else _found(base.radius), help="Smallest attack found.")
-    fourth.metric("Smoothed classifier falls at", "…" if smoothed is None else _found(smoothed.radius), help="Smallest found.")
+    unknown = "not searched" if finished else "…"
+    third.metric("Base classifier falls at", unknown if base is None else _found(base.radius), help="Smallest attack found.")
+    fourth.metric(
+        "Smoothed classifier falls at", unknown if smoothed is None else _found(smoothed.radius), help="Smallest found."
+    )
     if study.violation:
         st.warning(
             "A change within the certified radius made PREDICT return another class. Certificate and PREDICT may each be wrong"
@@ -107,14 +110,14 @@ def _found(radius: float | None) -> str:
 def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
     titles = {
         "original": "Original", "change": f"The change, {attacked.gain:,.0f} times", "attacked": "Changed",
-        "noisy": "with noise", "denoised": "denoised",
+        "noisy": "With noise", "denoised": "Denoised",
     }  # fmt: skip
     shown = {name: view for name, view in attacked.views.items() if name in titles}
     with st.container(key=f"abreast-{key}"):
         columns = st.columns(len(shown))
     for column, (name, view) in zip(columns, shown.items(), strict=True):
         with column:
-            says = f"base classifier: {name_of(view.top[0][0], certificate.labels)} {view.top[0][1]:.0%}" if view.top else ""
+            says = f"classifier alone: {name_of(view.top[0][0], certificate.labels)} {view.top[0][1]:.0%}" if view.top else ""
             st.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
             st.markdown(f"**{titles[name]}**  \n{says}")
     sizes = ", ".join(f"{NORM_NAMES[norm]} {size:.3f}" for norm, size in attacked.sizes.items())

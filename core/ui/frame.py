@@ -31,8 +31,8 @@ _STYLE = """
   h1 {font-size: 2rem !important;}
   h2 {font-size: 1.6rem !important;}
   h3 {font-size: 1.35rem !important;}
-  /* Names that do not fit are broken, not cut off: links, and the choices of a menu for several. */
-  [data-testid="stPageLink"] p {white-space: normal; overflow: visible;}
+  /* Names that do not fit are broken, not cut off: links, labels of figures, and the choices of a menu for several. */
+  [data-testid="stPageLink"] p, [data-testid="stMetricLabel"] :is(div, p) {white-space: normal; overflow: visible;}
   [data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"])
     {height: auto; max-height: none; min-height: 2.5rem;}
   [data-testid="stMultiSelectTagsContainer"]
@@ -41,6 +41,16 @@ _STYLE = """
   [data-testid="stMultiSelect"] [data-tag], [data-testid="stBaseButton-primary"] {color: light-dark(#FFFFFF, #0F161D);}
   /* Streamlit's captions have a contrast of 4.2 to their ground; AA asks for 4.5. */
   [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {color: light-dark(#56606A, #A9B4BE); opacity: 1;}
+  /* So have axes, notes and bars of figures on a light ground: 3.7. */
+  .js-plotly-plot text:not(.gtitle, .legendtext, .bartext-inside)
+    {fill: light-dark(#56606A, #E6EAF1) !important;}
+  .js-plotly-plot .modebar-group {background: light-dark(#FFFFFF, #0F161D) !important;}
+  .js-plotly-plot .modebar-btn path {fill: light-dark(#56606A, #A9B4BE) !important;}
+  .js-plotly-plot .modebar-btn:is(.active, :hover) path {fill: light-dark(#0068A5, #56B4E9) !important;}
+  /* What the keyboard has reached is framed, everywhere alike; a slider's own control lies unseen over it. */
+  [data-testid="stApp"] :is(a, button, summary, [tabindex="0"]):focus-visible,
+  [data-testid="stSlider"]:has(input:focus-visible)
+    {outline: 2px solid light-dark(#0068A5, #56B4E9) !important; outline-offset: 2px; border-radius: 0.3rem;}
   /* Slanted letters reach a little beyond their box, which made a scroll bar of every formula. */
   .katex-display {padding: 0.2rem 0.3rem 0.4rem;}
   @media (max-width: 640px) {

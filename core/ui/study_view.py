@@ -81,14 +81,18 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
         + (f"; without the denoiser {report.radius_text(result.without.radius)}." if result.without else "."),
         "radius",
     )  # fmt: skip
+    colours = class_colours(_counts_of_both(result))
     left, right = st.columns(2)
     with left:
         sheet.draw(
-            icon_array(certificate.counts, labels), f"icons-{key}",
+            icon_array(certificate.counts, labels, colours), f"icons-{key}",
             f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, labels)}", "icons",
         )  # fmt: skip
     with right:
-        sheet.draw(vote_bars(certificate.counts, labels), f"votes-{key}", votes_alt(certificate.counts, labels), "votes")
+        sheet.draw(
+            vote_bars(certificate.counts, labels, colours=colours), f"votes-{key}", votes_alt(certificate.counts, labels),
+            "votes",
+        )  # fmt: skip
         if result.points:
             sheet.draw(
                 growth(result.points, certificate.until_radius), f"growth-{key}", growth_alt(result.points), "growth"
@@ -102,18 +106,25 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     draw_downloads(result, picture_name, key)
 
 
+def _counts_of_both(result: Study) -> list[int]:
+    """Votes with and without the denoiser together: a class then has one colour in all figures of a study."""
+    if result.without is None:
+        return list(result.certificate.counts)
+    return [a + b for a, b in zip(result.certificate.counts, result.without.counts, strict=True)]
+
+
 def draw_comparison(result: Study, key: str, sheet: FigureSheet) -> None:
     """The same noise with and without the denoiser, side by side."""
     if result.without is None:
         return
     st.subheader("With and without the denoiser")
-    both = [a + b for a, b in zip(result.certificate.counts, result.without.counts, strict=True)]
+    colours = class_colours(_counts_of_both(result))
     for column, title, certificate in zip(
         st.columns(2), ("With", "Without"), (result.certificate, result.without), strict=True
     ):
         with column:
             sheet.draw(
-                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", class_colours(both)), f"{title}-{key}",
+                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", colours), f"{title}-{key}",
                 f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}", f"{title.lower()}-denoiser",
             )  # fmt: skip
             name = plain(report.class_name(certificate, certificate.candidate))

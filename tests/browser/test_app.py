@@ -9,31 +9,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
-from axe_report import AxeReport
+from page_state import SIZES, certified, compared, fits, no_errors, settled
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
-
-ROOT = Path(__file__).resolve().parents[2]
-SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-def settled(page: Page) -> None:
-    """Wait until the script has run and what it wrote is drawn."""
-    page.wait_for_selector("[data-test-script-state=notRunning]", timeout=60_000)
-    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=60_000)
-
-
-def certified(page: Page) -> None:
-    """Wait until a study is finished and drawn."""
-    expect(page.get_by_text("Take it with you")).to_be_visible(timeout=60_000)
-    settled(page)
-
-
-def no_errors(page: Page) -> None:
-    """No traceback and no error box on the page."""
-    assert page.locator("[data-testid=stException]").count() == 0
-    assert page.locator("[data-testid=stAlertContentError]").count() == 0
 
 
 def png(side: int = 64, seed: int = 0) -> bytes:
@@ -58,78 +36,8 @@ def test_landing_page_shows_a_finished_certificate_within_two_seconds(page: Page
     assert "noisy copies of this picture were seen" in page.locator("body").inner_text()
 
 
-PATHS = [path.stem.partition("_")[2] for path in sorted((ROOT / "pages").glob("[0-9]_*.py"))]
-CHAPTERS = [f"Learn?chapter={name}" for name in ("voting", "bound", "dimensions", "trade-off", "limits")]
-VIEWS = [f"Trade-offs?view={name}" for name in ("path", "cost", "samples", "spread", "classes", "new", "runs")]
-ALL_SIDES = [(path, size, scheme) for path in ["", *PATHS, *CHAPTERS] for size in SIZES for scheme in ("light", "dark")]
-TWO_SIDES = [(path, *side) for path in VIEWS for side in (("desktop", "light"), ("phone", "dark"))]
-
-# Text that reaches beyond the screen, or beyond a box that hides what sticks out. What can be scrolled is not cut off.
-CUT_OFF = """
-() => [...document.querySelectorAll('[data-testid=stMain] *')].filter(element => {
-  const shown = element.checkVisibility() && !element.closest('details:not([open]), .katex-mathml');
-  if (!shown || ![...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) return false;
-  const text = document.createRange();
-  text.selectNodeContents(element);
-  const right = text.getBoundingClientRect().right;
-  for (let box = element; box; box = box.parentElement) {
-    const overflow = getComputedStyle(box).overflowX;
-    if (overflow === 'auto' || overflow === 'scroll') return false;
-    if (overflow !== 'visible' && right > box.getBoundingClientRect().right + 1) return true;
-  }
-  return right > window.innerWidth + 1;
-}).map(element => element.textContent.slice(0, 80))
-"""
-
-
-def fits(page: Page) -> None:
-    """Nothing reaches beyond the screen's right edge, and no text is cut off."""
-    # Streamlit scrolls the main section, not the document; neither may be wider than the screen.
-    for what in ("document.documentElement", "document.querySelector('[data-testid=stMain]')"):
-        wide = page.evaluate(f"{what}.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{what} is {wide} px wider than the screen"
-    assert page.evaluate(CUT_OFF) == []
-
-
-def compared(page: Page) -> None:
-    """Wait until the Denoise page has its grid and its sweep."""
-    for name in ("Grid as PNG", "Sweep as CSV"):
-        expect(page.get_by_role("button", name=name)).to_be_visible(timeout=120_000)
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0, timeout=120_000)
-    settled(page)
-
-
-READY = {"Certify": certified, "Denoise": compared}
-
-
-@pytest.mark.parametrize(("path", "size", "scheme"), ALL_SIDES + TWO_SIDES)
-def test_every_page_fits_has_alt_texts_and_no_barrier(
-    browser: Browser, server: str, shots: Path, axe: AxeReport, path: str, size: str, scheme: str
-) -> None:
-    context = browser.new_context(viewport=SIZES[size], color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{server}/{path}")
-    settled(page)
-    READY.get(path, settled)(page)
-    page.wait_for_timeout(1_500)
-    no_errors(page)
-    fits(page)
-    tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": SIZES[size]["width"], "height": int(tall) + 20})
-    page.wait_for_timeout(1_000)
-    name = (path or "Start").replace("?chapter=", "-").replace("?view=", "-")
-    page.screenshot(path=shots / f"{name}-{size}-{scheme}.png")
-    images = page.locator("[data-testid=stMain] img")
-    assert all(images.nth(i).get_attribute("alt") for i in range(images.count()))
-    if path in ("", "Certify", "Denoise"):
-        assert images.count() > 0
-    assert axe.look(page, f"{name}, {size}, {scheme}") == []
-    context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_denoise_can_be_used_on_a_phone(browser: Browser, server: str, scheme: str) -> None:
-    context = browser.new_context(viewport=SIZES["phone"], color_scheme=scheme, has_touch=True)  # type: ignore[arg-type]
+def test_denoise_can_be_used_on_a_phone(browser: Browser, server: str) -> None:
+    context = browser.new_context(viewport=SIZES["phone"], color_scheme="dark", has_touch=True)  # type: ignore[arg-type]
     page = context.new_page()
     quick = "&".join(f"denoisers=classical/{name}" for name in ("median", "wavelet"))
     page.goto(f"{server}/Denoise?sweep-draws=2&{quick}&denoisers=bundled/cifar10-mse")
@@ -192,7 +100,7 @@ def test_upload_is_certified_and_bad_files_get_one_sentence_each(page: Page, ser
     )
     expect(page.get_by_text("text.png is a text file")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("cut.png is damaged")).to_be_visible()
-    expect(page.locator("[data-testid=stDataFrame]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible(timeout=60_000)
     certified(page)
     expect(page.get_by_role("button", name="All as CSV")).to_be_visible()
     assert page.locator("[data-testid=stException]").count() == 0

@@ -89,7 +89,8 @@ def test_the_plane_tells_classes_by_shape_and_takes_clicks_everywhere() -> None:
     assert symbols["trained as diamond"] == "diamond"
     grid = figure.data[-1]
     assert len(grid.x) == 41 * 41
-    assert grid.marker.opacity == grid.unselected.marker.opacity == 0
+    assert (grid.mode, grid.text) == ("text", ""), "nothing of it is seen, and nothing is drawn"
+    assert set(grid.customdata) == {"circle", "diamond"}
     assert (min(grid.x), max(grid.x), min(grid.y), max(grid.y)) == (0, 1, 0, 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.figures.template import class_colours
 from core.figures.votes import icon_array, of_hundred, vote_bars, votes_alt
 
 
@@ -32,3 +33,12 @@ def test_icon_shapes_differ_by_class() -> None:
     assert len({trace.marker.symbol for trace in figure.data}) == 3
     assert sum(len(trace.x) for trace in figure.data) == 100
     assert "60 in 100 copies said a" in figure.layout.title.text
+
+
+def test_colours_given_hold_in_bars_and_icons() -> None:
+    colours = class_colours([5, 90, 5])
+    icons = {
+        trace.name.partition(" ")[0]: trace.marker.color for trace in icon_array([60, 30, 10], ["a", "b", "c"], colours).data
+    }
+    bars = vote_bars([60, 30, 10], ["a", "b", "c"], colours=colours).data[0]
+    assert icons == dict(zip(bars.y, bars.marker.color, strict=True)) == {"a": colours[0], "b": colours[1], "c": colours[2]}

@@ -60,7 +60,7 @@ def test_an_attack_within_the_radius_does_not_change_the_smoothed_answer() -> No
     smoothed = rows[rows.iloc[:, 0] == "Smoothed classifier"].iloc[0]
     assert smoothed["outcome"] == "holds"
     assert not at.warning
-    assert metric(at, "Base classifier falls at") == "…"
+    assert metric(at, "Base classifier falls at") == "not searched"
 
 
 def test_changes_without_gradient_have_exactly_the_asked_size() -> None:
@@ -71,7 +71,7 @@ def test_changes_without_gradient_have_exactly_the_asked_size() -> None:
 def test_the_search_finds_the_base_classifier_weaker_than_the_smoothed() -> None:
     at = attack(page())
     base, smoothed = metric(at, "Base classifier falls at"), metric(at, "Smoothed classifier falls at")
-    assert base != "…"
+    assert base not in ("…", "not searched")
     if smoothed != "not found":
         assert float(smoothed) >= float(metric(at, "Certified radius (l2)"))
 

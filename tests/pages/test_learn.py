@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ("fragile", "voting", "bound", "dimensions", "trade-off", "limits")
 
 
-def page(**query: str) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=60).switch_page("pages/7_Learn.py")
+def page(file: str = "7_Learn.py", /, **query: str) -> AppTest:
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=60).switch_page(f"pages/{file}")
     for name, value in query.items():
         at.query_params[name.replace("_", "-")] = value
     return at.run()
@@ -194,14 +194,19 @@ def test_the_glossary_is_narrowed_by_what_is_typed() -> None:
     assert any("No word" in caption.value for caption in at.caption)
 
 
-def test_the_links_of_the_lessons_to_this_page_are_taken_as_they_stand() -> None:
+def test_the_links_of_the_lessons_are_taken_as_they_stand() -> None:
     texts = [path.read_text() for path in (ROOT / "docs" / "lessons").glob("*.md")]
-    links = {link for text in texts for link in re.findall(r"\]\((/Learn\?[^)\s]*)\)", text)}
-    assert len(links) > 10
+    links = {link for text in texts for link in re.findall(r"\]\((/[^)\s]*)\)", text)}
+    files = {path.stem.partition("_")[2]: path.name for path in (ROOT / "pages").glob("*.py")}
+    assert {urlsplit(link).path.strip("/") for link in links} == set(files), "the lessons lead to every page"
     for link in sorted(links):
-        at = page(**dict(parse_qsl(urlsplit(link).query)))
+        asked = dict(parse_qsl(urlsplit(link).query, strict_parsing="?" in link))
+        at = page(files[urlsplit(link).path.strip("/")], **asked)
         assert not at.exception, link
-        assert not at.warning, (link, at.warning[0].value)
+        assert not [w.value for w in at.warning if "not possible here" in w.value], link
+        for name, value in asked.items():
+            held = at.session_state[name]
+            assert held == value or float(held) == float(value), f"{link}: {name} is {held}"
 
 
 def test_a_saved_figure_needs_nothing_else() -> None:
