@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from core.device import describe_device
 from core.errors import LabError
+from core.evaluation.turns import OnRound, seconds_by_turns
 from core.models.records import model_record
 from core.smoothing.certify import certify
 from core.smoothing.radius import check_sigma
@@ -59,7 +59,7 @@ def benchmark(
     n: int | None = None,
     batch_size: int | None = None,
     rounds: int = 7,
-    on_round: Callable[[int, int], None] = lambda done, total: None,
+    on_round: OnRound = lambda done, total: None,
 ) -> Benchmark:
     """Measure both speeds by turns, so that what else the machine does weighs on both.
 
@@ -108,18 +108,8 @@ def benchmark(
         logits.cpu()  # waits for the device
         return time.perf_counter() - started
 
-    certification(), networks()  # the first calls pay for memory, kernels and caches
-    measured = []
-    for done in range(rounds):
-        # A B B A, then B A A B: what drifts or comes and goes on the machine favours neither.
-        whole, alone = 0.0, 0.0
-        for certifying in (True, False, False, True) if done % 2 == 0 else (False, True, True, False):
-            if certifying:
-                whole += certification()
-            else:
-                alone += networks()
-        measured.append((2 * count / whole, 2 * count / alone))
-        on_round(done + 1, rounds)
+    times = seconds_by_turns(certification, networks, rounds, on_round)
+    measured = [(2 * count / whole, 2 * count / alone) for whole, alone in times]
     whole = statistics.median(pair[0] for pair in measured)
     alone = statistics.median(pair[1] for pair in measured)
     ratio = statistics.median(pair[0] / pair[1] for pair in measured)

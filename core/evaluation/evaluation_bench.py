@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from core.device import describe_device
 from core.errors import LabError
 from core.evaluation.datasets import LabelledImages
 from core.evaluation.evaluate import Settings, evaluate, seed_of
+from core.evaluation.turns import OnRound, seconds_by_turns
 from core.models.records import model_record
 from core.smoothing.certify import certify
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
@@ -63,7 +63,7 @@ def benchmark_evaluation(
     n0: int = 100,
     n: int = 1_000,
     rounds: int = 7,
-    on_round: Callable[[int, int], None] = lambda done, total: None,
+    on_round: OnRound = lambda done, total: None,
 ) -> EvaluationBenchmark:
     """Measure both by turns on random pictures.
 
@@ -103,18 +103,9 @@ def benchmark_evaluation(
             )  # fmt: skip
         return time.perf_counter() - started
 
-    together(), one_by_one()  # the first calls pay for memory, kernels and caches
-    samples, measured = 2 * images * (n0 + n), []
-    for done in range(rounds):
-        first, second = 0.0, 0.0
-        # A B B A, then B A A B: what drifts or comes and goes on the machine favours neither.
-        for evaluating in (True, False, False, True) if done % 2 == 0 else (False, True, True, False):
-            if evaluating:
-                first += together()
-            else:
-                second += one_by_one()
-        measured.append((samples / first, samples / second))
-        on_round(done + 1, rounds)
+    samples = 2 * images * (n0 + n)
+    times = seconds_by_turns(together, one_by_one, rounds, on_round)
+    measured = [(samples / first, samples / second) for first, second in times]
     speeds = [statistics.median(pair[side] for pair in measured) for side in (0, 1)]
     ratio = statistics.median(pair[0] / pair[1] for pair in measured)
     return EvaluationBenchmark(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import nn
 
 from core.device import describe_device
 from core.errors import LabError
+from core.evaluation.turns import OnRound, seconds_by_turns
 from core.models.networks import build
 from core.models.records import model_record
 from core.training.denoiser import denoising_loss
@@ -67,7 +67,7 @@ def benchmark_training(
     size: int = 32,
     steps: int = 4,
     rounds: int = 5,
-    on_round: Callable[[int, int], None] = lambda done, total: None,
+    on_round: OnRound = lambda done, total: None,
 ) -> TrainingBenchmark:
     """Measure both speeds by turns, so that what else the machine does weighs on both.
 
@@ -121,17 +121,9 @@ def benchmark_training(
             value.item()  # as the loop does, which has to know whether it is a number
         return time.perf_counter() - started
 
-    bare()
-    measured = []
-    for done in range(rounds):
-        whole, alone = 0.0, 0.0
-        for looping in (True, False, False, True) if done % 2 == 0 else (False, True, True, False):
-            if looping:
-                whole += training()
-            else:
-                alone += bare()
-        measured.append((2 * steps * batch / whole, 2 * steps * batch / alone))
-        on_round(done + 1, rounds)
+    images = 2 * steps * batch
+    times = seconds_by_turns(training, bare, rounds, on_round)
+    measured = [(images / whole, images / alone) for whole, alone in times]
     looped, alone_speed = (statistics.median(pair[which] for pair in measured) for which in (0, 1))
     ratio = statistics.median(one / other for one, other in measured)
     return TrainingBenchmark(

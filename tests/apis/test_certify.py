@@ -127,6 +127,17 @@ def test_asking_stops_as_soon_as_the_radius_is_out_of_reach(ask: Asking, vendors
     assert result.certificate.n < 200
 
 
+def test_a_settled_question_counts_the_answers_up_to_there_and_none_bought_later(ask: Asking, ledger: Ledger) -> None:
+    whole = ask(sigma=0.1, n=100)
+    assert whole.certificate.n == 100
+    settled = ask(sigma=0.1, n=100, until_radius=0.05)
+    assert (settled.asked, settled.settled) == (0, "reached")
+    k, n = max(settled.certificate.counts), settled.certificate.n
+    assert n < 100
+    assert l2_radius(anytime_lower(k, n, 0.001), 0.1) >= 0.05
+    assert l2_radius(anytime_lower(k - 1, n - 1, 0.001), 0.1) < 0.05, "one answer fewer would not have done"
+
+
 def test_the_budget_is_never_exceeded_and_what_it_bought_counts(ask: Asking, vendors: Vendors) -> None:
     result = ask(budget=0.35)
     assert len(vendors.received) == 35
