@@ -61,6 +61,10 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sigma-power", type=float, default=1.5, help="above 1, small sigmas are drawn more often (%(default)s)"
     )
+    parser.add_argument(
+        "--helper", type=float, default=0.0, metavar="WEIGHT",
+        help="stab, unet: weight of a helper that learns the labels from the coarsest features in training, 0 for none",
+    )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser, **defaults: Any) -> None:

@@ -18,6 +18,7 @@ from core.models.storage import ModelConfig
 from core.training.augment import augment
 from core.training.classifier import split_held_out
 from core.training.fingerprint import fingerprint, weights_fingerprint
+from core.training.helper import Helped
 from core.training.loop import BatchLoss, Recipe, Stated, TrainingProgress, fit
 from core.training.noise import draw_gaussian, draw_sigmas, scheduled_sigmas
 from core.training.objectives import Objective, mse, noise_prediction, stability
@@ -39,6 +40,7 @@ def train_denoiser(
     options: dict[str, Any] | None = None,
     sigma_range: tuple[float, float] = (0.0, 1.0),
     sigma_power: float = 1.5,
+    helper: float = 0.0,
     mirror: bool = True,
     shift: int = 2,
     device: torch.device,
@@ -68,6 +70,8 @@ def train_denoiser(
         sigma_range: least and greatest sigma; equal for a denoiser of one sigma. A diffusion model takes those of its own
             sigmas that lie within; the greatest may then be infinite, for all of them.
         sigma_power: above 1, small sigmas are drawn more often; not for diffusion models, which draw timesteps alike.
+        helper: above 0, the weight of a helper's loss, which is thrown away afterwards; see :mod:`core.training.helper`. For
+            ``stab`` and the architecture ``unet``.
         mirror: whether half of the pictures are mirrored.
         shift: greatest shift of a picture in pixels each way.
         made_for: more that a checkpoint is to state, such as the reference of ``start``; see :func:`fit`.
@@ -86,6 +90,10 @@ def train_denoiser(
         raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
     if objective == "mse" and surrogates:
         raise LabError("Surrogates are for the objective stab: mse asks no classifier. Leave them out, or choose stab.")
+    if helper and objective != "stab":
+        raise LabError(
+            "A helper is for the objective stab: it learns the classifier's answers. Leave --helper out, or choose stab."
+        )
     train, held = split_held_out(data)
     height, width = data.images.shape[2:]
     torch.manual_seed(recipe.seed)
@@ -105,7 +113,7 @@ def train_denoiser(
         raise LabError(f"A {config.architecture} has no greatest sigma of its own: give a range, such as 0:1.")
 
     if objective == "stab":
-        loss = stability([one.to(device, memory_format=layout) for one in through], combine)  # type: ignore[call-overload]
+        loss = stability([one.to(device, memory_format=layout) for one in through], combine, helper)  # type: ignore[call-overload]
     else:
         loss = _without_draws(mse if levels is None else noise_prediction)
 
@@ -130,17 +138,25 @@ def train_denoiser(
         "least sigma": float(low),
         "greatest sigma": float(high),
         "sigma power": float(sigma_power),
+        "helper": float(helper),
         "mirror": mirror,
         "crop": shift,
         "data": fingerprint(data.images),
     } | dict(made_for or {})
+    trained = Helped(network, _classes(through[0], (height, width))) if helper else network
     average, history = fit(
-        network, denoising_loss(loss, sigmas, mirror=mirror, shift=shift, layout=layout), train.images, train.labels, recipe,
+        trained, denoising_loss(loss, sigmas, mirror=mirror, shift=shift, layout=layout), train.images, train.labels, recipe,
         device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=stated,
         measure=measure, on_progress=on_progress, on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop,
         workers=workers,
     )  # fmt: skip
-    return average, config, history
+    return average.denoiser if isinstance(average, Helped) else average, config, history
+
+
+@torch.inference_mode()
+def _classes(classifier: nn.Module, size: tuple[int, int]) -> int:
+    device = next(classifier.parameters()).device
+    return int(classifier(torch.full((1, 3, *size), 0.5, device=device)).shape[1])
 
 
 def denoising_loss(

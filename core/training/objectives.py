@@ -43,7 +43,7 @@ def noise_prediction(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: T
     return (error / sigma.square()).mean()
 
 
-def stability(classifiers: Sequence[nn.Module], combine: str = "random") -> Objective:
+def stability(classifiers: Sequence[nn.Module], combine: str = "random", helper: float = 0.0) -> Objective:
     """STAB (eq. 4): cross-entropy between ``f(D(x + e))`` and the pretrained classifier's own clean label ``argmax f(x)``.
 
     Gradients flow through the classifiers, which are frozen here and never changed. One classifier that is also the one to
@@ -53,6 +53,8 @@ def stability(classifiers: Sequence[nn.Module], combine: str = "random") -> Obje
         classifiers: one or several.
         combine: with several, ``random`` takes one a batch, drawn anew each time; ``average`` takes the mean over all, each
             with its own clean labels.
+        helper: above 0, the denoiser is a :class:`core.training.helper.Helped`, and its helper's cross-entropy with the same
+            labels is added with this weight.
 
     Raises:
         LabError: where ``combine`` is unknown.
@@ -66,12 +68,14 @@ def stability(classifiers: Sequence[nn.Module], combine: str = "random") -> Obje
         taken = classifiers
         if combine == "random" and len(classifiers) > 1:
             taken = [classifiers[int(torch.randint(len(classifiers), (), generator=generator))]]
-        denoised = denoiser(noisy, sigma)
+        denoised, helped = denoiser(noisy, sigma, ask=True) if helper else (denoiser(noisy, sigma), None)
         losses = []
         for classifier in taken:
             with torch.no_grad():
                 target = classifier(clean).argmax(dim=1)
             losses.append(F.cross_entropy(classifier(denoised).float(), target))
+            if helped is not None:
+                losses[-1] = losses[-1] + helper * F.cross_entropy(helped.float(), target)
         return torch.stack(losses).mean() if len(losses) > 1 else losses[0]
 
     return objective

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from importlib import import_module
 from typing import Any, Protocol
@@ -117,4 +118,11 @@ def start_workers(count: int, device: torch.device) -> Workers:
         ) from error
     fabric = fabric_class(accelerator=device.type, devices=count, strategy="ddp", precision="32-true")
     fabric.launch()
+    # Fabric takes leave of NCCL only. Gloo's threads, if left to the end of the process, may abort it (exit status -6).
+    atexit.register(_leave_group)
     return FabricWorkers(fabric)
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

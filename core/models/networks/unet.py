@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -19,24 +20,45 @@ class UNetDenoiser(nn.Module):
 
     Args:
         widths: channels of each level, fine to coarse.
-        blocks: residual blocks a level.
+        blocks: residual blocks of each level on the way down: one number for all, or one a level.
+        blocks_up: residual blocks of each level on the way up.
+        norm: batch norm after the convolutions, with which STAB gets further in the same time (docs/training-notes.md).
         sigma_data: standard deviation of the pixels themselves, in [0, 1] units.
+
+    Raises:
+        ValueError: where there are not as many blocks as widths.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (64, 128, 256), blocks: int = 1, sigma_data: float = 0.25) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = (64, 128, 256),
+        blocks: int | Sequence[int] = 1,
+        blocks_up: int = 1,
+        norm: bool = False,
+        sigma_data: float = 0.25,
+    ) -> None:
         super().__init__()
+        counts = [blocks] * len(widths) if isinstance(blocks, int) else list(blocks)
+        if len(counts) != len(widths):
+            raise ValueError(f"{len(counts)} numbers of blocks for {len(widths)} widths: expected one a level")
         self.sigma_data = sigma_data
+        self.coarsest = widths[-1]
         self.divisor = 2 ** len(widths)  # the fold and each halving
-        self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
-        self.middle = _blocks(widths[-1], blocks)
+        self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1, bias=not norm)
+        self.head_norm = nn.Sequential(nn.BatchNorm2d(widths[0]), nn.ReLU()) if norm else nn.Identity()
+        self.down = nn.ModuleList(_blocks(width, count, norm) for width, count in zip(widths[:-1], counts[:-1], strict=True))
+        self.shrink = nn.ModuleList(_shrink(a, b, norm) for a, b in pairwise(widths))
+        self.middle = _blocks(widths[-1], counts[-1], norm)
         self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
-        self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
+        self.up = nn.ModuleList(_blocks(width, blocks_up, norm) for width in widths[:-1])
         self.tail = nn.Conv2d(widths[0], 4 * 3, 3, padding=1)
 
     def forward(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
         """(B, 3, H, W) noisy pixels and sigma (a number, or one per picture) -> (B, 3, H, W) denoised pixels."""
+        return self.with_features(noisy, sigma)[0]
+
+    def with_features(self, noisy: Tensor, sigma: Tensor | float) -> tuple[Tensor, Tensor]:
+        """As :meth:`forward`, and the coarsest features beside it, (B, ``coarsest``, H', W')."""
         batch, _, height, width = noisy.shape
         s = torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1, 1, 1, 1).expand(batch, 1, 1, 1)
         total = s.square() + self.sigma_data**2
@@ -44,29 +66,36 @@ class UNetDenoiser(nn.Module):
         x = F.pad(noisy, (0, pad_w, 0, pad_h), mode="replicate") if pad_h or pad_w else noisy
         x = F.pixel_unshuffle((x - 0.5) * total.rsqrt(), 2)  # (B, 12, H/2, W/2)
         level = (s.clamp_min(1e-4).log() / 4).expand(batch, 1, *x.shape[2:])
-        x = self.head(torch.cat([x, level], dim=1).contiguous(memory_format=torch.channels_last))
+        x = self.head_norm(self.head(torch.cat([x, level], dim=1).contiguous(memory_format=torch.channels_last)))
         skips = []
         for blocks, shrink in zip(self.down, self.shrink, strict=True):
             x = blocks(x)
             skips.append(x)
             x = shrink(x)
-        x = self.middle(x)
+        x = features = self.middle(x)
         for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = blocks(grow(x) + skips.pop())
         x = F.pixel_shuffle(self.tail(x), 2)[:, :, :height, :width].to(noisy.dtype)
         lean = self.sigma_data**2 / total
-        return 0.5 + lean * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x
+        return 0.5 + lean * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x, features
 
 
 class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: bool) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=not norm)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=not norm)
+        self.norm1 = nn.BatchNorm2d(channels) if norm else nn.Identity()
+        self.norm2 = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(x)))
+        return x + self.norm2(self.second(F.relu(self.norm1(self.first(x)))))
 
 
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_Residual(channels) for _ in range(count)))
+def _blocks(channels: int, count: int, norm: bool) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(channels, norm) for _ in range(count)))
+
+
+def _shrink(finer: int, coarser: int, norm: bool) -> nn.Module:
+    halve = nn.Conv2d(finer, coarser, 2, stride=2, bias=not norm)
+    return nn.Sequential(halve, nn.BatchNorm2d(coarser)) if norm else halve

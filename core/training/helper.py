@@ -1,0 +1,36 @@
+"""A helper that classifies from a denoiser's coarsest features while it is trained, and is then thrown away."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from core.errors import LabError
+from core.models.networks import UNetDenoiser
+
+
+class Helped(nn.Module):
+    """A denoiser with a helper: one linear layer on the greatest value of each of its coarsest features.
+
+    Through a frozen classifier gradients reach a denoiser's depths late and faint. The helper asks those depths for the same
+    answer directly (deep supervision: Lee et al. 2015, arXiv 1409.5185), and shapes nothing once it is gone: what is kept is
+    the denoiser alone.
+
+    Args:
+        denoiser: a U-Net.
+        classes: how many the classifier tells apart.
+
+    Raises:
+        LabError: where the denoiser has no coarsest features to ask.
+    """
+
+    def __init__(self, denoiser: nn.Module, classes: int) -> None:
+        if not isinstance(denoiser, UNetDenoiser):
+            raise LabError("A helper is for the architecture unet, whose coarsest level it asks: leave --helper out.")
+        super().__init__()
+        self.denoiser: UNetDenoiser = denoiser
+        self.helper = nn.Linear(denoiser.coarsest, classes)
+
+    def forward(self, noisy: Tensor, sigma: Tensor | float, ask: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """Denoise; with ``ask``, (denoised (B, 3, H, W), the helper's logits (B, classes))."""
+        denoised, features = self.denoiser.with_features(noisy, sigma)
+        return (denoised, self.helper(features.amax(dim=(2, 3)))) if ask else denoised
