@@ -14,8 +14,6 @@ from core.learn.smoothing_in_the_plane import Flip, field_axis, smoothed_field
 
 COLOURS = (BLUE, ORANGE)
 SYMBOLS = ("circle", "diamond")
-CLICKABLE = 41
-"""Points along a side of the invisible grid that takes the clicks, one every 1/40."""
 HEIGHT = 540
 CLOUD = 300
 """Noisy copies that are drawn; more would hide each other."""
@@ -46,7 +44,7 @@ def plane_figure(title: str, *, training: bool = True) -> go.Figure:
     figure.update_yaxes(**hidden, scaleanchor="x")
     figure = styled(figure, title, HEIGHT)
     return figure.update_layout(
-        hovermode="closest", margin={"l": 4, "r": 4, "b": 4}, legend={"y": -0.02, "yanchor": "top", "font": {"size": 13}},
+        hovermode=False, margin={"l": 4, "r": 4, "b": 4}, legend={"y": -0.02, "yanchor": "top", "font": {"size": 13}},
         dragmode=False,
     )  # fmt: skip
 
@@ -94,18 +92,6 @@ def add_circle(figure: go.Figure, point: tuple[float, float], radius: float, nam
         x=point[0] + radius * np.cos(angle), y=point[1] + radius * np.sin(angle), mode="lines", name=name, hoverinfo="skip",
         line={"color": PINK, "width": 2.5, "dash": "dash" if dashed else "solid"},
         fill=None if dashed else "toself", fillcolor="rgba(204, 121, 167, 0.25)",
-    )  # fmt: skip
-
-
-def add_clickable(figure: go.Figure) -> None:
-    """An invisible grid over the plane, since only points answer to a click; hovering tells what the base classifier says."""
-    axis = np.linspace(0, 1, CLICKABLE)
-    across, up = (side.ravel() for side in np.meshgrid(axis, axis))
-    said = plane_network().classify(np.stack([across, up], 1))
-    # Texts that are empty are points that cost nothing to draw; as many unseen markers would take a tenth of a second.
-    figure.add_scatter(
-        x=across, y=up, mode="text", text="", showlegend=False, customdata=[CLASSES[label] for label in said],
-        hovertemplate="base classifier: %{customdata}<br>click to move here<extra></extra>",
     )  # fmt: skip
 
 

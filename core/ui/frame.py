@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.ui.collection import spare_modules
 from core.ui.link_notice import read_link, say_refused
 from core.ui.presenter import close_presenting, open_presenting
 
@@ -90,3 +91,4 @@ def close_page() -> None:
         measured = f" · {speed:,.0f} samples/s in the last run" if speed else ""
         st.caption(f":material/memory: {describe_device(pick_device())}{measured}")
         st.caption("sigma and radii are in [0, 1] pixel units; 0.25 is 64 of 255 grey levels.")
+    spare_modules()

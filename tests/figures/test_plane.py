@@ -14,7 +14,7 @@ from scipy import stats
 from core.figures.bound import posterior_alt, posterior_figure, shift_alt, shift_figure
 from core.figures.limits import norm_balls, radius_map, repeats_figure, share_abstaining
 from core.figures.noise_length import noise_length, noise_length_figure
-from core.figures.plane import add_circle, add_clickable, add_cloud, add_flip, add_point, add_smoothed_border, plane_figure
+from core.figures.plane import add_circle, add_cloud, add_flip, add_point, add_smoothed_border, plane_figure
 from core.figures.radius_curves import radius_curves
 from core.learn.evaluations import stored_evaluations
 from core.learn.plane import margins
@@ -37,7 +37,6 @@ def fragile() -> go.Figure:
     assert flip is not None
     add_flip(figure, POINT, flip)
     add_point(figure, POINT, 1)
-    add_clickable(figure)
     return figure
 
 
@@ -82,16 +81,14 @@ def test_figures_answer_at_once(make: Callable[[], go.Figure]) -> None:
     assert time.perf_counter() - began < AT_ONCE
 
 
-def test_the_plane_tells_classes_by_shape_and_takes_clicks_everywhere() -> None:
+def test_the_plane_tells_classes_by_shape_and_fills_its_frame() -> None:
     figure = fragile()
     symbols = {trace.name: trace.marker.symbol for trace in figure.data if trace.type == "scatter" and trace.name}
     assert symbols["trained as circle"] == "circle"
     assert symbols["trained as diamond"] == "diamond"
-    grid = figure.data[-1]
-    assert len(grid.x) == 41 * 41
-    assert (grid.mode, grid.text) == ("text", ""), "nothing of it is seen, and nothing is drawn"
-    assert set(grid.customdata) == {"circle", "diamond"}
-    assert (min(grid.x), max(grid.x), min(grid.y), max(grid.y)) == (0, 1, 0, 1)
+    # The script that moves the point reads its place from the frame alone.
+    assert tuple(figure.layout.xaxis.range) == tuple(figure.layout.yaxis.range) == (0, 1)
+    assert figure.layout.xaxis.constrain == figure.layout.yaxis.constrain == "domain"
 
 
 def test_the_cloud_is_drawn_in_the_classes_it_has() -> None:

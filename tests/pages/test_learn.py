@@ -80,28 +80,6 @@ def test_moving_sigma_changes_the_vote() -> None:
     assert "Without noise" in " ".join(c.value for c in at.caption)
 
 
-def test_a_click_on_the_plane_moves_the_point() -> None:
-    from core.ui.learn import plane_controls
-
-    at = page(chapter="fragile")
-    assert at.slider(key="x").value == plane_controls.START[0]
-
-    def click() -> None:
-        import streamlit as st
-
-        from core.ui.learn.plane_controls import move_point
-
-        st.session_state["figure"] = {"selection": {"points": [{"x": 0.25, "y": 1.2}]}}
-        move_point("figure")
-        st.session_state["figure"] = {"selection": {"points": []}}
-        move_point("figure")
-        st.write(st.session_state["x"], st.session_state["y"])
-
-    moved = AppTest.from_function(click).run()
-    assert moved.session_state["x"] == 0.25
-    assert moved.session_state["y"] == 1.0
-
-
 def test_few_votes_abstain_and_say_so_and_no_noise_certifies_nothing() -> None:
     at = page(chapter="bound", plane_n="10", plane_alpha="0.0001")
     assert any("abstains" in info.value for info in at.info)

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.figures.bound import posterior_alt, posterior_figure, shift_alt, shift_figure
-from core.figures.plane import add_circle, add_clickable, add_point, add_smoothed_border, plane_figure
+from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure
 from core.learn.plane import CLASSES
 from core.learn.smoothing_in_the_plane import (
     Flip,
@@ -17,7 +17,8 @@ from core.learn.smoothing_in_the_plane import (
     vote,
 )  # fmt: skip
 from core.ui.figure import draw_figure
-from core.ui.learn.plane_controls import choose_alpha, choose_plane_sigma, choose_point, choose_votes, move_point
+from core.ui.learn.movable_plane import draw_movable_plane
+from core.ui.learn.plane_controls import choose_alpha, choose_plane_sigma, choose_point, choose_votes
 from core.ui.learn.terms import draw_terms
 
 FIGURE = "bound-plane"
@@ -114,12 +115,11 @@ def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | N
     if c.radius:
         add_circle(figure, point, c.radius, f"certified: {c.radius:.3f}")
     add_point(figure, point, c.candidate)
-    add_clickable(figure)
     certified = f"a certified circle of radius {c.radius:.3f}" if c.radius else "no certified circle"
     true = f", within the dashed circle of radius {flip.distance:.3f} that reaches its border" if flip is not None else ""
-    draw_figure(
-        figure, FIGURE, f"The plane with the border of the vote. Around the point {certified}{true}.", "certified-circle",
-        on_select=lambda: move_point(FIGURE),
+    draw_movable_plane(
+        figure, point, FIGURE, f"The plane with the border of the vote. Around the point {certified}{true}.",
+        "certified-circle",
     )  # fmt: skip
 
 

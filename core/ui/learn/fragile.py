@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core.figures.plane import add_clickable, add_flip, add_point, plane_figure
+from core.figures.plane import add_flip, add_point, plane_figure
 from core.learn.plane import CLASSES, plane_network
 from core.learn.smoothing_in_the_plane import flip_of_base
-from core.ui.figure import draw_figure
-from core.ui.learn.plane_controls import choose_point, move_point
+from core.ui.learn.movable_plane import draw_movable_plane
+from core.ui.learn.plane_controls import choose_point
 from core.ui.learn.terms import draw_terms
 
 FIGURE = "fragile-plane"
@@ -19,8 +19,8 @@ def draw_fragile() -> None:
     """The plane, the point, the smallest flip."""
     st.markdown(
         "A small network learned to tell circles from diamonds. It knows almost all of its training points by heart, so its"
-        " border has teeth and islands. **Click anywhere, or move the sliders:** how little must the point move to get"
-        " another answer?"
+        " border has teeth and islands. **Drag the point, click anywhere, or move the sliders:** how little must the point move"
+        " to get another answer?"
     )
     left, right = st.columns([1.45, 1])
     with right:
@@ -43,11 +43,10 @@ def draw_fragile() -> None:
         add_point(figure, point, said)
         if flip is not None:
             add_flip(figure, point, flip)
-        add_clickable(figure)
         distance = f" The nearest {CLASSES[1 - said]} is {flip.distance:.3f} away." if flip is not None else ""
-        draw_figure(
-            figure, FIGURE,
+        draw_movable_plane(
+            figure, point, FIGURE,
             f"Map of two regions, circle and diamond, with a jagged border between. The point at {point[0]:.3f} across and"
             f" {point[1]:.3f} up is classified as {CLASSES[said]}.{distance}",
-            "fragile", on_select=lambda: move_point(FIGURE),
+            "fragile",
         )  # fmt: skip

@@ -11,7 +11,7 @@ ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 
 
 def choose_point() -> tuple[float, float]:
-    """Two sliders; a click on the figure moves them."""
+    """Two sliders, which a click or a drag on the figure moves too."""
     left, right = st.columns(2)
     x = left.slider("Point, left to right", 0.0, 1.0, START[0], 0.005, key="x", bind="query-params", format="%.3f")
     y = right.slider("Point, bottom to top", 0.0, 1.0, START[1], 0.005, key="y", bind="query-params", format="%.3f")
@@ -39,11 +39,3 @@ def choose_alpha() -> float:
         "alpha: chance of a wrong bound", ALPHAS, ALPHA, format_func=lambda a: f"{a:g}", key="plane-alpha", bind="query-params"
     )
     return float(alpha)
-
-
-def move_point(key: str) -> None:
-    """Take a click on the figure under ``key`` over into the sliders. A callback: it runs before the page is drawn anew."""
-    points = st.session_state[key]["selection"]["points"]
-    if points:
-        st.session_state["x"] = min(max(float(points[-1]["x"]), 0.0), 1.0)
-        st.session_state["y"] = min(max(float(points[-1]["y"]), 0.0), 1.0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.figures.plane import CLOUD, COLOURS, add_clickable, add_cloud, add_point, add_smoothed_border, plane_figure
+from core.figures.plane import CLOUD, COLOURS, add_cloud, add_point, add_smoothed_border, plane_figure
 from core.figures.votes import vote_bars, votes_alt
 from core.learn.plane import CLASSES
 from core.learn.smoothing_in_the_plane import vote
 from core.ui.figure import draw_figure
-from core.ui.learn.plane_controls import VOTES, choose_plane_sigma, choose_point, move_point
+from core.ui.learn.movable_plane import draw_movable_plane
+from core.ui.learn.plane_controls import VOTES, choose_plane_sigma, choose_point
 from core.ui.learn.terms import draw_terms
 
 FIGURE = "voting-plane"
@@ -48,10 +49,9 @@ def draw_voting() -> None:
         if sigma > 0:
             add_cloud(figure, votes.cloud, votes.said)
         add_point(figure, point, said)
-        add_clickable(figure)
-        draw_figure(
-            figure, FIGURE,
+        draw_movable_plane(
+            figure, point, FIGURE,
             f"The plane with the jagged border of the network and, over it, the border of the vote at sigma {sigma:g}. Around"
             f" the point a cloud of noisy copies: {votes.counts[0]:,} of {VOTES:,} say circle, {votes.counts[1]:,} diamond.",
-            "voting", on_select=lambda: move_point(FIGURE),
+            "voting",
         )  # fmt: skip
