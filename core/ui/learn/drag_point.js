@@ -3,7 +3,8 @@
 // must be known of Plotly.
 
 const REACH = 24; // pixels around the point's centre in which a finger takes it; elsewhere a finger scrolls the page, or taps
-const EVERY = 90; // milliseconds between two places told while it moves
+const BREATH = 40; // milliseconds from an answer to the next question
+const PATIENCE = 2000; // milliseconds after which an answer is no longer waited for
 const STEP = 200; // places along a side, as the sliders have
 
 const planes = new WeakMap();
@@ -14,12 +15,13 @@ export default function ({ data, setStateValue, parentElement }) {
   const plane = planes.get(parentElement);
   plane.data = data;
   plane.tell = (place) => setStateValue("place", place);
+  plane.answered();
   return plane.detach;
 }
 
 function attach(parent) {
-  const plane = { data: null, tell: null, detach: null };
-  let held = false, tapped = null, told = 0, waiting = null, place = null, last = null;
+  const plane = { data: null, tell: null, answered: null, detach: null };
+  let held = false, tapped = null, place = null, told = null, waiting = null, last = null;
 
   const ring = document.createElement("div");
   ring.className = "ring";
@@ -60,14 +62,23 @@ function attach(parent) {
     ring.style.top = `${box.bottom - place.y * box.height}px`;
   };
 
+  const same = (one, other) => one?.x === other?.x && one?.y === other?.y;
+
+  // One question at a time: places told while the page is still answering would be mixed up there.
   const tell = () => {
-    waiting = null;
-    told = performance.now();
+    if (told || !place || same(place, plane.data)) return;
+    told = place;
     plane.tell(place);
+    waiting = setTimeout(answeredIn, PATIENCE, 0);
   };
 
-  const tellSoon = () => {
-    waiting ??= setTimeout(tell, Math.max(0, EVERY - (performance.now() - told)));
+  const answeredIn = (milliseconds) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { told = null; tell(); }, milliseconds);
+  };
+
+  plane.answered = () => {
+    if (told && same(told, plane.data)) answeredIn(BREATH);
   };
 
   const take = (event) => {
@@ -81,14 +92,14 @@ function attach(parent) {
     held = true;
     follow(event);
     ring.style.display = "block";
-    if (!event.touches) tellSoon(); // a finger does not move the point by taking it
+    if (!event.touches) tell(); // a finger does not move the point by taking it
   };
 
   const move = (event) => {
     if (!held) return;
     event.preventDefault();
     follow(event);
-    tellSoon();
+    tell();
   };
 
   const release = (event) => {
@@ -104,9 +115,7 @@ function attach(parent) {
     if (!held) return;
     held = false;
     ring.style.display = "none";
-    clearTimeout(waiting);
-    waiting = null;
-    if (place.x !== plane.data.x || place.y !== plane.data.y) tell();
+    tell();
   };
 
   const heard = {
