@@ -116,8 +116,9 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
     span = sigma_range_of(args.sigma)
     if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
         raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
-    if not 0 <= args.helper < math.inf:
-        raise LabError(f"--helper is {args.helper:g}: expected a weight of at least 0.")
+    for name in ("helper", "closeness"):
+        if not 0 <= getattr(args, name) < math.inf:
+            raise LabError(f"--{name} is {getattr(args, name):g}: expected a weight of at least 0.")
     options = network_options(args)
     for reference in [args.classifier, *args.surrogate]:
         check_reference(reference)
@@ -139,7 +140,8 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         trained = train_denoiser(
             train, recipe, objective=args.objective, classifier=classifier, surrogates=surrogates, combine=args.combine,
             start=start, architecture=args.architecture or "unet", options=options or None, sigma_range=span,
-            sigma_power=args.sigma_power, helper=args.helper, made_for={"start": args.start}, **training.options(args),
+            sigma_power=args.sigma_power, helper=args.helper, closeness=args.closeness, made_for={"start": args.start},
+            **training.options(args),
         )  # fmt: skip
         training.close(trained[2])
     if training.workers.rank:
@@ -154,7 +156,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         "start": args.start,
         "sigma_range": [low, high],
     }
-    card |= {"helper": args.helper} if args.helper else {}
+    card |= {name: getattr(args, name) for name in ("helper", "closeness") if getattr(args, name)}
 
     def measure(network: nn.Module) -> dict[str, Any]:
         figures = measure_denoiser(network, classifier, test, figure_sigmas(low, high), training.device)

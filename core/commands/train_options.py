@@ -65,6 +65,10 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
         "--helper", type=float, default=0.0, metavar="WEIGHT",
         help="stab, unet: weight of a helper that learns the labels from the coarsest features in training, 0 for none",
     )  # fmt: skip
+    parser.add_argument(
+        "--closeness", type=float, default=0.0, metavar="WEIGHT",
+        help="stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
+    )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser, **defaults: Any) -> None:

@@ -41,6 +41,7 @@ def train_denoiser(
     sigma_range: tuple[float, float] = (0.0, 1.0),
     sigma_power: float = 1.5,
     helper: float = 0.0,
+    closeness: float = 0.0,
     mirror: bool = True,
     shift: int = 2,
     device: torch.device,
@@ -72,6 +73,8 @@ def train_denoiser(
         sigma_power: above 1, small sigmas are drawn more often; not for diffusion models, which draw timesteps alike.
         helper: above 0, the weight of a helper's loss, which is thrown away afterwards; see :mod:`core.training.helper`. For
             ``stab`` and the architecture ``unet``.
+        closeness: above 0, the weight with which ``stab`` also asks for the clean picture itself; see
+            :func:`core.training.objectives.stability`.
         mirror: whether half of the pictures are mirrored.
         shift: greatest shift of a picture in pixels each way.
         made_for: more that a checkpoint is to state, such as the reference of ``start``; see :func:`fit`.
@@ -90,10 +93,8 @@ def train_denoiser(
         raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
     if objective == "mse" and surrogates:
         raise LabError("Surrogates are for the objective stab: mse asks no classifier. Leave them out, or choose stab.")
-    if helper and objective != "stab":
-        raise LabError(
-            "A helper is for the objective stab: it learns the classifier's answers. Leave --helper out, or choose stab."
-        )
+    if (helper or closeness) and objective != "stab":
+        raise LabError("A helper and closeness are for the objective stab. Leave --helper and --closeness out, or choose stab.")
     train, held = split_held_out(data)
     height, width = data.images.shape[2:]
     torch.manual_seed(recipe.seed)
@@ -113,7 +114,7 @@ def train_denoiser(
         raise LabError(f"A {config.architecture} has no greatest sigma of its own: give a range, such as 0:1.")
 
     if objective == "stab":
-        loss = stability([one.to(device, memory_format=layout) for one in through], combine, helper)  # type: ignore[call-overload]
+        loss = stability([one.to(device, memory_format=layout) for one in through], combine, helper, closeness)  # type: ignore[call-overload]
     else:
         loss = _without_draws(mse if levels is None else noise_prediction)
 
@@ -139,6 +140,7 @@ def train_denoiser(
         "greatest sigma": float(high),
         "sigma power": float(sigma_power),
         "helper": float(helper),
+        "closeness": float(closeness),
         "mirror": mirror,
         "crop": shift,
         "data": fingerprint(data.images),

@@ -25,7 +25,11 @@ def mse(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Ten
         clean, noisy: (B, 3, H, W).
         sigma: (B,), the noise of each picture.
     """
-    error = (denoiser(noisy, sigma).float() - clean).square().mean(dim=(1, 2, 3))
+    return _weighted_error(denoiser(noisy, sigma), clean, sigma)
+
+
+def _weighted_error(denoised: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
+    error = (denoised.float() - clean).square().mean(dim=(1, 2, 3))
     return (error / (sigma.square() + 0.05**2)).mean()
 
 
@@ -43,7 +47,9 @@ def noise_prediction(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: T
     return (error / sigma.square()).mean()
 
 
-def stability(classifiers: Sequence[nn.Module], combine: str = "random", helper: float = 0.0) -> Objective:
+def stability(
+    classifiers: Sequence[nn.Module], combine: str = "random", helper: float = 0.0, closeness: float = 0.0
+) -> Objective:
     """STAB (eq. 4): cross-entropy between ``f(D(x + e))`` and the pretrained classifier's own clean label ``argmax f(x)``.
 
     Gradients flow through the classifiers, which are frozen here and never changed. One classifier that is also the one to
@@ -55,6 +61,8 @@ def stability(classifiers: Sequence[nn.Module], combine: str = "random", helper:
             with its own clean labels.
         helper: above 0, the denoiser is a :class:`core.training.helper.Helped`, and its helper's cross-entropy with the same
             labels is added with this weight.
+        closeness: above 0, :func:`mse` is added with this weight. The classifier alone asks for no picture, and a denoiser
+            trained long enough for it returns patterns in which nobody would know the picture.
 
     Raises:
         LabError: where ``combine`` is unknown.
@@ -76,6 +84,7 @@ def stability(classifiers: Sequence[nn.Module], combine: str = "random", helper:
             losses.append(F.cross_entropy(classifier(denoised).float(), target))
             if helped is not None:
                 losses[-1] = losses[-1] + helper * F.cross_entropy(helped.float(), target)
-        return torch.stack(losses).mean() if len(losses) > 1 else losses[0]
+        loss = torch.stack(losses).mean() if len(losses) > 1 else losses[0]
+        return loss + closeness * _weighted_error(denoised, clean, sigma) if closeness else loss
 
     return objective
