@@ -6,7 +6,7 @@ The grammar is described in docs/model-references.md.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.apis.home import home_folder
@@ -14,6 +14,8 @@ from core.errors import LabError
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
 KINDS = ("bundled", "torchvision", "hub", "local", "trained", "classical", "none")
+PRECISIONS = ("bf16",)
+"""What may stand behind a colon: the number format in which the network computes, where it is not float32."""
 MAX_LENGTH = 1024
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -25,21 +27,30 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class Reference:
-    """A parsed reference: ``kind/name[@revision]``, or just ``none``.
+    """A parsed reference: ``kind/name[@revision][:precision]``, or just ``none``.
 
     Attributes:
         kind: one of :data:`KINDS`.
         name: ``OWNER/NAME`` on the Hub, an architecture of torchvision, a path, or a plain name.
         revision: branch, tag or commit hash on the Hub; the weights' name for torchvision; None where not given.
+        precision: one of :data:`PRECISIONS`, or None for float32. A network that rounds is another network, so this belongs to
+            its name.
     """
 
     kind: str
     name: str
     revision: str | None = None
+    precision: str | None = None
 
     def __str__(self) -> str:
         plain = self.kind if self.kind == "none" else f"{self.kind}/{self.name}"
-        return plain if self.revision is None else f"{plain}@{self.revision}"
+        at = "" if self.revision is None else f"@{self.revision}"
+        return f"{plain}{at}{self.suffix}"
+
+    @property
+    def suffix(self) -> str:
+        """``:precision``, or nothing."""
+        return "" if self.precision is None else f":{self.precision}"
 
     @property
     def is_pinned(self) -> bool:
@@ -60,22 +71,32 @@ def pinned(ref: str, revision: str | None) -> str:
     >>> pinned("bundled/cifar10", "93d2"), pinned("none", None)
     ('bundled/cifar10', 'none')
     """
-    return f"{ref}@{revision}" if ref.startswith("hub/") and "@" not in ref and revision and is_commit(revision) else ref
+    if not ref.startswith("hub/") or "@" in ref or not revision or not is_commit(revision):
+        return ref
+    plain, precision = _without_precision(ref)
+    return str(Reference("hub", plain.removeprefix("hub/"), revision, precision))
 
 
 def parse_reference(text: str) -> Reference:
     """Parse ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``,
-    ``trained/NAME``, ``classical/NAME`` or ``none``.
+    ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
     Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main')
     >>> str(parse_reference("torchvision/resnet50"))
     'torchvision/resnet50'
+    >>> parse_reference("bundled/cifar10:bf16").precision
+    'bf16'
 
     Raises:
         LabError: where it is none of these, or where a name could lead out of the place that it names.
     """
-    text = text.strip()
+    text, precision = _without_precision(text.strip())
+    if precision is not None:
+        plain = parse_reference(text)
+        if plain.kind in ("none", "classical"):
+            raise LabError(f"{_shown(text)} is no network: it has no precision. Leave :{precision} out.")
+        return replace(plain, precision=precision)
     kind, slash, name = text.partition("/")
     if kind == "none" and not slash:
         return Reference("none", "")
@@ -121,6 +142,14 @@ def check_revision(revision: str) -> None:
     """
     if not _REVISION.fullmatch(revision) or ".." in revision:
         raise LabError(f"{_shown(revision)} is no revision: expected a branch, a tag or a commit hash, such as main.")
+
+
+def _without_precision(text: str) -> tuple[str, str | None]:
+    """A reference and what stands behind its colon, where that is a precision."""
+    for precision in PRECISIONS:
+        if text.endswith(f":{precision}"):
+            return text.removesuffix(f":{precision}"), precision
+    return text, None
 
 
 def _hub(text: str, name: str) -> Reference:

@@ -36,6 +36,8 @@ def read_start(
     parsed = parse_reference(reference)
     if parsed.kind not in ("bundled", "local", "trained", "hub"):
         raise LabError(f"--start-from {reference!r}: expected bundled/NAME or local/PATH, or hub/OWNER/NAME of a denoiser.")
+    if parsed.precision is not None:
+        raise LabError(f"--start-from {reference!r}: weights are trained in float32; leave :{parsed.precision} out.")
     found: tuple[nn.Module, ModelConfig] | None = None
     if parsed.kind == "hub":
         repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)

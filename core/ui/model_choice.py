@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
-from core.models.references import parse_reference, trained_folder
+from core.models.references import bundled_names, parse_reference, trained_folder
 from core.training.kept import kept_models
 from core.ui.linked import key_for, linked_choice
 
@@ -33,6 +33,8 @@ def may_be_linked(reference: str) -> bool:
         return folder.parent == local_folder().resolve() and folder.is_dir()
     if parsed.kind == "trained":
         return any(model.ref == reference for model in kept_models())
+    if parsed.kind == "bundled":  # the others of the bundled models are choices anyway
+        return parsed.precision is not None and parsed.name in bundled_names()
     return parsed.kind in ("hub", "torchvision")
 
 

@@ -34,7 +34,9 @@ def test_classifier_normalises_its_pixels():
 
 
 @pytest.mark.parametrize(
-    "network", [ConvClassifier(4, (8, 16)), UNetDenoiser((8, 16)), DnCNN(4, 8)], ids=lambda n: type(n).__name__
+    "network",
+    [ConvClassifier(4, (8, 16)), UNetDenoiser((8, 16)), UNetDenoiser((8, 16), [1, 2], norm=True), DnCNN(4, 8)],
+    ids=lambda n: type(n).__name__,
 )
 def test_a_picture_is_treated_alike_whatever_its_batch(network):
     # Votes are independent only if no picture sees its neighbours.
@@ -54,6 +56,25 @@ def test_unet_returns_pictures_of_the_same_shape(widths, height, width):
     x = torch.rand(2, 3, height, width)
     assert denoiser(x, 0.25).shape == x.shape
     assert denoiser(x, torch.tensor([0.1, 0.9])).shape == x.shape
+
+
+def test_unet_has_blocks_and_norms_as_asked_and_an_older_one_loads():
+    counts = {
+        name: sum(isinstance(part, kind) for part in UNetDenoiser((8, 12, 16), **options).modules())
+        for name, kind, options in (
+            ("plain", torch.nn.Conv2d, {}),
+            ("deeper", torch.nn.Conv2d, {"blocks": [1, 2, 3], "blocks_up": 2}),
+            ("norms", torch.nn.BatchNorm2d, {"norm": True}),
+        )
+    }
+    # Head, tail, two that shrink, and two a block: 5 blocks; 6 down and 4 up.
+    assert counts == {"plain": 14, "deeper": 24, "norms": 1 + 2 + 2 * 5}
+    old = {name for name in UNetDenoiser((8, 12)).state_dict() if "norm" in name}
+    assert not old, "weights saved before there were norms have the same names"
+    with pytest.raises(ValueError, match="2 numbers of blocks for 3 widths"):
+        UNetDenoiser((8, 12, 16), [1, 2])
+    denoised, features = UNetDenoiser((8, 12, 16)).with_features(torch.rand(2, 3, 32, 32), 0.25)
+    assert (denoised.shape, features.shape) == ((2, 3, 32, 32), (2, 16, 4, 4))
 
 
 def test_unet_takes_a_sigma_for_each_picture():

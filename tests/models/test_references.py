@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+import torch
+
+from core import certify
 from core.errors import LabError
+from core.evaluation.shapes import make_shapes
 from core.models import references
 from core.models.load import load_classifier, load_denoiser
-from core.models.references import Reference, bundled_names, model_folder, parse_reference
+from core.models.references import Reference, bundled_names, model_folder, parse_reference, pinned
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -47,6 +52,55 @@ def test_revisions(text, name, revision):
     assert (reference.name, reference.revision) == (name, revision)
     assert str(reference) == text
     assert reference.is_pinned == (revision == COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "revision"),
+    [
+        ("bundled/cifar10:bf16", "bundled/cifar10", None),
+        ("hub/a/b:bf16", "hub/a/b", None),
+        ("hub/a/b@v1:bf16", "hub/a/b@v1", "v1"),
+        ("local//tmp/model:bf16", "local//tmp/model", None),
+        ("torchvision/resnet50@DEFAULT:bf16", "torchvision/resnet50@DEFAULT", "DEFAULT"),
+    ],
+)
+def test_a_precision_stands_behind_a_colon(text, plain, revision):
+    reference = parse_reference(text)
+    assert (reference.precision, reference.revision) == ("bf16", revision)
+    assert str(reference) == text
+    assert replace(reference, precision=None) == parse_reference(plain)
+    assert pinned("hub/a/b:bf16", COMMIT) == f"hub/a/b@{COMMIT}:bf16"
+    assert pinned("bundled/cifar10:bf16", "93d2") == "bundled/cifar10:bf16"
+
+
+@pytest.mark.parametrize("text", ["none:bf16", "classical/median:bf16", "bundled/cifar10:fp8"])
+def test_what_has_no_precision_is_told(text):
+    with pytest.raises(LabError, match=r"has no precision|no bundled model"):
+        load_denoiser(text)
+
+
+def test_a_network_in_bfloat16_is_another_one_and_says_so():
+    plain, rounded = load_classifier("bundled/shapes"), load_classifier("bundled/shapes:bf16")
+    assert (rounded.ref, rounded.weights_sha256) == ("bundled/shapes:bf16", plain.weights_sha256)
+    pixels = torch.rand((8, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    exact, close = plain(pixels), rounded(pixels)
+    assert close.dtype == torch.float32
+    assert not torch.equal(close, exact)
+    assert torch.allclose(close, exact, atol=0.3)
+    denoised = load_denoiser("bundled/shapes-mse:bf16")(pixels, 0.25)
+    assert denoised.dtype == torch.float32
+    assert torch.allclose(denoised, load_denoiser("bundled/shapes-mse")(pixels, 0.25), atol=0.03)
+    pixels.requires_grad_(True)
+    rounded(pixels).sum().backward()
+    assert bool(pixels.grad.any()), "it can be trained and attacked through"
+
+
+def test_a_certificate_in_bfloat16_names_it():
+    image = make_shapes(1, seed=3)[0][0].float() / 255
+    found = certify(image, load_classifier("bundled/shapes:bf16"), load_denoiser("bundled/shapes-mse:bf16"),
+                    sigma=0.1, n0=10, n=50, device="cpu")  # fmt: skip
+    document = found.to_dict()
+    assert (document["classifier"]["ref"], document["denoiser"]["ref"]) == ("bundled/shapes:bf16", "bundled/shapes-mse:bf16")
 
 
 @pytest.mark.parametrize(

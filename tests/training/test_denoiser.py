@@ -69,6 +69,56 @@ def test_stab_goes_on_from_a_denoiser_and_leaves_the_classifier_as_it_was(shapes
     }
 
 
+NORMED = SMALL | {"norm": True, "blocks": [1, 2]}
+
+
+def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, classifier, tmp_path):
+    def run(**options):
+        return train_denoiser(
+            shapes, RECIPE, objective="stab", classifier=classifier, options=NORMED, helper=0.5, closeness=0.1, device=CPU,
+            **options,
+        )  # fmt: skip
+
+    network, config, history = run()
+    assert isinstance(network, UNetDenoiser)
+    assert not any(name.startswith("helper") for name in network.state_dict())
+    assert network(torch.rand(2, 3, 32, 32), 0.25).shape == (2, 3, 32, 32)
+    assert config.options == NORMED
+    assert history[-1]["loss"] < history[0]["loss"]
+    asked = iter(range(100))
+    run(checkpoint=tmp_path / "c.pt", should_stop=lambda: next(asked) == 5)
+    again, _, _ = run(checkpoint=tmp_path / "c.pt", resume=True)
+    assert same(again, network)
+    with pytest.raises(LabError, match=re.escape("helper (0.5, now 0)")):
+        train_denoiser(
+            shapes, RECIPE, objective="stab", classifier=classifier, options=NORMED, closeness=0.1, device=CPU,
+            checkpoint=tmp_path / "c.pt", resume=True,
+        )  # fmt: skip
+
+
+def test_closeness_keeps_the_picture(shapes, classifier):
+    def psnr(closeness: float) -> float:
+        recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
+        network, _, _ = train_denoiser(
+            shapes, recipe, objective="stab", classifier=classifier, options=SMALL, sigma_range=(0.25, 0.25),
+            closeness=closeness, device=CPU,
+        )  # fmt: skip
+        return measure_denoiser(network, None, shapes, [0.25], CPU)["psnr_0.25"]
+
+    assert psnr(10.0) > psnr(0.0) + 3
+
+
+def test_what_a_helper_cannot_help_is_told(shapes, classifier):
+    for weights in ({"helper": 0.5}, {"closeness": 1.0}):
+        with pytest.raises(LabError, match="A helper and closeness are for the objective stab"):
+            train_denoiser(shapes, RECIPE, classifier=classifier, options=SMALL, device=CPU, **weights)
+    with pytest.raises(LabError, match="A helper is for the architecture unet"):
+        train_denoiser(
+            shapes, RECIPE, objective="stab", classifier=classifier, architecture="dncnn", options={"depth": 3, "width": 4},
+            helper=0.5, device=CPU,
+        )  # fmt: skip
+
+
 def test_labels_are_not_used(shapes, classifier):
     scrambled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, LABELS)
     recipe = Recipe(epochs=1, batch_size=49)

@@ -117,6 +117,27 @@ def test_or_one_of_them_is_drawn_for_each_batch_and_drawn_again_by_the_same_gene
     assert run() == taken
 
 
+class Hinted(Shift):
+    """A denoiser with a helper that always says the same of two classes."""
+
+    def forward(self, noisy, sigma, ask=False):
+        return (noisy + self.by, torch.tensor([[1.0, 0.0]]).expand(len(noisy), 2)) if ask else noisy + self.by
+
+
+def test_a_helper_is_asked_for_the_same_label_and_closeness_for_the_picture():
+    clean, noisy, sigma = torch.full((1, 3, 4, 4), 0.9), torch.full((1, 3, 4, 4), 0.2), torch.tensor([0.2])
+    plain = cross_entropy_by_hand(4.0, 0.2, 0)
+    helped = math.log(1 + math.exp(-1))  # of its logits (1, 0) and the label 0
+    apart = 0.7**2 / (0.2**2 + 0.05**2)
+    for weights, expected in (
+        ({"helper": 0.5}, plain + 0.5 * helped),
+        ({"closeness": 0.3}, plain + 0.3 * apart),
+        ({"helper": 2.0, "closeness": 1.0}, plain + 2 * helped + apart),
+    ):
+        loss = stability([Brightness()], **weights)(Hinted(), clean, noisy, sigma, DRAWS)
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_unknown_combinations_are_told():
     with pytest.raises(LabError, match="Unknown way to combine classifiers 'vote': choose random or average"):
         stability([Brightness()], "vote")
