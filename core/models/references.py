@@ -82,7 +82,7 @@ def parse_reference(text: str) -> Reference:
     ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
-    Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main')
+    Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main', precision=None)
     >>> str(parse_reference("torchvision/resnet50"))
     'torchvision/resnet50'
     >>> parse_reference("bundled/cifar10:bf16").precision

@@ -50,7 +50,7 @@ def test_classifier_by_reference(folder, network):
     assert not classifier.training
     assert not any(p.requires_grad for p in classifier.parameters())
     x = torch.rand(2, 3, 16, 20)
-    assert torch.equal(classifier(x), network(x))
+    assert torch.allclose(classifier(x), network(x), atol=1e-6)  # the sum is that of another layout in memory
 
 
 def test_denoiser_by_reference_and_its_range(tmp_path):
