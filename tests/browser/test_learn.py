@@ -70,18 +70,21 @@ def test_a_finger_taps_drags_the_point_and_scrolls_beside_it(browser: Browser, s
         assert box is not None
         return {"x": box["x"] + x * box["width"], "y": box["y"] + (1 - y) * box["height"]}
 
-    def stroke(start: dict[str, float], end: dict[str, float]) -> None:
+    def stroke(start: dict[str, float], end: dict[str, float], pause: str = "") -> None:
         touches.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [start]})
         for step in (0.25, 0.5, 0.75, 1.0):
             between = {axis: start[axis] + step * (end[axis] - start[axis]) for axis in "xy"}
             touches.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [between]})
+            if step == 0.5 and pause:  # the figure is drawn anew under the finger
+                expect(page).to_have_url(re.compile(pause), timeout=30_000)
+                at_rest(page)
         touches.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
     place = to(0.2, 0.6)
     page.touchscreen.tap(place["x"], place["y"])
     expect(page).to_have_url(re.compile(r"x=0\.(19|2)\d*&y=0\.(59|6)"), timeout=30_000)
     at_rest(page)
-    stroke(to(0.2, 0.6), to(0.7, 0.6))
+    stroke(to(0.2, 0.6), to(0.7, 0.6), pause=r"x=0\.(44|45)")
     expect(page).to_have_url(re.compile(r"x=0\.(69|7)\d*&y=0\.(59|6)"), timeout=30_000)
     at_rest(page)
     before, higher = page.url, to(0.2, 0.5)

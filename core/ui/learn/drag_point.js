@@ -83,6 +83,8 @@ function attach(parent) {
 
   const take = (event) => {
     if ((event.button ?? 0) !== 0 || !onPlane(event)) return;
+    // A touch speaks to the element it began on, which Plotly takes out of the page when it draws anew.
+    if (event.touches) listen(event.target, TOUCHED);
     if (event.touches && !near(event)) {
       tapped = event.touches.length === 1 ? finger(event) : null;
       return;
@@ -118,14 +120,15 @@ function attach(parent) {
     tell();
   };
 
-  const heard = {
-    mousedown: take, touchstart: take, mousemove: move, touchmove: move,
-    mouseup: release, touchend: release, touchcancel: release, blur: release,
-  };
+  const TOUCHED = { touchmove: move, touchend: release, touchcancel: release };
+  const HEARD = { mousedown: take, touchstart: take, mousemove: move, mouseup: release, blur: release };
   const how = { capture: true, passive: false };
-  for (const [name, listener] of Object.entries(heard)) window.addEventListener(name, listener, how);
+  const listen = (target, listeners) => {
+    for (const [name, listener] of Object.entries(listeners)) target.addEventListener(name, listener, how);
+  };
+  listen(window, HEARD);
   plane.detach = () => {
-    for (const [name, listener] of Object.entries(heard)) window.removeEventListener(name, listener, how);
+    for (const [name, listener] of Object.entries(HEARD)) window.removeEventListener(name, listener, how);
     clearTimeout(waiting);
     ring.remove();
     planes.delete(parent);
