@@ -30,7 +30,6 @@ def test_pressing_dragging_and_keys_move_the_point_and_turning_the_page_keeps_it
 
     page.mouse.click(*to(0.25, 0.75))
     expect(page).to_have_url(re.compile(r"x=0\.2[45]\d*&y=0\.7[45]"), timeout=30_000)
-    at_rest(page)  # a press while the figure is being replaced has nothing to land on
     page.mouse.move(*to(0.25, 0.75))
     page.mouse.down()
     page.mouse.move(*to(0.4, 0.6), steps=4)

@@ -27,11 +27,11 @@ function attach(parent) {
   ring.className = "ring";
   parent.appendChild(ring);
 
-  const figure = () => document.querySelector(`.st-key-${plane.data.figure} .js-plotly-plot`);
+  const chart = () => document.querySelector(`.st-key-${plane.data.figure} .stPlotlyChart`);
 
   // Where the plane is on the screen. While Plotly draws anew it has no size for a moment, and is where it was.
   const frame = () => {
-    const now = figure()?.querySelector(".nsewdrag")?.getBoundingClientRect();
+    const now = chart()?.querySelector(".nsewdrag")?.getBoundingClientRect();
     if (now?.width) last = now;
     return last;
   };
@@ -39,7 +39,7 @@ function attach(parent) {
   const finger = (event) => event.touches?.[0] ?? event.changedTouches?.[0] ?? event;
 
   const onPlane = (event) => {
-    const box = figure()?.contains(event.target) && !event.target.closest(".modebar, .legend") && frame();
+    const box = chart()?.contains(event.target) && !event.target.closest(".modebar, .legend") && frame();
     if (!box) return false;
     const { clientX, clientY } = finger(event);
     return clientX >= box.left && clientX <= box.right && clientY >= box.top && clientY <= box.bottom;
