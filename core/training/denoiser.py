@@ -17,8 +17,8 @@ from core.models.networks import NoisePredictor, build
 from core.models.storage import ModelConfig
 from core.training.augment import augment
 from core.training.classifier import split_held_out
+from core.training.deep_supervision import DeeplySupervised
 from core.training.fingerprint import fingerprint, weights_fingerprint
-from core.training.helper import Helped
 from core.training.loop import BatchLoss, Recipe, Stated, TrainingProgress, fit
 from core.training.noise import draw_gaussian, draw_sigmas, scheduled_sigmas
 from core.training.objectives import Objective, mse, noise_prediction, stability
@@ -71,8 +71,8 @@ def train_denoiser(
         sigma_range: least and greatest sigma; equal for a denoiser of one sigma. A diffusion model takes those of its own
             sigmas that lie within; the greatest may then be infinite, for all of them.
         sigma_power: above 1, small sigmas are drawn more often; not for diffusion models, which draw timesteps alike.
-        helper: above 0, the weight of a helper's loss, which is thrown away afterwards; see :mod:`core.training.helper`. For
-            ``stab`` and the architecture ``unet``.
+        helper: above 0, the weight of a helper's loss, which is thrown away afterwards; see
+            :mod:`core.training.deep_supervision`. For ``stab`` and the architecture ``unet``.
         closeness: above 0, the weight with which ``stab`` also asks for the clean picture itself; see
             :func:`core.training.objectives.stability`.
         mirror: whether half of the pictures are mirrored.
@@ -145,14 +145,14 @@ def train_denoiser(
         "crop": shift,
         "data": fingerprint(data.images),
     } | dict(made_for or {})
-    trained = Helped(network, _classes(through[0], (height, width))) if helper else network
+    trained = DeeplySupervised(network, _classes(through[0], (height, width))) if helper else network
     average, history = fit(
         trained, denoising_loss(loss, sigmas, mirror=mirror, shift=shift, layout=layout), train.images, train.labels, recipe,
         device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=stated,
         measure=measure, on_progress=on_progress, on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop,
         workers=workers,
     )  # fmt: skip
-    return average.denoiser if isinstance(average, Helped) else average, config, history
+    return average.denoiser if isinstance(average, DeeplySupervised) else average, config, history
 
 
 @torch.inference_mode()

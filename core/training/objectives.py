@@ -59,8 +59,8 @@ def stability(
         classifiers: one or several.
         combine: with several, ``random`` takes one a batch, drawn anew each time; ``average`` takes the mean over all, each
             with its own clean labels.
-        helper: above 0, the denoiser is a :class:`core.training.helper.Helped`, and its helper's cross-entropy with the same
-            labels is added with this weight.
+        helper: above 0, the denoiser is a :class:`core.training.deep_supervision.DeeplySupervised`, and its helper's
+            cross-entropy with the same labels is added with this weight.
         closeness: above 0, :func:`mse` is added with this weight. The classifier alone asks for no picture, and a denoiser
             trained long enough for it returns patterns in which nobody would know the picture.
 

@@ -8,7 +8,7 @@ from core.errors import LabError
 from core.models.networks import UNetDenoiser
 
 
-class Helped(nn.Module):
+class DeeplySupervised(nn.Module):
     """A denoiser with a helper: one linear layer on the greatest value of each of its coarsest features.
 
     Through a frozen classifier gradients reach a denoiser's depths late and faint. The helper asks those depths for the same
