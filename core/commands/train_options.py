@@ -69,6 +69,14 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
         "--closeness", type=float, default=0.0, metavar="WEIGHT",
         help="stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--consistency", type=float, default=0.0, metavar="WEIGHT",
+        help="stab: weight of the difference between the answers to noise draws of one picture (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--draws", type=int, metavar="N",
+        help="noise draws of each picture of a batch; costs N times as much (2 with --consistency, else 1)",
+    )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser, **defaults: Any) -> None:

@@ -42,6 +42,8 @@ def train_denoiser(
     sigma_power: float = 1.5,
     helper: float = 0.0,
     closeness: float = 0.0,
+    consistency: float = 0.0,
+    draws: int = 1,
     mirror: bool = True,
     shift: int = 2,
     device: torch.device,
@@ -75,6 +77,9 @@ def train_denoiser(
             :mod:`core.training.deep_supervision`. For ``stab`` and the architecture ``unet``.
         closeness: above 0, the weight with which ``stab`` also asks for the clean picture itself; see
             :func:`core.training.objectives.stability`.
+        consistency: above 0, the weight with which ``stab`` asks that several noise draws of a picture are answered alike;
+            see :func:`core.training.objectives.consistency_term`.
+        draws: of noise for each picture of a batch; consistency needs two or more.
         mirror: whether half of the pictures are mirrored.
         shift: greatest shift of a picture in pixels each way.
         made_for: more that a checkpoint is to state, such as the reference of ``start``; see :func:`fit`.
@@ -93,8 +98,13 @@ def train_denoiser(
         raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
     if objective == "mse" and surrogates:
         raise LabError("Surrogates are for the objective stab: mse asks no classifier. Leave them out, or choose stab.")
-    if (helper or closeness) and objective != "stab":
-        raise LabError("A helper and closeness are for the objective stab. Leave --helper and --closeness out, or choose stab.")
+    if (helper or closeness or consistency) and objective != "stab":
+        raise LabError(
+            "A helper, closeness and consistency are for the objective stab. Leave --helper, --closeness and --consistency"
+            " out, or choose stab."
+        )
+    if draws < 1:
+        raise LabError(f"--draws is {draws}: expected at least 1.")
     train, held = split_held_out(data)
     height, width = data.images.shape[2:]
     torch.manual_seed(recipe.seed)
@@ -114,7 +124,8 @@ def train_denoiser(
         raise LabError(f"A {config.architecture} has no greatest sigma of its own: give a range, such as 0:1.")
 
     if objective == "stab":
-        loss = stability([one.to(device, memory_format=layout) for one in through], combine, helper, closeness)  # type: ignore[call-overload]
+        frozen = [one.to(device, memory_format=layout) for one in through]  # type: ignore[call-overload]
+        loss = stability(frozen, combine, helper, closeness, consistency, draws)
     else:
         loss = _without_draws(mse if levels is None else noise_prediction)
 
@@ -141,16 +152,18 @@ def train_denoiser(
         "sigma power": float(sigma_power),
         "helper": float(helper),
         "closeness": float(closeness),
+        "consistency": float(consistency),
+        "draws": draws,
         "mirror": mirror,
         "crop": shift,
         "data": fingerprint(data.images),
     } | dict(made_for or {})
     trained = DeeplySupervised(network, _classes(through[0], (height, width))) if helper else network
+    batch_loss = denoising_loss(loss, sigmas, draws=draws, mirror=mirror, shift=shift, layout=layout)
     average, history = fit(
-        trained, denoising_loss(loss, sigmas, mirror=mirror, shift=shift, layout=layout), train.images, train.labels, recipe,
-        device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=stated,
-        measure=measure, on_progress=on_progress, on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop,
-        workers=workers,
+        trained, batch_loss, train.images, train.labels, recipe, device=device, checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=stated, measure=measure, on_progress=on_progress,
+        on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop, workers=workers,
     )  # fmt: skip
     return average.denoiser if isinstance(average, DeeplySupervised) else average, config, history
 
@@ -165,6 +178,7 @@ def denoising_loss(
     objective: Objective,
     sigmas: Callable[[int, torch.Generator], Tensor],
     *,
+    draws: int = 1,
     mirror: bool = True,
     shift: int = 2,
     layout: torch.memory_format = torch.channels_last,
@@ -174,13 +188,15 @@ def denoising_loss(
     Args:
         objective: what is asked of the denoiser.
         sigmas: (count, CPU generator) -> (count,) sigmas.
+        draws: noise draws of each picture, all with its sigma: the objective is given all pictures, then all again ...
         mirror, shift: see :func:`core.training.augment.augment`.
         layout: how the pictures lie in memory.
     """
 
     def batch_loss(net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        clean = augment(images, generator, shift=shift, mirror=mirror).contiguous(memory_format=layout)
-        sigma = sigmas(len(clean), generator).to(clean.device)
+        clean = augment(images, generator, shift=shift, mirror=mirror)
+        sigma = sigmas(len(clean), generator).to(clean.device).repeat(draws)
+        clean = clean.repeat(draws, 1, 1, 1).contiguous(memory_format=layout)
         noise = draw_gaussian(clean.shape, generator, clean.device)
         return objective(net, clean, clean + sigma.view(-1, 1, 1, 1) * noise, sigma, generator)
 

@@ -12,6 +12,7 @@ from core.versions import LAB_VERSION
 README = "README.md"
 LIBRARY = "denoised-smoothing-lab"
 
+_BESIDE = ("helper", "closeness", "consistency", "draws")
 _NAMES = {
     "psnr": "PSNR, dB",
     "one_shot_accuracy": "accuracy of the classifier after one draw of noise",
@@ -52,6 +53,7 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
     made = {
         "architecture": f"{config.architecture}, {card.get('parameters', 0):,} parameters",
         "objective": card.get("objective"),
+        "beside the objective": ", ".join(f"{key} {card[key]:g}" for key in _BESIDE if card.get(key)),
         "data": card.get("data"),
         "trained through": card.get("trained_through"),
         "classifier measured with": card.get("classifier"),

@@ -176,6 +176,18 @@ def test_from_mse_to_stab_white_box(run, data, classifiers, tmp_path):
     assert load_denoiser(f"local/{stab_out}").sigma_range == (0.25, 0.25)
 
 
+def test_consistency_shows_two_draws_of_each_picture_and_the_card_says_so(run, data, classifiers, tmp_path):
+    words = ("train-denoiser", "--dataset", data, *WORDS, "--epochs", 1, "--objective", "stab", "--classifier", classifiers[0])
+    out = {}
+    for name, more in (("plain", ()), ("two", ("--consistency", 5)), ("three", ("--consistency", 5, "--draws", 3))):
+        out[name] = run(*words, "--out", tmp_path / name, *more, "--json").document
+    assert not out["plain"].keys() & {"consistency", "draws"}
+    assert [(out[name]["consistency"], out[name]["draws"]) for name in ("two", "three")] == [(5, 2), (5, 3)]
+    losses = [one["history"][0]["loss"] for one in out.values()]
+    assert losses[0] < min(losses[1:])
+    assert "| beside the objective | consistency 5, draws 2 |" in (tmp_path / "two" / "README.md").read_text()
+
+
 def test_black_box_with_two_surrogates(run, data, classifiers, models, tmp_path):
     words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *WORDS, "--epochs", 1, "--objective", "stab")
     ran = run(*words, "--classifier", models.sure, "--surrogate", classifiers[0], "--surrogate", classifiers[1], "--json")
@@ -376,13 +388,18 @@ def test_mistakes_of_train_classifier(run, data, tmp_path, options, words):
         (("--surrogate", "bundled/nothing"), "no bundled model"),
         (("--option", "depth"), "expected NAME=VALUE"),
         (("--sigma", "all"), "has no greatest sigma of its own"),
+        (("--consistency", -1), "--consistency is -1: expected a weight of at least 0"),
+        (("--consistency", 5), "Leave --helper, --closeness and --consistency out, or choose stab"),
+        (("--draws", 0), "--draws is 0: expected 1 to 64"),
+        (("--objective", "stab", "--classifier", "CLASSIFIER", "--consistency", 5, "--draws", 1), "expected at least 2"),
         (("--start", "bundled/shapes"), "is a classifier"),
         (("--start", "bundled/shapes-mse", "--arch", "dncnn"), "bundled/shapes-mse is a unet with"),
         (("--start", "bundled/shapes-mse", "--widths", "4,8"), "leave out --arch, --widths and --option"),
         (("--start", "torchvision/resnet18"), "expected bundled/NAME or local/PATH"),
     ],
 )
-def test_mistakes_of_train_denoiser(run, data, tmp_path, options, words):
+def test_mistakes_of_train_denoiser(run, data, classifiers, tmp_path, options, words):
+    options = [classifiers[0] if option == "CLASSIFIER" else option for option in options]
     assert words in run("train-denoiser", "--dataset", data, "--out", tmp_path / "d", "--epochs", 1, *options).one_line()
 
 

@@ -108,9 +108,32 @@ def test_closeness_keeps_the_picture(shapes, classifier):
     assert psnr(10.0) > psnr(0.0) + 3
 
 
+def test_consistency_makes_the_answers_to_noise_draws_more_alike_and_is_resumed(shapes, classifier, tmp_path):
+    def run(consistency: float, **options):
+        return train_denoiser(
+            shapes, Recipe(epochs=4, batch_size=28, learning_rate=4e-3, ema=0.9), objective="stab", classifier=classifier,
+            options=SMALL, sigma_range=(0.5, 0.5), consistency=consistency, draws=2, device=CPU, **options,
+        )[0]  # fmt: skip
+
+    def apart(network: torch.nn.Module) -> float:
+        clean = (shapes.images.float() / 255).repeat(8, 1, 1, 1)
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(6))
+        with torch.inference_mode():
+            probabilities = classifier(network(clean + 0.5 * noise, 0.5)).softmax(1).unflatten(0, (8, -1))
+        return float((probabilities - probabilities.mean(0)).abs().mean())
+
+    consistent = run(20.0)
+    assert apart(consistent) < 0.8 * apart(run(0.0))
+    asked = iter(range(100))
+    run(20.0, checkpoint=tmp_path / "c.pt", should_stop=lambda: next(asked) == 9)
+    assert same(run(20.0, checkpoint=tmp_path / "c.pt", resume=True), consistent)
+    with pytest.raises(LabError, match=re.escape("consistency (20, now 10)")):
+        run(10.0, checkpoint=tmp_path / "c.pt", resume=True)
+
+
 def test_what_a_helper_cannot_help_is_told(shapes, classifier):
-    for weights in ({"helper": 0.5}, {"closeness": 1.0}):
-        with pytest.raises(LabError, match="A helper and closeness are for the objective stab"):
+    for weights in ({"helper": 0.5}, {"closeness": 1.0}, {"consistency": 1.0, "draws": 2}):
+        with pytest.raises(LabError, match="A helper, closeness and consistency are for the objective stab"):
             train_denoiser(shapes, RECIPE, classifier=classifier, options=SMALL, device=CPU, **weights)
     with pytest.raises(LabError, match="A helper is for the architecture unet"):
         train_denoiser(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 import torch
 from torch import nn
 
 from core.errors import LabError
+from core.training.denoiser import denoising_loss
 from core.training.noise import draw_sigmas
-from core.training.objectives import mse, noise_prediction, stability
+from core.training.objectives import consistency_term, mse, noise_prediction, stability
 
 DRAWS = torch.Generator()
 
@@ -163,3 +167,54 @@ def test_sigmas_are_drawn_from_the_stated_distribution(low, high, power):
     # The mean of u^power is 1 / (power + 1), its median 2^-power.
     assert float(sigmas.mean()) == pytest.approx(low + (high - low) / (power + 1), abs=0.01)
     assert float(sigmas.median()) == pytest.approx(low + (high - low) * 0.5**power, abs=0.015)
+
+
+def test_consistency_is_the_divergence_of_each_draw_from_their_mean_and_a_little_of_its_entropy():
+    logits = torch.randn(3 * 5, 4, generator=torch.Generator().manual_seed(1)) * 3
+    each = scipy.special.softmax(logits.double().numpy(), axis=1).reshape(3, 5, 4)  # draws of a picture: 0, 5, 10 ...
+    mean = each.mean(axis=0)
+    apart = np.mean([scipy.stats.entropy(mean, one, axis=1) for one in each])
+    expected = apart + 0.05 * scipy.stats.entropy(mean, axis=1).mean()
+    assert consistency_term(logits, 3).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_draws_that_agree_differ_by_nothing_but_may_be_unsure():
+    sure, unsure = torch.tensor([[60.0, 0.0]]), torch.tensor([[0.0, 0.0]])
+    assert consistency_term(sure.repeat(2, 1), 2).item() == pytest.approx(0, abs=1e-6)
+    assert consistency_term(unsure.repeat(2, 1), 2).item() == pytest.approx(0.05 * math.log(2), rel=1e-5)
+    # Both sure, of different classes, beyond what float32 holds of a probability: a finite loss with a gradient.
+    apart = torch.tensor([[200.0, 0.0], [0.0, 200.0]], requires_grad=True)
+    loss = consistency_term(apart, 2)
+    loss.backward()
+    assert loss.item() == pytest.approx(100 - math.log(2) + 0.05 * math.log(2), rel=1e-4)
+    assert torch.isfinite(apart.grad).all()
+
+
+def test_stability_adds_consistency_over_the_draws_of_each_picture():
+    clean = torch.full((1, 3, 4, 4), 0.9).repeat(2, 1, 1, 1)
+    noisy = torch.stack([torch.full((3, 4, 4), 0.2), torch.full((3, 4, 4), 0.6)])
+    sigma = torch.tensor([0.2, 0.2])
+    plain = (cross_entropy_by_hand(4.0, 0.2, 0) + cross_entropy_by_hand(4.0, 0.6, 0)) / 2
+    term = consistency_term(torch.tensor([[0.8, 2.0], [2.4, 2.0]]), 2).item()
+    loss = stability([Brightness()], consistency=3.0, draws=2)(Shift(), clean, noisy, sigma, DRAWS)
+    assert loss.item() == pytest.approx(plain + 3 * term, rel=1e-5)
+    with pytest.raises(LabError, match="draws is 1: expected at least 2"):
+        stability([Brightness()], consistency=3.0)
+
+
+def test_a_batch_of_several_draws_holds_each_picture_again_with_its_sigma_and_other_noise():
+    seen = {}
+
+    def objective(denoiser, clean, noisy, sigma, generator):
+        seen.update(clean=clean, noise=(noisy - clean) / sigma.view(-1, 1, 1, 1), sigma=sigma)
+        return clean.sum()
+
+    batch_loss = denoising_loss(objective, lambda count, generator: 0.1 + torch.rand(count, generator=generator), draws=2)
+    batch_loss(Shift(), torch.rand(300, 3, 4, 4), torch.zeros(300), torch.Generator().manual_seed(3))
+    for name in ("clean", "sigma"):
+        first, second = seen[name].chunk(2)
+        assert torch.equal(first, second)
+    first, second = seen["noise"].chunk(2)
+    assert len(first) == 300
+    assert abs(float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1])) < 0.05
+    assert float(seen["noise"].std()) == pytest.approx(1, abs=0.02)
