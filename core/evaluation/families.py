@@ -14,7 +14,8 @@ from core.evaluation.recorded import RecordedEvaluation
 
 _NUMBER = re.compile(r"(?<![\d.])\d*\.\d+")
 _OBJECTIVES = {"-stab": "STAB", "-mse": "MSE"}
-_ORDER = ("STAB", "MSE", "no denoiser")
+_NOISE_TRAINED = "bundled/cifar10-noise-*"
+_ORDER = ("STAB", "MSE", "no denoiser", "noise-trained")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,25 +37,45 @@ class Steps:
 def family_of(log: RecordedEvaluation) -> str:
     """What all logs of the same models share, whatever their sigma.
 
-    With a side file: its models. Without: the name, its decimal numbers left out.
+    With a side file: its models; a model for each sigma, named after it, counts as one. Without: the name, its decimal
+    numbers left out.
     """
     made = log.made_by
     if made.classifier is None:
         return _NUMBER.sub("*", log.name)
-    return f"{made.classifier} behind {made.denoiser or 'none'}"
+    return f"{_classifier(log)} behind {_for_its_sigma(made.denoiser or 'none', made.sigma)}"
+
+
+def _classifier(log: RecordedEvaluation) -> str:
+    return _for_its_sigma(log.made_by.classifier or "", log.made_by.sigma)
+
+
+def _for_its_sigma(reference: str, sigma: float | None) -> str:
+    """A reference, the log's own sigma in it as a star.
+
+    >>> _for_its_sigma("local/runs/dncnn-0.50", 0.5), _for_its_sigma("local/runs/dncnn-0.50", 0.25)
+    ('local/runs/dncnn-*', 'local/runs/dncnn-0.50')
+    """
+    return _NUMBER.sub(lambda number: "*" if float(number[0]) == sigma else number[0], reference)
+
+
+def _words(log: RecordedEvaluation) -> str:
+    denoiser = log.made_by.denoiser or "none"
+    if denoiser == "none" and _classifier(log) == _NOISE_TRAINED:
+        return "noise-trained"
+    return denoiser_words(_for_its_sigma(denoiser, log.made_by.sigma))
 
 
 def titles(logs: Mapping[str, RecordedEvaluation]) -> dict[str, str]:
     """A title of each family of these logs, no longer than it takes to tell them apart."""
-    classifiers = {log.made_by.classifier for log in logs.values()}
+    classifiers = {_classifier(log) for log in logs.values() if log.made_by.classifier and _words(log) != "noise-trained"}
     found = {}
     for log in logs.values():
-        denoiser = log.made_by.denoiser or "none"
-        words = denoiser_words(denoiser)
+        words = _words(log)
         if log.made_by.classifier is None:
             words = family_of(log)
-        elif len(classifiers - {None}) > 1:
-            words = f"{log.made_by.classifier}, {words}"
+        elif len(classifiers) > 1 and words != "noise-trained":
+            words = f"{_classifier(log)}, {words}"
         found[family_of(log)] = words
     return found
 
@@ -73,7 +94,7 @@ def denoiser_words(reference: str) -> str:
 
 def usual_order(log: RecordedEvaluation) -> tuple[int, str, float]:
     """What to sort logs by: the bundled denoisers first, the strongest of them at the top; then sigma."""
-    words = denoiser_words(log.made_by.denoiser or "none")
+    words = _words(log)
     rank = _ORDER.index(words) if words in _ORDER else len(_ORDER)
     return rank, family_of(log), log.made_by.sigma or 0.0
 

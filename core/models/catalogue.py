@@ -62,13 +62,16 @@ def _title(name: str, config: ModelConfig, card: dict[str, Any]) -> str:
     data = _DATA.get(name.partition("-")[0], name)
     if config.kind == "classifier":
         accuracy = card.get("test_accuracy")
+        if sigma := card.get("noise_sigma"):
+            return f"{data}, trained with noise of sigma {sigma:g}"
         return data if accuracy is None else f"{data} ({accuracy:.1%} on clean pictures)"
     return f"{data}, {str(card.get('objective', 'trained')).upper()}"
 
 
 def classifiers() -> list[Entry]:
-    """The classifiers, `bundled/cifar10` first."""
-    return sorted((e for e in catalogue() if e.kind == "classifier"), key=lambda e: e.ref != "bundled/cifar10")
+    """The classifiers, `bundled/cifar10` first; those trained with noise, which need no denoiser, last."""
+    found = [e for e in catalogue() if e.kind == "classifier"]
+    return sorted(found, key=lambda e: (e.ref != "bundled/cifar10", e.card.get("noise_sigma") is not None))
 
 
 def denoisers(classifier: str | None = None) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from scipy import stats
 
 from core.errors import LabError
 from core.evaluation.curve import binomial_interval, by_class, certified_counts, envelope, summarise
-from core.evaluation.families import best_steps, by_family, images_behind, steps_of
+from core.evaluation.families import best_steps, by_family, images_behind, steps_of, titles, usual_order
 from core.evaluation.log import HEADER, LogLine, read_log
 from core.evaluation.outcomes import Outcomes
 from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
@@ -145,6 +146,28 @@ def test_sigmas_of_the_same_models_are_one_family() -> None:
     assert [list(family) for family in by_family(logs).values()] == [
         ["a", "d"], ["m"], ["cohen_sigma_0.25", "cohen_sigma_0.50"],
     ]  # fmt: skip
+
+
+def test_models_for_one_sigma_each_are_one_family_and_noise_trained_ones_leave_the_others_their_names() -> None:
+    def made(sigma: float, classifier: str, denoiser: str) -> RecordedEvaluation:
+        side = {"sigma": sigma, "classifier": {"ref": classifier}, "denoiser": {"ref": denoiser}}
+        return log_of(LINES, "log.tsv", json.dumps(side).encode())
+
+    noise, usual = "bundled/cifar10-noise-", "bundled/cifar10"
+    logs = {
+        "n25": made(0.25, f"{noise}0.25", "none"), "n100": made(1.0, f"{noise}1.0", "none"),
+        "s": made(0.25, usual, f"{usual}-stab"), "n": made(0.25, usual, "none"), "other": made(0.5, usual, "local/d-0.25"),
+        "d25": made(0.25, usual, "local/d-0.25"), "d50": made(0.5, usual, "local/d-.5"),
+    }  # fmt: skip
+    assert {tuple(family) for family in by_family(logs).values()} == {
+        ("n25", "n100"), ("s",), ("d25", "d50"), ("other",), ("n",),
+    }  # fmt: skip
+    assert set(titles(logs).values()) == {"noise-trained", "STAB", "local/d-*", "local/d-0.25", "no denoiser"}
+    ordered = sorted(logs, key=lambda key: usual_order(logs[key]))
+    assert ordered.index("s") < ordered.index("n") < ordered.index("n25") < ordered.index("n100") < ordered.index("d25")
+    # Behind a denoiser, or at another sigma than its own, it is a classifier like any other.
+    odd = logs | {"odd": made(0.5, f"{noise}0.25", "none")}
+    assert set(titles(odd).values()) >= {"noise-trained", f"{noise}0.25, no denoiser", "bundled/cifar10, STAB"}
 
 
 def test_every_image_is_behind_a_point_in_one_way() -> None:
