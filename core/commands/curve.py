@@ -12,6 +12,7 @@ from core.commands.terminal import print_json, remark
 from core.errors import LabError
 from core.evaluation.curve import CurveSummary, by_class, envelope, summarise
 from core.evaluation.curve_table import curve_table
+from core.evaluation.models_table import find_published, models_document, models_table
 from core.evaluation.projection import Projection, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation, read_recorded
 from core.evaluation.table_text import FORMATS
@@ -22,6 +23,12 @@ def add_curve_verb(verbs: Any) -> None:
     parser = verbs.add_parser("curve", help="certified accuracy from logs", allow_abbrev=False)
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
     parser.add_argument("--radii", default="0.25,0.5,0.75,1.0", help="in [0, 1] pixel units (%(default)s)")
+    parser.add_argument(
+        "--by-models", action="store_true", help="one row for each choice of models, at each radius the best of their sigmas"
+    )
+    parser.add_argument(
+        "--published", metavar="KEY", help="with --by-models: published figures beside them, such as cifar10-salman"
+    )
     parser.add_argument("--per-class", action="store_true", help="a row for each true class, too")
     parser.add_argument(
         "--project-n",
@@ -43,11 +50,16 @@ def run_curve(args: argparse.Namespace) -> int:
         raise LabError("A log is named twice: give each once.")
     logs = {str(path): read_recorded(path) for path in args.logs}
     _check_norms(logs)
+    _check_by_models(args)
+    published = find_published(args.published, next(iter(logs.values())).made_by.norm) if args.published else []
     for log in logs.values():
         for sentence in log.remarks:
             remark(sentence)
     _remark_on_radii(logs, radii)
     _remark_on_images(logs)
+    if args.by_models and not args.json:
+        print(models_table(logs, radii, published).as_format(args.format), end="")
+        return 0
     summaries = {path: summarise(log.outcomes, radii) for path, log in logs.items()}
     projections = _projections(args, logs)
     best = envelope(summaries, radii)
@@ -72,6 +84,8 @@ def run_curve(args: argparse.Namespace) -> int:
                     for r in radii
                 },
             }
+            | ({"models": models_document(logs, radii)} if args.by_models else {})
+            | ({"published": [dataclasses.asdict(curve) for curve in published]} if published else {})
         )  # fmt: skip
         return 0
     shown = _with_extra(summaries, logs, projections, radii, args.per_class)
@@ -100,6 +114,13 @@ def parse_radii(text: str) -> list[float]:
     if not all(math.isfinite(r) and r >= 0 for r in radii):
         raise LabError(f"--radii {text!r}: expected finite numbers of at least 0, such as 0.25,0.5.")
     return radii
+
+
+def _check_by_models(args: argparse.Namespace) -> None:
+    if args.published and not args.by_models:
+        raise LabError("--published stands beside rows of models: give --by-models, too.")
+    if args.by_models and (args.per_class or args.project_n is not None or args.project_alpha is not None):
+        raise LabError("--by-models has one row for all logs of the models: leave --per-class and the projection out.")
 
 
 def _check_norms(logs: dict[str, RecordedEvaluation]) -> None:

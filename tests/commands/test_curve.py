@@ -159,3 +159,46 @@ def test_mixed_sigmas_that_a_side_file_admits_are_refused(log: Path, capsys: pyt
     code, _, err = told(capsys, log)
     assert code == 2
     assert "several sigmas" in err
+
+
+def by_hand(path: Path, radius: float) -> float:
+    rows = [line.split("\t") for line in path.read_text().splitlines()[1:]]
+    return sum(row[4] == "1" and float(row[3]) >= radius for row in rows) / len(rows)
+
+
+def test_one_row_for_the_models_is_the_best_of_their_sigmas_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    logs = sorted(STORED.parent.glob("cifar10-*.tsv"))
+    found = document(capsys, *logs, "--by-models", "--published", "cifar10-salman", "--radii", "0.25,0.75,1")
+    assert list(found["models"])[:3] == ["STAB", "MSE", "no denoiser"]
+    for title, name in (("STAB", "stab"), ("MSE", "mse"), ("no denoiser", "none")):
+        paths = {sigma: STORED.parent / f"cifar10-{name}-{sigma}.tsv" for sigma in ("0.12", "0.25", "0.5", "1.0")}
+        for radius, best in found["models"][title].items():
+            assert best["certified"] == max(by_hand(path, float(radius)) for path in paths.values())
+            assert by_hand(Path(best["path"]), float(radius)) == best["certified"]
+            assert Path(best["path"]).stem == f"cifar10-{name}-{'1.0' if best['sigma'] == 1 else best['sigma']}"
+            assert best["clean"] == by_hand(Path(best["path"]), 0)
+            assert best["images"] == 250
+    code, out, _ = told(capsys, *logs, "--by-models", "--published", "cifar10-salman", "--radii", "0.25,2", "--format", "csv")
+    assert code == 0
+    rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(out))}
+    best = found["models"]["STAB"]["0.25"]
+    assert rows["STAB"][1].startswith(f"({100 * best['clean']:.1f}) {100 * best['certified']:.1f}% (")
+    assert rows["STAB"][1].endswith(f"sigma {best['sigma']:g}")
+    assert rows["Salman: white-box denoiser"] == ["500", "(72) 56%", ""]  # none published at 2
+    assert rows["Noise-trained (Cohen, rerun)"][1] == "(77) 59%"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--published", "cifar10-salman"), "give --by-models, too"),
+        (("--by-models", "--published", "nobody"), "They are: cifar10-salman-white-box"),
+        (("--by-models", "--per-class"), "leave --per-class and the projection out"),
+        (("--by-models", "--project-n", "9"), "leave --per-class and the projection out"),
+    ],
+)
+def test_mistakes_of_a_row_for_the_models(capsys: pytest.CaptureFixture[str], args: tuple[str, ...], words: str) -> None:
+    code, out, err = told(capsys, STORED, *args)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
