@@ -104,7 +104,7 @@ def title_of(log: RecordedEvaluation, family: str) -> str:
     made = log.made_by
     if made.classifier is None:
         return log.name
-    sigma = "" if made.sigma is None else f", σ {made.sigma:g}"
+    sigma = "" if made.sigma is None else f", sigma {made.sigma:g}"
     return f"{family}{sigma}"
 
 

@@ -20,7 +20,7 @@ SIGMAS = (0.12, 0.25, 0.5, 1.0)
 
 def titles_of(references: list[str]) -> dict[str, str]:
     """What to call the noisy copy and the denoisers, in this order."""
-    return {NOISY: "Noisy", **{reference: title_of(reference) for reference in references}}
+    return {NOISY: "With noise", **{reference: title_of(reference) for reference in references}}
 
 
 def choose_denoisers(classifier: str) -> list[str]:

@@ -151,7 +151,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
         )  # fmt: skip
     with st.expander("Name, samples, confidence, seed", icon=":material/tune:"):
         first, second, third = st.columns(3)
-        suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, σ {sigma:g}"
+        suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, sigma {sigma:g}"
         with first:
             name = st.text_input("Name of the run", "", key="evaluation-name", placeholder=suggested, max_chars=200)
             early = st.toggle(

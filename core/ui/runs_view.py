@@ -75,7 +75,7 @@ def _list(runs: Sequence[StoredRun]) -> None:
 def _draw_list(runs: Sequence[StoredRun]) -> None:
     rows = [
         {
-            "name": run.name, "state": state_of(run), "images": _images(run), "σ": _sigma(run), "models": _models(run),
+            "name": run.name, "state": state_of(run), "images": _images(run), "sigma": _sigma(run), "models": _models(run),
             "data set": title_of_data(run.dataset) if run.dataset else "", "begun (UTC)": f"{run.created:%Y-%m-%d %H:%M}",
             "in links": key_of(run),
         }
@@ -152,8 +152,8 @@ def _told(run: StoredRun) -> str:
     """What it was made with, as far as it says."""
     made = run.settings
     models = f"{run.classifier} behind {run.denoiser or 'none'}" if run.classifier else ""
-    numbers = [f"{name} {made[key]:,g}" for name, key in (("σ", "sigma"), ("n", "n"), ("alpha", "alpha"), ("seed", "seed"))
-               if isinstance(made.get(key), int | float)]  # fmt: skip
+    shown = ("sigma", "n", "alpha", "seed")
+    numbers = [f"{name} {made[name]:,g}" for name in shown if isinstance(made.get(name), int | float)]
     told = [title_of_data(run.dataset) if run.dataset else "", models, *numbers, f"begun {run.created:%Y-%m-%d %H:%M} UTC"]
     return " · ".join(part for part in told if part)
 

@@ -50,7 +50,7 @@ def choose_logs(norm: str = "l2") -> Chosen:
         "Evaluations that come with the Lab", keys, keys, names.__getitem__, "logs",
         help="CIFAR-10's bundled classifier without a denoiser, and behind each of the bundled ones, which are named after what"
         " they were trained for: MSE (clean pictures) or STAB (the classifier's own answers). Noise-trained: a classifier of"
-        " its own for each sigma, without a denoiser. σ is the noise.",
+        " its own for each sigma, without a denoiser. Sigma is the noise.",
         placeholder="None chosen",
     )  # fmt: skip
     runs = _made_here()

@@ -103,7 +103,7 @@ def _curves(chosen: Chosen, best_only: bool) -> list[Curve]:
     curves = []
     for group, logs in alike(chosen).items():
         if best_only and len(logs) > 1:
-            curves.append(_curve(best_steps(logs, most), f"{group}, best σ", group, 0))
+            curves.append(_curve(best_steps(logs, most), f"{group}, best sigma", group, 0))
             continue
         curves += [_curve(steps_of(key, log, most), chosen.titles[key], group, rank)
                    for rank, (key, log) in enumerate(logs.items())]  # fmt: skip
@@ -135,7 +135,7 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
     summaries = {chosen.titles[key]: summarise(log.outcomes, radii) for key, log in chosen.logs.items()}
     sigmas = {chosen.titles[key]: log.made_by.sigma for key, log in chosen.logs.items()}
     best = {
-        f"{group}, best σ": envelope({chosen.titles[key]: summaries[chosen.titles[key]] for key in logs}, radii)
+        f"{group}, best sigma": envelope({chosen.titles[key]: summaries[chosen.titles[key]] for key in logs}, radii)
         for group, logs in alike(chosen).items()
         if len(logs) > 1
     }
@@ -175,7 +175,7 @@ def spot_of(key: str, log: RecordedEvaluation, chosen: Chosen, groups: Mapping[s
     """An evaluation as a mark: ``x`` as given, certified accuracy at the radius as y."""
     sigma = log.made_by.sigma
     _, y, low, high = shares_at(log, radius)
-    label = "" if sigma is None else f"σ {sigma:g}"
+    label = "" if sigma is None else f"sigma {sigma:g}"
     return Spot(chosen.titles[key], label, key, groups[key], sigma or 0.0, x, y, low, high)
 
 

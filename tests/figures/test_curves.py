@@ -73,14 +73,14 @@ def test_the_words_say_what_the_curve_shows() -> None:
 
 
 def spot(name: str, x: float, y: float, sigma: float = 0.25, group: str = "a") -> Spot:
-    return Spot(name, f"σ {sigma:g}", name, group, sigma, x, y, y - 0.05, y + 0.05)
+    return Spot(name, f"sigma {sigma:g}", name, group, sigma, x, y, y - 0.05, y + 0.05)
 
 
 def test_the_path_goes_from_small_sigma_to_large() -> None:
     spots = [spot("c", 0.3, 0.2, 1.0), spot("a", 0.8, 0.1, 0.12), spot("b", 0.6, 0.4, 0.5)]
     (trace,) = traces(sigma_path(spots, 0.5), "a")
     assert list(trace.x) == [0.8, 0.6, 0.3]
-    assert [text.strip() for text in trace.text] == ["σ 0.12", "σ 0.5", "σ 1"]
+    assert [text.strip() for text in trace.text] == ["sigma 0.12", "sigma 0.5", "sigma 1"]
     assert list(trace.error_y.array) == pytest.approx([0.05] * 3)
 
 

@@ -85,11 +85,11 @@ def test_a_sample_is_denoised_and_swept_without_a_click() -> None:
     assert all(chart.proto.alt for chart in at.get("plotly_chart"))
     assert set(labels(at)) == {"Grid as PNG", "Numbers as CSV", "Sweep as CSV", "Interactive HTML"}
     (table,) = at.dataframe
-    assert list(table.value["denoiser"]) == ["Noisy", "Total variation", "Median filter"] * 2
+    assert list(table.value["denoiser"]) == ["With noise", "Total variation", "Median filter"] * 2
     # Noise of sigma 0.25 leaves 12 dB; a denoiser that works leaves more.
     by_name = dict(zip(table.value["denoiser"][:3], table.value["PSNR (dB)"][:3], strict=True))
-    assert by_name["Noisy"] == pytest.approx(12.04, abs=0.5)
-    assert by_name["Total variation"] > by_name["Noisy"] + 3
+    assert by_name["With noise"] == pytest.approx(12.04, abs=0.5)
+    assert by_name["Total variation"] > by_name["With noise"] + 3
 
 
 def test_other_sigma_another_grid_but_the_same_sweep_and_going_back_is_instant() -> None:

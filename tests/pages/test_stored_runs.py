@@ -116,7 +116,7 @@ def test_a_new_evaluation_grows_in_the_store_and_can_be_compared(store: RunStore
     assert at.get("plotly_chart")
     (run,) = store.runs()
     assert (run.state, run.images, run.planned, run.dataset, run.classifier) == ("finished", 12, 12, "shapes", "bundled/shapes")
-    assert run.name == "Shapes: no denoiser, σ 0.25"
+    assert run.name == "Shapes: no denoiser, sigma 0.25"
     assert len(store.votes(run.id)) == 12
     at = press(at, "Compare, name, download")
     assert at.selectbox(key="view").value == "runs"
@@ -323,16 +323,18 @@ def test_runs_of_the_store_are_not_mixed_into_the_best_sigma_of_other_logs(store
     at = page(published="none", radii="0.5", runs=[f"run-{few}", f"run-{again}"])
     table = at.dataframe[0].value
     assert sorted(table["log"]) == sorted([*before, "lucky", "cifar10-mse-0.25"])
-    best = table[table["log"].str.contains("best σ")]
+    best = table[table["log"].str.contains("best sigma")]
     assert not best.map(lambda cell: "lucky" in str(cell)).any(axis=None)
 
 
 def test_sigmas_of_the_store_on_the_same_images_make_an_envelope_of_their_own(store: RunStore) -> None:
     models = {"classifier": {"ref": "bundled/cifar10"}, "denoiser": {"ref": "bundled/cifar10-mse"}}
-    runs = [store.take(f"σ {sigma:g}", {**models, "sigma": sigma}, lines(20, seed)) for seed, sigma in ((1, 0.25), (2, 0.5))]
+    runs = [
+        store.take(f"sigma {sigma:g}", {**models, "sigma": sigma}, lines(20, seed)) for seed, sigma in ((1, 0.25), (2, 0.5))
+    ]
     runs.append(store.take("fewer", {**models, "sigma": 0.5}, lines(5)))
     at = page(published="none", radii="0.5", runs=[f"run-{run}" for run in runs])
-    assert "MSE, made here, 20 images, best σ" in list(at.dataframe[0].value["log"])
+    assert "MSE, made here, 20 images, best sigma" in list(at.dataframe[0].value["log"])
     assert sum("made here" in name for name in at.dataframe[0].value["log"]) == 1
     for view in ("path", "cost"):
         assert page(view=view, published="none", runs=[f"run-{run}" for run in runs]).get("plotly_chart")
