@@ -38,7 +38,7 @@ from core.models.hub.upload import check_upload
 from core.training.classifier import measure_classifier, train_classifier
 from core.training.denoiser import figure_sigmas, measure_denoiser, train_denoiser
 from core.training.loop import TrainingProgress
-from core.training.recipe import Recipe, check_recipe
+from core.training.recipe import Recipe, check_recipe, slow_precision
 from core.training.start import read_start
 from core.training.tensorboard import TensorBoardLog
 from core.training.workers import Workers, start_workers
@@ -219,6 +219,8 @@ def _prepared(args: argparse.Namespace) -> tuple[float, Recipe, torch.device]:
     """When it began, the recipe, and the device: mistakes that need no data are told first."""
     started, device, recipe = time.monotonic(), pick_device(args.device), recipe_of(args)
     check_recipe(recipe, device)
+    if slow := slow_precision(recipe, device):
+        remark(slow)
     if args.push_to_hub:
         check_upload(args.push_to_hub)
     writable_folder(args.out)

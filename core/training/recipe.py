@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +69,17 @@ def check_recipe(recipe: Recipe, device: torch.device) -> None:
             raise LabError(f"Unknown {name} {value!r}: choose {', '.join(known[:-1])} or {known[-1]}.")
     if recipe.precision == "fp16" and device.type != "cuda":
         raise LabError(f"The precision fp16 is for CUDA devices, and this is {device.type}: choose bf16 or float32.")
+
+
+def slow_precision(recipe: Recipe, device: torch.device) -> str | None:
+    """A sentence where the device has no instructions for the recipe's precision, and would be faster without it."""
+    if recipe.precision != "bf16" or device.type != "cpu" or platform.machine() not in ("x86_64", "AMD64"):
+        return None
+    if torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return None
+    return (
+        "This CPU has no AVX-512, and emulates bf16 many times slower than it computes float32: --precision float32 is faster."
+    )
 
 
 def autocast_type(recipe: Recipe) -> torch.dtype | None:

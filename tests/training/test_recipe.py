@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.training.recipe import Recipe, autocast_type, check_recipe, learning_rate_factor, make_optimizer
+from core.training.recipe import Recipe, autocast_type, check_recipe, learning_rate_factor, make_optimizer, slow_precision
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,16 @@ def test_norms_and_biases_are_not_decayed():
     assert [tuple(p.shape) for p in decayed["params"]] == [(4, 3, 3, 3)]
     assert len(spared["params"]) == 3
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+
+
+def test_a_cpu_that_emulates_bf16_is_told_of(monkeypatch):
+    cpu, bf16 = torch.device("cpu"), Recipe(precision="bf16")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    for capability, told in (("AVX2", True), ("DEFAULT", True), ("AVX512", False)):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
+        assert (slow_precision(bf16, cpu) is not None) == told
+        assert slow_precision(Recipe(), cpu) is None
+        assert slow_precision(bf16, torch.device("cuda")) is None
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert slow_precision(bf16, cpu) is None
