@@ -73,7 +73,7 @@ def study(
     if request.compare and denoiser is not None and _ended(first) and not should_stop():
         second = certify(picture, classifier, None, on_progress=told("without"), **numbers)
         without = second if _ended(second) else None
-    warning = sigma_warning(denoiser, request.sigma)
+    warning = sigma_warning(denoiser, request.sigma, classifier)
     notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
     return Study(first, without, tuple(points), views, notes)
 

@@ -36,7 +36,7 @@ with middle:
     automatic = st.toggle("Compute as I change things", True, key="auto", bind="query-params")
 numbers = choose_numbers()
 guarantee = choose_guarantee()
-warn_about_sigma(denoiser, sigma)
+warn_about_sigma(denoiser, sigma, classifier)
 request = request_of(classifier, denoiser, sigma, numbers, size, guarantee)
 wrong = objection(request)
 if wrong is not None:

@@ -57,7 +57,7 @@ with st.expander("Attack, steps, draws, search", icon=":material/tune:"):
             bind="query-params",
             help="By bisection on the radius; takes longer.",
         )
-warn_about_sigma(denoiser, sigma)
+warn_about_sigma(denoiser, sigma, classifier)
 request = AttackRequest(
     classifier, denoiser, sigma, norm, float(radius) or None, target, kind, int(steps), draws=int(draws), seed=int(seed),
     search=("base", "smoothed") if search else (), budget=3_000,

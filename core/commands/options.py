@@ -139,16 +139,18 @@ def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | Classi
         )
     for note in classifier.notes:
         remark(note)
-    return classifier, load_denoiser_remarking(args)
+    return classifier, load_denoiser_remarking(args, classifier)
 
 
-def load_denoiser_remarking(args: argparse.Namespace) -> Denoiser | ClassicalDenoiser | None:
-    """The denoiser that the options name; a doubtful sigma is remarked on."""
+def load_denoiser_remarking(
+    args: argparse.Namespace, classifier: Classifier | None = None
+) -> Denoiser | ClassicalDenoiser | None:
+    """The denoiser that the options name; a sigma that is doubtful for it, or for the classifier alone, is remarked on."""
     with Downloading() as download:
         denoiser = load_denoiser(args.denoiser, on_progress=download.show, should_stop=download.is_set)
     for note in getattr(denoiser, "notes", ()):
         remark(note)
-    warning = sigma_warning(denoiser, args.sigma)
+    warning = sigma_warning(denoiser, args.sigma, classifier)
     if warning:
         remark(warning)
     return denoiser

@@ -195,10 +195,18 @@ def weights_digest(folder: Path, names: tuple[str, ...]) -> str | None:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def sigma_warning(denoiser: object, sigma: float) -> str | None:
-    """A sentence where sigma lies outside what the denoiser was trained for; None where all is well."""
-    span = getattr(denoiser, "sigma_range", None)
+def sigma_warning(denoiser: object, sigma: float, classifier: object = None) -> str | None:
+    """A sentence where sigma lies outside what the models were trained for; None where all is well.
+
+    Args:
+        denoiser: anything; its ``sigma_range`` counts where it has one. None where there is none.
+        sigma: of the noise.
+        classifier: counts where there is no denoiser: one that was trained with noise then meets that noise.
+    """
+    model, then = (denoiser, "it may do more harm than good") if denoiser is not None else (classifier, "it may answer worse")
+    span = getattr(model, "sigma_range", None)
     if span is None or span[0] <= sigma <= span[1]:
         return None
-    name = getattr(denoiser, "ref", type(denoiser).__name__)
-    return f"{name} was trained for sigma {span[0]:g} to {span[1]:g}: at {sigma:g} it may do more harm than good."
+    name = getattr(model, "ref", type(model).__name__)
+    reach = f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"
+    return f"{name} was trained for sigma {reach}: at {sigma:g} {then}."

@@ -38,11 +38,13 @@ class Classifier(NamedNetwork):
     Attributes:
         labels: class names, or None where nothing names them.
         labels_assumed: the data set whose known names stand in for missing ones; None where the names are the model's own.
+        sigma_range: least and greatest sigma of the noise it was trained with; None where there was none, or unknown.
     """
 
     def __init__(self, loaded: LoadedNetwork, ref: str, revision: str | None, weights_sha256: str | None = None) -> None:
         super().__init__(loaded, ref, revision, weights_sha256)
         self.labels, self.labels_assumed = loaded.labels, loaded.labels_assumed
+        self.sigma_range = loaded.sigma_range
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, C)."""

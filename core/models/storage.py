@@ -28,7 +28,7 @@ class ModelConfig:
         options: keyword arguments of the architecture.
         input_size: (height, width) the network was trained on.
         labels: class names (classifiers).
-        sigma_range: least and greatest sigma it was trained for (denoisers).
+        sigma_range: least and greatest sigma it was trained for (denoisers, and classifiers trained with noise).
     """
 
     kind: str

@@ -108,7 +108,8 @@ def train_classifier(
     )  # fmt: skip
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))
-    return average, ModelConfig("classifier", "conv", options, (height, width), names), history
+    sigmas = (noise_sigma, noise_sigma) if noise_sigma else None
+    return average, ModelConfig("classifier", "conv", options, (height, width), names, sigmas), history
 
 
 def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages]:

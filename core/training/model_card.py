@@ -58,7 +58,7 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         "trained through": card.get("trained_through"),
         "classifier measured with": card.get("classifier"),
         "started from": card.get("start"),
-        "sigma, in [0, 1] pixel units": None if config.sigma_range is None else _span(config.sigma_range),
+        "sigma, in [0, 1] pixel units": _span(config.sigma_range) if config.sigma_range and config.kind == "denoiser" else None,
         "noise in training, sigma": card.get("noise_sigma") or None,
         "pictures": f"{config.input_size[1]} x {config.input_size[0]} pixels",
         "classes": None if config.labels is None else ", ".join(config.labels),

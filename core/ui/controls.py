@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.models.catalogue import denoisers
+from core.models.catalogue import catalogue
 from core.models.load import sigma_warning
 from core.study import StudyRequest
 from core.ui.guarantee_controls import Guarantee
@@ -72,12 +72,12 @@ def choose_numbers() -> Numbers:
     return Numbers(int(n), int(n0), float(alpha), seed, str(method), bool(compare))
 
 
-def warn_about_sigma(reference: str, sigma: float) -> None:
-    """Say where sigma is outside what the denoiser was trained for."""
-    for entry in denoisers():
-        warning = sigma_warning(entry, sigma)
-        if entry.ref == reference and warning:
-            st.warning(warning, icon=":material/warning:")
+def warn_about_sigma(denoiser: str, sigma: float, classifier: str | None = None) -> None:
+    """Say where sigma is outside what the denoiser, or without one the classifier, was trained for."""
+    known = {entry.ref: entry for entry in catalogue()}
+    warning = sigma_warning(None if denoiser == "none" else known.get(denoiser, denoiser), sigma, known.get(classifier or ""))
+    if warning:
+        st.warning(warning, icon=":material/warning:")
 
 
 def request_of(

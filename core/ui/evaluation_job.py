@@ -169,7 +169,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
             )  # fmt: skip
         with third:
             seed = choose_seed("evaluation-seed")
-    warn_about_sigma(denoiser, sigma)
+    warn_about_sigma(denoiser, sigma, classifier)
     request = EvaluationRequest(
         dataset, "test", classifier, denoiser, int(images), sigma, int(n0), int(n), float(alpha), seed, early, float(minutes)
     )

@@ -208,6 +208,8 @@ def test_a_classifier_with_noise(run, data, tmp_path):
     assert ran.document["recipe"]["precision"] == "bf16"
     assert ran.document["recipe"]["channels_last"] is False
     assert load_classifier(f"local/{tmp_path}").labels == NAMES
+    assert load_classifier(f"local/{tmp_path}").sigma_range == (0.5, 0.5)
+    assert "sigma, in [0, 1] pixel units" not in (tmp_path / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,6 +67,15 @@ def test_denoiser_by_reference_and_its_range(tmp_path):
     assert "was trained for sigma 0.1 to 0.5: at 0.75" in sigma_warning(denoiser, 0.75)
     assert sigma_warning(denoiser, 0.05) is not None
     assert sigma_warning(None, 9) is None
+
+
+def test_a_classifier_trained_with_noise_meets_that_noise_where_there_is_no_denoiser(tmp_path, network):
+    save_model(tmp_path / "c", network, replace(CONFIG, sigma_range=(0.5, 0.5)), {})
+    classifier = load_classifier(f"local/{tmp_path}/c")
+    told = f"local/{tmp_path}/c was trained for sigma 0.5: at 0.25 it may answer worse."
+    assert sigma_warning(None, 0.25, classifier) == told
+    assert sigma_warning(None, 0.5, classifier) is None
+    assert sigma_warning(lambda noisy, sigma: noisy, 0.25, classifier) is None
 
 
 def test_the_hash_names_the_weights(folder, network):
