@@ -17,6 +17,7 @@ from core.evaluation.evaluate import Settings, evaluate
 from core.evaluation.log import LogLine
 from core.evaluation.store import RunStore, StoredRun
 from core.models.records import model_record
+from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import check_certify_settings
@@ -24,8 +25,6 @@ from core.versions import versions
 
 MOST_IMAGES = 100_000
 MOST_MINUTES = 24 * 60.0
-WITHIN = 0.05
-"""Of a run that ends an image early: more samples would add no more than this part to its radius."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class EvaluationRequest:
         dataset, split, classifier, denoiser: references.
         images: how many, chosen at random by the seed.
         sigma, n0, n, alpha, seed: as for :func:`core.certify`.
-        early: end an image once more samples would add no more than 5% to its radius (with the anytime bound).
+        within, table_radii: what ends an image early, as for :func:`core.certify`, by the bound that this needs; at most one.
         minutes: of computing, after which it stops; it can be gone on with then. Decides no line.
     """
 
@@ -50,7 +49,8 @@ class EvaluationRequest:
     n: int
     alpha: float
     seed: int
-    early: bool
+    within: float | None
+    table_radii: tuple[float, ...] | None
     minutes: float
 
     def settings(self, device: str) -> Settings:
@@ -63,9 +63,10 @@ class EvaluationRequest:
             raise LabError(f"{self.images} images were asked for: expected 1 to {MOST_IMAGES:,}.")
         if not 0 < self.minutes <= MOST_MINUTES:
             raise LabError(f"A budget of {self.minutes:g} minutes was given: expected more than 0, at most {MOST_MINUTES:g}.")
+        method = "anytime" if self.within is not None else GROUP_SEQUENTIAL if self.table_radii else "clopper-pearson"
         settings = Settings(
-            self.sigma, self.n0, self.n, self.alpha, self.seed, "anytime" if self.early else "clopper-pearson", device,
-            norm=OWN_NORM["gaussian"], within=WITHIN if self.early else None,
+            self.sigma, self.n0, self.n, self.alpha, self.seed, method, device, norm=OWN_NORM["gaussian"],
+            within=self.within, table_radii=self.table_radii,
         )  # fmt: skip
         numbers = asdict(settings)
         del numbers["device"]
@@ -130,7 +131,9 @@ def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
     try:
         return EvaluationRequest(
             str(s["dataset"]), str(s["split"]), str(s["classifier"]["ref"]), str(s["denoiser"]["ref"]), int(s["images"]),
-            float(s["sigma"]), int(s["n0"]), int(s["n"]), float(s["alpha"]), int(s["seed"]), s["within"] is not None, minutes,
+            float(s["sigma"]), int(s["n0"]), int(s["n"]), float(s["alpha"]), int(s["seed"]),
+            None if s["within"] is None else float(s["within"]),
+            tuple(map(float, s["table_radii"])) if s.get("table_radii") else None, minutes,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"The run {run.name!r} does not say how it was made, so it cannot be gone on with.") from error

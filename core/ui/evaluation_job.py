@@ -21,12 +21,20 @@ from core.ui.evaluation_data import choose_data, title_of_data
 from core.ui.evaluation_queue import EvaluationResult, current_job, resume, start
 from core.ui.figure import draw_figure
 from core.ui.frame import SPEED
+from core.ui.linked import linked_choice
 from core.ui.model_choice import choose_classifier, choose_denoiser
 from core.ui.plain_text import plain
 from core.ui.run_store import run_store
+from core.ui.tradeoffs_radii import choose_table_radii
 from core.ui.waiting import draw_stop, draw_waiting
 
 RADII = (0.25, 0.5)
+WITHIN = 0.05
+ENDINGS = {
+    "n": "after n",
+    "within": "once more would add 5% to its radius at most",
+    "table": "once it is settled at each radius of a table",
+}
 _EVERY = 1.0
 """Seconds between two looks at a run under way."""
 
@@ -154,11 +162,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
         suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, sigma {sigma:g}"
         with first:
             name = st.text_input("Name of the run", "", key="evaluation-name", placeholder=suggested, max_chars=200)
-            early = st.toggle(
-                "End an image early", False, key="evaluation-early", bind="query-params",
-                help="As soon as more samples would add no more than 5% to its radius. Valid at the same alpha, by the anytime"
-                " bound, which costs a little of the radius.",
-            )  # fmt: skip
+            within, table_radii = _choose_ending()
         with second:
             n0 = st.number_input(
                 "n0: samples that choose the class", 1, 1_000, 100, 10, key="evaluation-n0", bind="query-params"
@@ -171,15 +175,28 @@ def _choose() -> tuple[EvaluationRequest, str]:
             seed = choose_seed("evaluation-seed")
     warn_about_sigma(denoiser, sigma, classifier)
     request = EvaluationRequest(
-        dataset, "test", classifier, denoiser, int(images), sigma, int(n0), int(n), float(alpha), seed, early, float(minutes)
-    )
+        dataset, "test", classifier, denoiser, int(images), sigma, int(n0), int(n), float(alpha), seed, within,
+        table_radii, float(minutes),
+    )  # fmt: skip
     return request, name.strip() or suggested
+
+
+def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
+    """When an image has enough samples: the part of its radius that may be lost, or the radii that are to be settled."""
+    ending = linked_choice(
+        "An image has enough samples", list(ENDINGS), "n", ENDINGS.__getitem__, "evaluation-ending",
+        help="Ending early is valid at the same alpha, by a bound made for it. By the anytime bound each radius is at most 5%"
+        " below what n samples would give. With a table's radii most images need a part of n; the curve then means something"
+        " at these radii alone.",
+    )  # fmt: skip
+    radii = choose_table_radii("evaluation-radii") if ending == "table" else None
+    return (WITHIN if ending == "within" else None), None if radii is None else tuple(radii)
 
 
 def _say_effort(request: EvaluationRequest) -> None:
     """What it will take, where the speed of this machine has been seen."""
     speed, samples = st.session_state.get(SPEED), request.images * (request.n0 + request.n)
-    if speed and not request.early:
+    if speed and request.within is None and not request.table_radii:
         st.caption(
             f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {_duration(samples / speed)}, or until"
             " the minutes are over."

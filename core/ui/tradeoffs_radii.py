@@ -21,10 +21,10 @@ def choose_radius() -> float:
     return float(radius)
 
 
-def choose_table_radii() -> list[float]:
-    """The radii of the table, ascending; what is none is named and left out."""
+def choose_table_radii(key: str = "radii") -> list[float]:
+    """The radii of a table, ascending, named ``key`` in links; what is none is named and left out."""
     text = st.text_input(
-        "Radii of the table", USUAL, key="radii", bind="query-params", max_chars=200,
+        "Radii of the table", USUAL, key=key, bind="query-params", max_chars=200,
         help=f"Numbers of at least 0, with commas between; at most {MOST}.",
     )  # fmt: skip
     radii, wrong = parse_radii(str(text))

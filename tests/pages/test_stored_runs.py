@@ -127,6 +127,43 @@ def test_a_new_evaluation_grows_in_the_store_and_can_be_compared(store: RunStore
     assert "12" in list(at.dataframe[0].value["images"])
 
 
+@pytest.mark.parametrize(
+    ("query", "settings"),
+    [
+        ({"evaluation-ending": "within"}, {"method": "anytime", "within": 0.05, "table_radii": None}),
+        (
+            {"evaluation-ending": "table", "evaluation-radii": "0.3, 0.1"},
+            {"method": "group-sequential", "within": None, "table_radii": [0.1, 0.3]},
+        ),
+    ],
+)
+def test_an_image_may_end_early_and_a_run_so_made_is_gone_on_with(
+    store: RunStore, query: dict[str, str], settings: dict[str, Any]
+) -> None:
+    at = press(page(**QUICK | {"evaluation-n": "3000", "evaluation-images": "12"} | query), "Start")
+    at = until(at, lambda at: any(run.images for run in store.runs()))
+    press(at, "Stop")
+    until(at, ended)
+    other = page(view="runs")
+    if store.runs()[0].state == "stopped":
+        press(other, "Resume")
+    until(other, lambda at: store.runs()[0].state == "finished")
+    (run,) = store.runs()
+    assert {key: run.settings[key] for key in settings} == settings
+    taken = [votes.n for votes in store.votes(run.id).values()]
+    assert len(taken) == 12
+    assert max(taken) <= 3000
+    assert sum(taken) < 0.8 * 12 * 3000  # nearly all votes agree: by the anytime bound 2,016 are enough, by the table fewer
+    if settings["table_radii"]:
+        assert {line.radius for line in store.lines(run.id)} <= {0.0, 0.1, 0.3}
+
+
+def test_radii_that_no_vote_reaches_are_a_sentence(store: RunStore) -> None:
+    query = {"evaluation-ending": "table", "evaluation-radii": "2", "evaluation-images": "3"}
+    at = until(press(page(**QUICK, **query), "Start"), lambda at: bool(at.error))
+    assert "The least of table_radii is 2, which no vote of 20 samples" in at.error[0].value.replace("\\", "")
+
+
 def test_stopped_and_resumed_it_has_the_lines_of_an_unbroken_one(store: RunStore) -> None:
     many = {**QUICK, "evaluation-n": "150", "evaluation-images": "30", "evaluation-minutes": "5"}
     at = press(page(**many), "Start")
