@@ -81,6 +81,9 @@ def _summary(entry: Entry) -> str:
         parts.append(f"{len(entry.config.labels)} classes")
     if "test_accuracy" in card:
         parts.append(f"{100 * card['test_accuracy']:.1f}% right on {card.get('test_images', 0):,} test pictures")
+    noisy = card.get(f"test_accuracy_{card.get('noise_sigma', 0):g}")
+    if noisy is not None:
+        parts.append(f"{100 * noisy:.1f}% with its noise")
     if entry.sigma_range is not None:
         low, high = entry.sigma_range
         parts.append(f"sigma {low:g} to {high:g}" if low < high else f"sigma {low:g}")

@@ -63,7 +63,7 @@ def _title(name: str, config: ModelConfig, card: dict[str, Any]) -> str:
     if config.kind == "classifier":
         accuracy = card.get("test_accuracy")
         if sigma := card.get("noise_sigma"):
-            return f"{data}, trained with noise of sigma {sigma:g}"
+            return f"{data}, noise-trained at {sigma:g}"
         return data if accuracy is None else f"{data} ({accuracy:.1%} on clean pictures)"
     return f"{data}, {str(card.get('objective', 'trained')).upper()}"
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from core.evaluation.datasets import load_dataset
-from core.models.catalogue import catalogue, denoisers, usual_denoiser
+from core.models.catalogue import catalogue, classifiers, denoisers, usual_denoiser
 from core.models.load import load_classifier, load_denoiser, sigma_warning
 from core.models.references import BUNDLED_FOLDER
 from core.training.classifier import accuracy
@@ -51,6 +51,24 @@ def test_bundled_denoisers_take_any_sigma_and_any_size(ref: str) -> None:
 def test_the_usual_denoiser_was_trained_through_the_classifier() -> None:
     assert usual_denoiser("bundled/cifar10") == "bundled/cifar10-stab"
     assert usual_denoiser("bundled/shapes") == "bundled/shapes-stab"
+
+
+@pytest.mark.parametrize("sigma", ["0.12", "0.25", "0.5", "1.0"])
+def test_noise_trained_classifiers_stand_last_for_one_sigma_and_need_no_denoiser(sigma: str) -> None:
+    ref = f"bundled/cifar10-noise-{sigma}"
+    assert load_classifier(ref).sigma_range == (float(sigma), float(sigma))
+    assert usual_denoiser(ref) == "none"
+    assert [entry.ref for entry in classifiers()].index(ref) >= 2
+    assert f"noise-trained at {float(sigma):g}" in next(e.title for e in classifiers() if e.ref == ref)
+
+
+@pytest.mark.parametrize("sigma", ["0.25", "1.0"])
+def test_noise_trained_classifiers_answer_under_their_noise_as_their_card_says(cifar10_folder, sigma: str) -> None:
+    test = load_dataset(f"parquet/{cifar10_folder}", "test")
+    card = json.loads((BUNDLED_FOLDER / f"cifar10-noise-{sigma}" / "card.json").read_text())
+    noisy = accuracy(load_classifier(f"bundled/cifar10-noise-{sigma}"), test, CPU, noise_sigma=float(sigma))
+    assert noisy == pytest.approx(card[f"test_accuracy_{float(sigma):g}"], abs=0.003)  # the same noise; other rounding
+    assert noisy > accuracy(load_classifier("bundled/cifar10"), test.every(5), CPU, noise_sigma=float(sigma)) + 0.2
 
 
 def test_sigma_outside_the_range_is_warned_about() -> None:
