@@ -114,7 +114,7 @@ def tradeoff_alt(spots: Sequence[Spot], x: str, y: str) -> str:
 
 def _scatter(spots: Sequence[Spot], *, lines: bool, hover: str) -> go.Figure:
     figure = go.Figure()
-    # On a phone, a word to the right of the rightmost marks would be cut off.
+    # A word to the right of the rightmost marks would be cut off; where all lie at one place, they are the rightmost.
     middle = (min((spot.x for spot in spots), default=0.0) + max((spot.x for spot in spots), default=0.0)) / 2
     for place, group in enumerate(dict.fromkeys(spot.group for spot in spots)):
         mine = sorted((spot for spot in spots if spot.group == group), key=lambda spot: spot.order)
@@ -122,7 +122,7 @@ def _scatter(spots: Sequence[Spot], *, lines: bool, hover: str) -> go.Figure:
         figure.add_scatter(
             x=[spot.x for spot in mine], y=[spot.y for spot in mine], name=group, text=[f" {spot.label} " for spot in mine],
             mode="lines+markers+text" if lines else "markers+text", cliponaxis=False,
-            textposition=["top left" if spot.x > middle else "top right" for spot in mine],
+            textposition=["top left" if spot.x >= middle else "top right" for spot in mine],
             line={"color": colour, "width": 2.5},
             marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 12, "color": colour},
             error_y={

@@ -20,7 +20,7 @@ from core.ui.tradeoffs_view import group_titles, spot_of
 
 COSTS = {"samples": "Samples an image", "seconds": "Seconds an image", "money": "Money for 1,000 images"}
 OTHER_N = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
-MOST_PATHS = 12
+MOST_PATHS = 16
 
 
 def draw_cost(chosen: Chosen, radius: float) -> None:

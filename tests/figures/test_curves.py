@@ -135,3 +135,10 @@ def test_projected_lines_are_named_so_and_the_measured_point_stands_out() -> Non
     assert "its own" in line.name
     assert (list(measured.x), list(measured.y), measured.name) == ([1000], [0.3], "measured")
     assert figure.layout.xaxis.type == "log"
+
+
+def test_words_beside_marks_at_the_right_edge_stand_to_their_left() -> None:
+    alone = pareto_view([spot("a", 1100, 0.5), spot("b", 1100, 0.4)], 0.25, "samples")
+    assert set(alone.data[0].textposition) == {"top left"}
+    apart = pareto_view([spot("a", 100, 0.5), spot("b", 1100, 0.6)], 0.25, "samples")
+    assert apart.data[0].textposition == ("top right", "top left")
