@@ -32,12 +32,13 @@ _STYLE = """
   h1 {font-size: 2rem !important;}
   h2 {font-size: 1.6rem !important;}
   h3 {font-size: 1.35rem !important;}
-  /* Names that do not fit are broken, not cut off: links, labels of figures, and the choices of a menu for several. */
+  /* Names that do not fit are broken, not cut off: links, labels of figures, and the choices of a menu for several,
+     which scroll where they are many: the figure below them stays on the first screen. */
   [data-testid="stPageLink"] p, [data-testid="stMetricLabel"] :is(div, p) {white-space: normal; overflow: visible;}
   [data-testid="stMultiSelect"] [role="group"]:has(> [data-testid="stMultiSelectTagsContainer"])
     {height: auto; max-height: none; min-height: 2.5rem;}
   [data-testid="stMultiSelectTagsContainer"]
-    {flex-wrap: wrap; height: auto; overflow: visible; mask-image: none; padding-block: 0.3rem;}
+    {flex-wrap: wrap; height: auto; max-height: 9rem; overflow: hidden auto; mask-image: none; padding-block: 0.3rem;}
   /* White on the dark theme's light blue could hardly be read. */
   [data-testid="stMultiSelect"] [data-tag], [data-testid="stBaseButton-primary"] {color: light-dark(#FFFFFF, #0F161D);}
   /* Streamlit's captions have a contrast of 4.2 to their ground; AA asks for 4.5. */
