@@ -10,6 +10,7 @@ from typing import Any
 
 from core.errors import LabError
 from core.models.networks import DENOISERS
+from core.training.denoiser import OBJECTIVES
 from core.training.objectives import COMBINATIONS
 from core.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
 
@@ -34,9 +35,9 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, optimizer="adamw", learning_rate=1e-3, weight_decay=1e-4, clip=1.0)
     parser.add_argument(
         "--objective",
-        choices=["mse", "stab"],
+        choices=OBJECTIVES,
         default="mse",
-        help="restore pictures, or a classifier's answer (%(default)s)",
+        help="restore pictures, restore a classifier's answers, or train a U-Net's first half for that (%(default)s)",
     )
     parser.add_argument(
         "--classifier", metavar="REF", help=f"to train through (stab, white-box), or to measure with: {_REFERENCES}"

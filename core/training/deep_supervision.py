@@ -30,7 +30,20 @@ class DeeplySupervised(nn.Module):
         self.denoiser: UNetDenoiser = denoiser
         self.helper = nn.Linear(denoiser.coarsest, classes)
 
-    def forward(self, noisy: Tensor, sigma: Tensor | float, ask: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """Denoise; with ``ask``, (denoised (B, 3, H, W), the helper's logits (B, classes))."""
+    def forward(
+        self, noisy: Tensor, sigma: Tensor | float, ask: bool = False, denoise: bool = True
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Denoise; with ``ask``, (denoised (B, 3, H, W), logits (B, classes)); without ``denoise``, the latter alone."""
+        if not denoise:
+            return self._answer(self.denoiser.features(noisy, sigma))
         denoised, features = self.denoiser.with_features(noisy, sigma)
-        return (denoised, self.helper(features.amax(dim=(2, 3)))) if ask else denoised
+        return (denoised, self._answer(features)) if ask else denoised
+
+    def _answer(self, features: Tensor) -> Tensor:
+        return self.helper(features.amax(dim=(2, 3)))
+
+    def keep_the_rest(self) -> None:
+        """Let only the layers that the helper's answer goes through be trained."""
+        self.denoiser.requires_grad_(False)
+        for layer in self.denoiser.encoder():
+            layer.requires_grad_(True)

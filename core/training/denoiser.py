@@ -21,10 +21,10 @@ from core.training.deep_supervision import DeeplySupervised
 from core.training.fingerprint import fingerprint, weights_fingerprint
 from core.training.loop import BatchLoss, Recipe, Stated, TrainingProgress, fit
 from core.training.noise import draw_gaussian, draw_sigmas, scheduled_sigmas
-from core.training.objectives import Objective, mse, noise_prediction, stability
+from core.training.objectives import Objective, encoding, mse, noise_prediction, stability
 from core.training.workers import Workers
 
-OBJECTIVES = ("mse", "stab")
+OBJECTIVES = ("mse", "stab", "encoder")
 
 
 def train_denoiser(
@@ -62,9 +62,10 @@ def train_denoiser(
     Args:
         data: the training split; labels are not used.
         recipe: optimiser, schedule, precision, seed.
-        objective: ``mse`` (for a diffusion model the error of the predicted noise) or ``stab``.
+        objective: ``mse`` (for a diffusion model the error of the predicted noise), ``stab``, or ``encoder``, which trains
+            a U-Net's first half to start ``stab`` from, and leaves nothing that denoises yet.
         classifier: the pretrained classifier; ``stab`` trains through it (white-box) unless there are surrogates. Then, and
-            with ``mse``, its labels alone are asked for, to measure. It is never changed.
+            with ``mse``, its labels alone are asked for, to measure; with ``encoder``, to be told too. It is never changed.
         surrogates: classifiers that ``stab`` trains through in its stead (black-box).
         combine: how several surrogates are used; see :func:`core.training.objectives.stability`.
         start: a trained denoiser to go on from (the paper's "Stab+MSE" starts from MSE); it fixes the architecture.
@@ -93,11 +94,15 @@ def train_denoiser(
     layout = recipe.memory_format
     through = [*surrogates] or ([] if classifier is None else [classifier])
     if objective not in OBJECTIVES:
-        raise LabError(f"Unknown objective {objective!r}: choose mse or stab.")
+        raise LabError(f"Unknown objective {objective!r}: choose {', '.join(OBJECTIVES[:-1])} or {OBJECTIVES[-1]}.")
     if objective == "stab" and not through:
         raise LabError("The objective stab needs a classifier to train through: name one with --classifier.")
-    if objective == "mse" and surrogates:
-        raise LabError("Surrogates are for the objective stab: mse asks no classifier. Leave them out, or choose stab.")
+    if objective == "encoder" and classifier is None:
+        raise LabError("The objective encoder learns a classifier's answers: name one with --classifier.")
+    if objective != "stab" and surrogates:
+        raise LabError(
+            f"Surrogates are for the objective stab: {objective} trains through no classifier. Leave them out, or choose stab."
+        )
     if (helper or closeness or consistency) and objective != "stab":
         raise LabError(
             "A helper, closeness and consistency are for the objective stab. Leave --helper, --closeness and --consistency"
@@ -126,6 +131,9 @@ def train_denoiser(
     if objective == "stab":
         frozen = [one.to(device, memory_format=layout) for one in through]  # type: ignore[call-overload]
         loss = stability(frozen, combine, helper, closeness, consistency, draws)
+    elif objective == "encoder":
+        assert classifier is not None  # seen to above
+        loss = encoding(classifier.to(device, memory_format=layout))  # type: ignore[call-overload]
     else:
         loss = _without_draws(mse if levels is None else noise_prediction)
 
@@ -135,6 +143,8 @@ def train_denoiser(
         return levels[torch.randint(len(levels), (count,), generator=generator)]
 
     def measure(net: nn.Module) -> dict[str, float]:
+        if objective == "encoder":
+            return measure_helper(net, held, figure_sigmas(low, high), device)
         return measure_denoiser(net, classifier, held, figure_sigmas(low, high), device)
 
     # The classifier by its weights: the same reference may hold another model tomorrow. Not so the start, whose weights no
@@ -158,7 +168,11 @@ def train_denoiser(
         "crop": shift,
         "data": fingerprint(data.images),
     } | dict(made_for or {})
-    trained = DeeplySupervised(network, _classes(through[0], (height, width))) if helper else network
+    trained = network
+    if helper or objective == "encoder":
+        trained = DeeplySupervised(network, _classes(through[0], (height, width)))
+        if objective == "encoder":
+            trained.keep_the_rest()
     batch_loss = denoising_loss(loss, sigmas, draws=draws, mirror=mirror, shift=shift, layout=layout)
     average, history = fit(
         trained, batch_loss, train.images, train.labels, recipe, device=device, checkpoint=checkpoint,
@@ -232,4 +246,18 @@ def measure_denoiser(
         figures[f"psnr_{sigma:g}"] = round(float((-10 * torch.cat(errors).log10()).mean()), 2)
         if classifier is not None:
             figures[f"one_shot_accuracy_{sigma:g}"] = round(right / len(clean), 4)
+    return figures
+
+
+@torch.inference_mode()
+def measure_helper(network: nn.Module, data: LabelledImages, sigmas: list[float], device: torch.device) -> dict[str, float]:
+    """The share of noisy pictures that a :class:`DeeplySupervised`'s helper gets right after one draw, at each sigma."""
+    figures: dict[str, float] = {}
+    for sigma in sigmas:
+        generator, right = torch.Generator().manual_seed(0), 0
+        for images, labels in zip(data.images.split(250), data.labels.split(250), strict=True):
+            clean = images.to(device).float() / 255
+            noisy = clean + sigma * torch.randn(clean.shape, generator=generator).to(device)
+            right += int((network(noisy, sigma, denoise=False).argmax(1).cpu() == labels).sum())
+        figures[f"helper_accuracy_{sigma:g}"] = round(right / len(data), 4)
     return figures

@@ -17,6 +17,7 @@ _NAMES = {
     "psnr": "PSNR, dB",
     "one_shot_accuracy": "accuracy of the classifier after one draw of noise",
     "test_accuracy": "accuracy",
+    "helper_accuracy": "accuracy of the coarsest features' answer after one draw of noise",
     "agreement": "share of which the classifier says what it says without noise",
 }
 
@@ -49,7 +50,9 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         if config.kind == "classifier"
         else "to stand before a classifier in denoised smoothing (Salman et al. 2020, arXiv 2003.01908)."
     )
-    recipe = card.get("recipe", {})
+    if card.get("objective") == "encoder":
+        what, purpose = "The first half of a denoiser", "to start `--objective stab` from. It does not denoise yet."
+    recipe, pictures = card.get("recipe", {}), f", {card['test_images']:,} pictures" if card.get("test_images") else ""
     made = {
         "architecture": f"{config.architecture}, {card.get('parameters', 0):,} parameters",
         "objective": card.get("objective"),
@@ -73,7 +76,7 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         "---", _head(config, card, title, rows), "---", "",
         f"# {title}", "", f"{what} {purpose}", "",
         "## Figures", "",
-        f"On {where}, {card.get('test_images', 0):,} pictures. They are no certificates: those need `evaluate`.", "",
+        f"On {where}{pictures}. They are no certificates: those need `evaluate`.", "",
         "| figure | sigma | value |", "|---|---|---|",
         *(f"| {_NAMES.get(name, name)} | {sigma or 'none'} | {value:g} |" for name, sigma, value in rows), "",
         "## How it was made", "",

@@ -122,3 +122,22 @@ def stability(
         return loss + closeness * _weighted_error(denoised, clean, sigma) if closeness else loss
 
     return objective
+
+
+def encoding(classifier: nn.Module) -> Objective:
+    """Cross-entropy between the helper's answers to noisy pictures and the classifier's own clean label ``argmax f(x)``.
+
+    It trains a denoiser's first half, from which :func:`stability` then goes on: half the cost of a step, and no gradients
+    through the classifier, which is asked for labels alone.
+
+    Args:
+        classifier: frozen here and never changed. The denoiser is a :class:`core.training.deep_supervision.DeeplySupervised`.
+    """
+    classifier.eval().requires_grad_(False)
+
+    def objective(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
+        with torch.no_grad():
+            target = classifier(clean).argmax(dim=1)
+        return F.cross_entropy(denoiser(noisy, sigma, denoise=False).float(), target)
+
+    return objective

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from core.errors import LabError
+from core.models.formats.torchvision_shim import import_library
 
 PRECISIONS = ("float32", "bf16", "fp16")
 SCHEDULES = ("cosine", "steps", "constant")
-OPTIMIZERS = ("sgd", "adamw")
+OPTIMIZERS = ("sgd", "adamw", "muon")
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,25 @@ def autocast_type(recipe: Recipe) -> torch.dtype | None:
 
 
 def make_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimiser of a recipe. Norms and biases, which are one-dimensional, are not decayed."""
-    groups = [
+    """The optimiser of a recipe. Norms and biases, which are one-dimensional, are not decayed.
+
+    Muon (Jordan 2024; Liu et al. 2025, arXiv 2502.16982) makes each step of a layer's weights orthogonal, with the size that
+    AdamW's would have; norms and biases are left to NAdamW.
+
+    Raises:
+        LabError: for Muon, where timm, whose it is, cannot be imported.
+    """
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    if recipe.optimizer == "muon":
+        try:
+            muon = import_library("timm.optim").Muon
+        except (ImportError, AttributeError) as error:
+            raise LabError("The optimizer muon is timm's: install timm 1.0.23 or later, or choose adamw.") from error
+        groups[1]["use_fallback"] = True
+        return muon(groups, lr=recipe.learning_rate, nesterov=True, adjust_lr_fn="match_rms_adamw")
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate)

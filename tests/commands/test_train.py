@@ -176,6 +176,30 @@ def test_from_mse_to_stab_white_box(run, data, classifiers, tmp_path):
     assert load_denoiser(f"local/{stab_out}").sigma_range == (0.25, 0.25)
 
 
+def test_an_encoder_first_and_stab_from_there(run, data, classifiers, tmp_path):
+    words = ("train-denoiser", "--dataset", data, "--batch-size", 50, "--classifier", classifiers[0], "--sigma", "0.25")
+    encoder = tmp_path / "encoder"
+    ran = run(
+        *words, "--out", encoder, "--objective", "encoder", "--widths", "4,6", "--epochs", 2, "--optimizer", "muon", "--json"
+    )
+    assert ran.code == 0
+    assert set(ran.document["test"]) == {"helper_accuracy_0.25"} == set(ran.document["history"][-1]) - {"epoch", "loss"}
+    assert ran.document["measured_on"] == "held-out pictures of the training split"
+    text = (encoder / "README.md").read_text()
+    assert "The first half of a denoiser to start `--objective stab` from. It does not denoise yet." in text
+    assert "On held-out pictures of the training split. They are no certificates" in text
+    ran = run(
+        *words, "--out", tmp_path / "stab", "--objective", "stab", "--start-from", f"local/{encoder}", "--epochs", 1, "--json"
+    )
+    assert ran.code == 0
+    assert set(ran.document["test"]) == {"psnr_0.25", "one_shot_accuracy_0.25"}
+    first, second = (safetensors.torch.load_file(tmp_path / name / "model.safetensors") for name in ("encoder", "stab"))
+    moved = {name: float((second[name] - first[name]).norm() / first[name].norm()) for name in first}
+    assert 0 < moved["head.weight"] < 0.5  # gone on from there
+    line = run(*words[:5], "--out", tmp_path / "x", "--objective", "encoder").one_line()
+    assert "The objective encoder learns a classifier's answers: name one with --classifier." in line
+
+
 def test_consistency_shows_two_draws_of_each_picture_and_the_card_says_so(run, data, classifiers, tmp_path):
     words = ("train-denoiser", "--dataset", data, *WORDS, "--epochs", 1, "--objective", "stab", "--classifier", classifiers[0])
     out = {}

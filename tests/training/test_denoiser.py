@@ -96,6 +96,43 @@ def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, 
         )  # fmt: skip
 
 
+def test_an_encoder_learns_the_answers_and_stab_goes_on_from_it(shapes, classifier):
+    recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
+    before = copy.deepcopy(classifier)
+    encoder, config, history = train_denoiser(
+        shapes, recipe, objective="encoder", classifier=classifier, options=NORMED, device=CPU
+    )
+    assert same(classifier, before)
+    assert set(history[0]) == {"epoch", "loss"} | {f"helper_accuracy_{s:g}" for s in (0.12, 0.25, 0.5, 1.0)}
+    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
+    torch.manual_seed(recipe.seed)
+    untrained = UNetDenoiser(**NORMED).state_dict()
+    second_half = ("grow", "up", "tail")
+    for name, value in encoder.state_dict().items():
+        if name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            continue
+        assert torch.equal(value, untrained[name]) == name.startswith(second_half) or "norm" in name, name
+    network, _, told = train_denoiser(
+        shapes, RECIPE, objective="stab", classifier=classifier, start=(encoder, config), helper=0.5, device=CPU
+    )
+    assert told[-1]["loss"] < told[0]["loss"]
+    assert all(not torch.equal(value, untrained[name]) for name, value in network.state_dict().items() if name == "tail.weight")
+
+
+def test_what_an_encoder_cannot_do_is_told(shapes, classifier):
+    with pytest.raises(LabError, match=r"The objective encoder learns a classifier's answers: name one with --classifier"):
+        train_denoiser(shapes, RECIPE, objective="encoder", options=SMALL, device=CPU)
+    with pytest.raises(LabError, match=r"encoder trains through no classifier\. Leave them out, or choose stab"):
+        train_denoiser(
+            shapes, RECIPE, objective="encoder", classifier=classifier, surrogates=[classifier], options=SMALL, device=CPU
+        )
+    with pytest.raises(LabError, match="A helper is for the architecture unet"):
+        train_denoiser(
+            shapes, RECIPE, objective="encoder", classifier=classifier, architecture="dncnn", options={"depth": 3, "width": 4},
+            device=CPU,
+        )  # fmt: skip
+
+
 def test_closeness_keeps_the_picture(shapes, classifier):
     def psnr(closeness: float) -> float:
         recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
@@ -280,7 +317,7 @@ def test_unusable_sigma_ranges_are_told(shapes, sigmas):
 
 
 def test_unknown_objectives_are_told(shapes):
-    with pytest.raises(LabError, match="Unknown objective 'l1': choose mse or stab"):
+    with pytest.raises(LabError, match="Unknown objective 'l1': choose mse, stab or encoder"):
         train_denoiser(shapes, RECIPE, objective="l1", options=SMALL, device=CPU)
 
 

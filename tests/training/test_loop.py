@@ -55,7 +55,7 @@ def test_the_loss_falls_and_the_average_has_learnt():
     assert (average(images.float() / 255).argmax(1) == labels).float().mean() > 0.95
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 def test_a_resumed_run_ends_as_an_unbroken_one_bit_for_bit(tmp_path, optimizer):
     recipe = dataclasses.replace(RECIPE, optimizer=optimizer)
     unbroken, history = train(recipe)
@@ -88,7 +88,7 @@ def forgetful() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.3), nn.Flatten(), nn.Linear(8 * 36, 2))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 @pytest.mark.parametrize("step", [2, 5, 13])
 def test_a_killed_run_goes_on_from_the_middle_of_an_epoch_bit_for_bit(tmp_path, optimizer, step):
     recipe, saved = dataclasses.replace(RECIPE, optimizer=optimizer), tmp_path / "c.pt"
@@ -298,7 +298,7 @@ def test_a_learning_rate_far_too_high_ends_in_that_sentence():
     ("change", "says"),
     [
         ({"precision": "float8"}, "Unknown precision 'float8': choose float32, bf16 or fp16"),
-        ({"optimizer": "lion"}, "Unknown optimizer 'lion': choose sgd or adamw"),
+        ({"optimizer": "lion"}, "Unknown optimizer 'lion': choose sgd, adamw or muon"),
     ],
 )
 def test_unknown_choices_are_told(change, says):

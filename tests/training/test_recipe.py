@@ -19,7 +19,7 @@ from core.training.recipe import Recipe, autocast_type, check_recipe, learning_r
         (Recipe(precision="fp16"), "mps", "The precision fp16 is for CUDA devices, and this is mps"),
         (Recipe(precision="bfloat16"), "cpu", "Unknown precision 'bfloat16': choose float32, bf16 or fp16"),
         (Recipe(schedule="linear"), "cpu", "Unknown schedule 'linear': choose cosine, steps or constant"),
-        (Recipe(optimizer="lion"), "cpu", "Unknown optimizer 'lion': choose sgd or adamw"),
+        (Recipe(optimizer="lion"), "cpu", "Unknown optimizer 'lion': choose sgd, adamw or muon"),
     ],
 )
 def test_what_cannot_be_done_is_told(recipe, device, says):
@@ -47,6 +47,39 @@ def test_norms_and_biases_are_not_decayed():
     assert [tuple(p.shape) for p in decayed["params"]] == [(4, 3, 3, 3)]
     assert len(spared["params"]) == 3
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+
+
+def test_muon_makes_steps_of_weights_orthogonal_and_leaves_norms_to_adam():
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Conv2d(16, 24, 3, bias=False), nn.BatchNorm2d(24))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    weight, scale = network[0].weight, network[1].weight
+    optimizer = make_optimizer(list(network.parameters()), Recipe(optimizer="muon", learning_rate=0.01, weight_decay=0.0))
+    weight.grad, scale.grad = torch.randn(weight.shape) ** 3, torch.randn(scale.shape)
+    network[1].bias.grad = torch.zeros(24)
+    optimizer.step()
+    moved = (weight.detach() - before["0.weight"]).flatten(1).double()  # (24, 144)
+    # All directions alike, as long as AdamW's step would be: a root mean square of 0.2 of the learning rate (Liu et al. 2025).
+    singular = torch.linalg.svdvals(moved) / (0.01 * 0.2 * 144**0.5)
+    assert singular.min() > 0.6
+    assert singular.max() < 1.4
+    gradient = torch.linalg.svdvals(weight.grad.flatten(1))
+    assert gradient.max() > 1.5 * gradient.min()  # which the gradient's directions were not
+    overlap = (moved * weight.grad.flatten(1)).sum()
+    assert overlap < 0
+    steps = scale.detach() - before["1.weight"]
+    assert torch.equal(steps.sign(), -scale.grad.sign())
+    # Each for itself, by the sign of its gradient: 1.9 learning rates at first, since Nesterov looks ahead.
+    assert torch.allclose(steps.abs(), torch.full((24,), 0.019), atol=1e-4)
+
+
+def test_muon_without_timm_is_told(monkeypatch):
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("core.training.recipe.import_library", missing)
+    with pytest.raises(LabError, match="The optimizer muon is timm's: install timm"):
+        make_optimizer([nn.Parameter(torch.zeros(4, 4))], Recipe(optimizer="muon"))
 
 
 def test_a_cpu_that_emulates_bf16_is_told_of(monkeypatch):

@@ -58,13 +58,31 @@ class UNetDenoiser(nn.Module):
         return self.with_features(noisy, sigma)[0]
 
     def with_features(self, noisy: Tensor, sigma: Tensor | float) -> tuple[Tensor, Tensor]:
-        """As :meth:`forward`, and the coarsest features beside it, (B, ``coarsest``, H', W')."""
-        batch, _, height, width = noisy.shape
-        s = torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1, 1, 1, 1).expand(batch, 1, 1, 1)
+        """As :meth:`forward`, and :meth:`features` beside it."""
+        height, width = noisy.shape[2:]
+        features, skips = self._encode(noisy, sigma)
+        x = features
+        for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
+            x = blocks(grow(x) + skips.pop())
+        x = F.pixel_shuffle(self.tail(x), 2)[:, :, :height, :width].to(noisy.dtype)
+        s = _per_picture(sigma, noisy)
         total = s.square() + self.sigma_data**2
+        return 0.5 + self.sigma_data**2 / total * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x, features
+
+    def features(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
+        """The coarsest features alone, (B, ``coarsest``, H', W'), at half the cost of a picture."""
+        return self._encode(noisy, sigma)[0]
+
+    def encoder(self) -> list[nn.Module]:
+        """The layers that :meth:`features` goes through."""
+        return [self.head, self.head_norm, self.down, self.shrink, self.middle]
+
+    def _encode(self, noisy: Tensor, sigma: Tensor | float) -> tuple[Tensor, list[Tensor]]:
+        batch, _, height, width = noisy.shape
+        s = _per_picture(sigma, noisy)
         pad_h, pad_w = -height % self.divisor, -width % self.divisor
         x = F.pad(noisy, (0, pad_w, 0, pad_h), mode="replicate") if pad_h or pad_w else noisy
-        x = F.pixel_unshuffle((x - 0.5) * total.rsqrt(), 2)  # (B, 12, H/2, W/2)
+        x = F.pixel_unshuffle((x - 0.5) * (s.square() + self.sigma_data**2).rsqrt(), 2)  # (B, 12, H/2, W/2)
         level = (s.clamp_min(1e-4).log() / 4).expand(batch, 1, *x.shape[2:])
         x = self.head_norm(self.head(torch.cat([x, level], dim=1).contiguous(memory_format=torch.channels_last)))
         skips = []
@@ -72,12 +90,13 @@ class UNetDenoiser(nn.Module):
             x = blocks(x)
             skips.append(x)
             x = shrink(x)
-        x = features = self.middle(x)
-        for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
-            x = blocks(grow(x) + skips.pop())
-        x = F.pixel_shuffle(self.tail(x), 2)[:, :, :height, :width].to(noisy.dtype)
-        lean = self.sigma_data**2 / total
-        return 0.5 + lean * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x, features
+        return self.middle(x), skips
+
+
+def _per_picture(sigma: Tensor | float, noisy: Tensor) -> Tensor:
+    """(B, 1, 1, 1): the sigma of each picture."""
+    s = torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1, 1, 1, 1)
+    return s.expand(len(noisy), 1, 1, 1)
 
 
 class _Residual(nn.Module):
