@@ -116,7 +116,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
     span = sigma_range_of(args.sigma)
     if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
         raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
-    for name in ("helper", "closeness", "consistency"):
+    for name in ("helper", "closeness", "features", "consistency"):
         if not 0 <= getattr(args, name) < math.inf:
             raise LabError(f"--{name} is {getattr(args, name):g}: expected a weight of at least 0.")
     draws = args.draws if args.draws is not None else 2 if args.consistency else 1
@@ -143,8 +143,8 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         trained = train_denoiser(
             train, recipe, objective=args.objective, classifier=classifier, surrogates=surrogates, combine=args.combine,
             start=start, architecture=args.architecture or "unet", options=options or None, sigma_range=span,
-            sigma_power=args.sigma_power, helper=args.helper, closeness=args.closeness, consistency=args.consistency,
-            draws=draws, made_for={"start": args.start}, **training.options(args),
+            sigma_power=args.sigma_power, helper=args.helper, closeness=args.closeness, features=args.features,
+            consistency=args.consistency, draws=draws, made_for={"start": args.start}, **training.options(args),
         )  # fmt: skip
         training.close(trained[2])
     if training.workers.rank:
@@ -159,7 +159,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         "start": args.start,
         "sigma_range": [low, high],
     }
-    card |= {name: getattr(args, name) for name in ("helper", "closeness", "consistency") if getattr(args, name)}
+    card |= {name: getattr(args, name) for name in ("helper", "closeness", "features", "consistency") if getattr(args, name)}
     card |= {"draws": draws} if draws > 1 else {}
 
     def measure(network: nn.Module) -> dict[str, Any]:

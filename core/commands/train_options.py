@@ -71,6 +71,10 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
         help="stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--features", type=float, default=0.0, metavar="WEIGHT",
+        help="stab: weight of the difference between what the classifier's layers see in the denoised and in the clean picture",
+    )  # fmt: skip
+    parser.add_argument(
         "--consistency", type=float, default=0.0, metavar="WEIGHT",
         help="stab: weight of the difference between the answers to noise draws of one picture (%(default)s)",
     )  # fmt: skip
@@ -103,6 +107,9 @@ def _add_common(parser: argparse.ArgumentParser, **defaults: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=10.0, help="how much work within an epoch a kill may cost (%(default)s)"
+    )
+    parser.add_argument(
+        "--half-weights", action="store_true", help="keep float16 weights: half the size, rounded before they are measured"
     )
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves for TensorBoard there")
     parser.add_argument("--push-to-hub", metavar="OWNER/NAME", help="upload the model to the Hub afterwards, with HF_TOKEN")

@@ -20,7 +20,7 @@ from core.commands.train_options import recipe_of
 from core.device import describe_device
 from core.errors import LabError
 from core.models.hub.upload import upload_model
-from core.models.storage import WEIGHTS, ModelConfig, save_model
+from core.models.storage import WEIGHTS, ModelConfig, round_to_half, save_model
 from core.training.model_card import figures, write_readme
 
 Trained = tuple[nn.Module, ModelConfig, list[dict[str, float]]]
@@ -41,16 +41,19 @@ def keep_result(
     Returns the exit code: 0, 130 where Ctrl-C ended the training, 1 where trouble did.
 
     Raises:
-        LabError: where the folder cannot be written to, or the upload fails.
+        LabError: where the folder cannot be written to, a weight is too large for --half-weights, or the upload fails.
     """
     network, config, history = trained
     stopped = interrupted and not troubles and len(history) < args.epochs
     if stopped and not history and (args.out / WEIGHTS).exists():
         remark(f"stopped within the first epoch: the model that was in {str(args.out)!r} is left as it was.")
         return 130
+    if args.half_weights:
+        round_to_half(network)  # before it is saved and measured: the figures are those of what is kept
     card = card | {
         "recipe": asdict(recipe_of(args)),
         "stopped_early": stopped or bool(troubles),
+        **({"weights": "float16"} if args.half_weights else {}),
         "parameters": sum(p.numel() for p in network.parameters()),
         "history": history,
         **({"trouble": troubles[0]} if troubles else {}),
@@ -89,7 +92,7 @@ def keep_result(
 
 def _save(args: argparse.Namespace, network: nn.Module, config: ModelConfig, card: dict[str, Any]) -> None:
     try:
-        save_model(args.out, network, config, card)
+        save_model(args.out, network, config, card, half=args.half_weights)
         write_readme(args.out, config, card, args.push_to_hub)
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or str(error).splitlines()[0]

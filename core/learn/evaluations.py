@@ -69,7 +69,7 @@ def denoiser_title(reference: str) -> str:
     """
     if reference == "none":
         return "no denoiser"
-    for ending, title in {"-stab": "STAB denoiser", "-mse": "MSE denoiser"}.items():
+    for ending, title in {"-stab": "STAB denoiser", "-black-box": "black-box STAB denoiser", "-mse": "MSE denoiser"}.items():
         if reference.endswith(ending):
             return title
     return reference

@@ -65,7 +65,15 @@ def _title(name: str, config: ModelConfig, card: dict[str, Any]) -> str:
         if sigma := card.get("noise_sigma"):
             return f"{data}, noise-trained at {sigma:g}"
         return data if accuracy is None else f"{data} ({accuracy:.1%} on clean pictures)"
+    if _black_box(card):
+        return f"{data}, STAB through other classifiers"
     return f"{data}, {str(card.get('objective', 'trained')).upper()}"
+
+
+def _black_box(card: dict[str, Any]) -> bool:
+    """Trained through classifiers that stand in for the one to be defended."""
+    through = card.get("trained_through") or []
+    return bool(through) and card.get("classifier") not in through
 
 
 def classifiers() -> list[Entry]:
@@ -77,7 +85,10 @@ def classifiers() -> list[Entry]:
 def denoisers(classifier: str | None = None) -> list[Entry]:
     """The denoisers, those trained for this classifier first."""
     found = [e for e in catalogue() if e.kind == "denoiser"]
-    return sorted(found, key=lambda e: (e.card.get("classifier") != classifier, e.card.get("objective") != "stab"))
+    return sorted(
+        found,
+        key=lambda e: (e.card.get("classifier") != classifier, e.card.get("objective") != "stab", _black_box(e.card)),
+    )
 
 
 def usual_denoiser(classifier: str) -> str:

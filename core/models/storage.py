@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -39,15 +40,38 @@ class ModelConfig:
     sigma_range: tuple[float, float] | None = None
 
 
-def save_model(folder: Path, network: nn.Module, config: ModelConfig, card: dict[str, Any]) -> None:
-    """Write the three files; the weights go last and by rename, so a folder that has them is complete."""
+def save_model(folder: Path, network: nn.Module, config: ModelConfig, card: dict[str, Any], *, half: bool = False) -> None:
+    """Write the three files; the weights go last and by rename, so a folder that has them is complete.
+
+    Args:
+        half: write float16 weights, half the size. :func:`read_model` returns them as float32 again; nothing is lost where
+            :func:`round_to_half` has been here before.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(asdict(config), indent=2) + "\n")
     (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    if half:
+        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     part = folder / (WEIGHTS + ".part")
     save_file(state, part)
     part.replace(folder / WEIGHTS)
+
+
+@torch.no_grad()
+def round_to_half(network: nn.Module) -> None:
+    """Round a network's float weights and statistics to those that float16 has, in place; they stay float32.
+
+    Raises:
+        LabError: where one is too large for float16, and nothing is changed.
+    """
+    values = [value for value in network.state_dict().values() if value.is_floating_point()]
+    if not all(bool(value.half().isfinite().all()) for value in values):
+        raise LabError(
+            "A weight is too large for float16, or not finite: leave --half-weights out; with --resume the training is kept."
+        )
+    for value in values:
+        value.copy_(value.half())
 
 
 def read_config(folder: Path) -> ModelConfig:

@@ -42,6 +42,7 @@ def train_denoiser(
     sigma_power: float = 1.5,
     helper: float = 0.0,
     closeness: float = 0.0,
+    features: float = 0.0,
     consistency: float = 0.0,
     draws: int = 1,
     mirror: bool = True,
@@ -78,6 +79,8 @@ def train_denoiser(
             :mod:`core.training.deep_supervision`. For ``stab`` and the architecture ``unet``.
         closeness: above 0, the weight with which ``stab`` also asks for the clean picture itself; see
             :func:`core.training.objectives.stability`.
+        features: above 0, the weight with which ``stab`` asks for the features that the classifier finds in the clean
+            picture; see :func:`core.training.feature_distance.feature_distance`.
         consistency: above 0, the weight with which ``stab`` asks that several noise draws of a picture are answered alike;
             see :func:`core.training.objectives.consistency_term`.
         draws: of noise for each picture of a batch; consistency needs two or more.
@@ -103,10 +106,10 @@ def train_denoiser(
         raise LabError(
             f"Surrogates are for the objective stab: {objective} trains through no classifier. Leave them out, or choose stab."
         )
-    if (helper or closeness or consistency) and objective != "stab":
+    if (helper or closeness or features or consistency) and objective != "stab":
         raise LabError(
-            "A helper, closeness and consistency are for the objective stab. Leave --helper, --closeness and --consistency"
-            " out, or choose stab."
+            "A helper, closeness, features and consistency are for the objective stab. Leave --helper, --closeness, --features"
+            " and --consistency out, or choose stab."
         )
     if draws < 1:
         raise LabError(f"--draws is {draws}: expected at least 1.")
@@ -130,7 +133,7 @@ def train_denoiser(
 
     if objective == "stab":
         frozen = [one.to(device, memory_format=layout) for one in through]  # type: ignore[call-overload]
-        loss = stability(frozen, combine, helper, closeness, consistency, draws)
+        loss = stability(frozen, combine, helper, closeness, features, consistency, draws)
     elif objective == "encoder":
         assert classifier is not None  # seen to above
         loss = encoding(classifier.to(device, memory_format=layout))  # type: ignore[call-overload]
@@ -162,6 +165,7 @@ def train_denoiser(
         "sigma power": float(sigma_power),
         "helper": float(helper),
         "closeness": float(closeness),
+        "features": float(features),
         "consistency": float(consistency),
         "draws": draws,
         "mirror": mirror,

@@ -12,7 +12,7 @@ from core.versions import LAB_VERSION
 README = "README.md"
 LIBRARY = "denoised-smoothing-lab"
 
-_BESIDE = ("helper", "closeness", "consistency", "draws")
+_BESIDE = ("helper", "closeness", "features", "consistency", "draws")
 _NAMES = {
     "psnr": "PSNR, dB",
     "one_shot_accuracy": "accuracy of the classifier after one draw of noise",
@@ -55,6 +55,7 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
     recipe, pictures = card.get("recipe", {}), f", {card['test_images']:,} pictures" if card.get("test_images") else ""
     made = {
         "architecture": f"{config.architecture}, {card.get('parameters', 0):,} parameters",
+        "weights": card.get("weights"),
         "objective": card.get("objective"),
         "beside the objective": ", ".join(f"{key} {card[key]:g}" for key in _BESIDE if card.get(key)),
         "data": card.get("data"),

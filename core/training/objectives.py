@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import LabError
+from core.training.feature_distance import answer_with_features, feature_distance, feature_layers
 
 Objective = Callable[[nn.Module, Tensor, Tensor, Tensor, torch.Generator], Tensor]
 """(denoiser, clean (B, 3, H, W), noisy (B, 3, H, W), sigma (B,), CPU generator) -> scalar loss."""
@@ -74,6 +75,7 @@ def stability(
     combine: str = "random",
     helper: float = 0.0,
     closeness: float = 0.0,
+    features: float = 0.0,
     consistency: float = 0.0,
     draws: int = 1,
 ) -> Objective:
@@ -90,11 +92,14 @@ def stability(
             cross-entropy with the same labels is added with this weight.
         closeness: above 0, :func:`mse` is added with this weight. The classifier alone asks for no picture, and a denoiser
             trained long enough for it returns patterns in which nobody would know the picture.
+        features: above 0, :func:`core.training.feature_distance.feature_distance` is added with this weight. Labels alone
+            are reached by patterns that mean nothing to another classifier; features that are those of the clean picture
+            are not, and so what surrogates teach carries over to the classifier that they stand in for.
         consistency: above 0, :func:`consistency_term` is added with this weight.
         draws: how many noise draws of each picture a batch holds: all pictures, then all again ...; above 1 for consistency.
 
     Raises:
-        LabError: where ``combine`` is unknown, or consistency has one draw alone.
+        LabError: where ``combine`` is unknown, consistency has one draw alone, or a classifier has no features to compare.
     """
     if consistency and draws < 2:
         raise LabError(f"Consistency compares noise draws of one picture, and draws is {draws}: expected at least 2.")
@@ -102,18 +107,29 @@ def stability(
         raise LabError(f"Unknown way to combine classifiers {combine!r}: choose {' or '.join(COMBINATIONS)}.")
     for classifier in classifiers:
         classifier.eval().requires_grad_(False)
+        if features:
+            feature_layers(classifier)  # refuses those that have none
 
     def objective(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
+        once = clean[: len(clean) // draws]
         taken = classifiers
         if combine == "random" and len(classifiers) > 1:
             taken = [classifiers[int(torch.randint(len(classifiers), (), generator=generator))]]
         denoised, helped = denoiser(noisy, sigma, ask=True) if helper else (denoiser(noisy, sigma), None)
         losses = []
         for classifier in taken:
-            with torch.no_grad():
-                target = classifier(clean[: len(clean) // draws]).argmax(dim=1).repeat(draws)
-            logits = classifier(denoised).float()
-            losses.append(F.cross_entropy(logits, target))
+            if features:
+                with torch.no_grad():
+                    answers, wanted = answer_with_features(classifier, once)
+                logits, found = answer_with_features(classifier, denoised)
+            else:
+                with torch.no_grad():
+                    answers = classifier(once)
+                logits = classifier(denoised)
+            target = answers.argmax(dim=1).repeat(draws)
+            losses.append(F.cross_entropy(logits.float(), target))
+            if features:
+                losses[-1] = losses[-1] + features * feature_distance(found, wanted)
             if consistency:
                 losses[-1] = losses[-1] + consistency * consistency_term(logits, draws)
             if helped is not None:

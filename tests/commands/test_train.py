@@ -156,6 +156,21 @@ def test_a_run_that_is_killed_and_resumed_ends_as_an_unbroken_one(run, data, tmp
     assert (killed / "model.safetensors").read_bytes() == (tmp_path / "unbroken" / "model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("command", ["train-denoiser", "train-classifier"])
+def test_half_weights_are_asked_for_after_training_too(run, data, tmp_path, command):
+    words = [*WORDS, "--sigma", "0.25"] if command == "train-denoiser" else ["--widths", "4", "--batch-size", 50]
+    words = [command, "--dataset", data, "--out", tmp_path, *words, "--epochs", 1]
+    assert run(*words).code == 0
+    whole = (tmp_path / "model.safetensors").stat().st_size
+    ran = run(*words, "--resume", "--half-weights", "--json")
+    assert ran.code == 0
+    assert ran.document["weights"] == "float16"
+    assert (tmp_path / "model.safetensors").stat().st_size < 0.75 * whole  # names and counters are not halved
+    dtypes = {v.dtype for v in safetensors.torch.load_file(tmp_path / "model.safetensors").values() if v.is_floating_point()}
+    assert dtypes == {torch.float16}
+    assert "| weights | float16 |" in (tmp_path / "README.md").read_text()
+
+
 def test_from_mse_to_stab_white_box(run, data, classifiers, tmp_path):
     mse_out, stab_out = tmp_path / "mse", tmp_path / "stab"
     assert run("train-denoiser", "--dataset", data, "--out", mse_out, *WORDS, "--epochs", 1).code == 0
@@ -415,7 +430,8 @@ def test_mistakes_of_train_classifier(run, data, tmp_path, options, words):
         (("--option", "depth"), "expected NAME=VALUE"),
         (("--sigma", "all"), "has no greatest sigma of its own"),
         (("--consistency", -1), "--consistency is -1: expected a weight of at least 0"),
-        (("--consistency", 5), "Leave --helper, --closeness and --consistency out, or choose stab"),
+        (("--consistency", 5), "Leave --helper, --closeness, --features and --consistency out, or choose stab"),
+        (("--features", "inf"), "--features is inf: expected a weight of at least 0"),
         (("--draws", 0), "--draws is 0: expected 1 to 64"),
         (("--objective", "stab", "--classifier", "CLASSIFIER", "--consistency", 5, "--draws", 1), "expected at least 2"),
         (("--start", "bundled/shapes"), "is a classifier"),

@@ -22,7 +22,8 @@ def test_all_bundled_models_together_are_small() -> None:
 
 def test_every_bundled_model_loads_and_its_card_says_where_it_comes_from() -> None:
     bundled = [entry for entry in catalogue() if entry.ref.startswith("bundled/")]
-    assert {"bundled/cifar10", "bundled/cifar10-mse", "bundled/cifar10-stab", "bundled/shapes"} <= {e.ref for e in bundled}
+    names = ("cifar10", "cifar10-mse", "cifar10-stab", "cifar10-black-box", "shapes")
+    assert {f"bundled/{name}" for name in names} <= {e.ref for e in bundled}
     for entry in bundled:
         card = json.loads((BUNDLED_FOLDER / entry.ref.removeprefix("bundled/") / "card.json").read_text())
         for field in ("data", "objective", "recipe", "command", "device"):
@@ -46,6 +47,15 @@ def test_bundled_denoisers_take_any_sigma_and_any_size(ref: str) -> None:
             out = denoiser(picture + sigma * torch.randn(picture.shape), sigma)
         assert out.shape == picture.shape
         assert bool(out.isfinite().all())
+
+
+def test_the_black_box_denoiser_was_trained_through_others_and_is_called_so() -> None:
+    (entry,) = (e for e in denoisers("bundled/cifar10") if e.ref == "bundled/cifar10-black-box")
+    through = entry.card["trained_through"]
+    assert len(through) >= 5
+    assert not any(reference.startswith("bundled/") for reference in through)
+    assert entry.card["start"] != "bundled/cifar10-stab"
+    assert entry.title == "CIFAR-10, STAB through other classifiers"
 
 
 def test_the_usual_denoiser_was_trained_through_the_classifier() -> None:

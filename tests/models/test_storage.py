@@ -6,13 +6,15 @@ import hashlib
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.errors import LabError
 from core.models.load import load_classifier, load_denoiser, sigma_warning
 from core.models.networks import ConvClassifier, UNetDenoiser, build
-from core.models.storage import ModelConfig, read_config, read_model, save_model, weights_hash
+from core.models.storage import ModelConfig, read_config, read_model, round_to_half, save_model, weights_hash
 
 OPTIONS = {"num_classes": 3, "widths": [4, 8], "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.2, 0.2]}
 CONFIG = ModelConfig("classifier", "conv", OPTIONS, (16, 20), ("a", "b", "c"))
@@ -40,6 +42,29 @@ def test_what_is_read_is_what_was_written(folder, network):
     assert torch.equal(again(x), network(x))
     assert json.loads((folder / "card.json").read_text()) == {"data": "none"}
     assert sorted(p.name for p in folder.iterdir()) == ["card.json", "config.json", "model.safetensors"]
+
+
+def test_half_weights_take_half_the_room_and_are_what_was_measured(tmp_path, folder, network):
+    with torch.no_grad():
+        network.head.weight[0, 0] = 1 / 3
+    round_to_half(network)
+    assert network.head.weight.dtype == torch.float32
+    assert network.head.weight[0, 0].item() == float(np.float16(1 / 3))
+    save_model(tmp_path / "half", network, CONFIG, {}, half=True)
+    again, _ = read_model(tmp_path / "half")
+    x = torch.rand(5, 3, 16, 20)
+    assert torch.equal(again(x), network(x))
+    assert {value.dtype for value in again.parameters()} == {torch.float32}
+    sizes = [sum(v.nbytes for v in load_file(f / "model.safetensors").values()) for f in (folder, tmp_path / "half")]
+    assert sizes[1] < 0.55 * sizes[0]  # counters stay whole numbers
+
+
+def test_what_float16_cannot_hold_is_told_and_nothing_is_rounded(network):
+    with torch.no_grad():
+        network.head.weight[0, 0], network.head.weight[0, 1] = 1 / 3, 70_000.0
+    with pytest.raises(LabError, match="too large for float16, or not finite: leave --half-weights out"):
+        round_to_half(network)
+    assert network.head.weight[0, 0].item() == float(np.float32(1 / 3))
 
 
 def test_classifier_by_reference(folder, network):

@@ -13,6 +13,7 @@ from core.evaluation.datasets import LabelledImages
 from core.evaluation.shapes import LABELS, make_shapes
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.training.denoiser import measure_denoiser, train_denoiser
+from core.training.feature_distance import answer_with_features, feature_distance
 from core.training.loop import Recipe
 
 CPU = torch.device("cpu")
@@ -168,9 +169,29 @@ def test_consistency_makes_the_answers_to_noise_draws_more_alike_and_is_resumed(
         run(10.0, checkpoint=tmp_path / "c.pt", resume=True)
 
 
+def test_what_surrogates_see_carries_over_to_a_classifier_that_was_never_looked_into(shapes, classifier):
+    """A surrogate of other widths and weights; what the target sees comes nearer to what it sees in the clean picture."""
+    torch.manual_seed(5)
+    surrogate = ConvClassifier(num_classes=10, widths=(12, 20, 28))
+
+    def apart(features: float) -> float:
+        recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
+        network, _, _ = train_denoiser(
+            shapes, recipe, objective="stab", surrogates=[surrogate], options=SMALL, sigma_range=(0.25, 0.25),
+            features=features, device=CPU,
+        )  # fmt: skip
+        clean = shapes.images.float() / 255
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(6))
+        with torch.inference_mode():
+            _, seen = answer_with_features(classifier, network(clean + 0.25 * noise, 0.25))
+            return float(feature_distance(seen, answer_with_features(classifier, clean)[1]))
+
+    assert apart(20.0) < 0.8 * apart(0.0)
+
+
 def test_what_a_helper_cannot_help_is_told(shapes, classifier):
-    for weights in ({"helper": 0.5}, {"closeness": 1.0}, {"consistency": 1.0, "draws": 2}):
-        with pytest.raises(LabError, match="A helper, closeness and consistency are for the objective stab"):
+    for weights in ({"helper": 0.5}, {"closeness": 1.0}, {"features": 1.0}, {"consistency": 1.0, "draws": 2}):
+        with pytest.raises(LabError, match="A helper, closeness, features and consistency are for the objective stab"):
             train_denoiser(shapes, RECIPE, classifier=classifier, options=SMALL, device=CPU, **weights)
     with pytest.raises(LabError, match="A helper is for the architecture unet"):
         train_denoiser(
