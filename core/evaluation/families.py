@@ -13,9 +13,9 @@ from core.evaluation.curve import binomial_interval, certified_counts, quantile_
 from core.evaluation.recorded import RecordedEvaluation
 
 _NUMBER = re.compile(r"(?<![\d.])\d*\.\d+")
-_OBJECTIVES = {"-stab": "STAB", "-black-box": "black-box STAB", "-mse": "MSE"}
+_OBJECTIVES = {"-stab": "STAB", "-black-box": "black-box", "-mse": "MSE"}
 _NOISE_TRAINED = "bundled/cifar10-noise-*"
-_ORDER = ("STAB", "black-box STAB", "MSE", "no denoiser", "noise-trained")
+_ORDER = ("STAB", "black-box", "MSE", "no denoiser", "noise-trained")
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ def _title(name: str, config: ModelConfig, card: dict[str, Any]) -> str:
             return f"{data}, noise-trained at {sigma:g}"
         return data if accuracy is None else f"{data} ({accuracy:.1%} on clean pictures)"
     if _black_box(card):
-        return f"{data}, STAB through other classifiers"
+        return f"{data}, black-box STAB"
     return f"{data}, {str(card.get('objective', 'trained')).upper()}"
 
 

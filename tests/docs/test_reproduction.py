@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOGS = sorted(map(str, (ROOT / "assets" / "evaluations").glob("cifar10-*.tsv")))
 ROWS = {
     "no denoiser": "no denoiser", "MSE": "`bundled/cifar10-mse`, trained without any classifier",
-    "STAB": "`bundled/cifar10-stab`", "black-box STAB": "`bundled/cifar10-black-box`", "noise-trained": "noise-trained",
+    "STAB": "`bundled/cifar10-stab`", "black-box": "`bundled/cifar10-black-box`", "noise-trained": "noise-trained",
 }  # fmt: skip
 
 

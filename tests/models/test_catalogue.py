@@ -55,7 +55,7 @@ def test_the_black_box_denoiser_was_trained_through_others_and_is_called_so() ->
     assert len(through) >= 5
     assert not any(reference.startswith("bundled/") for reference in through)
     assert entry.card["start"] != "bundled/cifar10-stab"
-    assert entry.title == "CIFAR-10, STAB through other classifiers"
+    assert entry.title == "CIFAR-10, black-box STAB"
 
 
 def test_the_usual_denoiser_was_trained_through_the_classifier() -> None:
