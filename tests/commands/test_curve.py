@@ -169,8 +169,8 @@ def by_hand(path: Path, radius: float) -> float:
 def test_one_row_for_the_models_is_the_best_of_their_sigmas_and_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     logs = sorted(STORED.parent.glob("cifar10-*.tsv"))
     found = document(capsys, *logs, "--by-models", "--published", "cifar10-salman", "--radii", "0.25,0.75,1")
-    assert list(found["models"])[:3] == ["STAB", "MSE", "no denoiser"]
-    for title, name in (("STAB", "stab"), ("MSE", "mse"), ("no denoiser", "none")):
+    assert list(found["models"])[:4] == ["STAB", "black-box", "MSE", "no denoiser"]
+    for title, name in (("STAB", "stab"), ("black-box", "black-box"), ("MSE", "mse"), ("no denoiser", "none")):
         paths = {sigma: STORED.parent / f"cifar10-{name}-{sigma}.tsv" for sigma in ("0.12", "0.25", "0.5", "1.0")}
         for radius, best in found["models"][title].items():
             assert best["certified"] == max(by_hand(path, float(radius)) for path in paths.values())

@@ -293,7 +293,7 @@ def test_a_model_is_pushed_to_the_hub_and_loads_from_there(run, hub, data, tmp_p
 
 
 def test_a_full_disk_at_the_end_says_how_to_go_on(run, data, tmp_path, monkeypatch):
-    def full(*args):
+    def full(*args, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(train_result, "save_model", full)
