@@ -70,7 +70,8 @@ def test_it_opens_on_the_stored_evaluations() -> None:
     assert stored
     assert set(at.multiselect(key="logs").value) == stored
     table = at.dataframe[0].value
-    several = [name for name in ("none", "mse", "stab", "noise") if len([stem for stem in stored if f"-{name}-" in stem]) > 1]
+    names = ("none", "mse", "stab", "black-box", "noise")
+    several = [name for name in names if len([stem for stem in stored if f"-{name}-" in stem]) > 1]
     assert len(table) == len(stored) + 2 * len(several)
     assert not at.error
     assert not at.warning
