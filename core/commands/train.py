@@ -38,6 +38,7 @@ from core.models.hub.upload import check_upload
 from core.training.classifier import measure_classifier, train_classifier
 from core.training.denoiser import figure_sigmas, measure_denoiser, train_denoiser
 from core.training.loop import TrainingProgress
+from core.training.objectives import BESIDE_STAB
 from core.training.recipe import Recipe, check_recipe, slow_precision
 from core.training.start import read_start
 from core.training.tensorboard import TensorBoardLog
@@ -116,7 +117,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
     span = sigma_range_of(args.sigma)
     if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
         raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
-    for name in ("helper", "closeness", "features", "consistency"):
+    for name in BESIDE_STAB:
         if not 0 <= getattr(args, name) < math.inf:
             raise LabError(f"--{name} is {getattr(args, name):g}: expected a weight of at least 0.")
     draws = args.draws if args.draws is not None else 2 if args.consistency else 1
@@ -159,7 +160,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         "start": args.start,
         "sigma_range": [low, high],
     }
-    card |= {name: getattr(args, name) for name in ("helper", "closeness", "features", "consistency") if getattr(args, name)}
+    card |= {name: getattr(args, name) for name in BESIDE_STAB if getattr(args, name)}
     card |= {"draws": draws} if draws > 1 else {}
 
     def measure(network: nn.Module) -> dict[str, Any]:

@@ -59,17 +59,3 @@ def _read(path: Path, modified: float, settings_modified: float) -> StoredEvalua
         path.stem, settings["classifier"]["ref"], settings["denoiser"]["ref"], settings["dataset"], settings["split"],
         float(settings["sigma"]), int(settings["n"]), float(settings["alpha"]), tuple(read_log(path)),
     )  # fmt: skip
-
-
-def denoiser_title(reference: str) -> str:
-    """A few words for a denoiser of these evaluations, by what it was trained for.
-
-    >>> denoiser_title("none"), denoiser_title("bundled/cifar10-mse")
-    ('no denoiser', 'MSE denoiser')
-    """
-    if reference == "none":
-        return "no denoiser"
-    for ending, title in {"-stab": "STAB denoiser", "-black-box": "black-box STAB denoiser", "-mse": "MSE denoiser"}.items():
-        if reference.endswith(ending):
-            return title
-    return reference

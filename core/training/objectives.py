@@ -16,6 +16,8 @@ Objective = Callable[[nn.Module, Tensor, Tensor, Tensor, torch.Generator], Tenso
 """(denoiser, clean (B, 3, H, W), noisy (B, 3, H, W), sigma (B,), CPU generator) -> scalar loss."""
 
 COMBINATIONS = ("random", "average")
+BESIDE_STAB = ("helper", "closeness", "features", "consistency")
+"""What :func:`stability` may add to its loss, each with a weight."""
 ENTROPY_SHARE = 0.05
 """Of the entropy, beside the divergence, in :func:`consistency_term`."""
 

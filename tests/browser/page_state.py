@@ -23,6 +23,13 @@ _CUT_OFF = """
 }).map(element => element.textContent.slice(0, 80))
 """
 
+# Rows of choices that must be scrolled sideways: what is not in sight is not found.
+_HIDDEN_CHOICES = """
+() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stButtonGroup] *')]
+  .filter(row => row.checkVisibility() && row.scrollWidth > row.clientWidth + 2 && getComputedStyle(row).overflowX === 'auto')
+  .map(row => row.innerText.slice(0, 80))
+"""
+
 # Ends when nothing on the page has changed for 250 ms; a page that never rests is looked at after 6 s.
 _AT_REST = """
 () => new Promise(done => {
@@ -110,6 +117,8 @@ def fits(page: Page) -> None:
         assert wide <= 0, f"{what} is {wide} px wider than the screen"
     cut_off = page.evaluate(_CUT_OFF)
     assert not cut_off, f"cut off: {cut_off}"
+    hidden = page.evaluate(_HIDDEN_CHOICES)
+    assert not hidden, f"choices out of sight: {hidden}"
 
 
 def figures_are_legible(page: Page) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.evaluation.families import denoiser_words
 from core.figures.radius_curves import radius_curves, radius_curves_alt
-from core.learn.evaluations import StoredEvaluation, denoiser_title, stored_evaluations
+from core.learn.evaluations import StoredEvaluation, stored_evaluations
 from core.ui.figure import draw_figure
 from core.ui.learn.terms import draw_terms
 
@@ -30,14 +31,14 @@ def draw_trade_off() -> None:
     usual = [USUAL] if several and USUAL in references else references
     with right:
         wanted = st.pills(
-            "Denoiser", references, selection_mode="multi", default=usual, format_func=denoiser_title, key="learn-denoisers",
-            persist_state="session",
+            "Denoiser", references, selection_mode="multi", default=usual, format_func=denoiser_words, key="learn-denoisers",
+            persist_state="session", wrap=True,
         ) or usual  # fmt: skip
         marked = float(
             st.slider("Radius to read off", 0.0, 1.0, 0.25, 0.05, key="learn-radius", bind="query-params")
         )  # fmt: skip
     shown = [e for e in everything if e.denoiser in wanted]
-    titles = {reference: denoiser_title(reference) for reference in references}
+    titles = {reference: denoiser_words(reference) for reference in references}
     with left:
         draw_figure(radius_curves(shown, titles, marked), "trade-off", radius_curves_alt(shown, titles, marked), "trade-off")
     with right:
