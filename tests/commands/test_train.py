@@ -157,7 +157,11 @@ def test_a_run_that_is_killed_and_resumed_ends_as_an_unbroken_one(run, data, tmp
 
 
 @pytest.mark.parametrize("command", ["train-denoiser", "train-classifier"])
-def test_half_weights_are_asked_for_after_training_too(run, data, tmp_path, command):
+def test_half_weights_are_asked_for_after_training_too(run, data, tmp_path, monkeypatch, command):
+    measured = []
+    name = command.replace("train", "measure").replace("-", "_")
+    honest = getattr(train, name)
+    monkeypatch.setattr(train, name, lambda network, *rest: measured.append(network.state_dict()) or honest(network, *rest))
     words = [*WORDS, "--sigma", "0.25"] if command == "train-denoiser" else ["--widths", "4", "--batch-size", 50]
     words = [command, "--dataset", data, "--out", tmp_path, *words, "--epochs", 1]
     assert run(*words).code == 0
@@ -166,8 +170,10 @@ def test_half_weights_are_asked_for_after_training_too(run, data, tmp_path, comm
     assert ran.code == 0
     assert ran.document["weights"] == "float16"
     assert (tmp_path / "model.safetensors").stat().st_size < 0.75 * whole  # names and counters are not halved
-    dtypes = {v.dtype for v in safetensors.torch.load_file(tmp_path / "model.safetensors").values() if v.is_floating_point()}
-    assert dtypes == {torch.float16}
+    kept = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    assert {value.dtype for value in kept.values() if value.is_floating_point()} == {torch.float16}
+    assert all(torch.equal(kept[name].to(value.dtype), value) for name, value in measured[-1].items())
+    assert not all(torch.equal(kept[name].to(value.dtype), value) for name, value in measured[0].items())
     assert "| weights | float16 |" in (tmp_path / "README.md").read_text()
 
 
