@@ -18,6 +18,7 @@ from core.models.networks import build
 from core.models.storage import ModelConfig
 from core.training.before_after import CertifiedCount, certified_count
 from core.training.denoiser import denoising_loss, figure_sigmas
+from core.training.feature_distance import feature_layers
 from core.training.gradients import check_gradients
 from core.training.kept import KeptModel, archive, full_name, keep
 from core.training.noise import draw_sigmas
@@ -108,6 +109,8 @@ def train_here(
     white_box = request.objective != "mse"
     if white_box:
         check_gradients(classifier, classifier.ref, pictures.size, device, "choose the objective MSE, or another classifier.")
+        if request.features:
+            feature_layers(classifier)  # refuses those that have none, before anything is certified
     labels = pictures.labels
     if labels is None:
         labels = _answers(classifier, pictures.checked, device)
@@ -176,7 +179,7 @@ def _train(
     )  # fmt: skip
     objectives: Mapping[str, Objective] = {
         "mse": lambda denoiser, clean, noisy, sigma, generator: mse(denoiser, clean, noisy, sigma),
-        "stab": stability([classifier]),
+        "stab": stability([classifier], closeness=request.closeness, features=request.features),
     }
     shares = {"mse-stab": {"mse": MSE_SHARE, "stab": 1 - MSE_SHARE}}.get(request.objective, {request.objective: 1.0})
     phases = [
@@ -220,6 +223,7 @@ def _card(
         "data": pictures.what,
         "classifier": request.classifier,
         "trained_through": None if request.objective == "mse" else [request.classifier],
+        **({} if request.objective == "mse" else {"closeness": request.closeness, "features": request.features}),
         "sigma_range": list(request.sigma_range),
         "test": figures,
         "test_images": len(pictures.watched),

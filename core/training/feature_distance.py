@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,20 +26,24 @@ def feature_layers(classifier: nn.Module) -> list[nn.Module]:
         if found:
             return found
     raise LabError(
-        f"{type(classifier).__name__} has no layers that normalise or convolve, and so no features to compare: leave"
-        " --features out."
+        f"{type(classifier).__name__} has no layers that normalise or convolve, and so no features to compare: leave features"
+        " out, or give them the weight 0."
     )
 
 
 def answer_with_features(classifier: nn.Module, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The logits (B, classes), and each output of :func:`feature_layers`, (B, ...), in the order of the forward pass.
 
-    No other thread may ask the classifier meanwhile: its features would be among these.
+    Other threads may ask the same classifier meanwhile.
     """
     features: list[Tensor] = []
-    hooks = [
-        layer.register_forward_hook(lambda layer, args, output: features.append(output)) for layer in feature_layers(classifier)
-    ]
+    here = threading.get_ident()
+
+    def note(layer: nn.Module, args: Any, output: Tensor) -> None:
+        if threading.get_ident() == here:
+            features.append(output)
+
+    hooks = [layer.register_forward_hook(note) for layer in feature_layers(classifier)]
     try:
         return classifier(pixels), features
     finally:

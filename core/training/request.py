@@ -12,6 +12,8 @@ OBJECTIVES = ("mse-stab", "stab", "mse")
 MOST_MINUTES = 30.0
 LEAST_MINUTES = 0.05
 FEWEST_PICTURES = 20
+MOST_WEIGHT = 1_000.0
+"""Of closeness and of features, beside a cross-entropy."""
 
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "unet-small": ("unet", {"widths": [16, 32]}),
@@ -36,6 +38,8 @@ class TrainingRequest:
         minutes: of computing; time in which others compute does not count.
         seed: of first weights, order of the pictures, augmentation and noise.
         learning_rate: at its peak; a quarter of it in STAB.
+        closeness: STAB's weight of the error against the clean picture; see :func:`core.training.objectives.stability`.
+        features: STAB's weight of what the classifier's layers find in the clean picture.
         batch_size: pictures a step; fewer where a step of so many would take too long to be stopped at once.
         mirror: whether half of the pictures are mirrored.
         checked: how many pictures are certified before and after; 0 for none.
@@ -58,6 +62,8 @@ class TrainingRequest:
     n: int = 200
     sigma: float = 0.25
     radius: float = 0.25
+    closeness: float = 20.0
+    features: float = 20.0
 
 
 def check_training(request: TrainingRequest) -> None:
@@ -79,6 +85,8 @@ def check_training(request: TrainingRequest) -> None:
         raise LabError(f"{request.minutes:g} minutes: expected {LEAST_MINUTES:g} to {MOST_MINUTES:g}.")
     if not (0 < request.learning_rate <= 1) or not 4 <= request.batch_size <= 256:
         raise LabError("The learning rate must lie above 0 and at most at 1, the batch between 4 and 256 pictures.")
+    if not 0 <= request.closeness <= MOST_WEIGHT or not 0 <= request.features <= MOST_WEIGHT:
+        raise LabError(f"Closeness and features are weights beside STAB's loss: expected 0 to {MOST_WEIGHT:g} each.")
     if not 0 <= request.checked <= 50 or not 20 <= request.n <= 1_000:
         raise LabError("At most 50 pictures are certified before and after, with 20 to 1,000 samples each.")
     if not 0 < request.sigma <= 1 or not 0 <= request.radius <= 4:

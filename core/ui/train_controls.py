@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.models.catalogue import classifiers
 from core.training.pictures import has_cifar10
-from core.training.request import FEWEST_PICTURES, MOST_MINUTES, NETWORKS, OBJECTIVES, TrainingRequest
+from core.training.request import FEWEST_PICTURES, MOST_MINUTES, MOST_WEIGHT, NETWORKS, OBJECTIVES, TrainingRequest
 from core.training.uploads import MOST_BYTES, MOST_ENTRIES, File
 from core.ui.linked import linked_choice
 from core.ui.model_choice import brought, title_of
@@ -71,7 +71,11 @@ def choose_training() -> TrainingChoice:
             "Minutes", 0.1, MOST_MINUTES, usual.minutes, 0.5, key="train-minutes", bind="query-params",
             help="Of computing. It takes longer by the clock while others compute here as well.",
         )  # fmt: skip
-    with st.expander("Name, seed, learning rate, pictures to certify", icon=":material/tune:"):
+    stab = objective != "mse"
+    folded = "Name, seed, learning rate, what stands beside STAB, pictures to certify" if stab else (
+        "Name, seed, learning rate, pictures to certify"
+    )  # fmt: skip
+    with st.expander(folded, icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
             name = st.text_input(
@@ -87,6 +91,7 @@ def choose_training() -> TrainingChoice:
                 "pictures a step", 4, 256, usual.batch_size, 4, key="train-batch", bind="query-params",
                 help="Halved where a step would take too long to be stopped at once.",
             )  # fmt: skip
+            closeness, features = _choose_beside_stab(usual) if stab else (usual.closeness, usual.features)
             mirror = st.toggle("mirror half of the pictures", True, key="train-mirror", bind="query-params")
         with third:
             checked = st.number_input(
@@ -98,8 +103,22 @@ def choose_training() -> TrainingChoice:
     request = TrainingRequest(
         dataset, classifier, objective, network, (float(low), float(high)), float(minutes), int(seed), float(rate), int(batch),
         bool(mirror), int(checked), int(n), float(sigma), float(radius),
+        float(closeness), float(features),
     )  # fmt: skip
     return TrainingChoice(request, name, files)
+
+
+def _choose_beside_stab(usual: TrainingRequest) -> tuple[float, float]:
+    closeness = st.number_input(
+        "STAB: closeness to the picture", 0.0, MOST_WEIGHT, usual.closeness, 5.0, key="train-closeness", bind="query-params",
+        help="Weight of the error against the clean picture beside STAB. At 0 the picture may turn into a pattern.",
+    )  # fmt: skip
+    features = st.number_input(
+        "STAB: the classifier's features", 0.0, MOST_WEIGHT, usual.features, 5.0, key="train-features", bind="query-params",
+        help="Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
+        " its answer alone counts.",
+    )  # fmt: skip
+    return float(closeness), float(features)
 
 
 def _choose_files() -> tuple[File, ...]:

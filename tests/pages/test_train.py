@@ -102,6 +102,13 @@ def test_a_stop_keeps_the_best_so_far_and_is_felt_at_once() -> None:
     assert denoiser(torch.rand(1, 3, 32, 32), 0.25).shape == (1, 3, 32, 32)
 
 
+def test_what_stands_beside_stab_is_asked_only_where_there_is_stab_and_is_in_the_link() -> None:
+    at = page(**{"train-closeness": "3", "train-features": "0"})
+    assert at.number_input(key="train-closeness").value == 3
+    assert at.number_input(key="train-features").value == 0
+    assert not {"train-closeness", "train-features"} & {n.key for n in page(objective="mse").number_input}
+
+
 def test_pictures_of_ones_own_are_asked_for() -> None:
     at = press(page(**QUICK, **{"train-data": "upload"}), "Train")
     assert "Upload pictures first" in at.error[0].value

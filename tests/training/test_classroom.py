@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import time
 import zipfile
@@ -19,6 +20,7 @@ from core.models.references import BUNDLED_FOLDER
 from core.training import classroom, pictures
 from core.training.classroom import TrainingState, train_here
 from core.training.kept import kept_models
+from core.training.objectives import Objective, stability
 from core.training.pictures import TrainingPictures, has_cifar10, pictures_for, shapes_pictures, uploaded_pictures
 from core.training.request import TrainingRequest, check_training
 from core.training.uploads import Uploaded
@@ -59,6 +61,7 @@ def test_a_training_is_certified_before_and_after_and_kept(classifier: Classifie
     assert model.name == result.name == result.kept.name
     assert "of 2 pictures right and certified" in model.card["certified_told"]
     assert model.card["trained_through"] == ["bundled/shapes"]
+    assert (model.card["closeness"], model.card["features"]) == (20, 20)
     assert result.files is None
     loaded: Any = load_denoiser(model.ref)
     assert loaded.sigma_range == (0.0, 0.5)
@@ -128,6 +131,42 @@ def test_a_classifier_without_gradients_is_refused_for_stab() -> None:
         train_here(QUICK, blind, few(), "mine", device=CPU)
 
 
+def test_a_classifier_without_features_is_refused_at_once_unless_they_have_no_weight() -> None:
+    class Plain(torch.nn.Module):
+        ref = "python/plain"
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = torch.nn.Linear(3 * 32 * 32, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(x.flatten(1))
+
+    plain: Any = Plain().requires_grad_(False)
+    told: list[str] = []
+    with pytest.raises(LabError, match="Plain has no layers"):
+        train_here(QUICK, plain, few(), "mine", device=CPU, report=lambda state: told.append(state.stage))
+    assert not told
+    assert train_here(dataclasses.replace(QUICK, features=0.0, checked=0), plain, few(0), "mine", device=CPU).kept is not None
+
+
+@pytest.mark.parametrize("name", ["closeness", "features"])
+def test_the_weights_beside_stab_are_given_to_its_loss(
+    name: str, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, float] = {}
+
+    def noted(classifiers: list[torch.nn.Module], **beside: float) -> Objective:
+        given.update(beside)
+        return stability(classifiers, **beside)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(classroom, "stability", noted)
+    request = dataclasses.replace(QUICK, objective="stab", checked=0, **{name: 7.5})  # type: ignore[arg-type]
+    card = getattr(train_here(request, classifier, few(0), "mine", device=CPU).kept, "card", {})
+    assert given == {"closeness": 20.0, "features": 20.0} | {name: 7.5}
+    assert card[name] == 7.5
+
+
 def test_shapes_are_endless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "SHAPES_AT_FIRST", 8)
     monkeypatch.setattr("core.evaluation.datasets.SHAPES_SIZES", {"train": 20, "test": 20})
@@ -176,6 +215,7 @@ def test_cifar10_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path
     [
         ({"objective": "magic"}, "objective"), ({"network": "vit"}, "network"), ({"sigma_range": (0.0, 0.0)}, "sigma range"),
         ({"minutes": 31.0}, "minutes"), ({"minutes": float("nan")}, "minutes"), ({"learning_rate": 0.0}, "learning rate"),
+        ({"closeness": -1.0}, "Closeness and features"), ({"features": float("nan")}, "Closeness and features"),
         ({"checked": 51}, "At most 50"), ({"sigma": 0.0}, "sigma in"),
     ],
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -48,6 +50,25 @@ def test_no_hook_stays_behind_not_even_after_an_error():
     assert not any(layer._forward_hooks for layer in classifier.modules())
 
 
+def test_what_another_thread_asks_meanwhile_is_not_among_them():
+    classifier = ConvClassifier(widths=(8, 12)).eval()
+    alone = answer_with_features(classifier, PIXELS)[1]
+    first = feature_layers(classifier)[0]
+
+    def ask_elsewhere(layer: nn.Module, args: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            other = threading.Thread(target=classifier, args=(PIXELS[:1],))
+            other.start()
+            other.join(60)
+            assert not other.is_alive()
+
+    hook = first.register_forward_pre_hook(ask_elsewhere)
+    features = answer_with_features(classifier, PIXELS)[1]
+    hook.remove()
+    assert len(features) == len(alone)
+    assert all(torch.equal(one, other) for one, other in zip(features, alone, strict=True))
+
+
 @pytest.mark.parametrize("norm", [nn.GroupNorm(2, 6), nn.LayerNorm([6, 32, 32]), nn.RMSNorm([6, 32, 32])])
 def test_other_norms_count_too(norm):
     assert feature_layers(nn.Sequential(nn.Conv2d(3, 6, 3), norm)) == [norm]
@@ -58,7 +79,7 @@ def test_without_norms_the_convolutions_are_asked_and_without_those_nothing_can_
     assert feature_layers(nn.Sequential(convolutions[0], nn.ReLU(), convolutions[1])) == convolutions
     with pytest.raises(LabError, match="Flat has no layers that normalise or convolve"):
         feature_layers(Flat())
-    with pytest.raises(LabError, match="leave --features out"):
+    with pytest.raises(LabError, match="leave features out, or give them the weight 0"):
         stability([Flat()], features=1.0)
 
 
