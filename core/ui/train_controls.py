@@ -71,11 +71,7 @@ def choose_training() -> TrainingChoice:
             "Minutes", 0.1, MOST_MINUTES, usual.minutes, 0.5, key="train-minutes", bind="query-params",
             help="Of computing. It takes longer by the clock while others compute here as well.",
         )  # fmt: skip
-    stab = objective != "mse"
-    folded = "Name, seed, learning rate, what stands beside STAB, pictures to certify" if stab else (
-        "Name, seed, learning rate, pictures to certify"
-    )  # fmt: skip
-    with st.expander(folded, icon=":material/tune:"):
+    with st.expander("Name, seed, learning rate, pictures to certify and more", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
             name = st.text_input(
@@ -83,6 +79,7 @@ def choose_training() -> TrainingChoice:
                 help="Six digits that name the weights are put behind it.",
             )  # fmt: skip
             seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="train-seed", bind="query-params")
+            closeness, features = _choose_beside_stab(usual) if objective != "mse" else (usual.closeness, usual.features)
         with second:
             rate = st.number_input(
                 "learning rate", 0.00001, 1.0, usual.learning_rate, 0.0005, format="%.5f", key="train-rate", bind="query-params"
@@ -91,7 +88,6 @@ def choose_training() -> TrainingChoice:
                 "pictures a step", 4, 256, usual.batch_size, 4, key="train-batch", bind="query-params",
                 help="Halved where a step would take too long to be stopped at once.",
             )  # fmt: skip
-            closeness, features = _choose_beside_stab(usual) if stab else (usual.closeness, usual.features)
             mirror = st.toggle("mirror half of the pictures", True, key="train-mirror", bind="query-params")
         with third:
             checked = st.number_input(
