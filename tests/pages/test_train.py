@@ -69,12 +69,13 @@ def test_nothing_is_trained_before_it_is_asked_for() -> None:
 
 
 def test_a_training_is_kept_certified_chosen_elsewhere_and_deleted(home: Path) -> None:
-    at = until(press(page(**QUICK), "Train"), kept)
+    at = until(press(page(**QUICK, **{"train-closeness": "3", "train-features": "0"}), "Train"), kept)
     assert not at.error
     assert {m.label for m in at.metric} == {"Without a denoiser", "With the new one"}
     (model,) = kept_models()
     assert str(home) not in str([s.value for s in at.success])
     assert model.card["objective"] == "mse-stab"
+    assert (model.card["closeness"], model.card["features"]) == (3, 0)
     certify = page("pages/1_Certify.py", classifier="bundled/shapes", auto="false", **{"denoiser-shapes": model.ref})
     assert certify.selectbox(key="denoiser-shapes").value == model.ref
     assert f"{model.name} (trained here)" in certify.selectbox(key="denoiser-shapes").options
