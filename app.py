@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import report
+from core.data.samples import sample_picture, samples
 from core.figures.radius import radius_bar
 from core.figures.votes import icon_array, votes_alt
-from core.samples import sample_picture, samples
-from core.stored import stored_study
+from core.report import words
+from core.studies.stored import stored_study
 from core.ui.figure import FigureSheet
 from core.ui.frame import close_page, open_page
 from core.ui.linked import key_for
@@ -25,37 +25,43 @@ if not finished:
     st.stop()
 sample, study, request = finished.get(FIRST) or next(iter(finished.values()))
 certificate = study.certificate
-said = report.class_name(certificate, certificate.candidate)
+said = words.class_name(certificate, certificate.candidate)
 
 if certificate.abstained:
-    st.markdown(f"##### {report.headline(certificate)}")
+    st.markdown(f"##### {words.headline(certificate)}")
 else:
     st.markdown(
         f"##### {certificate.counts[certificate.candidate or 0]:,} of {certificate.n:,} noisy copies of this picture were seen"
         f" as **{said}**. So no change of the picture smaller than **{certificate.radius:.2f}** (l2 norm) can change that"
         f" majority, whatever an attacker tries: this is proven, up to a chance of"
-        f" {report.percent(certificate.failure_probability)} that the sample of noise misled us."
+        f" {words.percent(certificate.failure_probability)} that the sample of noise misled us."
     )
 sheet = FigureSheet("landing", "certificate")
 left, right = st.columns([1.5, 1])
 with left:
     draw_strip(study.views, certificate.labels, certificate.sigma, "landing")
-    other = None if study.without is None else report.named_radius("no denoiser", study.without)
+    other = None if study.without is None else words.named_radius("no denoiser", study.without)
     sheet.draw(
-        radius_bar(report.named_radius("certified", certificate), certificate.radius_ceiling, other), "landing-radius",
-        f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.", "radius",
-    )  # fmt: skip
+        radius_bar(words.named_radius("certified", certificate), certificate.radius_ceiling, other),
+        "landing-radius",
+        f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.",
+        "radius",
+    )
 with right:
     sheet.draw(
-        icon_array(certificate.counts, certificate.labels), "landing-icons",
-        f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}", "icons",
-    )  # fmt: skip
+        icon_array(certificate.counts, certificate.labels),
+        "landing-icons",
+        f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}",
+        "icons",
+    )
 
 with st.container(horizontal=True):
     st.page_link(
-        "pages/1_Certify.py", label="**Move sigma, or certify a picture of your own**", icon=":material/verified_user:",
+        "pages/1_Certify.py",
+        label="**Move sigma, or certify a picture of your own**",
+        icon=":material/verified_user:",
         query_params={key_for("picture", request.classifier): sample.name},
-    )  # fmt: skip
+    )
     st.page_link("pages/2_Denoise.py", label="**Look at what the denoiser does**", icon=":material/blur_off:")
     st.page_link("pages/7_Learn.py", label="**Learn how it works, step by step**", icon=":material/school:")
 
@@ -65,7 +71,7 @@ with st.expander("What is behind it, and what it does not say", icon=":material/
         " a denoiser cleans them, the classifier looks at each, and the majority wins (denoised smoothing, Salman et al. 2020)."
         " From the vote follows a radius within which the majority cannot change (Cohen et al. 2019)."
     )
-    st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(report.caveats(certificate), 1)))
+    st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(words.caveats(certificate), 1)))
     sheet.offer()
 
 st.subheader("More finished certificates")

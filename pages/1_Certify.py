@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import report
 from core.errors import LabError
-from core.stored import stored_study
-from core.study import Study, StudyRequest
-from core.ui.change_notice import note_change
+from core.report import words
+from core.studies.records import Study, StudyRequest
+from core.studies.stored import stored_study
+from core.ui.certify.change_notice import note_change
+from core.ui.certify.guarantee import choose_guarantee, objection
+from core.ui.certify.job import STUDIES, note_speed, start, study_key
+from core.ui.certify.verify_view import draw_verify
+from core.ui.certify.view import draw_running, draw_study
 from core.ui.controls import choose_numbers, choose_sigma, request_of, warn_about_sigma
 from core.ui.frame import close_page, open_page
-from core.ui.guarantee_controls import choose_guarantee, objection
-from core.ui.model_browser import draw_find_button
-from core.ui.model_choice import choose_classifier, choose_denoiser, choose_size
+from core.ui.models.browser import draw_find_button
+from core.ui.models.choice import choose_classifier, choose_denoiser, choose_size
 from core.ui.pictures import Choice, choose_pictures, choose_shown
-from core.ui.study_job import STUDIES, note_speed, start, study_key
-from core.ui.study_view import draw_running, draw_study
-from core.ui.verify_view import draw_verify
 
 open_page("Certify")
 st.title("Certify a picture")
@@ -129,13 +129,15 @@ def draw_table() -> None:
             row |= {
                 "state": c.settled or ("stopped" if c.stopped else "done"),
                 "prediction": "abstains" if c.abstained else c.label,
-                f"radius ({report.norm_name(c.norm)})": float(f"{c.radius:.4g}"), "p_lower": round(c.p_lower, 4), "n": c.n,
-            }  # fmt: skip
+                f"radius ({words.norm_name(c.norm)})": float(f"{c.radius:.4g}"),
+                "p_lower": round(c.p_lower, 4),
+                "n": c.n,
+            }
         rows.append(row)
     st.dataframe(rows, hide_index=True, width="stretch")
     if done:
         st.download_button(
-            "All as CSV", report.to_csv(done), "certificates.csv", "text/csv", icon=":material/download:", on_click="ignore"
+            "All as CSV", words.to_csv(done), "certificates.csv", "text/csv", icon=":material/download:", on_click="ignore"
         )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.comparison_run import SWEEP_SIGMAS, Comparison, ComparisonRequest
 from core.errors import LabError
 from core.models.catalogue import classifiers
+from core.studies.denoise import SWEEP_SIGMAS, Comparison, ComparisonRequest
 from core.ui.controls import choose_sigma, warn_about_sigma
-from core.ui.denoise_controls import choose_denoisers, choose_draws, choose_sigmas, titles_of
-from core.ui.denoise_job import COMPARISONS, comparison_key, start
-from core.ui.denoise_view import (
+from core.ui.denoise.controls import choose_denoisers, choose_draws, choose_sigmas, titles_of
+from core.ui.denoise.job import COMPARISONS, comparison_key, start
+from core.ui.denoise.view import (
     draw_averages,
     draw_clean,
     draw_closeup,
@@ -22,8 +22,8 @@ from core.ui.denoise_view import (
     say_stopped,
 )
 from core.ui.frame import close_page, open_page
-from core.ui.model_browser import draw_find_button
-from core.ui.model_choice import choose_classifier
+from core.ui.models.browser import draw_find_button
+from core.ui.models.choice import choose_classifier
 from core.ui.pictures import choose_pictures, choose_shown
 
 open_page("Denoise")

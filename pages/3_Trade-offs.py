@@ -8,21 +8,25 @@ import streamlit as st
 
 from core.ui.frame import close_page, open_page
 from core.ui.linked import linked_choice
-from core.ui.tradeoffs_cost import draw_cost
-from core.ui.tradeoffs_logs import choose_logs
-from core.ui.tradeoffs_radii import choose_radius, choose_table_radii
-from core.ui.tradeoffs_samples import draw_samples
-from core.ui.tradeoffs_view import choose_published, draw_classes, draw_curves, draw_path, draw_spread
+from core.ui.tradeoffs.cost import draw_cost
+from core.ui.tradeoffs.logs import choose_logs
+from core.ui.tradeoffs.radii import choose_radius, choose_table_radii
+from core.ui.tradeoffs.samples import draw_samples
+from core.ui.tradeoffs.view import choose_published, draw_classes, draw_curves, draw_path, draw_spread
 
 VIEWS = {
-    "curve": "Accuracy against radius", "path": "Accuracy against robustness", "cost": "Cost",
-    "samples": "What more samples buy", "spread": "Radii and p", "classes": "By class",
-}  # fmt: skip
+    "curve": "Accuracy against radius",
+    "path": "Accuracy against robustness",
+    "cost": "Cost",
+    "samples": "What more samples buy",
+    "spread": "Radii and p",
+    "classes": "By class",
+}
 
 # What computes needs torch, which the views above do without: it is imported once it is asked for.
 COMPUTING = {
-    "new": ("A new evaluation", "core.ui.evaluation_job", "draw_new_evaluation"),
-    "runs": ("Evaluations made here", "core.ui.runs_view", "draw_runs"),
+    "new": ("A new evaluation", "core.ui.tradeoffs.new_evaluation", "draw_new_evaluation"),
+    "runs": ("Evaluations made here", "core.ui.tradeoffs.runs_view", "draw_runs"),
 }
 EVALUATING = "evaluation-job"
 ABOUT = {
@@ -30,7 +34,7 @@ ABOUT = {
     " on later. It stops by itself two minutes after you left this page.",
     "runs": "The store of runs holds every evaluation that was begun in this Lab, whoever did, and the logs that were brought"
     " into it.",
-}  # fmt: skip
+}
 
 open_page("Trade-offs")
 st.title("What robustness costs")
@@ -52,7 +56,7 @@ if view in COMPUTING:
     st.stop()
 
 if EVALUATING in st.session_state:
-    import_module("core.ui.evaluation_job").draw_under_way()
+    import_module("core.ui.tradeoffs.new_evaluation").draw_under_way()
 with left:
     chosen = choose_logs()
 with right:

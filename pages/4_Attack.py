@@ -7,12 +7,12 @@ import streamlit as st
 from core.attacks.records import KINDS, NORMS, AttackRequest
 from core.errors import LabError
 from core.figures.number_line import NORM_NAMES
-from core.ui.attack_job import ATTACKS, attack_key, start
-from core.ui.attack_view import KIND_NAMES, TARGET_NAMES, draw_attacking, draw_study
+from core.ui.attack.job import ATTACKS, attack_key, start
+from core.ui.attack.view import KIND_NAMES, TARGET_NAMES, draw_attacking, draw_study
 from core.ui.controls import choose_sigma, warn_about_sigma
 from core.ui.frame import close_page, open_page
 from core.ui.linked import linked_choice
-from core.ui.model_choice import choose_classifier, choose_denoiser
+from core.ui.models.choice import choose_classifier, choose_denoiser
 from core.ui.pictures import choose_pictures
 
 open_page("Attack")
@@ -33,9 +33,15 @@ with middle:
     norm = linked_choice("Norm of the change", list(NORMS), "l2", NORM_NAMES.__getitem__, "norm")
     most, step = {"l2": (4.0, 0.05), "linf": (0.25, 0.005), "l1": (40.0, 0.5)}[norm]
     radius = st.slider(
-        "Size of the change shown", 0.0, most, 0.0, step, key=f"attack-radius-{norm}", bind="query-params",
+        "Size of the change shown",
+        0.0,
+        most,
+        0.0,
+        step,
+        key=f"attack-radius-{norm}",
+        bind="query-params",
         help="0: just inside the certified radius.",
-    )  # fmt: skip
+    )
 with st.expander("Attack, steps, draws, search", icon=":material/tune:"):
     first, second, third = st.columns(3)
     with first:
@@ -59,9 +65,19 @@ with st.expander("Attack, steps, draws, search", icon=":material/tune:"):
         )
 warn_about_sigma(denoiser, sigma, classifier)
 request = AttackRequest(
-    classifier, denoiser, sigma, norm, float(radius) or None, target, kind, int(steps), draws=int(draws), seed=int(seed),
-    search=("base", "smoothed") if search else (), budget=3_000,
-)  # fmt: skip
+    classifier,
+    denoiser,
+    sigma,
+    norm,
+    float(radius) or None,
+    target,
+    kind,
+    int(steps),
+    draws=int(draws),
+    seed=int(seed),
+    search=("base", "smoothed") if search else (),
+    budget=3_000,
+)
 picture, name = choice.picture.image, choice.picture.name
 key = attack_key(picture, request)
 ATTACKS.keep_only([key])

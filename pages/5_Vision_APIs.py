@@ -7,17 +7,9 @@ import streamlit as st
 from core.apis.plan import make_plan
 from core.apis.providers import describe_provider
 from core.errors import LabError
-from core.ui.api_controls import choose_provider, choose_request
-from core.ui.api_job import (
-    ASKED,
-    PREVIEWS,
-    answered_already,
-    preview_key,
-    request_key,
-    start,
-    start_preview,
-)
-from core.ui.api_view import draw_asking, draw_plan, draw_preview, draw_study
+from core.ui.apis.controls import choose_provider, choose_request
+from core.ui.apis.job import ASKED, PREVIEWS, answered_already, preview_key, request_key, start, start_preview
+from core.ui.apis.view import draw_asking, draw_plan, draw_preview, draw_study
 from core.ui.frame import close_page, open_page
 from core.ui.pictures import choose_pictures
 
@@ -96,9 +88,16 @@ def follow() -> None:
 
 stored = answered_already(picture, request)
 plan = make_plan(
-    facts.limits, n0=request.n0, n=request.n, sigma=request.sigma, alpha=request.alpha, budget=request.budget,
-    method=request.method, runs=request.runs, stored=stored,
-)  # fmt: skip
+    facts.limits,
+    n0=request.n0,
+    n=request.n,
+    sigma=request.sigma,
+    alpha=request.alpha,
+    budget=request.budget,
+    method=request.method,
+    runs=request.runs,
+    stored=stored,
+)
 draw_plan(plan, request, stored)
 with st.container(horizontal=True):
     running = ASKED.find(key) is not None and busy

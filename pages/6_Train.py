@@ -9,10 +9,10 @@ from core.models.catalogue import classifiers
 from core.training.classroom import TrainedHere
 from core.ui.frame import close_page, open_page
 from core.ui.plain_text import plain
-from core.ui.train_controls import TrainingChoice, choose_training
-from core.ui.train_job import current_job, start
-from core.ui.train_models import draw_kept
-from core.ui.train_view import draw_trained, draw_training
+from core.ui.train.controls import TrainingChoice, choose_training
+from core.ui.train.job import current_job, start
+from core.ui.train.models import draw_kept
+from core.ui.train.view import draw_trained, draw_training
 
 open_page("Train")
 st.title("Train a denoiser")

@@ -48,9 +48,12 @@ with st.container(horizontal=True, key="turn-pages"):
         )
     if here + 1 < len(names):
         st.button(
-            f"Next: {CHAPTERS[names[here + 1]][0]}", icon=":material/arrow_forward:", type="primary", on_click=turn_to,
+            f"Next: {CHAPTERS[names[here + 1]][0]}",
+            icon=":material/arrow_forward:",
+            type="primary",
+            on_click=turn_to,
             args=[names[here + 1]],
-        )  # fmt: skip
+        )
 st.divider()
 draw_lessons()
 draw_glossary()

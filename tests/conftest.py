@@ -9,14 +9,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.evaluation.datasets import data_folder
+from core.data.datasets import data_folder
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests import loopback_hub by that name
 from loopback_hub import LoopbackHub
 
-SLOW = ("pages", "docs", "apis/test_kill.py", "commands/test_evaluate_killed.py", "commands/test_process.py",
-        "evaluation/test_ray_engine.py", "evaluation/test_local_engine.py", "evaluation/test_store.py",
-        "training/test_workers.py")  # fmt: skip
+SLOW = (
+    "pages",
+    "docs",
+    "apis/test_kill.py",
+    "commands/test_evaluate_killed.py",
+    "commands/test_process.py",
+    "evaluation/test_ray_engine.py",
+    "evaluation/test_local_engine.py",
+    "evaluation/test_store.py",
+    "training/test_workers.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

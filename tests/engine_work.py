@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from core.evaluation.datasets import LabelledImages
+from core.data.datasets import LabelledImages
 from core.evaluation.engines import Engine, Work
 from core.evaluation.evaluate import Evaluated, Settings, evaluate
 from core.models.load import load_classifier

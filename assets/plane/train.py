@@ -32,9 +32,7 @@ def train() -> dict[str, np.ndarray]:
     torch.manual_seed(SEED)
     points, shown = two_moons(POINTS, random)
     learned = np.where(random.random(POINTS) < WRONG, 1 - shown, shown)
-    network = nn.Sequential(
-        nn.Linear(2, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2)
-    )  # fmt: skip
+    network = nn.Sequential(nn.Linear(2, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2))
     with torch.no_grad():
         # Steep folds that lie inside the square from the start; small ones outside it would leave the border smooth.
         network[0].weight *= 6
@@ -51,9 +49,11 @@ def train() -> dict[str, np.ndarray]:
     layers = [network[i] for i in (0, 2, 4)]
     weights = {f"weight{i}": layer.weight.detach().numpy() for i, layer in enumerate(layers)}
     biases = {f"bias{i}": layer.bias.detach().numpy() for i, layer in enumerate(layers)}
-    return weights | biases | {
-        "points": points.astype(np.float32), "shown": shown.astype(np.uint8), "learned": learned.astype(np.uint8)
-    }  # fmt: skip
+    return (
+        weights
+        | biases
+        | {"points": points.astype(np.float32), "shown": shown.astype(np.uint8), "learned": learned.astype(np.uint8)}
+    )
 
 
 if __name__ == "__main__":

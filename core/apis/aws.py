@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.answers import (
-    Answer,
-    InDoubtError,
-    Label,
-    NotSentError,
-    QueryFailedError,
-    RefusedError,
-    UnusableError,
-)
+from core.apis.answers import Answer, InDoubtError, Label, NotSentError, QueryFailedError, RefusedError, UnusableError
 from core.apis.limits import Limits
 from core.apis.provider import failure_of
 
@@ -82,9 +74,14 @@ class Rekognition:
 
 _BUSY = {"ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException", "LimitExceededException"}
 _DENIED = {
-    "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException",
-    "IncompleteSignature", "MissingAuthenticationToken", "SubscriptionRequiredException",
-}  # fmt: skip
+    "AccessDeniedException",
+    "UnrecognizedClientException",
+    "InvalidSignatureException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "SubscriptionRequiredException",
+}
 
 
 def _failure(error: Exception) -> QueryFailedError:

@@ -8,20 +8,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.apis.inquiry import Halt, Inquiry
+from core.apis.asking import Halt, Inquiry
 from core.apis.labels import OTHER, LabelMap
 from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Ledger, Query
 from core.apis.limits import Limits, size_note
 from core.apis.provider import Provider
 from core.apis.providers import Described
-from core.apis.questions import Questions, RunSpec, spec_of
+from core.apis.queries import Questions, RunSpec, spec_of
 from core.apis.votes import NO_ANSWER, Votes, count, looks_when_paid
 from core.device import pick_device
-from core.models.records import model_record
-from core.pixels import ImageSource, to_pixels
+from core.pictures.pixels import ImageSource, to_pixels
 from core.smoothing.arithmetic import Conclusion, recompute
 from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
 from core.smoothing.certify import check_certify_settings
+from core.smoothing.model_records import model_record
 from core.smoothing.sampling import DenoiserLike, ready
 from core.smoothing.until import OUT_OF_REACH, radius_possible, settle
 from core.versions import versions
@@ -186,11 +186,18 @@ def certify_remote(
             newest = max((q for q in (*select, *estimate) if q.state == ANSWERED), key=lambda q: q.asked, default=None)
             on_progress(
                 RemoteProgress(
-                    phase, votes, done, n0 + n, now.p_lower, now.radius, ledger.spent(spec.name),
+                    phase,
+                    votes,
+                    done,
+                    n0 + n,
+                    now.p_lower,
+                    now.radius,
+                    ledger.spent(spec.name),
                     newest.answer[0].name if newest is not None and newest.answer else None,
-                    waiting.pop() if waiting else None, (time.monotonic() - began) / max(asked, 1) * (n0 + n - done),
+                    waiting.pop() if waiting else None,
+                    (time.monotonic() - began) / max(asked, 1) * (n0 + n - done),
                 )
-            )  # fmt: skip
+            )
 
         with ledger.working_on(spec.name):
             for phase, total in (("select", n0), ("estimate", n)):
@@ -199,9 +206,14 @@ def certify_remote(
                     break
                 known = {query.number for query in ledger.queries(spec.name, phase)}
                 inquiry = Inquiry(
-                    provider, ledger, spec.name, questions, budget, should_stop,
+                    provider,
+                    ledger,
+                    spec.name,
+                    questions,
+                    budget,
+                    should_stop,
                     lambda why, seconds: waiting.append(f"{why} Waiting {seconds:.0f} s."),
-                )  # fmt: skip
+                )
                 look, unseen = 0.0, 0
                 for settled_number in inquiry.ask(phase, [number for number in range(total) if number not in known]):
                     asked += settled_number is not None
@@ -228,19 +240,36 @@ def certify_remote(
     used = method if votes.n == n else "anytime"
     models = sorted({query.model for part in counted for query in part if query.model})
     certificate = _certificate(
-        spec, votes, recompute((votes.k, votes.n - votes.k), 0, method=used, **numbers),
-        alpha=alpha, n0=n0, n_planned=n, method=used, failure_probability=alpha if used == method else 2 * alpha,
-        until_radius=until_radius, settled=outcome if until_radius is not None else None,
-        classifier=ModelRecord(spec.provider, ", ".join(models) or None), denoiser=model_record(denoiser), device=str(place),
-        seconds=time.monotonic() - began, samples_per_second=asked / max(time.monotonic() - began, 1e-9),
-    )  # fmt: skip
+        spec,
+        votes,
+        recompute((votes.k, votes.n - votes.k), 0, method=used, **numbers),
+        alpha=alpha,
+        n0=n0,
+        n_planned=n,
+        method=used,
+        failure_probability=alpha if used == method else 2 * alpha,
+        until_radius=until_radius,
+        settled=outcome if until_radius is not None else None,
+        classifier=ModelRecord(spec.provider, ", ".join(models) or None),
+        denoiser=model_record(denoiser),
+        device=str(place),
+        seconds=time.monotonic() - began,
+        samples_per_second=asked / max(time.monotonic() - began, 1e-9),
+    )
     every = [query for part in counted for query in part]
     best = Counter(query.answer[0].name for query in every if query.answer)
     return RemoteResult(
-        certificate, spec.name, ledger.spent(spec.name), asked, outcome, sum(q.state == UNUSABLE for q in every),
-        sum(q.state == IN_DOUBT for q in every), halt, dict(best.most_common()),
+        certificate,
+        spec.name,
+        ledger.spent(spec.name),
+        asked,
+        outcome,
+        sum(q.state == UNUSABLE for q in every),
+        sum(q.state == IN_DOUBT for q in every),
+        halt,
+        dict(best.most_common()),
         _notes(spec, provider.limits, every, mapped, certificate),
-    )  # fmt: skip
+    )
 
 
 def _certificate(spec: RunSpec, votes: Votes, found: Conclusion, **fields: Any) -> Certificate:
@@ -269,13 +298,7 @@ def _certificate(spec: RunSpec, votes: Votes, found: Conclusion, **fields: Any) 
     )
 
 
-def _notes(
-    spec: RunSpec,
-    limits: Limits,
-    queries: list[Query],
-    labels: LabelMap,
-    certificate: Certificate,
-) -> tuple[str, ...]:
+def _notes(spec: RunSpec, limits: Limits, queries: list[Query], labels: LabelMap, certificate: Certificate) -> tuple[str, ...]:
     notes = [size_note(spec.height, spec.width, limits)]
     models = {query.model for query in queries if query.model}
     if len(models) > 1:

@@ -60,8 +60,8 @@ class DemoServer(ThreadingHTTPServer):
         """The document that answers a picture. Raises LabError where it cannot be read."""
         import torch
 
-        from core.images import read_picture
-        from core.pixels import to_pixels
+        from core.pictures.pixels import to_pixels
+        from core.pictures.reading import read_picture
 
         pixels = to_pixels(read_picture(data, "The body").image, self.classifier.input_size)
         with self._one_at_a_time, torch.inference_mode():  # networks use all cores as it is

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.apis.home import home_folder
+from core.folders import home_folder
 
 
 def endpoints_folder() -> Path:

@@ -10,8 +10,8 @@ from core.apis.certify import RemoteResult, certify_remote
 from core.apis.labels import LabelMap, fold
 from core.apis.ledger import Ledger
 from core.apis.provider import Provider
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.evaluation.log import LogLine
 from core.models.formats.labels import known_labels
 from core.smoothing.sampling import DenoiserLike
@@ -64,9 +64,15 @@ def evaluate_remote(
         began = time.monotonic()
         seed = settings["seed"] * 1_000_003 + index
         result = certify_remote(
-            image.float() / 255, provider, denoiser, **{**settings, "seed": seed}, ledger=ledger, budget=budget, labels=labels,
+            image.float() / 255,
+            provider,
+            denoiser,
+            **{**settings, "seed": seed},
+            ledger=ledger,
+            budget=budget,
+            labels=labels,
             should_stop=should_stop,
-        )  # fmt: skip
+        )
         if result.halt is not None and result.halt.reason != "budget":
             if result.halt.reason == "stopped":
                 return

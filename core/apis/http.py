@@ -96,9 +96,12 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     for key in ("labels", "scores"):
         _compile(answer.get(key, Endpoint.labels), f"{key} of {name!r}")
     numbers = {
-        "price": raw.get("price", 0.0), "rate": raw.get("rate", 20.0), "concurrency": raw.get("concurrency", 4),
-        "timeout": raw.get("timeout", 30.0), **picture,
-    }  # fmt: skip
+        "price": raw.get("price", 0.0),
+        "rate": raw.get("rate", 20.0),
+        "concurrency": raw.get("concurrency", 4),
+        "timeout": raw.get("timeout", 30.0),
+        **picture,
+    }
     odd_numbers = [key for key, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]
     if odd_numbers:
         raise LabError(f"The endpoint {name!r} has a {odd_numbers[0]} that is no number.")
@@ -108,10 +111,16 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     except (AttributeError, TypeError, ValueError) as error:
         raise LabError(f"The endpoint {name!r} has headers or json that are no tables: write [send.headers].") from error
     return Endpoint(
-        url, how, str(send.get("field", "image")), headers, body, answer.get("labels", Endpoint.labels),
-        answer.get("scores", None if "labels" in answer else Endpoint.scores), Limits(**numbers),
+        url,
+        how,
+        str(send.get("field", "image")),
+        headers,
+        body,
+        answer.get("labels", Endpoint.labels),
+        answer.get("scores", None if "labels" in answer else Endpoint.scores),
+        Limits(**numbers),
         str(raw.get("model", "unknown")),
-    )  # fmt: skip
+    )
 
 
 def _compile(expression: object, what: str) -> Any:
@@ -146,7 +155,7 @@ class HttpEndpoint:
         try:
             response = self._session.post(
                 self.endpoint.url, timeout=(10, self.limits.timeout), allow_redirects=False, stream=True, **self._content(png)
-            )  # fmt: skip
+            )
             with response:
                 data = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
         except requests.exceptions.RequestException as error:

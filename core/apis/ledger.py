@@ -156,9 +156,17 @@ class Ledger:
             )
 
     def settle(
-        self, run: str, purpose: str, number: int, state: str, *, answer: Answer = (), model: str | None = None,
-        seconds: float | None = None, remark: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        run: str,
+        purpose: str,
+        number: int,
+        state: str,
+        *,
+        answer: Answer = (),
+        model: str | None = None,
+        seconds: float | None = None,
+        remark: str | None = None,
+    ) -> None:
         """Keep what came of a query; on disk when this returns."""
         text = json.dumps([asdict(label) for label in answer]) if state == ANSWERED else None
         with self._lock:

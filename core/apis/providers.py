@@ -48,11 +48,17 @@ VENDORS = {
         "Google Cloud Vision, label detection", "core.apis.google", "GoogleVision", "google-cloud-vision", ("GOOGLE_API_KEY",)
     ),
     "aws": Vendor(
-        "Amazon Rekognition, detect_labels", "core.apis.aws", "Rekognition", "boto3",
+        "Amazon Rekognition, detect_labels",
+        "core.apis.aws",
+        "Rekognition",
+        "boto3",
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"),
     ),
     "azure": Vendor(
-        "Azure AI Vision, image analysis tags", "core.apis.azure", "AzureVision", "azure-ai-vision-imageanalysis",
+        "Azure AI Vision, image analysis tags",
+        "core.apis.azure",
+        "AzureVision",
+        "azure-ai-vision-imageanalysis",
         ("VISION_ENDPOINT", "VISION_KEY"),
     ),
     "clarifai": Vendor(
@@ -61,7 +67,7 @@ VENDORS = {
     "huggingface": Vendor(
         "Hugging Face Inference Providers", "core.apis.huggingface", "HuggingFaceInference", None, ("HF_TOKEN",)
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from core.apis.labels import LabelMap
 from core.apis.ledger import Ledger
 from core.apis.provider import Provider
 from core.apis.providers import Described
-from core.apis.questions import Questions
-from core.pixels import to_pixels
+from core.apis.queries import Questions
+from core.pictures.pixels import to_pixels
 from core.smoothing.sampling import DenoiserLike
 
 
@@ -96,11 +96,25 @@ def study_remote(
 
     def one(part: str, put_before: DenoiserLike | None) -> RemoteResult:
         return certify_remote(
-            picture, provider, put_before, sigma=request.sigma, ledger=ledger, budget=request.budget / request.runs,
-            n0=request.n0, n=request.n, alpha=request.alpha, seed=request.seed, method=request.method, labels=request.labels,
-            until_radius=request.until_radius, size=(request.side, request.side), device=device, offline=offline,
-            on_progress=lambda now: report(RemoteStudyProgress(part, now)), should_stop=should_stop,
-        )  # fmt: skip
+            picture,
+            provider,
+            put_before,
+            sigma=request.sigma,
+            ledger=ledger,
+            budget=request.budget / request.runs,
+            n0=request.n0,
+            n=request.n,
+            alpha=request.alpha,
+            seed=request.seed,
+            method=request.method,
+            labels=request.labels,
+            until_radius=request.until_radius,
+            size=(request.side, request.side),
+            device=device,
+            offline=offline,
+            on_progress=lambda now: report(RemoteStudyProgress(part, now)),
+            should_stop=should_stop,
+        )
 
     result = one("with", denoiser)
     over = should_stop() or (result.halt is not None and result.halt.reason != "budget")
@@ -109,7 +123,7 @@ def study_remote(
 
 def stored_queries(request: RemoteRequest, picture: Image.Image, facts: Described, denoiser_record: Any, ledger: Ledger) -> int:
     """How many of the queries of a request are answered already."""
-    from core.apis.questions import spec_of
+    from core.apis.queries import spec_of
 
     pixels = to_pixels(picture, (request.side, request.side))
     records = [denoiser_record] + ([None] if request.runs == 2 else [])
@@ -133,6 +147,15 @@ def preview(
 def without_budget(request: RemoteRequest) -> RemoteRequest:
     """The part of a request that decides the pictures: previews with another budget are the same."""
     return replace(
-        request, price=0.0, rate=1.0, n0=1, n=1, alpha=0.001, method="anytime", until_radius=None, budget=0.0, compare=False,
+        request,
+        price=0.0,
+        rate=1.0,
+        n0=1,
+        n=1,
+        alpha=0.001,
+        method="anytime",
+        until_radius=None,
+        budget=0.0,
+        compare=False,
         labels=LabelMap(),
-    )  # fmt: skip
+    )

@@ -12,7 +12,7 @@ from core.attacks.balls import check_norm
 from core.errors import LabError
 
 if TYPE_CHECKING:
-    from core.evaluation.datasets import LabelledImages
+    from core.data.datasets import LabelledImages
 
 AT_ONCE = 1024
 

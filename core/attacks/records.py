@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.smoothing.certificate import Certificate
-from core.study import View
+from core.studies.records import View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -235,11 +235,16 @@ class AttackStudy:
         if self.attacked is not None:
             a = self.attacked
             shown = {
-                "kind": a.kind, "target": a.target, "norm": a.norm, "radius": a.radius, "size": a.size, "sizes": a.sizes,
+                "kind": a.kind,
+                "target": a.target,
+                "norm": a.norm,
+                "radius": a.radius,
+                "size": a.size,
+                "sizes": a.sizes,
                 "verdicts": {name: verdict_document(v) for name, v in a.verdicts.items()},
                 "clean": {name: verdict_document(v) for name, v in a.clean.items()},
                 "losses": list(a.losses),
-            }  # fmt: skip
+            }
         smallest = {name: search.radius for name, search in self.searches.items()}
         return {
             "request": asdict(self.request),

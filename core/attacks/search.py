@@ -115,9 +115,18 @@ def smallest_attack(
     failed = [span.low, *(trial.radius for trial in trials if not trial.verdict.fooled)]
     held = max((reached for reached in failed if found is None or reached < found), default=0.0)
     return Search(
-        target.kind, norm, target.class_index, found, held, most, span.tolerance, tuple(trials), at_the_end,
-        target.meter.spent - spent, pixels,
-    )  # fmt: skip
+        target.kind,
+        norm,
+        target.class_index,
+        found,
+        held,
+        most,
+        span.tolerance,
+        tuple(trials),
+        at_the_end,
+        target.meter.spent - spent,
+        pixels,
+    )
 
 
 def _attempt(

@@ -31,13 +31,13 @@ from core.attacks.search import Span, first_radius, most_passes, smallest_attack
 from core.attacks.simple import simple_change
 from core.attacks.targets import BaseTarget, SmoothedTarget, Target
 from core.errors import LabError
-from core.models.records import model_size
-from core.pixels import ImageSource, to_picture, to_pixels
+from core.pictures.pixels import ImageSource, to_picture, to_pixels
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress, certify, check_certify_settings, check_predict_settings
+from core.smoothing.model_records import model_size
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
-from core.study import View
-from core.study_run import look_at
+from core.studies.certify import look_at
+from core.studies.records import View
 
 JUST_WITHIN = 0.999
 """The share of a certified radius at which it is tried: the theorem speaks of changes shorter than the radius."""
@@ -132,10 +132,19 @@ class _Run:
             self.planned[f"search {name}"] = self._cost_of_search(name)
         if certificate is None:
             certificate = certify(
-                self.image.cpu(), self.classifier, self.denoiser, sigma=request.sigma, n0=request.n0, n=request.n,
-                alpha=request.alpha, seed=request.seed, method="anytime", device=str(self.device),
-                on_progress=self._certified, should_stop=self.should_stop,
-            )  # fmt: skip
+                self.image.cpu(),
+                self.classifier,
+                self.denoiser,
+                sigma=request.sigma,
+                n0=request.n0,
+                n=request.n,
+                alpha=request.alpha,
+                seed=request.seed,
+                method="anytime",
+                device=str(self.device),
+                on_progress=self._certified,
+                should_stop=self.should_stop,
+            )
         self.study = AttackStudy(request, certificate, certified_in(certificate, request.norm))
         if certificate.stopped or certificate.candidate is None:
             return self._result(False)
@@ -188,10 +197,19 @@ class _Run:
         change = changed - self.image
         views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), request.sigma, request.seed)
         return Attacked(
-            request.kind, request.target, request.norm, radius, distance(changed, self.image, request.norm),
-            {norm: distance(changed, self.image, norm) for norm in NORMS}, changed.cpu().numpy().astype(np.float32),
-            verdicts, clean, losses, gain if bool(change.any()) else 1.0, views,
-        )  # fmt: skip
+            request.kind,
+            request.target,
+            request.norm,
+            radius,
+            distance(changed, self.image, request.norm),
+            {norm: distance(changed, self.image, norm) for norm in NORMS},
+            changed.cpu().numpy().astype(np.float32),
+            verdicts,
+            clean,
+            losses,
+            gain if bool(change.any()) else 1.0,
+            views,
+        )
 
     def _search(self, name: str, target: Target) -> Search:
         request = self.request
@@ -218,9 +236,18 @@ class _Run:
     def _smoothed(self, class_index: int) -> Target:
         request = self.request
         return SmoothedTarget(
-            self.image, class_index, self.classifier, self.denoiser, sigma=request.sigma, draws=request.draws,
-            n_predict=request.n_predict, alpha=request.alpha, seed=request.seed, device=self.device, meter=self._meter(),
-        )  # fmt: skip
+            self.image,
+            class_index,
+            self.classifier,
+            self.denoiser,
+            sigma=request.sigma,
+            draws=request.draws,
+            n_predict=request.n_predict,
+            alpha=request.alpha,
+            seed=request.seed,
+            device=self.device,
+            meter=self._meter(),
+        )
 
     def _meter(self) -> Meter:
         before = 0

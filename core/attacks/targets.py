@@ -19,8 +19,8 @@ from core.attacks.meter import GRADIENT_COST, Meter
 from core.attacks.records import Verdict
 from core.attacks.seeds import derived_seed
 from core.errors import LabError
-from core.models.records import model_record
 from core.smoothing.certify import Progress, check_predict_settings, predict
+from core.smoothing.model_records import model_record
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
 
@@ -232,10 +232,18 @@ class SmoothedTarget:
             told = progress.done
 
         p = predict(
-            picture, self._base.classifier, self._base.denoiser, sigma=self._sigma, n=self._n, alpha=self._alpha,
-            seed=derived_seed(self._seed, "confirm", self._judged), device=str(self._device), batch_size=self._batch_size,
-            on_progress=tell, should_stop=self.meter.stopped,
-        )  # fmt: skip
+            picture,
+            self._base.classifier,
+            self._base.denoiser,
+            sigma=self._sigma,
+            n=self._n,
+            alpha=self._alpha,
+            seed=derived_seed(self._seed, "confirm", self._judged),
+            device=str(self._device),
+            batch_size=self._batch_size,
+            on_progress=tell,
+            should_stop=self.meter.stopped,
+        )
         ranked = sorted(enumerate(p.counts), key=lambda pair: -pair[1])[:TOP]
         top = tuple((index, count / p.n) for index, count in ranked if count)
         return Verdict(

@@ -11,7 +11,6 @@ import numpy as np
 from core.attacks.records import KINDS, NORMS, TARGETS, AttackProgress, AttackRequest, AttackStudy
 from core.attacks.study import attack_study, check_request
 from core.commands.attack_dataset import add_dataset_options, run_attack_dataset
-from core.commands.attack_tables import print_attack_tables
 from core.commands.attack_text import study_text
 from core.commands.folders import writable_folder
 from core.commands.options import (
@@ -26,7 +25,8 @@ from core.commands.options import (
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.pixels import to_picture
+from core.pictures.pixels import to_picture
+from experiments.attack_tables import print_attack_tables
 
 DEFAULTS = AttackRequest("", "", 0.25)
 
@@ -61,9 +61,11 @@ def add_attack_verb(verbs: Any) -> None:
     one.add_argument("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
     one.add_argument("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
     one.add_argument(
-        "--search", default="base,smoothed", metavar="TARGETS",
+        "--search",
+        default="base,smoothed",
+        metavar="TARGETS",
         help="whose smallest successful attack is looked for, with commas; none for no search (%(default)s)",
-    )  # fmt: skip
+    )
     one.add_argument("--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest")
     one.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
     add_dataset_options(parser)
@@ -92,9 +94,14 @@ def run_attack(args: argparse.Namespace) -> int:
     line = ProgressLine()
     with InterruptFlag() as interrupt:
         study = attack_study(
-            picture.image, classifier, denoiser, request, device=device,
-            report=lambda now: line.show(f"{picture.name}: {_state(now)}"), should_stop=interrupt.is_set,
-        )  # fmt: skip
+            picture.image,
+            classifier,
+            denoiser,
+            request,
+            device=device,
+            report=lambda now: line.show(f"{picture.name}: {_state(now)}"),
+            should_stop=interrupt.is_set,
+        )
         line.clear()
         if interrupt.is_set():
             remark("stopped: what was found so far follows.")
@@ -118,10 +125,28 @@ def _request(args: argparse.Namespace) -> AttackRequest:
         return getattr(DEFAULTS, name) if value is None else value
 
     return AttackRequest(
-        args.classifier, args.denoiser, args.sigma, args.norm, args.radius, args.target, args.kind, args.steps, args.step_size,
-        args.restarts, given("draws"), given("n_predict"), args.n0, given("n"), args.alpha, args.seed, search,
-        given("tolerance"), args.max_radius, args.budget, args.device,
-    )  # fmt: skip
+        args.classifier,
+        args.denoiser,
+        args.sigma,
+        args.norm,
+        args.radius,
+        args.target,
+        args.kind,
+        args.steps,
+        args.step_size,
+        args.restarts,
+        given("draws"),
+        given("n_predict"),
+        args.n0,
+        given("n"),
+        args.alpha,
+        args.seed,
+        search,
+        given("tolerance"),
+        args.max_radius,
+        args.budget,
+        args.device,
+    )
 
 
 def _state(now: AttackProgress) -> str:

@@ -8,17 +8,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.attacks.evaluate import AttackSettings, attack_dataset
-from core.attacks.line import AttackedLine, read_lines, summarise_attacks
+from core.attacks.dataset import AttackSettings, attack_dataset
+from core.attacks.dataset_log import AttackedLine, read_lines, summarise_attacks
 from core.commands.attack_text import summary_text
 from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.options import load_models
-from core.commands.resuming import begin_or_resume
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.models.records import model_record
+from core.runs.resuming import begin_or_resume
+from core.smoothing.model_records import model_record
 
 DEFAULTS = AttackSettings(0.25)
 
@@ -28,9 +28,10 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("a data set")
     add_image_choice(many, required=False, images=200)
     many.add_argument(
-        "--fractions", default=",".join(f"{fraction:g}" for fraction in DEFAULTS.fractions),
+        "--fractions",
+        default=",".join(f"{fraction:g}" for fraction in DEFAULTS.fractions),
         help="of the certified radius at which it is attacked (%(default)s)",
-    )  # fmt: skip
+    )
     many.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
     many.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
 
@@ -45,10 +46,14 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
     device = pick_device(args.device)
     classifier, denoiser = load_models(args)
     made_by = {
-        "dataset": args.dataset, "split": args.split, "start": args.start, "every": args.every,
+        "dataset": args.dataset,
+        "split": args.split,
+        "start": args.start,
+        "every": args.every,
         **dataclasses.asdict(settings) | {"device": str(device), "fractions": list(settings.fractions)},
-        "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
-    }  # fmt: skip
+        "classifier": dataclasses.asdict(model_record(classifier)),
+        "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     finished = _open(args.out, made_by, args.resume)
     finished = [line for line in finished if line.idx in set(data.indices.tolist())]
@@ -65,9 +70,15 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
 
     with InterruptFlag() as interrupt, args.out.open("a", encoding="utf-8") as file:
         for line in attack_dataset(
-            data, classifier, denoiser, settings, device, done=frozenset(line.idx for line in finished), on_pass=on_pass,
+            data,
+            classifier,
+            denoiser,
+            settings,
+            device,
+            done=frozenset(line.idx for line in finished),
+            on_pass=on_pass,
             should_stop=interrupt.is_set,
-        ):  # fmt: skip
+        ):
             file.write(line.text() + "\n")
             file.flush()
             finished.append(line)
@@ -95,9 +106,22 @@ def _settings(args: argparse.Namespace) -> AttackSettings:
         return getattr(DEFAULTS, name) if value is None else value
 
     return AttackSettings(
-        args.sigma, args.norm, args.n0, given("n"), args.alpha, given("n_predict"), args.steps, args.step_size, args.restarts,
-        given("draws"), fractions, given("tolerance"), given("budget"), args.seed, args.device,
-    )  # fmt: skip
+        args.sigma,
+        args.norm,
+        args.n0,
+        given("n"),
+        args.alpha,
+        given("n_predict"),
+        args.steps,
+        args.step_size,
+        args.restarts,
+        given("draws"),
+        fractions,
+        given("tolerance"),
+        given("budget"),
+        args.seed,
+        args.device,
+    )
 
 
 def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLine]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.attacks.line import AttackSummary
+from core.attacks.dataset_log import AttackSummary
 from core.attacks.records import AttackStudy, Search, Verdict
 from core.commands.terminal import class_name, duration, sigma_text
 

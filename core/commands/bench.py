@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
+from core.bench.certify import benchmark
+from core.bench.evaluate import benchmark_evaluation
+from core.bench.train import benchmark_training
 from core.commands.options import add_classifier_option, add_denoiser_option, add_device_option, add_json_option, load_models
 from core.commands.terminal import ProgressLine, print_json, sigma_text
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.bench import benchmark
-from core.evaluation.evaluation_bench import benchmark_evaluation
-from core.evaluation.training_bench import benchmark_training
 from core.models.load import load_classifier
 from core.models.networks import DENOISERS
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -69,9 +69,16 @@ def run_bench(args: argparse.Namespace) -> int:
         return _bench_evaluation(args, classifier, denoiser, size)
     line = ProgressLine()
     result = benchmark(
-        classifier, denoiser, device=pick_device(args.device), size=size, sigma=args.sigma, n=args.n,
-        batch_size=args.batch_size, rounds=args.rounds, on_round=lambda done, total: line.show(f"round {done} of {total}"),
-    )  # fmt: skip
+        classifier,
+        denoiser,
+        device=pick_device(args.device),
+        size=size,
+        sigma=args.sigma,
+        n=args.n,
+        batch_size=args.batch_size,
+        rounds=args.rounds,
+        on_round=lambda done, total: line.show(f"round {done} of {total}"),
+    )
     line.clear()
     if args.json:
         print_json(result.to_dict())
@@ -91,9 +98,15 @@ def _bench_evaluation(args: argparse.Namespace, classifier: ClassifierLike, deno
         raise LabError("--batch-size is not for --evaluation, which fills batches as evaluate does: leave it out.")
     line = ProgressLine()
     result = benchmark_evaluation(
-        classifier, denoiser, device=pick_device(args.device), size=size, sigma=args.sigma, n=args.n or 1_000,
-        rounds=args.rounds, on_round=lambda done, total: line.show(f"round {done} of {total}"),
-    )  # fmt: skip
+        classifier,
+        denoiser,
+        device=pick_device(args.device),
+        size=size,
+        sigma=args.sigma,
+        n=args.n or 1_000,
+        rounds=args.rounds,
+        on_round=lambda done, total: line.show(f"round {done} of {total}"),
+    )
     line.clear()
     if args.json:
         print_json(result.to_dict())
@@ -118,9 +131,14 @@ def _bench_training(args: argparse.Namespace) -> int:
     recipe = Recipe(batch_size=args.batch_size or 64, precision=args.precision, channels_last=not args.no_channels_last)
     line = ProgressLine()
     result = benchmark_training(
-        args.arch, classifier=classifier, device=device, recipe=recipe, size=side, rounds=args.rounds,
+        args.arch,
+        classifier=classifier,
+        device=device,
+        recipe=recipe,
+        size=side,
+        rounds=args.rounds,
         on_round=lambda done, total: line.show(f"round {done} of {total}"),
-    )  # fmt: skip
+    )
     line.clear()
     if args.json:
         print_json(result.to_dict())

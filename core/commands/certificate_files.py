@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image
 
 from core.errors import LabError
-from core.html_report import html_report
-from core.pixels import to_pixels
-from core.report import to_json
+from core.pictures.pixels import to_pixels
+from core.report.page import html_report
+from core.report.words import to_json
 from core.smoothing.certificate import Certificate
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
-from core.study_run import look_at
+from core.studies.certify import look_at
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:

@@ -55,18 +55,34 @@ def run_certify(args: argparse.Namespace) -> int:
         refuse_with_api(args, settles=True)
         return run_certify_api(args)
     settings: dict[str, Any] = {
-        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
-        "method": args.method or default_method(args), "noise": args.noise, "norm": args.norm, "sound": args.sound,
-        "two_sided": args.two_sided, "until_radius": args.until_radius, "within": args.within, "table_radii": args.table_radii,
-    }  # fmt: skip
+        "sigma": args.sigma,
+        "n0": args.n0,
+        "n": args.n,
+        "alpha": args.alpha,
+        "seed": args.seed,
+        "method": args.method or default_method(args),
+        "noise": args.noise,
+        "norm": args.norm,
+        "sound": args.sound,
+        "two_sided": args.two_sided,
+        "until_radius": args.until_radius,
+        "within": args.within,
+        "table_radii": args.table_radii,
+    }
     check_certify_settings(**settings)
     classifier, denoiser = load_models(args)
 
     def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Certificate:
         certificate = certify(
-            image, classifier, denoiser, **settings, device=args.device, batch_size=args.batch_size,
-            on_progress=on_progress, should_stop=should_stop,
-        )  # fmt: skip
+            image,
+            classifier,
+            denoiser,
+            **settings,
+            device=args.device,
+            batch_size=args.batch_size,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
         write_files(args, certificate, image, classifier, denoiser)
         return certificate
 

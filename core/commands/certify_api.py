@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
-from core.apis.home import answers_file
 from core.apis.labels import LabelMap, read_label_map
 from core.apis.ledger import Ledger
 from core.apis.plan import make_plan
@@ -20,7 +19,8 @@ from core.commands.result_text import certificate_text
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.images import MIN_SIDE, Picture
+from core.folders import answers_file
+from core.pictures.reading import MIN_SIDE, Picture
 from core.smoothing.certify import check_certify_settings
 
 LONGEST_SIDE = 224
@@ -43,9 +43,13 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
 def run_certify_api(args: argparse.Namespace) -> int:
     """Plan, ask, print."""
     settings: dict[str, Any] = {
-        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed,
+        "sigma": args.sigma,
+        "n0": args.n0,
+        "n": args.n,
+        "alpha": args.alpha,
+        "seed": args.seed,
         "method": args.method or "anytime",
-    }  # fmt: skip
+    }
     check_certify_settings(**settings, until_radius=args.until_radius)
     pick_device(args.device)
     facts = describe_provider(args.classifier, args.price, args.rate)
@@ -62,11 +66,20 @@ def run_certify_api(args: argparse.Namespace) -> int:
         for picture in pictures:
             line = ProgressLine()
             result = certify_remote(
-                picture.image, provider, denoiser, **settings, ledger=ledger, budget=budget, labels=labels, device=args.device,
-                until_radius=args.until_radius, size=picture_size(picture, args.noise_size),
-                offline=args.offline, on_progress=_shower(line, picture.name),
+                picture.image,
+                provider,
+                denoiser,
+                **settings,
+                ledger=ledger,
+                budget=budget,
+                labels=labels,
+                device=args.device,
+                until_radius=args.until_radius,
+                size=picture_size(picture, args.noise_size),
+                offline=args.offline,
+                on_progress=_shower(line, picture.name),
                 should_stop=interrupt.is_set,
-            )  # fmt: skip
+            )
             line.clear()
             results.append((picture, result))
             if not args.json:
@@ -116,9 +129,14 @@ def picture_size(picture: Picture, side: int | None = None) -> tuple[int, int] |
 
 def _tell_plan(facts: Described, budget: float, pictures: int, settings: dict[str, Any]) -> None:
     plan = make_plan(
-        facts.limits, n0=settings["n0"], n=settings["n"], sigma=settings["sigma"], alpha=settings["alpha"], budget=budget,
+        facts.limits,
+        n0=settings["n0"],
+        n=settings["n"],
+        sigma=settings["sigma"],
+        alpha=settings["alpha"],
+        budget=budget,
         method=settings["method"],
-    )  # fmt: skip
+    )
     remark(
         f"noisy pictures go to {facts.destination}: at most {plan.affordable:,} of {plan.queries:,} queries a picture"
         f" (${facts.limits.price:g} each, {pictures} times at most ${min(budget, plan.dollars):g}), at"
@@ -150,8 +168,14 @@ def _text(name: str, result: RemoteResult) -> str:
 
 def _document(result: RemoteResult) -> dict[str, Any]:
     api = {
-        "run": result.run, "spent": result.spent, "asked": result.asked, "settled": result.settled,
-        "unusable": result.unusable, "in_doubt": result.in_doubt, "halt": None if result.halt is None else asdict(result.halt),
-        "labels_seen": result.labels_seen, "notes": list(result.notes),
-    }  # fmt: skip
+        "run": result.run,
+        "spent": result.spent,
+        "asked": result.asked,
+        "settled": result.settled,
+        "unusable": result.unusable,
+        "in_doubt": result.in_doubt,
+        "halt": None if result.halt is None else asdict(result.halt),
+        "labels_seen": result.labels_seen,
+        "notes": list(result.notes),
+    }
     return result.certificate.to_dict() | {"api": api}

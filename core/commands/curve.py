@@ -78,7 +78,9 @@ def run_curve(args: argparse.Namespace) -> int:
                 "envelope": {f"{r:g}": best[r].certified for r in radii},
                 "best": {
                     f"{r:g}": {
-                        "path": best[r].name, "sigma": logs[best[r].name].made_by.sigma, "certified": best[r].certified,
+                        "path": best[r].name,
+                        "sigma": logs[best[r].name].made_by.sigma,
+                        "certified": best[r].certified,
                         "interval": best[r].interval,
                     }
                     for r in radii
@@ -86,17 +88,18 @@ def run_curve(args: argparse.Namespace) -> int:
             }
             | ({"models": models_document(logs, radii)} if args.by_models else {})
             | ({"published": [dataclasses.asdict(curve) for curve in published]} if published else {})
-        )  # fmt: skip
+        )
         return 0
     shown = _with_extra(summaries, logs, projections, radii, args.per_class)
     # Names without their folders, where that tells them apart.
     short = {path: Path(path).stem for path in logs}
     short = short if len(set(short.values())) == len(short) else {path: path for path in logs}
     table = curve_table(
-        {short[path] + more: summary for (path, more), summary in shown.items()}, radii,
+        {short[path] + more: summary for (path, more), summary in shown.items()},
+        radii,
         {"best": {r: dataclasses.replace(one, name=short[one.name]) for r, one in best.items()}} if len(logs) > 1 else None,
         {short[path]: log.made_by.sigma for path, log in logs.items()},
-    )  # fmt: skip
+    )
     print(table.as_format(args.format), end="")
     return 0
 
@@ -163,9 +166,12 @@ def _projections(args: argparse.Namespace, logs: dict[str, RecordedEvaluation]) 
 
 
 def _with_extra(
-    summaries: dict[str, CurveSummary], logs: dict[str, RecordedEvaluation], projections: dict[str, Projection],
-    radii: list[float], per_class: bool,
-) -> dict[tuple[str, str], CurveSummary]:  # fmt: skip
+    summaries: dict[str, CurveSummary],
+    logs: dict[str, RecordedEvaluation],
+    projections: dict[str, Projection],
+    radii: list[float],
+    per_class: bool,
+) -> dict[tuple[str, str], CurveSummary]:
     """Every row of the table by its log and what is added to the log's name."""
     rows = {}
     for path, summary in summaries.items():
@@ -181,15 +187,23 @@ def _with_extra(
 
 def _document(s: CurveSummary) -> dict[str, Any]:
     return {
-        "images": s.images, "clean": s.clean, "acr": s.acr, "abstained": s.abstained,
+        "images": s.images,
+        "clean": s.clean,
+        "acr": s.acr,
+        "abstained": s.abstained,
         "certified": {f"{r:g}": v for r, v in s.certified.items()},
         "interval": {f"{r:g}": v for r, v in s.interval.items()},
-        "clean_interval": s.clean_interval, "acr_interval": s.acr_interval,
-    }  # fmt: skip
+        "clean_interval": s.clean_interval,
+        "acr_interval": s.acr_interval,
+    }
 
 
 def _projection_document(projection: Projection, radii: list[float]) -> dict[str, Any]:
     return {
-        "n": projection.n, "alpha": projection.alpha, "certificate": False, "votes_unknown": projection.unknown,
-        "unanimous": projection.unanimous, **_document(summarise(projection.outcomes, radii)),
-    }  # fmt: skip
+        "n": projection.n,
+        "alpha": projection.alpha,
+        "certificate": False,
+        "votes_unknown": projection.unknown,
+        "unanimous": projection.unanimous,
+        **_document(summarise(projection.outcomes, radii)),
+    }

@@ -23,9 +23,9 @@ from core.commands.options import (
 from core.commands.terminal import print_json, remark, sigma_text
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.quality import psnr, ssim
-from core.models.records import model_record
-from core.pixels import image_record, to_picture, to_pixels
+from core.pictures.pixels import image_record, to_picture, to_pixels
+from core.pictures.quality import psnr, ssim
+from core.smoothing.model_records import model_record
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma
 from core.smoothing.sampling import BaseClassifier, ready

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, remark
-from core.evaluation.datasets import LabelledImages, load_dataset
+from core.data.datasets import LabelledImages, load_dataset
 from core.models.hub.download import DownloadProgress
 
 
@@ -38,7 +38,7 @@ def fetched_dataset(reference: str, split: str) -> LabelledImages:
     """A data set by reference; a download from the Hub is shown and can be stopped; pictures left out are told.
 
     Raises:
-        LabError: as :func:`core.evaluation.datasets.load_dataset`.
+        LabError: as :func:`core.data.datasets.load_dataset`.
     """
     with Downloading() as download:
         data = load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)

@@ -26,17 +26,17 @@ from core.commands.options import (
     refuse_with_api,
 )
 from core.commands.terminal import remark
+from core.data.classes import check_classes
+from core.data.datasets import LabelledImages
+from core.data.label_order import check_label_order
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.class_check import check_classes
-from core.evaluation.datasets import LabelledImages
 from core.evaluation.engines import ENGINES, Engine, Work, make_engine
 from core.evaluation.evaluate import Settings
-from core.models.formats.label_check import check_label_order
 from core.models.load import Classifier
-from core.models.records import model_record
 from core.smoothing.bounds import METHODS
 from core.smoothing.certify import check_certify_settings
+from core.smoothing.model_records import model_record
 from core.smoothing.radius import OWN_NORM
 
 
@@ -63,9 +63,11 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--ray-address", metavar="HOST:PORT", help="of a running cluster, or auto; by default one is started on this machine"
     )
     parser.add_argument(
-        "--workers", type=int, metavar="N",
+        "--workers",
+        type=int,
+        metavar="N",
         help="processes; by default one a CUDA device, else one; with Ray one a GPU, else one a CPU",
-    )  # fmt: skip
+    )
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -90,10 +92,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> int:
     classifier, denoiser = load_models(args)
     made_by = {
-        "dataset": args.dataset, "split": args.split, "start": args.start, "stop": args.stop, "every": args.every,
+        "dataset": args.dataset,
+        "split": args.split,
+        "start": args.start,
+        "stop": args.stop,
+        "every": args.every,
         **dataclasses.asdict(settings),
-        "classifier": dataclasses.asdict(model_record(classifier)), "denoiser": dataclasses.asdict(model_record(denoiser)),
-    }  # fmt: skip
+        "classifier": dataclasses.asdict(model_record(classifier)),
+        "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume)
@@ -109,8 +116,9 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
             minutes = (time.monotonic() - began) / finished * (len(left) - finished) / 60
             print(
                 f"{finished}/{len(left)}  image {line.idx}  radius {line.radius:.3f}  {minutes:.1f} min left",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
     put_in_order(args.out, data.indices.tolist())
     remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
     return 0
@@ -118,10 +126,21 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
 
 def _settings(args: argparse.Namespace) -> Settings:
     settings = Settings(
-        args.sigma, args.n0, args.n, args.alpha, args.seed, args.method, str(pick_device(args.device)), args.noise,
-        args.norm or OWN_NORM[args.noise], args.sound, args.two_sided, args.until_radius, args.within,
+        args.sigma,
+        args.n0,
+        args.n,
+        args.alpha,
+        args.seed,
+        args.method,
+        str(pick_device(args.device)),
+        args.noise,
+        args.norm or OWN_NORM[args.noise],
+        args.sound,
+        args.two_sided,
+        args.until_radius,
+        args.within,
         args.table_radii,
-    )  # fmt: skip
+    )
     numbers = dataclasses.asdict(settings)
     del numbers["device"]
     check_certify_settings(**numbers)

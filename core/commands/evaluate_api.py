@@ -20,15 +20,20 @@ from core.commands.options import load_denoiser_remarking
 from core.commands.terminal import InterruptFlag, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.models.records import model_record
 from core.smoothing.certify import check_certify_settings
+from core.smoothing.model_records import model_record
 
 
 def run_evaluate_api(args: argparse.Namespace) -> int:
     """Certify image after image; answers are kept one by one, lines one by one."""
     settings: dict[str, Any] = {
-        "sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed, "method": args.method,
-    }  # fmt: skip
+        "sigma": args.sigma,
+        "n0": args.n0,
+        "n": args.n,
+        "alpha": args.alpha,
+        "seed": args.seed,
+        "method": args.method,
+    }
     check_certify_settings(**settings)
     if args.offline:
         raise LabError("--offline counts the answers of one picture: use it with certify.")
@@ -40,11 +45,17 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     class_names(data)
     settings["device"] = str(pick_device(args.device))
     made_by = {
-        "dataset": args.dataset, "split": args.split, "start": args.start, "stop": args.stop, "every": args.every, **settings,
-        "budget_a_picture": budget, "labels": [list(group) for group in labels.groups],
+        "dataset": args.dataset,
+        "split": args.split,
+        "start": args.start,
+        "stop": args.stop,
+        "every": args.every,
+        **settings,
+        "budget_a_picture": budget,
+        "labels": [list(group) for group in labels.groups],
         "classifier": {"ref": provider.ref, "destination": provider.destination},
         "denoiser": dataclasses.asdict(model_record(denoiser)),
-    }  # fmt: skip
+    }
     files = LogFiles(args.out, made_by, args.resume)
     left, finished, spent, began = len(data) - len(files.done), 0, 0.0, time.monotonic()
     remark(f"{left:,} pictures, at most ${budget:g} each, ${left * budget:g} in all, to {provider.destination}.")
@@ -67,8 +78,9 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
             print(
                 f"{finished}/{left}  image {line.idx}  {result.certificate.label or 'abstains'}  radius {line.radius:.3f}"
                 f"  ${spent:.4f} spent  {minutes:.1f} min left",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
     ledger.close()
     if interrupt.is_set():
         return 130

@@ -6,13 +6,13 @@ import argparse
 import sys
 from typing import Any
 
+from core.data.samples import sample_picture, samples
 from core.device import pick_device
 from core.models.cache import ModelCache
 from core.models.catalogue import usual_denoiser
-from core.samples import sample_picture, samples
-from core.stored import STORED_FOLDER, dump_study
-from core.study import StudyRequest
-from core.study_run import study
+from core.studies.certify import study
+from core.studies.records import StudyRequest
+from core.studies.stored import STORED_FOLDER, dump_study
 
 
 def add_examples_verb(verbs: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 
 
 def add_image_choice(parser: argparse._ActionsContainer, *, required: bool = True, images: int | None = None) -> None:

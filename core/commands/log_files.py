@@ -7,14 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from core.commands.resuming import begin_or_resume, drop_torn_line, write_whole
 from core.evaluation.log import HEADER, LogLine, read_log
 from core.evaluation.votes import Votes, votes_path
+from core.runs.resuming import begin_or_resume, drop_torn_line, write_whole
 
 _BEFORE_THERE_WAS_A_CHOICE = {
-    "noise": "gaussian", "norm": "l2", "sound": False, "two_sided": False, "until_radius": None,
-    "within": None, "table_radii": None,
-}  # fmt: skip
+    "noise": "gaussian",
+    "norm": "l2",
+    "sound": False,
+    "two_sided": False,
+    "until_radius": None,
+    "within": None,
+    "table_radii": None,
+}
 """What a log was made with whose side file does not say."""
 
 
@@ -36,9 +41,13 @@ class LogFiles:
     def __init__(self, path: Path, made_by: dict[str, Any], resume: bool) -> None:
         self._path = path
         there = begin_or_resume(
-            path, path.with_suffix(".json"), made_by, resume=resume, head="\t".join(HEADER) + "\n",
+            path,
+            path.with_suffix(".json"),
+            made_by,
+            resume=resume,
+            head="\t".join(HEADER) + "\n",
             before=_BEFORE_THERE_WAS_A_CHOICE,
-        )  # fmt: skip
+        )
         self.done = frozenset(line.idx for line in read_log(path)) if there else frozenset()
         votes = votes_path(path)
         if there and votes.exists():

@@ -9,9 +9,9 @@ from core.commands.downloading import Downloading
 from core.commands.terminal import remark
 from core.device import pick_device
 from core.errors import LabError
-from core.images import Picture, read_picture
 from core.models.classical import ClassicalDenoiser
 from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
+from core.pictures.reading import Picture, read_picture
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.table import parse_table
@@ -45,9 +45,12 @@ def add_sampling_options(parser: argparse.ArgumentParser, n: int, n_help: str) -
     add_classifier_option(parser)
     add_denoiser_option(parser)
     parser.add_argument(
-        "--size", type=int, dest="noise_size", metavar="PIXELS",
+        "--size",
+        type=int,
+        dest="noise_size",
+        metavar="PIXELS",
         help="side of the picture where the noise is added and the certificate holds; by default what suits the classifier",
-    )  # fmt: skip
+    )
     parser.add_argument("--n", type=int, default=n, help=f"{n_help} (%(default)s)")
     parser.add_argument("--alpha", type=float, default=0.001, help="chance that the answer may be wrong (%(default)s)")
     add_seed_option(parser)
@@ -68,17 +71,23 @@ def add_radius_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--norm", choices=NORMS, help="of the radius; by default l2 for Gaussian noise, l1 for the others")
     parser.add_argument("--two-sided", action="store_true", help="bound the runner-up, too, each side at half of alpha")
     parser.add_argument(
-        "--until-radius", type=float, metavar="RADIUS",
+        "--until-radius",
+        type=float,
+        metavar="RADIUS",
         help="end as soon as it is settled whether this radius can be certified (with the anytime bound)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--within", type=float, metavar="PART",
+        "--within",
+        type=float,
+        metavar="PART",
         help="end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--table-radii", type=table_option, metavar="RADII",
+        "--table-radii",
+        type=table_option,
+        metavar="RADII",
         help="test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks for a class",
-    )  # fmt: skip
+    )
 
 
 def table_option(text: str) -> tuple[float, ...]:
@@ -104,10 +113,14 @@ def refuse_with_api(args: argparse.Namespace, settles: bool) -> None:
         settles: whether the verb settles a radius with an API.
     """
     given = {
-        "--noise": args.noise != "gaussian", "--norm": args.norm not in (None, "l2"), "--sound": args.sound,
-        "--two-sided": args.two_sided, "--until-radius": args.until_radius is not None and not settles,
-        "--within": args.within is not None, "--table-radii": args.table_radii is not None,
-    }  # fmt: skip
+        "--noise": args.noise != "gaussian",
+        "--norm": args.norm not in (None, "l2"),
+        "--sound": args.sound,
+        "--two-sided": args.two_sided,
+        "--until-radius": args.until_radius is not None and not settles,
+        "--within": args.within is not None,
+        "--table-radii": args.table_radii is not None,
+    }
     for option, there in given.items():
         if there:
             raise LabError(

@@ -29,15 +29,26 @@ def add_predict_verb(verbs: Any) -> None:
 def run_predict(args: argparse.Namespace) -> int:
     """Predict and print."""
     settings: dict[str, Any] = {
-        "sigma": args.sigma, "n": args.n, "alpha": args.alpha, "seed": args.seed, "noise": args.noise, "sound": args.sound,
-    }  # fmt: skip
+        "sigma": args.sigma,
+        "n": args.n,
+        "alpha": args.alpha,
+        "seed": args.seed,
+        "noise": args.noise,
+        "sound": args.sound,
+    }
     check_predict_settings(**settings)
     classifier, denoiser = load_models(args)
 
     def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Prediction:
         return predict(
-            image, classifier, denoiser, **settings, device=args.device, batch_size=args.batch_size,
-            on_progress=on_progress, should_stop=should_stop,
-        )  # fmt: skip
+            image,
+            classifier,
+            denoiser,
+            **settings,
+            device=args.device,
+            batch_size=args.batch_size,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
 
     return run_over_pictures(args, run_one, prediction_text, classifier.labels, "predictions")

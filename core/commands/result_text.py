@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands.terminal import class_name, sigma_text
-from core.report import cause_of_abstention, noise_text, norm_name, settled_text
+from core.report.words import cause_of_abstention, noise_text, norm_name, settled_text
 from core.smoothing.certificate import Certificate, ModelRecord, Prediction
 
 
@@ -53,7 +53,7 @@ def prediction_text(name: str, prediction: Prediction) -> str:
     else:
         lines = [
             f"{name}: abstains, since the two leading classes are too close to tell (p-value {p.p_value:.2g}):"
-            " more samples (--n) may decide",
+            " more samples (--n) may decide"
         ]
     lines.append(f"  votes     {_top_counts(p)} ({p.n:,} samples)")
     lines.append(f"  settings  sigma {sigma_text(p.sigma)}, {noise_text(p)}, alpha {p.alpha:g}, seed {p.seed}")

@@ -94,9 +94,14 @@ def run_train_classifier(args: argparse.Namespace) -> int:
     check_crop(args, side)
     with _Training(args, device) as training:
         trained = train_classifier(
-            train, recipe, widths=widths, label_smoothing=args.label_smoothing, cutout=args.cutout,
-            noise_sigma=args.noise_sigma, **training.options(args),
-        )  # fmt: skip
+            train,
+            recipe,
+            widths=widths,
+            label_smoothing=args.label_smoothing,
+            cutout=args.cutout,
+            noise_sigma=args.noise_sigma,
+            **training.options(args),
+        )
         training.close(trained[2])
     if training.workers.rank:
         return 0
@@ -142,11 +147,25 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
             if one is not None:
                 one.to(training.device)
         trained = train_denoiser(
-            train, recipe, objective=args.objective, classifier=classifier, surrogates=surrogates, combine=args.combine,
-            start=start, architecture=args.architecture or "unet", options=options or None, sigma_range=span,
-            sigma_power=args.sigma_power, helper=args.helper, closeness=args.closeness, features=args.features,
-            consistency=args.consistency, draws=draws, made_for={"start": args.start}, **training.options(args),
-        )  # fmt: skip
+            train,
+            recipe,
+            objective=args.objective,
+            classifier=classifier,
+            surrogates=surrogates,
+            combine=args.combine,
+            start=start,
+            architecture=args.architecture or "unet",
+            options=options or None,
+            sigma_range=span,
+            sigma_power=args.sigma_power,
+            helper=args.helper,
+            closeness=args.closeness,
+            features=args.features,
+            consistency=args.consistency,
+            draws=draws,
+            made_for={"start": args.start},
+            **training.options(args),
+        )
         training.close(trained[2])
     if training.workers.rank:
         return 0

@@ -10,8 +10,8 @@ import torch
 
 from core.commands.downloading import Downloading, fetched_dataset
 from core.commands.terminal import remark
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.models.load import Classifier, load_classifier
 from core.models.references import parse_reference
 from core.models.storage import ModelConfig

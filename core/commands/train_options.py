@@ -43,13 +43,18 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
         "--classifier", metavar="REF", help=f"to train through (stab, white-box), or to measure with: {_REFERENCES}"
     )
     parser.add_argument(
-        "--surrogate", metavar="REF", action="append", default=[],
+        "--surrogate",
+        metavar="REF",
+        action="append",
+        default=[],
         help="train through this one instead (stab, black-box); may be given several times",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--combine", choices=COMBINATIONS, default="random",
+        "--combine",
+        choices=COMBINATIONS,
+        default="random",
         help="several surrogates: one at random a batch, or the average over all (%(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--start-from", "--start", dest="start", metavar="REF", help="a trained denoiser to go on from, as from mse to stab"
     )
@@ -63,25 +68,39 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
         "--sigma-power", type=float, default=1.5, help="above 1, small sigmas are drawn more often (%(default)s)"
     )
     parser.add_argument(
-        "--helper", type=float, default=0.0, metavar="WEIGHT",
+        "--helper",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
         help="stab, unet: weight of a helper that learns the labels from the coarsest features in training, 0 for none",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--closeness", type=float, default=0.0, metavar="WEIGHT",
+        "--closeness",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
         help="stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--features", type=float, default=0.0, metavar="WEIGHT",
+        "--features",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
         help="stab: weight of the difference between what the classifier's layers see in the denoised and in the clean picture",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--consistency", type=float, default=0.0, metavar="WEIGHT",
+        "--consistency",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
         help="stab: weight of the difference between the answers to noise draws of one picture (%(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--draws", type=int, metavar="N",
+        "--draws",
+        type=int,
+        metavar="N",
         help="noise draws of each picture of a batch; costs N times as much (2 with --consistency, else 1)",
-    )  # fmt: skip
+    )
 
 
 def _add_common(parser: argparse.ArgumentParser, **defaults: Any) -> None:
@@ -128,9 +147,13 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     if not (args.learning_rate > 0 and math.isfinite(args.learning_rate)):
         raise LabError(f"--learning-rate is {args.learning_rate:g}: expected a number above 0.")
     limits = {
-        "warmup": (0, 0.9), "ema": (0, 1), "weight_decay": (0, 10), "clip": (0, math.inf), "crop": (0, 64),
+        "warmup": (0, 0.9),
+        "ema": (0, 1),
+        "weight_decay": (0, 10),
+        "clip": (0, math.inf),
+        "crop": (0, 64),
         "checkpoint_minutes": (0, math.inf),
-    }  # fmt: skip
+    }
     for name, (low, high) in limits.items():
         value = getattr(args, name)
         if not low <= value <= high:
@@ -140,9 +163,19 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
     if args.batch_size % max(1, args.devices):
         raise LabError(f"--batch-size {args.batch_size} cannot be shared among {args.devices} devices: make it a multiple.")
     return Recipe(
-        args.epochs, args.batch_size, args.optimizer, args.learning_rate, args.weight_decay, args.warmup, args.schedule,
-        args.ema, args.clip, "bf16" if args.precision == "bfloat16" else args.precision, not args.no_channels_last, args.seed,
-    )  # fmt: skip
+        args.epochs,
+        args.batch_size,
+        args.optimizer,
+        args.learning_rate,
+        args.weight_decay,
+        args.warmup,
+        args.schedule,
+        args.ema,
+        args.clip,
+        "bf16" if args.precision == "bfloat16" else args.precision,
+        not args.no_channels_last,
+        args.seed,
+    )
 
 
 def widths_of(text: str) -> list[int]:

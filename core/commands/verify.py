@@ -11,12 +11,12 @@ from PIL import Image
 from core.commands.options import add_device_option, add_json_option, read_picture_remarking
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json
 from core.device import pick_device
-from core.document import read_certificate
 from core.errors import LabError
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import pinned
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
+from core.smoothing.document import read_certificate
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.verification.check import DIFFERS, NOT_CHECKED, Verification
 from core.verification.provenance import ModelsHere
@@ -114,9 +114,16 @@ def _sampled(
     with InterruptFlag() as interrupt:
         try:
             checks = resample(
-                certificate, picture, *models, same_seed=args.resample, fresh_seed=args.fresh_seed, device=args.device,
-                batch_size=args.batch_size, on_progress=show, should_stop=interrupt.is_set,
-            )  # fmt: skip
+                certificate,
+                picture,
+                *models,
+                same_seed=args.resample,
+                fresh_seed=args.fresh_seed,
+                device=args.device,
+                batch_size=args.batch_size,
+                on_progress=show,
+                should_stop=interrupt.is_set,
+            )
         finally:
             line.clear()
         return with_sampling(found, checks), interrupt.is_set()

@@ -115,9 +115,7 @@ def envelope(summaries: Mapping[str, CurveSummary], radii: Sequence[float]) -> d
 
 def by_class(outcomes: Outcomes, radii: Sequence[float]) -> dict[int, CurveSummary]:
     """A summary for each true class, by its number."""
-    return {
-        int(label): summarise(outcomes.where(outcomes.label == label), radii) for label in np.unique(outcomes.label)
-    }  # fmt: skip
+    return {int(label): summarise(outcomes.where(outcomes.label == label), radii) for label in np.unique(outcomes.label)}
 
 
 def quantile_radii(outcomes: Outcomes, most: int = 300) -> NDArray[np.float64]:

@@ -41,11 +41,16 @@ def curve_table(
 
     rows = [
         (
-            name, *sigma(name), str(s.images), f"{s.clean:.1%}", f"{s.acr:.3f}", f"{s.abstained:.1%}",
+            name,
+            *sigma(name),
+            str(s.images),
+            f"{s.clean:.1%}",
+            f"{s.acr:.3f}",
+            f"{s.abstained:.1%}",
             *(share_text(s.certified[r], s.interval[r], intervals) for r in radii),
         )
         for name, s in summaries.items()
-    ]  # fmt: skip
+    ]
     blank = ("",) * (len(extra) + 4)
     for name, there in (best or {}).items():
         rows.append((name, *blank, *(share_text(there[r].certified, there[r].interval, intervals) for r in radii)))

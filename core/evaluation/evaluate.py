@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from core.evaluation.datasets import LabelledImages
+from core.data.datasets import LabelledImages
 from core.evaluation.log import LogLine
 from core.evaluation.together import certify_together
 from core.evaluation.votes import Votes

@@ -203,9 +203,13 @@ def images_behind(log: RecordedEvaluation, upper: float, lower: float = 0.0) -> 
     o = log.outcomes
     lost = np.flatnonzero(o.right & (o.radius < upper) & (o.radius >= lower))
     return Behind(
-        lower, upper, np.flatnonzero(o.right & (o.radius >= upper)), lost[np.argsort(-o.radius[lost], kind="stable")],
-        np.flatnonzero(~o.right & ~o.abstained), np.flatnonzero(o.abstained),
-    )  # fmt: skip
+        lower,
+        upper,
+        np.flatnonzero(o.right & (o.radius >= upper)),
+        lost[np.argsort(-o.radius[lost], kind="stable")],
+        np.flatnonzero(~o.right & ~o.abstained),
+        np.flatnonzero(o.abstained),
+    )
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:

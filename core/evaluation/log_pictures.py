@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.evaluation.parquet import columns_of, count_rows, read_rows
+from core.data.parquet import columns_of, count_rows, read_rows
 from core.evaluation.recorded import RecordedEvaluation
 from core.models.references import BUNDLED_FOLDER
 
@@ -56,7 +56,7 @@ def pictures_at(dataset: str | None, numbers: Sequence[int]) -> dict[int, LogPic
         return _shapes(numbers)
     if dataset != CIFAR10:
         return {}
-    from core.evaluation.at_hand import cifar10_folder
+    from core.data.local import cifar10_folder
 
     folder = cifar10_folder()
     if folder is None:
@@ -66,7 +66,7 @@ def pictures_at(dataset: str | None, numbers: Sequence[int]) -> dict[int, LogPic
 
 
 def _shapes(numbers: Sequence[int]) -> dict[int, LogPicture]:
-    from core.evaluation.datasets import load_dataset
+    from core.data.datasets import load_dataset
 
     data = load_dataset(SHAPES, "test")
     found = {}

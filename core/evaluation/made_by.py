@@ -106,14 +106,22 @@ def read_made_by(text: bytes, name: str) -> MadeBy:
     if noise not in OWN_NORM:
         raise LabError(f"{name} names the noise {noise!r}: expected one of {', '.join(OWN_NORM)}.")
     return MadeBy(
-        sigma=_number(document, "sigma", name), n0=_whole(document, "n0", name), n=_whole(document, "n", name),
-        alpha=_number(document, "alpha", name, below=1.0), method=str(document.get("method", "clopper-pearson")),
-        noise=noise, norm=norm or "l2", two_sided=bool(document.get("two_sided", False)),
+        sigma=_number(document, "sigma", name),
+        n0=_whole(document, "n0", name),
+        n=_whole(document, "n", name),
+        alpha=_number(document, "alpha", name, below=1.0),
+        method=str(document.get("method", "clopper-pearson")),
+        noise=noise,
+        norm=norm or "l2",
+        two_sided=bool(document.get("two_sided", False)),
         stops_early=any(document.get(key) is not None for key in ("until_radius", "within", "table_radii")),
-        classifier=_reference(document.get("classifier")), denoiser=_reference(document.get("denoiser")),
-        dataset=_text(document.get("dataset")), split=_text(document.get("split")), device=_text(document.get("device")),
+        classifier=_reference(document.get("classifier")),
+        denoiser=_reference(document.get("denoiser")),
+        dataset=_text(document.get("dataset")),
+        split=_text(document.get("split")),
+        device=_text(document.get("device")),
         document=document,
-    )  # fmt: skip
+    )
 
 
 def _number(document: dict[str, Any], key: str, name: str, below: float = math.inf) -> float | None:

@@ -50,11 +50,15 @@ def best_sigmas(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) 
         summaries = {key: summarise(log.outcomes, radii) for key, log in members.items()}
         found[named[family]] = {
             radius: BestSigma(
-                one.name, members[one.name].made_by.sigma, summaries[one.name].images, summaries[one.name].clean,
-                one.certified, one.interval,
+                one.name,
+                members[one.name].made_by.sigma,
+                summaries[one.name].images,
+                summaries[one.name].clean,
+                one.certified,
+                one.interval,
             )
             for radius, one in envelope(summaries, radii).items()
-        }  # fmt: skip
+        }
     return found
 
 
@@ -99,13 +103,17 @@ def models_document(logs: Mapping[str, RecordedEvaluation], radii: Sequence[floa
     return {
         title: {
             f"{radius:g}": {
-                "path": one.key, "sigma": one.sigma, "images": one.images, "clean": one.clean,
-                "certified": one.certified, "interval": one.interval,
+                "path": one.key,
+                "sigma": one.sigma,
+                "images": one.images,
+                "clean": one.clean,
+                "certified": one.certified,
+                "interval": one.interval,
             }
             for radius, one in best.items()
         }
         for title, best in best_sigmas(logs, radii).items()
-    }  # fmt: skip
+    }
 
 
 def _cell(best: BestSigma) -> str:

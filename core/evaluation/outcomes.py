@@ -122,11 +122,13 @@ def _parsed(numbered: Sequence[tuple[int, str]], name: str) -> Outcomes:
     idx, label, predict, radius, correct, seconds = zip(*rows, strict=True)
     try:
         return Outcomes(
-            np.array([int(text) for text in idx], dtype=np.int64), np.array([int(text) for text in label], dtype=np.int64),
+            np.array([int(text) for text in idx], dtype=np.int64),
+            np.array([int(text) for text in label], dtype=np.int64),
             np.array([int(text) for text in predict], dtype=np.int64),
             np.array([float(text) for text in radius], dtype=np.float64),
-            np.array([bool(int(text)) for text in correct], dtype=np.bool_), _seconds(seconds),
-        )  # fmt: skip
+            np.array([bool(int(text)) for text in correct], dtype=np.bool_),
+            _seconds(seconds),
+        )
     except (ValueError, OverflowError) as error:
         raise _first_mistake(numbered, name) from error
 

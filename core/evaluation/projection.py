@@ -118,8 +118,11 @@ def _from_radii(evaluation: RecordedEvaluation) -> VoteShares:
     if len(certified):
         wanted = outcomes.radius[certified]
         above = np.clip(np.searchsorted(table, wanted), 1, max(1, len(table) - 1))
-        nearest = np.where(np.abs(table[above - 1] - wanted) <= np.abs(table[np.minimum(above, len(table) - 1)] - wanted),
-                           above - 1, np.minimum(above, len(table) - 1))  # fmt: skip
+        nearest = np.where(
+            np.abs(table[above - 1] - wanted) <= np.abs(table[np.minimum(above, len(table) - 1)] - wanted),
+            above - 1,
+            np.minimum(above, len(table) - 1),
+        )
         off = np.abs(table[nearest] - wanted) > _DIGITS * (wanted + made.sigma)
         if off.any():
             place = int(certified[np.flatnonzero(off)[0]])

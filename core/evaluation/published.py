@@ -73,7 +73,15 @@ def _read(path: Path) -> list[PublishedCurve]:
 def _curve(curve: dict[str, Any], document: dict[str, Any], sources: dict[str, Source]) -> PublishedCurve:
     points = tuple((float(point["radius"]), float(point["certified"])) for point in curve["points"])
     return PublishedCurve(
-        curve["key"], curve["name"], document["dataset"], document["norm"], sources[curve["source"]], curve["how"],
-        curve["network"], curve["sigma"], curve["images"], points,
+        curve["key"],
+        curve["name"],
+        document["dataset"],
+        document["norm"],
+        sources[curve["source"]],
+        curve["how"],
+        curve["network"],
+        curve["sigma"],
+        curve["images"],
+        points,
         {float(point["radius"]): float(point["clean"]) for point in curve["points"] if "clean" in point},
-    )  # fmt: skip
+    )

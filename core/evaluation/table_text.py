@@ -8,9 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FORMATS = ("table", "csv", "markdown", "latex")
-_SIGNS = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-          "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "≥": r"$\geq$",
-          "σ": r"$\sigma$"}  # fmt: skip
+_SIGNS = {
+    "&": r"\&",
+    "%": r"\%",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "≥": r"$\geq$",
+    "σ": r"$\sigma$",
+}
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,7 @@ class _Piece:
 
     def halves(self) -> tuple[_Piece, _Piece]:
         middle = (self.start + self.stop) // 2
-        return (
-            _Piece(self.picture, self.purpose, self.start, middle),
-            _Piece(self.picture, self.purpose, middle, self.stop),
-        )
+        return (_Piece(self.picture, self.purpose, self.start, middle), _Piece(self.picture, self.purpose, middle, self.stop))
 
 
 _Voted = list[tuple[_Piece, Tensor]]

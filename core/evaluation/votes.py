@@ -40,9 +40,13 @@ class Votes:
     def to_dict(self) -> dict[str, Any]:
         """The document of one line of the file; JSON has names only, so classes become text."""
         return {
-            "idx": self.idx, "candidate": self.candidate, "n": self.n, "p_lower": self.p_lower, "settled": self.settled,
+            "idx": self.idx,
+            "candidate": self.candidate,
+            "n": self.n,
+            "p_lower": self.p_lower,
+            "settled": self.settled,
             "counts": {str(label): count for label, count in self.counts.items()},
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Votes:
@@ -50,9 +54,13 @@ class Votes:
         counts = {int(label): int(count) for label, count in document["counts"].items()}
         candidate = document["candidate"]
         votes = cls(
-            int(document["idx"]), None if candidate is None else int(candidate), counts, int(document["n"]),
-            float(document["p_lower"]), document["settled"],
-        )  # fmt: skip
+            int(document["idx"]),
+            None if candidate is None else int(candidate),
+            counts,
+            int(document["n"]),
+            float(document["p_lower"]),
+            document["settled"],
+        )
         if votes.n < 0 or min(counts.values(), default=0) < 0 or sum(counts.values()) != votes.n:
             raise ValueError(f"{sum(counts.values())} votes, but n is {votes.n}")
         return votes

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from core.figures.template import BLUE, GREY, ORANGE, VERMILION, styled
-from core.report import norm_name, radius_text
+from core.report.words import norm_name, radius_text
 from core.smoothing.radius import OWN_NORM, steepness
 
 SHAPES = {"l1": "diamond", "l2": "circle", "linf": "square"}
@@ -43,23 +43,40 @@ def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
     for norm, radius in _two_values(drawn, noise).items():
         x, y = outline(norm, radius)
         figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": _LOOKS[norm][0], "dash": "dot", "width": 1.5}, hoverinfo="skip",
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": _LOOKS[norm][0], "dash": "dot", "width": 1.5},
+            hoverinfo="skip",
             name=f"{norm_name(norm)}, were there two values only: {radius_text(radius)}",
-        )  # fmt: skip
+        )
     for norm, radius in drawn.items():
         colour, dash = _LOOKS[norm]
         x, y = outline(norm, radius)
         name = f"{norm_name(norm)} {SHAPES[norm]}: {radius_text(radius)}"
         figure.add_scatter(
-            x=x, y=y, mode="lines", line={"color": colour, "dash": dash, "width": 3}, name=name,
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 3},
+            name=name,
             hovertemplate=f"{name}<extra></extra>",
-        )  # fmt: skip
+        )
     small = [norm for norm, radius in drawn.items() if radius < TOO_SMALL * far]
     if small:
         figure.add_annotation(
-            x=0, y=0, text="<br>".join(f"{norm_name(norm)}: {radius_text(drawn[norm])}" for norm in small), showarrow=True,
-            arrowcolor=GREY, axref="x", ayref="y", ax=1.15 * far, ay=1.08 * far, xanchor="right", yanchor="bottom",
-        )  # fmt: skip
+            x=0,
+            y=0,
+            text="<br>".join(f"{norm_name(norm)}: {radius_text(drawn[norm])}" for norm in small),
+            showarrow=True,
+            arrowcolor=GREY,
+            axref="x",
+            ayref="y",
+            ax=1.15 * far,
+            ay=1.08 * far,
+            xanchor="right",
+            yanchor="bottom",
+        )
     figure.update_xaxes(title="change of one colour value, pixels in [0, 1]", range=[-1.2 * far, 1.2 * far], constrain="domain")
     figure.update_yaxes(
         title="change of another", range=[-1.2 * far, 1.2 * far], scaleanchor="x", scaleratio=1, constrain="domain"

@@ -36,9 +36,15 @@ def posterior_figure(k: int, n: int, alpha: float) -> go.Figure:
     figure.add_scatter(x=p, y=density, mode="lines", line={"color": BLUE, "width": 3}, name="density", hoverinfo="skip")
     tail = p <= bound
     figure.add_scatter(
-        x=p[tail], y=density[tail], mode="lines", line={"width": 0}, fill="tozeroy", fillcolor="rgba(213, 94, 0, 0.5)",
-        name=f"alpha = {alpha:g} of the area", hoverinfo="skip",
-    )  # fmt: skip
+        x=p[tail],
+        y=density[tail],
+        mode="lines",
+        line={"width": 0},
+        fill="tozeroy",
+        fillcolor="rgba(213, 94, 0, 0.5)",
+        name=f"alpha = {alpha:g} of the area",
+        hoverinfo="skip",
+    )
     span = (float(p[0]), max(right, 0.52))
     for x, text, colour, dash, height in (
         (bound, f"bound {bound:.4f}", VERMILION, "solid", 1.06),
@@ -79,9 +85,15 @@ def shift_figure(p_lower: float, sigma: float, shift: float) -> go.Figure:
         density = _normal(x, centre, sigma)
         kept = x <= border
         figure.add_scatter(
-            x=x[kept], y=density[kept], mode="lines", line={"width": 0}, fill="tozeroy", fillcolor=fill, showlegend=False,
+            x=x[kept],
+            y=density[kept],
+            mode="lines",
+            line={"width": 0},
+            fill="tozeroy",
+            fillcolor=fill,
+            showlegend=False,
             hoverinfo="skip",
-        )  # fmt: skip
+        )
         figure.add_scatter(
             x=x, y=density, mode="lines", line={"color": colour, "width": 3, "dash": dash}, name=name, hoverinfo="skip"
         )
@@ -105,9 +117,13 @@ def shift_alt(p_lower: float, sigma: float, shift: float) -> str:
 
 def _add_mark(figure: go.Figure, x: float, top: float, text: str, colour: str, dash: str, anchor: str, height: float) -> None:
     figure.add_scatter(
-        x=[x, x], y=[0, height * top], mode="lines", line={"color": colour, "width": 2.5, "dash": dash}, hoverinfo="skip",
+        x=[x, x],
+        y=[0, height * top],
+        mode="lines",
+        line={"color": colour, "width": 2.5, "dash": dash},
+        hoverinfo="skip",
         showlegend=False,
-    )  # fmt: skip
+    )
     figure.add_annotation(
         x=x, y=height * top, text=text, showarrow=False, xanchor=anchor, yanchor="bottom", xshift=-4 if anchor == "right" else 4
     )

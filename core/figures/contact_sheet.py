@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.comparison import NOISY, Panel
 from core.figures.votes import name_of
-from core.pixels import to_picture
+from core.pictures.pixels import to_picture
+from core.studies.comparison import NOISY, Panel
 
 # The file carries its own ground, so its ink need not follow the page.
 GROUND, INK = "#FFFFFF", "#1B2733"

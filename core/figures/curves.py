@@ -75,28 +75,40 @@ def certified_curves(
         shown[np.unique(np.linspace(0, len(shown) - 1, MARKS).astype(np.int64))] = True
         keys = curve.keys or (curve.key,) * len(curve.radii)
         figure.add_scatter(
-            x=curve.radii, y=curve.certified, mode="lines+markers", name=curve.name,
+            x=curve.radii,
+            y=curve.certified,
+            mode="lines+markers",
+            name=curve.name,
             line={"color": colour, "width": 3, "shape": "vh", "dash": SIGMA_DASHES[curve.rank % len(SIGMA_DASHES)]},
             # Points between the marks are not seen, but can be clicked.
             marker={
-                "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 10,
-                "color": [colour if mark else "rgba(0,0,0,0)" for mark in shown], "line": {"width": 0},
+                "symbol": SYMBOLS[place % len(SYMBOLS)],
+                "size": 10,
+                "color": [colour if mark else "rgba(0,0,0,0)" for mark in shown],
+                "line": {"width": 0},
             },
-            selected={"marker": {"size": 15, "opacity": 1}}, unselected={"marker": {"opacity": 1}},
-            customdata=[[key, float(r), float(a), float(b)]
-                        for key, r, a, b in zip(keys, curve.radii, curve.low, curve.high, strict=True)],
+            selected={"marker": {"size": 15, "opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            customdata=[
+                [key, float(r), float(a), float(b)]
+                for key, r, a, b in zip(keys, curve.radii, curve.low, curve.high, strict=True)
+            ],
             hovertemplate="radius %{x:.3f}: %{y:.1%} (%{customdata[2]:.1%} to %{customdata[3]:.1%})"
-                          "<extra>%{fullData.name}</extra>",
-        )  # fmt: skip
+            "<extra>%{fullData.name}</extra>",
+        )
     for place, line in enumerate(published):
         colour = CATEGORIES[-1 - place % len(CATEGORIES)]
         figure.add_scatter(
-            x=[radius for radius, _ in line.points], y=[share for _, share in line.points], mode="lines+markers",
-            name=line.name, line={"color": colour, "width": 1.8, "dash": "dash"},
+            x=[radius for radius, _ in line.points],
+            y=[share for _, share in line.points],
+            mode="lines+markers",
+            name=line.name,
+            line={"color": colour, "width": 1.8, "dash": "dash"},
             marker={"symbol": OPEN_SYMBOLS[place % len(OPEN_SYMBOLS)], "size": 9, "color": colour, "line": {"width": 2}},
-            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
             hovertemplate="radius %{x:g}: %{y:.1%}<extra>%{fullData.name}, published</extra>",
-        )  # fmt: skip
+        )
     if marked is not None:
         figure.add_vline(x=marked, line={"dash": "dot", "width": 2, "color": GREY})
     figure.update_xaxes(title=f"{norm} radius, in [0, 1] pixel units", rangemode="tozero")
@@ -112,9 +124,16 @@ def _add_band(figure: go.Figure, curve: Curve, colour: str) -> None:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     x = np.concatenate([curve.radii, curve.radii[::-1]])
     figure.add_scatter(
-        x=x, y=np.concatenate([curve.high, curve.low[::-1]]), fill="toself", fillcolor=f"rgba({red},{green},{blue},0.13)",
-        line={"width": 0}, mode="lines", hoverinfo="skip", showlegend=False, name=f"{curve.name}, interval",
-    )  # fmt: skip
+        x=x,
+        y=np.concatenate([curve.high, curve.low[::-1]]),
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.13)",
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        name=f"{curve.name}, interval",
+    )
 
 
 def curves_alt(curves: Sequence[Curve], published: Sequence[Points], radii: Sequence[float]) -> str:

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from core.comparison import NOISY, Closeup, Summary
 from core.figures.template import BLUE, CATEGORIES, GREY, VERMILION, styled
-from core.pixels import to_picture
+from core.pictures.pixels import to_picture
+from core.studies.comparison import NOISY, Closeup, Summary
 
 # Blue and vermilion are equally dark, so the sign is told by hue and the size by lightness; grey stands for nothing.
 DIVERGING = [[0.0, BLUE], [0.5, "#E6E8EC"], [1.0, VERMILION]]
@@ -48,16 +48,24 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
 
     Args:
         clean: (3, H, W).
-        closeups: from :func:`core.comparison.close_up`; the noisy copy among them comes first.
+        closeups: from :func:`core.studies.comparison.close_up`; the noisy copy among them comes first.
         titles: of the denoisers, by reference.
     """
     height, width = clean.shape[1:]
     ordered = sorted(closeups, key=lambda c: c.denoiser != NOISY)
     figure = make_subplots(
-        rows=3, cols=len(ordered), horizontal_spacing=0.012, vertical_spacing=0.06,
-        subplot_titles=[*(broken(titles[c.denoiser]) for c in ordered), "true noise", *["taken away"] * (len(ordered) - 1),
-                        "original", *["still wrong"] * (len(ordered) - 1)],
-    )  # fmt: skip
+        rows=3,
+        cols=len(ordered),
+        horizontal_spacing=0.012,
+        vertical_spacing=0.06,
+        subplot_titles=[
+            *(broken(titles[c.denoiser]) for c in ordered),
+            "true noise",
+            *["taken away"] * (len(ordered) - 1),
+            "original",
+            *["still wrong"] * (len(ordered) - 1),
+        ],
+    )
     for column, closeup in enumerate(ordered, 1):
         noisy = closeup.denoiser == NOISY
         _add_picture(figure, closeup.picture, 1, column)
@@ -75,14 +83,21 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
     figure.update_layout(
         dragmode="zoom",
         coloraxis={
-            "colorscale": DIVERGING, "cmin": -limit, "cmax": limit,
+            "colorscale": DIVERGING,
+            "cmin": -limit,
+            "cmax": limit,
             "colorbar": {
-                "orientation": "h", "y": -0.02, "yanchor": "top", "thickness": 12, "len": 0.9, "outlinewidth": 0,
+                "orientation": "h",
+                "y": -0.02,
+                "yanchor": "top",
+                "thickness": 12,
+                "len": 0.9,
+                "outlinewidth": 0,
                 "tickvals": [-limit, 0, limit],
                 "ticktext": [f"darker by {limit:.2f}<br>or more", "no change", f"brighter by {limit:.2f}<br>or more"],
             },
         },
-    )  # fmt: skip
+    )
     figure = styled(figure, "", 3 * (PANEL if len(ordered) > 3 else WIDE_PANEL) + 136)
     figure.update_annotations(font={"size": 13})
     return figure.update_layout(title=None, margin={"l": 4, "r": 4, "t": 72, "b": 64})
@@ -94,10 +109,10 @@ def _add_picture(figure: go.Figure, pixels: Tensor, row: int, column: int) -> No
 
 def _add_map(figure: go.Figure, values: Tensor, row: int, column: int) -> None:
     figure.add_trace(
-        go.Heatmap(
-            z=values.numpy(), coloraxis="coloraxis", hovertemplate="column %{x}, row %{y}: %{z:+.3f}<extra></extra>"
-        ), row, column,
-    )  # fmt: skip
+        go.Heatmap(z=values.numpy(), coloraxis="coloraxis", hovertemplate="column %{x}, row %{y}: %{z:+.3f}<extra></extra>"),
+        row,
+        column,
+    )
 
 
 def broken(title: str) -> str:
@@ -137,9 +152,12 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
         sigma: marked by an upright line.
     """
     figure = make_subplots(
-        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09,
+        rows=3,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.09,
         subplot_titles=("Same class as on the clean picture", "PSNR (dB)", "SSIM"),
-    )  # fmt: skip
+    )
     trained = [name for name in titles if name != NOISY]
     for name, title in titles.items():
         points = sorted((s for s in summaries if s.denoiser == name), key=lambda s: s.sigma)
@@ -149,29 +167,42 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
         colour = GREY if name == NOISY else CATEGORIES[place]
         shift = DODGE * (list(titles).index(name) - (len(titles) - 1) / 2)
         look = {
-            "mode": "lines+markers", "name": title, "legendgroup": name, "x": [p.sigma + shift for p in points],
+            "mode": "lines+markers",
+            "name": title,
+            "legendgroup": name,
+            "x": [p.sigma + shift for p in points],
             "line": {"color": colour, "dash": "dot" if name == NOISY else DASHES[place], "width": 2.5},
             "marker": {"symbol": "circle" if name == NOISY else SYMBOLS[place], "size": 9, "color": colour},
-        }  # fmt: skip
+        }
         bar = {"type": "data", "thickness": 1.2, "width": 3, "color": colour}
         shares = [p.kept_share for p in points]
         up = [p.kept_high - p.kept_share for p in points]
         down = [p.kept_share - p.kept_low for p in points]
         counts = [f"sigma {p.sigma:g}: {p.kept} of {p.draws}" for p in points]
         figure.add_scatter(
-            y=shares, error_y={**bar, "array": up, "arrayminus": down, "symmetric": False}, customdata=counts,
-            hovertemplate="%{customdata} draws", row=1, col=1, **look,
-        )  # fmt: skip
+            y=shares,
+            error_y={**bar, "array": up, "arrayminus": down, "symmetric": False},
+            customdata=counts,
+            hovertemplate="%{customdata} draws",
+            row=1,
+            col=1,
+            **look,
+        )
         qualities = (
             (2, [p.psnr for p in points], [p.psnr_sd for p in points], " dB"),
             (3, [p.ssim for p in points], [p.ssim_sd for p in points], ""),
         )
         for row, values, spreads, unit in qualities:
             figure.add_scatter(
-                y=values, error_y={**bar, "array": spreads}, showlegend=False,
+                y=values,
+                error_y={**bar, "array": spreads},
+                showlegend=False,
                 hovertemplate=f"%{{customdata}}: %{{y:.3g}}{unit}",
-                customdata=[f"sigma {p.sigma:g}" for p in points], row=row, col=1, **look,
-            )  # fmt: skip
+                customdata=[f"sigma {p.sigma:g}" for p in points],
+                row=row,
+                col=1,
+                **look,
+            )
     figure.add_vline(x=sigma, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_yaxes(range=[-0.04, 1.04], tickformat=".0%", row=1, col=1)
     figure.update_xaxes(title="noise sigma, in [0, 1] units", row=3, col=1)

@@ -29,9 +29,15 @@ def norm_balls(radius: float) -> go.Figure:
             x=x, y=y, mode="lines", line={"color": colour, "width": 3.5, "dash": dash}, name=name, hoverinfo="skip"
         )
     figure.add_scatter(
-        x=[0], y=[0], mode="markers+text", marker={"size": 10, "color": GREY}, text=["the point"], textposition="bottom center",
-        showlegend=False, hoverinfo="skip",
-    )  # fmt: skip
+        x=[0],
+        y=[0],
+        mode="markers+text",
+        marker={"size": 10, "color": GREY},
+        text=["the point"],
+        textposition="bottom center",
+        showlegend=False,
+        hoverinfo="skip",
+    )
     span = [-1.25 * radius, 1.25 * radius]
     figure.update_xaxes(visible=False, range=span)
     figure.update_yaxes(visible=False, range=span, scaleanchor="x")
@@ -51,16 +57,25 @@ def radius_map(sigma: float, n: int, alpha: float) -> go.Figure:
     x = axis[shown]
     figure = go.Figure()
     figure.add_heatmap(
-        x=x, y=x, z=radius.astype(np.float32), colorscale=MAGNITUDES, colorbar={"title": "radius", "thickness": 14},
-        hovertemplate="radius %{z:.3f}<extra></extra>", hoverongaps=False,
-    )  # fmt: skip
+        x=x,
+        y=x,
+        z=radius.astype(np.float32),
+        colorscale=MAGNITUDES,
+        colorbar={"title": "radius", "thickness": 14},
+        hovertemplate="radius %{z:.3f}<extra></extra>",
+        hoverongaps=False,
+    )
     rows, columns = np.nonzero(np.isnan(radius))
     thin = (rows % 4 == 0) & (columns % 4 == 0)
     figure.add_scatter(
-        x=x[columns[thin]], y=x[rows[thin]], mode="markers", name="abstains",
+        x=x[columns[thin]],
+        y=x[rows[thin]],
+        mode="markers",
+        name="abstains",
         marker={"symbol": "x-thin", "size": 6, "line": {"width": 1.3, "color": GREY}},
-        showlegend=True, hovertemplate="abstains<extra></extra>",
-    )  # fmt: skip
+        showlegend=True,
+        hovertemplate="abstains<extra></extra>",
+    )
     figure.update_xaxes(visible=False, range=[0, 1], constrain="domain")
     figure.update_yaxes(visible=False, range=[0, 1], scaleanchor="x")
     figure = styled(figure, f"Certified radius everywhere, from {n:,} votes", HEIGHT)
@@ -86,13 +101,21 @@ def repeats_figure(repeats: Repeats, alpha: float) -> go.Figure:
         (wrong, f"above it, so wrong: {wrong.sum():,}", VERMILION, "x", 9),
     ):
         figure.add_scatter(
-            x=order[mine], y=repeats.bounds[mine], mode="markers", name=name,
-            marker={"color": colour, "symbol": symbol, "size": size}, hovertemplate="bound %{y:.4f}<extra></extra>",
-        )  # fmt: skip
+            x=order[mine],
+            y=repeats.bounds[mine],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": size},
+            hovertemplate="bound %{y:.4f}<extra></extra>",
+        )
     figure.add_scatter(
-        x=[0, order.size], y=[repeats.p, repeats.p], mode="lines", line={"color": GREEN, "width": 3, "dash": "dash"},
-        name=f"the truth: {repeats.p:.4f}", hoverinfo="skip",
-    )  # fmt: skip
+        x=[0, order.size],
+        y=[repeats.p, repeats.p],
+        mode="lines",
+        line={"color": GREEN, "width": 3, "dash": "dash"},
+        name=f"the truth: {repeats.p:.4f}",
+        hoverinfo="skip",
+    )
     figure.update_xaxes(title="repetition")
     figure.update_yaxes(title="lower bound on p")
     figure = styled(figure, f"{order.size:,} certificates of one point, alpha = {alpha:g}", HEIGHT)

@@ -33,28 +33,51 @@ def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
     low, high = sigma * noise_length(d, 0.01), sigma * noise_length(d, 0.99)
     figure.add_scatter(x=d, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
     figure.add_scatter(
-        x=d, y=low, mode="lines", line={"width": 0}, fill="tonexty", fillcolor="rgba(0, 114, 178, 0.25)",
-        name="98% of all noise", hoverinfo="skip",
-    )  # fmt: skip
+        x=d,
+        y=low,
+        mode="lines",
+        line={"width": 0},
+        fill="tonexty",
+        fillcolor="rgba(0, 114, 178, 0.25)",
+        name="98% of all noise",
+        hoverinfo="skip",
+    )
     figure.add_scatter(
-        x=d, y=sigma * np.sqrt(d), mode="lines", line={"color": BLUE, "width": 3}, name="sigma · √d",
+        x=d,
+        y=sigma * np.sqrt(d),
+        mode="lines",
+        line={"color": BLUE, "width": 3},
+        name="sigma · √d",
         hovertemplate="%{x:,} values: length %{y:.3g}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=d, y=np.full(d.shape, sigma), mode="lines", line={"color": ORANGE, "width": 3, "dash": "dash"},
-        name="along one direction: sigma", hoverinfo="skip",
-    )  # fmt: skip
+        x=d,
+        y=np.full(d.shape, sigma),
+        mode="lines",
+        line={"color": ORANGE, "width": 3, "dash": "dash"},
+        name="along one direction: sigma",
+        hoverinfo="skip",
+    )
     if radius:
         figure.add_scatter(
-            x=d, y=np.full(d.shape, radius), mode="lines", line={"color": PINK, "width": 3, "dash": "dot"},
-            name=f"certified radius: {radius:.3f}", hoverinfo="skip",
-        )  # fmt: skip
+            x=d,
+            y=np.full(d.shape, radius),
+            mode="lines",
+            line={"color": PINK, "width": 3, "dash": "dot"},
+            name=f"certified radius: {radius:.3f}",
+            hoverinfo="skip",
+        )
     for name, dimensions in PLACES.items():
         length = sigma * math.sqrt(dimensions)
         figure.add_annotation(
-            x=math.log10(dimensions), y=math.log10(length), text=f"{name}: {length:.3g}",
-            ax=-4, ay=-34, xanchor="left" if dimensions == 2 else "right", arrowcolor=GREY,
-        )  # fmt: skip
+            x=math.log10(dimensions),
+            y=math.log10(length),
+            text=f"{name}: {length:.3g}",
+            ax=-4,
+            ay=-34,
+            xanchor="left" if dimensions == 2 else "right",
+            arrowcolor=GREY,
+        )
     figure.update_xaxes(title="values that the noise falls on (d)", type="log")
     figure.update_yaxes(title="l2 length", type="log")
     figure = styled(figure, "Noise grows long, but not in any one direction", HEIGHT)

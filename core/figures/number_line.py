@@ -39,10 +39,13 @@ def number_line(
     for name, value, colour, symbol, size in marks:
         if value is not None:
             figure.add_scatter(
-                x=[value], y=[0], mode="markers", name=f"{name}: {value:.3f}",
+                x=[value],
+                y=[0],
+                mode="markers",
+                name=f"{name}: {value:.3f}",
                 hovertemplate=f"{name}: %{{x:.4f}}<extra></extra>",
                 marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 3, "color": colour}},
-            )  # fmt: skip
+            )
     figure.update_xaxes(range=[0, far], title=f"{NORM_NAMES[norm]} size of the change, pixels in [0, 1]")
     figure.update_yaxes(visible=False, range=[-1, 1])
     styled(figure, "How far until the answer changes", 260)

@@ -38,9 +38,11 @@ def radius_histogram(
     known = {ceiling for ceiling in (ceilings or {}).values() if ceiling}
     if len(known) == 1:
         figure.add_vline(
-            x=known.pop(), line={"dash": "dot", "color": GREY, "width": 2}, annotation_text="ceiling of n and alpha",
+            x=known.pop(),
+            line={"dash": "dot", "color": GREY, "width": 2},
+            annotation_text="ceiling of n and alpha",
             annotation_position="top left",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title=f"{norm} radius of right answers")
     figure.update_yaxes(title="share of all images", tickformat=".0%")
     return _below(styled(figure, "How the radii are spread", HEIGHT), len(logs))
@@ -56,8 +58,12 @@ def bound_histogram(bounds: Mapping[str, NDArray[np.float64]]) -> go.Figure:
         counts, _ = np.histogram(known, edges)
         missing = f", not known of {len(p) - len(known)}" if len(known) < len(p) else ""
         _add_steps(figure, edges, counts / len(p), f"{name}{missing}", place, "p")
-    figure.add_vline(x=0.5, line={"dash": "dot", "color": GREY, "width": 2}, annotation_text="abstains at 1/2 and below",
-                     annotation_position="top right")  # fmt: skip
+    figure.add_vline(
+        x=0.5,
+        line={"dash": "dot", "color": GREY, "width": 2},
+        annotation_text="abstains at 1/2 and below",
+        annotation_position="top right",
+    )
     figure.update_xaxes(title="lower bound on p, the share under noise", range=[edges[0] - 0.02, 1])
     figure.update_yaxes(title="share of all images", tickformat=".0%")
     return _below(styled(figure, "How the bounds on p are spread", HEIGHT), len(bounds))
@@ -67,10 +73,13 @@ def _add_steps(
     figure: go.Figure, edges: NDArray[np.float64], shares: NDArray[np.float64], name: str, place: int, quantity: str
 ) -> None:
     figure.add_scatter(
-        x=edges, y=np.append(shares, shares[-1:]), mode="lines", name=name,
+        x=edges,
+        y=np.append(shares, shares[-1:]),
+        mode="lines",
+        name=name,
         line={"color": CATEGORIES[place % len(CATEGORIES)], "width": 3, "shape": "hv", "dash": DASHES[place % len(DASHES)]},
         hovertemplate=f"{quantity} from %{{x:.3f}}: %{{y:.1%}}<extra>%{{fullData.name}}</extra>",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -90,19 +99,30 @@ def class_bars(shares: Sequence[ClassShare], radius: float) -> go.Figure:
     names = [f"{share.name} ({share.images})" for share in shares]
     figure = go.Figure()
     figure.add_bar(
-        y=names, x=[share.clean for share in shares], orientation="h", name="right, whatever the radius",
+        y=names,
+        x=[share.clean for share in shares],
+        orientation="h",
+        name="right, whatever the radius",
         marker={"color": ORANGE, "pattern": {"shape": "/", "solidity": 0.45}},
         hovertemplate="%{y}: %{x:.1%} right<extra></extra>",
-    )  # fmt: skip
+    )
     figure.add_bar(
-        y=names, x=[share.certified for share in shares], orientation="h", name=f"right and certified at {radius:g}",
+        y=names,
+        x=[share.certified for share in shares],
+        orientation="h",
+        name=f"right and certified at {radius:g}",
         marker={"color": CATEGORIES[0]},
         error_x={
-            "type": "data", "symmetric": False, "array": [share.high - share.certified for share in shares],
-            "arrayminus": [share.certified - share.low for share in shares], "thickness": 1.3, "width": 4, "color": GREY,
+            "type": "data",
+            "symmetric": False,
+            "array": [share.high - share.certified for share in shares],
+            "arrayminus": [share.certified - share.low for share in shares],
+            "thickness": 1.3,
+            "width": 4,
+            "color": GREY,
         },
         hovertemplate="%{y}: %{x:.1%} certified<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="share of the class's images", tickformat=".0%", range=[0, 1])
     return styled(figure, "By true class (number of images)", 150 + 44 * max(1, len(names))).update_layout(
@@ -136,16 +156,22 @@ def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radi
     for place, line in enumerate(lines):
         colour = CATEGORIES[place % len(CATEGORIES)]
         figure.add_scatter(
-            x=line.samples, y=line.certified, mode="lines+markers",
+            x=line.samples,
+            y=line.certified,
+            mode="lines+markers",
             name=f"projected, alpha {line.alpha:g}" + (" (its own)" if line.own else ""),
             line={"color": colour, "width": 2.5, "dash": DASHES[place % len(DASHES)]},
             marker={"symbol": f"{SYMBOLS[place % len(SYMBOLS)]}-open", "size": 9, "color": colour},
             hovertemplate="n = %{x:,}: %{y:.1%} expected<extra>%{fullData.name}</extra>",
-        )  # fmt: skip
+        )
     figure.add_scatter(
-        x=[measured[0]], y=[measured[1]], mode="markers", name="measured", marker={"size": 15, "symbol": "star", "color": GREY},
+        x=[measured[0]],
+        y=[measured[1]],
+        mode="markers",
+        name="measured",
+        marker={"size": 15, "symbol": "star", "color": GREY},
         hovertemplate="n = %{x:,}: %{y:.1%} measured<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(title="n, samples an image", type="log", dtick=1)
     figure.update_yaxes(title=f"right and certified at {radius:g}", tickformat=".0%", rangemode="tozero")
     return _below(styled(figure, "What more samples would buy, projected", HEIGHT), len(lines) + 1)

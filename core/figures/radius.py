@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.figures.template import BLUE, GREY, ORANGE, styled
-from core.report import norm_name, radius_text
+from core.report.words import norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
 
 
@@ -84,9 +84,13 @@ def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> 
             )
     if until_radius is not None:
         figure.add_hline(
-            y=until_radius, line={"color": GREY, "dash": "dot"}, annotation={"text": "asked for"},
-            annotation_position="top left", row=2, col=1,
-        )  # fmt: skip
+            y=until_radius,
+            line={"color": GREY, "dash": "dot"},
+            annotation={"text": "asked for"},
+            annotation_position="top left",
+            row=2,
+            col=1,
+        )
     figure.update_yaxes(title="bound on p", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title="radius", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title="samples counted", row=2, col=1)

@@ -32,12 +32,14 @@ def radius_curves(evaluations: Sequence[StoredEvaluation], titles: Mapping[str, 
         dash = DASHES[denoisers.index(e.denoiser) % len(DASHES)]
         rank = sigmas.index(e.sigma) if len(sigmas) > 1 else denoisers.index(e.denoiser)
         figure.add_scatter(
-            x=radii, y=[e.certified(r) for r in radii], mode="lines+markers",
+            x=radii,
+            y=[e.certified(r) for r in radii],
+            mode="lines+markers",
             name=f"sigma {e.sigma:g}, {titles.get(e.denoiser, e.denoiser)}",
             line={"color": CATEGORIES[rank % len(CATEGORIES)], "width": 3, "dash": dash, "shape": "hv"},
             marker={"symbol": SYMBOLS[rank % len(SYMBOLS)], "size": 9, "maxdisplayed": 8},
             hovertemplate="radius %{x:.3f}: %{y:.1%}<extra>%{fullData.name}</extra>",
-        )  # fmt: skip
+        )
     figure.add_vline(x=marked, line={"dash": "dot", "width": 2, "color": "#8A8F98"})
     figure.update_xaxes(title="l2 radius", range=[0, float(radii[-1])])
     figure.update_yaxes(title="right and certified", tickformat=".0%", rangemode="tozero")

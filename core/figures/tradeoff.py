@@ -68,19 +68,30 @@ def pareto_view(
         place = groups.index(path[0].group)
         colour = CATEGORIES[place % len(CATEGORIES)]
         figure.add_scatter(
-            x=[spot.x for spot in path], y=[spot.y for spot in path], mode="lines+markers", name="other n, projected",
-            legendgroup="projected", showlegend=number == 0, line={"color": colour, "width": 1.2, "dash": "dot"}, opacity=0.6,
+            x=[spot.x for spot in path],
+            y=[spot.y for spot in path],
+            mode="lines+markers",
+            name="other n, projected",
+            legendgroup="projected",
+            showlegend=number == 0,
+            line={"color": colour, "width": 1.2, "dash": "dot"},
+            opacity=0.6,
             marker={"symbol": f"{SYMBOLS[place % len(SYMBOLS)]}-open", "size": 6, "color": colour},
-            customdata=[[None, spot.name] for spot in path], unselected={"marker": {"opacity": 1}},
+            customdata=[[None, spot.name] for spot in path],
+            unselected={"marker": {"opacity": 1}},
             hovertemplate=f"%{{customdata[1]}}<br>{hover} expected<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_traces(_scatter(spots, lines=False, hover=hover).data)
     front = pareto_front(spots)
     if len(front) > 1:
         figure.add_scatter(
-            x=[spot.x for spot in front], y=[spot.y for spot in front], mode="lines", name="not beaten at this cost or less",
-            line={"color": GREY, "width": 2, "dash": "dash", "shape": "hv"}, hoverinfo="skip",
-        )  # fmt: skip
+            x=[spot.x for spot in front],
+            y=[spot.y for spot in front],
+            mode="lines",
+            name="not beaten at this cost or less",
+            line={"color": GREY, "width": 2, "dash": "dash", "shape": "hv"},
+            hoverinfo="skip",
+        )
     costs = [spot.x for path in (spots, *projected) for spot in path]
     far_apart = max(costs, default=1.0) > 20 * min(costs, default=1.0)
     figure.update_xaxes(title=cost, type="log" if far_apart else "linear", tickprefix="$" if money else "")
@@ -120,16 +131,26 @@ def _scatter(spots: Sequence[Spot], *, lines: bool, hover: str) -> go.Figure:
         mine = sorted((spot for spot in spots if spot.group == group), key=lambda spot: spot.order)
         colour = CATEGORIES[place % len(CATEGORIES)]
         figure.add_scatter(
-            x=[spot.x for spot in mine], y=[spot.y for spot in mine], name=group, text=[f" {spot.label} " for spot in mine],
-            mode="lines+markers+text" if lines else "markers+text", cliponaxis=False,
+            x=[spot.x for spot in mine],
+            y=[spot.y for spot in mine],
+            name=group,
+            text=[f" {spot.label} " for spot in mine],
+            mode="lines+markers+text" if lines else "markers+text",
+            cliponaxis=False,
             textposition=["top left" if spot.x >= middle else "top right" for spot in mine],
             line={"color": colour, "width": 2.5},
             marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 12, "color": colour},
             error_y={
-                "type": "data", "symmetric": False, "array": [spot.y_high - spot.y for spot in mine],
-                "arrayminus": [spot.y - spot.y_low for spot in mine], "thickness": 1.2, "width": 4, "color": colour,
+                "type": "data",
+                "symmetric": False,
+                "array": [spot.y_high - spot.y for spot in mine],
+                "arrayminus": [spot.y - spot.y_low for spot in mine],
+                "thickness": 1.2,
+                "width": 4,
+                "color": colour,
             },
-            customdata=[[spot.key, spot.name] for spot in mine], unselected={"marker": {"opacity": 1}},
+            customdata=[[spot.key, spot.name] for spot in mine],
+            unselected={"marker": {"opacity": 1}},
             hovertemplate=f"%{{customdata[1]}}<br>{hover}<extra></extra>",
-        )  # fmt: skip
+        )
     return figure

@@ -24,15 +24,26 @@ def training_curves(moments: Sequence[Moment], best: Moment | None) -> go.Figure
         part = [m for m in moments if m.phase == phase and math.isfinite(m.loss)]
         if part:
             figure.add_scatter(
-                x=[m.seconds for m in part], y=[m.loss for m in part], name=f"loss, {title}", mode="lines+markers",
-                line={"color": colour, "dash": "solid" if phase == "stab" else "dash"}, marker={"size": 5}, row=1, col=1,
-            )  # fmt: skip
+                x=[m.seconds for m in part],
+                y=[m.loss for m in part],
+                name=f"loss, {title}",
+                mode="lines+markers",
+                line={"color": colour, "dash": "solid" if phase == "stab" else "dash"},
+                marker={"size": 5},
+                row=1,
+                col=1,
+            )
     sigmas = list(moments[0].measured.psnr) if moments else []
     for number, sigma in enumerate(sigmas):
         figure.add_scatter(
-            x=[m.seconds for m in moments], y=[m.measured.psnr[sigma] for m in moments], name=f"PSNR, sigma {sigma:g}",
-            mode="lines", line={"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % 4]}, row=1, col=2,
-        )  # fmt: skip
+            x=[m.seconds for m in moments],
+            y=[m.measured.psnr[sigma] for m in moments],
+            name=f"PSNR, sigma {sigma:g}",
+            mode="lines",
+            line={"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % 4]},
+            row=1,
+            col=2,
+        )
     if best is not None and best.step:
         figure.add_vline(best.seconds, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.update_yaxes(type="log", tickvals=LOSSES, tickformat="~g", row=1, col=1)

@@ -56,6 +56,13 @@ def _read(path: Path, modified: float, settings_modified: float) -> StoredEvalua
     if not isinstance(settings.get("sigma"), int | float) or settings.get("norm", "l2") != "l2":
         return None
     return StoredEvaluation(
-        path.stem, settings["classifier"]["ref"], settings["denoiser"]["ref"], settings["dataset"], settings["split"],
-        float(settings["sigma"]), int(settings["n"]), float(settings["alpha"]), tuple(read_log(path)),
-    )  # fmt: skip
+        path.stem,
+        settings["classifier"]["ref"],
+        settings["denoiser"]["ref"],
+        settings["dataset"],
+        settings["split"],
+        float(settings["sigma"]),
+        int(settings["n"]),
+        float(settings["alpha"]),
+        tuple(read_log(path)),
+    )

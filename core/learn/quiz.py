@@ -95,7 +95,7 @@ QUIZ = (
         ),
         1,
     ),
-)  # fmt: skip
+)
 """The right answers' places differ on the page: see :func:`shuffled`."""
 
 

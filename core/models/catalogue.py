@@ -86,8 +86,7 @@ def denoisers(classifier: str | None = None) -> list[Entry]:
     """The denoisers, those trained for this classifier first."""
     found = [e for e in catalogue() if e.kind == "denoiser"]
     return sorted(
-        found,
-        key=lambda e: (e.card.get("classifier") != classifier, e.card.get("objective") != "stab", _black_box(e.card)),
+        found, key=lambda e: (e.card.get("classifier") != classifier, e.card.get("objective") != "stab", _black_box(e.card))
     )
 
 

@@ -15,11 +15,11 @@ from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.state_dicts import SUFFIXES
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.lock import repository_lock
-from core.models.hub.needed import is_of_the_lab, needed_files, read_config
 from core.models.hub.repository import look_up
+from core.models.hub.selection import is_of_the_lab, needed_files, read_config
 from core.models.json_object import read_json_object
 from core.models.memory import check_memory
-from core.models.named import Classifier, Denoiser, Scaled
+from core.models.model import Classifier, Denoiser, Scaled
 from core.models.precision import InBfloat16
 from core.models.references import Reference, model_folder, parse_reference
 from core.models.storage import CONFIG, WEIGHTS, read_model
@@ -170,9 +170,16 @@ def _read_own(folder: Path, kind: str, ref: str) -> LoadedNetwork:
     # Pixel by pixel in memory: 1.4 times faster on a CPU.
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedNetwork(
-        network, "the Lab", config.architecture, config.input_size, config.input_size, config.labels, None, config.sigma_range,
+        network,
+        "the Lab",
+        config.architecture,
+        config.input_size,
+        config.input_size,
+        config.labels,
+        None,
+        config.sigma_range,
         weights=(WEIGHTS,),
-    )  # fmt: skip
+    )
 
 
 def _sized(loaded: LoadedNetwork, size: tuple[int, int] | None) -> LoadedNetwork:

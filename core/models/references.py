@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.apis.home import home_folder
 from core.errors import LabError
+from core.folders import home_folder
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
 KINDS = ("bundled", "torchvision", "hub", "local", "trained", "classical", "none")

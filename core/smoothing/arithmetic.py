@@ -79,9 +79,16 @@ def recompute(
 
 
 def _from_table(
-    votes: int, n: int, table: Sequence[float], n_planned: int, alpha: float, sigma: float, shape: tuple[int, ...], noise: str,
+    votes: int,
+    n: int,
+    table: Sequence[float],
+    n_planned: int,
+    alpha: float,
+    sigma: float,
+    shape: tuple[int, ...],
+    noise: str,
     norm: str,
-) -> Conclusion:  # fmt: skip
+) -> Conclusion:
     """The greatest radius of the table that is reached; the bound is the share which that radius needs."""
     found, most = (
         reached(k, n, table, n_planned=n_planned, alpha=alpha, sigma=sigma, shape=shape, noise=noise, norm=norm)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.pixels import ImageSource
+from core.pictures.pixels import ImageSource
 from core.smoothing.arithmetic import recompute
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate
@@ -35,15 +35,42 @@ class Certification:
     """
 
     def __init__(
-        self, image: ImageSource, classifier: ClassifierLike, denoiser: DenoiserLike | None, *, sigma: float, n0: int, n: int,
-        alpha: float, seed: int, method: str, noise: str, norm: str | None, sound: bool, two_sided: bool,
-        until_radius: float | None, within: float | None, table_radii: Sequence[float] | None, device: str,
+        self,
+        image: ImageSource,
+        classifier: ClassifierLike,
+        denoiser: DenoiserLike | None,
+        *,
+        sigma: float,
+        n0: int,
+        n: int,
+        alpha: float,
+        seed: int,
+        method: str,
+        noise: str,
+        norm: str | None,
+        sound: bool,
+        two_sided: bool,
+        until_radius: float | None,
+        within: float | None,
+        table_radii: Sequence[float] | None,
+        device: str,
         batch_size: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         check_certify_settings(
-            sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, noise=noise, norm=norm, sound=sound,
-            two_sided=two_sided, until_radius=until_radius, within=within, table_radii=table_radii,
-        )  # fmt: skip
+            sigma=sigma,
+            n0=n0,
+            n=n,
+            alpha=alpha,
+            seed=seed,
+            method=method,
+            noise=noise,
+            norm=norm,
+            sound=sound,
+            two_sided=two_sided,
+            until_radius=until_radius,
+            within=within,
+            table_radii=table_radii,
+        )
         self.n0, self.n, self.alpha, self.method = n0, n, alpha, method
         self.norm, self.two_sided = norm or OWN_NORM[noise], two_sided
         self.question = Question(until_radius, within, tuple(table_radii or ()))
@@ -51,8 +78,13 @@ class Certification:
             image, classifier, denoiser, sigma=sigma, seed=seed, noise=noise, sound=sound, device=device, batch_size=batch_size
         )
         self.rules: dict[str, Any] = {
-            "alpha": alpha, "sigma": sigma, "shape": self.run.shape, "noise": noise, "norm": self.norm, "two_sided": two_sided,
-        }  # fmt: skip
+            "alpha": alpha,
+            "sigma": sigma,
+            "shape": self.run.shape,
+            "noise": noise,
+            "norm": self.norm,
+            "two_sided": two_sided,
+        }
         self.question.check_reachable(n, self.rules)
         self.asks = self.question.looks(n)
         self.selected: Tensor | None = None

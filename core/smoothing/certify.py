@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.pixels import ImageSource
+from core.pictures.pixels import ImageSource
 from core.smoothing.arithmetic import recompute
 from core.smoothing.bounds import prediction_p_value
 from core.smoothing.certificate import Certificate, Prediction
@@ -115,10 +115,25 @@ def certify(
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
     """
     c = Certification(
-        image, classifier, denoiser, sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, noise=noise, norm=norm,
-        sound=sound, two_sided=two_sided, until_radius=until_radius, within=within, table_radii=table_radii, device=device,
+        image,
+        classifier,
+        denoiser,
+        sigma=sigma,
+        n0=n0,
+        n=n,
+        alpha=alpha,
+        seed=seed,
+        method=method,
+        noise=noise,
+        norm=norm,
+        sound=sound,
+        two_sided=two_sided,
+        until_radius=until_radius,
+        within=within,
+        table_radii=table_radii,
+        device=device,
         batch_size=batch_size,
-    )  # fmt: skip
+    )
     run = c.run
 
     # Phase one: n0 samples choose the class. They are not counted again.

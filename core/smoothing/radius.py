@@ -79,8 +79,10 @@ def _laplace_quantile(p: float) -> float:
 
 
 _QUANTILES: dict[str, Callable[[float], float]] = {
-    "gaussian": _gaussian_quantile, "uniform": _uniform_quantile, "laplace": _laplace_quantile,
-}  # fmt: skip
+    "gaussian": _gaussian_quantile,
+    "uniform": _uniform_quantile,
+    "laplace": _laplace_quantile,
+}
 """Of the noise with standard deviation 1."""
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from core.device import pick_device
 from core.errors import LabError
-from core.models.records import model_labels, model_record, model_size
-from core.pixels import ImageSource, image_record, to_pixels
+from core.pictures.pixels import ImageSource, image_record, to_pixels
+from core.smoothing.model_records import model_labels, model_record, model_size
 from core.smoothing.noise import NoiseSource, NoiseStream, is_on_grid
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, count_votes, ready
 from core.versions import versions

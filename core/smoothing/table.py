@@ -111,9 +111,17 @@ def _convolved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def reached(
-    votes: int, n: int, radii: Sequence[float], *, n_planned: int, alpha: float, sigma: float, shape: tuple[int, ...],
-    noise: str, norm: str | None,
-) -> int:  # fmt: skip
+    votes: int,
+    n: int,
+    radii: Sequence[float],
+    *,
+    n_planned: int,
+    alpha: float,
+    sigma: float,
+    shape: tuple[int, ...],
+    noise: str,
+    norm: str | None,
+) -> int:
     """How many of the radii, ascending, ``votes`` of ``n`` certify by now.
 
     Between two looks the limit is that of the earlier one, which was kept then if it is kept now.
@@ -129,9 +137,17 @@ def reached(
 
 
 def settled(
-    votes: int, n: int, radii: Sequence[float], *, n_planned: int, alpha: float, sigma: float, shape: tuple[int, ...],
-    noise: str = "gaussian", norm: str | None = None,
-) -> bool:  # fmt: skip
+    votes: int,
+    n: int,
+    radii: Sequence[float],
+    *,
+    n_planned: int,
+    alpha: float,
+    sigma: float,
+    shape: tuple[int, ...],
+    noise: str = "gaussian",
+    norm: str | None = None,
+) -> bool:
     """Whether each radius is certified, or unlikely to be with all the samples that were planned."""
     numbers = {"n_planned": n_planned, "alpha": alpha, "sigma": sigma, "shape": shape, "noise": noise, "norm": norm}
     count = reached(votes, n, radii, **numbers)  # type: ignore[arg-type]
@@ -152,7 +168,10 @@ def chance(votes: int, n: int, limit: int, n_planned: int) -> float:
         return 0.0
     more = np.arange(min(limit - against, left) + 1)
     logs = (
-        special.gammaln(left + 1) - special.gammaln(more + 1) - special.gammaln(left - more + 1)
-        + special.betaln(against + PRIOR + more, votes + 1 + left - more) - special.betaln(against + PRIOR, votes + 1)
-    )  # fmt: skip
+        special.gammaln(left + 1)
+        - special.gammaln(more + 1)
+        - special.gammaln(left - more + 1)
+        + special.betaln(against + PRIOR + more, votes + 1 + left - more)
+        - special.betaln(against + PRIOR, votes + 1)
+    )
     return float(min(1.0, np.exp(logs).sum()))

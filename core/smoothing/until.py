@@ -13,9 +13,16 @@ from core.smoothing.looks import looks
 from core.smoothing.radius import OWN_NORM, radii, share_needed
 
 __all__ = [
-    "OUT_OF_REACH", "REACHED", "WITHIN", "looks", "radius_possible", "radius_projected", "samples_fixed_beforehand", "settle",
+    "OUT_OF_REACH",
+    "REACHED",
+    "WITHIN",
+    "looks",
+    "radius_possible",
+    "radius_projected",
+    "samples_fixed_beforehand",
+    "settle",
     "settle_within",
-]  # fmt: skip
+]
 
 REACHED, OUT_OF_REACH, WITHIN = "reached", "out of reach", "within"
 

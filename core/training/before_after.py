@@ -75,9 +75,18 @@ def certified_count(
             report(done, len(images))
 
         certificate = certify(
-            images[number].float() / 255, classifier, denoiser, sigma=sigma, n0=N0, n=n, alpha=ALPHA, seed=seed + number,
-            device=device, on_progress=step, should_stop=should_stop,
-        )  # fmt: skip
+            images[number].float() / 255,
+            classifier,
+            denoiser,
+            sigma=sigma,
+            n0=N0,
+            n=n,
+            alpha=ALPHA,
+            seed=seed + number,
+            device=device,
+            on_progress=step,
+            should_stop=should_stop,
+        )
         if should_stop():
             return None
         right = not certificate.abstained and certificate.prediction == int(labels[number])

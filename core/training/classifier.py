@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig
 from core.training.augment import augment
@@ -101,11 +101,23 @@ def train_classifier(
         "data": fingerprint(data.images, data.labels),
     }
     average, history = fit(
-        network, batch_loss, train.images, train.labels, recipe,
-        device=device, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=made_for,
-        measure=measure, on_progress=on_progress, on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop,
+        network,
+        batch_loss,
+        train.images,
+        train.labels,
+        recipe,
+        device=device,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        resume=resume,
+        made_for=made_for,
+        measure=measure,
+        on_progress=on_progress,
+        on_trouble=on_trouble,
+        on_remark=on_remark,
+        should_stop=should_stop,
         workers=workers,
-    )  # fmt: skip
+    )
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))
     sigmas = (noise_sigma, noise_sigma) if noise_sigma else None

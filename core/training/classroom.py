@@ -131,10 +131,18 @@ def train_here(
         if not len(pictures.checked):
             return None
         return certified_count(
-            pictures.checked, labels, classifier, denoiser, sigma=request.sigma, n=request.n, radius=request.radius,
-            seed=request.seed, device=str(device), report=lambda done, total: report(replace(state, done=done, total=total)),
+            pictures.checked,
+            labels,
+            classifier,
+            denoiser,
+            sigma=request.sigma,
+            n=request.n,
+            radius=request.radius,
+            seed=request.seed,
+            device=str(device),
+            report=lambda done, total: report(replace(state, done=done, total=total)),
             should_stop=should_stop,
-        )  # fmt: skip
+        )
 
     report(state)
     before = certified(None)
@@ -162,21 +170,32 @@ def train_here(
         if kept is not None:
             kept, unsaved = save()
     return TrainedHere(
-        state, full, kept, unsaved, None if kept else archive(result.network, config, card, full),
+        state,
+        full,
+        kept,
+        unsaved,
+        None if kept else archive(result.network, config, card, full),
         "PSNR of the validation pictures" if result.best.phase == "mse" else "STAB's loss on the validation pictures",
-        result.best.seconds, result.batch_size, result.trouble, result.stopped,
-    )  # fmt: skip
+        result.best.seconds,
+        result.batch_size,
+        result.trouble,
+        result.stopped,
+    )
 
 
 def _train(
-    request: TrainingRequest, classifier: nn.Module, pictures: TrainingPictures, validation: Validation, device: torch.device,
-    state: TrainingState, report: Callable[[TrainingState], None], should_stop: Callable[[], bool],
-) -> tuple[TimedResult, ModelConfig, Recipe]:  # fmt: skip
+    request: TrainingRequest,
+    classifier: nn.Module,
+    pictures: TrainingPictures,
+    validation: Validation,
+    device: torch.device,
+    state: TrainingState,
+    report: Callable[[TrainingState], None],
+    should_stop: Callable[[], bool],
+) -> tuple[TimedResult, ModelConfig, Recipe]:
     low, high = request.sigma_range
     architecture, options = NETWORKS[request.network]
-    recipe = Recipe(
-        epochs=1, batch_size=request.batch_size, learning_rate=request.learning_rate, ema=0.99, seed=request.seed
-    )  # fmt: skip
+    recipe = Recipe(epochs=1, batch_size=request.batch_size, learning_rate=request.learning_rate, ema=0.99, seed=request.seed)
     objectives: Mapping[str, Objective] = {
         "mse": lambda denoiser, clean, noisy, sigma, generator: mse(denoiser, clean, noisy, sigma),
         "stab": stability([classifier], closeness=request.closeness, features=request.features),
@@ -186,21 +205,31 @@ def _train(
         Phase(
             phase,
             denoising_loss(
-                objectives[phase], lambda count, generator: draw_sigmas(count, low, high, SIGMA_POWER, generator),
-                mirror=request.mirror, shift=min(2, min(pictures.size) - 1), layout=recipe.memory_format,
+                objectives[phase],
+                lambda count, generator: draw_sigmas(count, low, high, SIGMA_POWER, generator),
+                mirror=request.mirror,
+                shift=min(2, min(pictures.size) - 1),
+                layout=recipe.memory_format,
             ),
             share,
             STAB_PACE if phase == "stab" else 1.0,
         )
         for phase, share in shares.items()
-    ]  # fmt: skip
+    ]
     with torch.random.fork_rng(devices=[]):  # other jobs of this process draw from the same generator
         torch.manual_seed(request.seed)
         network = build("denoiser", architecture, options)
     result = fit_for(
-        network, phases, pictures.draw, recipe, 60 * request.minutes, validation, device=device,
-        report=lambda progress: report(replace(state, trained=progress)), should_stop=should_stop,
-    )  # fmt: skip
+        network,
+        phases,
+        pictures.draw,
+        recipe,
+        60 * request.minutes,
+        validation,
+        device=device,
+        report=lambda progress: report(replace(state, trained=progress)),
+        should_stop=should_stop,
+    )
     return result, ModelConfig("denoiser", architecture, options, pictures.size, None, (low, high)), recipe
 
 
@@ -212,9 +241,13 @@ def _answers(classifier: nn.Module, images: Tensor, device: torch.device) -> Ten
 
 
 def _card(
-    request: TrainingRequest, pictures: TrainingPictures, state: TrainingState, result: TimedResult, recipe: Recipe,
+    request: TrainingRequest,
+    pictures: TrainingPictures,
+    state: TrainingState,
+    result: TimedResult,
+    recipe: Recipe,
     device: torch.device,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     measured = result.best.measured
     figures = {f"psnr_{s:g}": round(v, 2) for s, v in measured.psnr.items()}
     figures |= {f"agreement_{s:g}": round(v, 4) for s, v in measured.agreement.items()}

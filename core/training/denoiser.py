@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.models.networks import NoisePredictor, build
 from core.models.storage import ModelConfig
 from core.training.augment import augment
@@ -179,10 +179,23 @@ def train_denoiser(
             trained.keep_the_rest()
     batch_loss = denoising_loss(loss, sigmas, draws=draws, mirror=mirror, shift=shift, layout=layout)
     average, history = fit(
-        trained, batch_loss, train.images, train.labels, recipe, device=device, checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds, resume=resume, made_for=stated, measure=measure, on_progress=on_progress,
-        on_trouble=on_trouble, on_remark=on_remark, should_stop=should_stop, workers=workers,
-    )  # fmt: skip
+        trained,
+        batch_loss,
+        train.images,
+        train.labels,
+        recipe,
+        device=device,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        resume=resume,
+        made_for=stated,
+        measure=measure,
+        on_progress=on_progress,
+        on_trouble=on_trouble,
+        on_remark=on_remark,
+        should_stop=should_stop,
+        workers=workers,
+    )
     return average.denoiser if isinstance(average, DeeplySupervised) else average, config, history
 
 

@@ -155,9 +155,10 @@ def archive(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], na
     card = dict(card) | {MARK: name}
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     texts = {
-        CONFIG: json.dumps(asdict(config), indent=2) + "\n", CARD: json.dumps(card, indent=2) + "\n",
+        CONFIG: json.dumps(asdict(config), indent=2) + "\n",
+        CARD: json.dumps(card, indent=2) + "\n",
         README: readme(config, card, name),
-    }  # fmt: skip
+    }
     return _zipped(name, {WEIGHTS: save(state)} | {file: text.encode() for file, text in texts.items()})
 
 

@@ -153,10 +153,17 @@ def fit(
                 seconds = (time.monotonic() - started) / (step + 1 - done_before)
                 on_progress(
                     TrainingProgress(
-                        run.epoch + 1, recipe.epochs, step + 1, total, run.losses / run.row,
-                        recipe.batch_size / seconds, seconds * (total - step - 1), run.history[-1] if run.history else {}, rate,
+                        run.epoch + 1,
+                        recipe.epochs,
+                        step + 1,
+                        total,
+                        run.losses / run.row,
+                        recipe.batch_size / seconds,
+                        seconds * (total - step - 1),
+                        run.history[-1] if run.history else {},
+                        rate,
                     )
-                )  # fmt: skip
+                )
             if workers.mean(float(should_stop())) > 0:
                 if run.history or not fresh:  # a stop within the first epoch spares the checkpoint of an earlier run
                     save()

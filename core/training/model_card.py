@@ -74,21 +74,37 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
     }
     kind = config.kind
     lines = [
-        "---", _head(config, card, title, rows), "---", "",
-        f"# {title}", "", f"{what} {purpose}", "",
-        "## Figures", "",
-        f"On {where}{pictures}. They are no certificates: those need `evaluate`.", "",
-        "| figure | sigma | value |", "|---|---|---|",
-        *(f"| {_NAMES.get(name, name)} | {sigma or 'none'} | {value:g} |" for name, sigma, value in rows), "",
-        "## How it was made", "",
-        "| | |", "|---|---|",
-        *(f"| {key} | {_cell(value)} |" for key, value in made.items() if value not in (None, "")), "",
+        "---",
+        _head(config, card, title, rows),
+        "---",
+        "",
+        f"# {title}",
+        "",
+        f"{what} {purpose}",
+        "",
+        "## Figures",
+        "",
+        f"On {where}{pictures}. They are no certificates: those need `evaluate`.",
+        "",
+        "| figure | sigma | value |",
+        "|---|---|---|",
+        *(f"| {_NAMES.get(name, name)} | {sigma or 'none'} | {value:g} |" for name, sigma, value in rows),
+        "",
+        "## How it was made",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {key} | {_cell(value)} |" for key, value in made.items() if value not in (None, "")),
+        "",
         *(["    " + str(card["command"]), ""] if card.get("command") else []),
-        "## How it is used", "",
+        "## How it is used",
+        "",
         "    from core import load_classifier, load_denoiser",
-        f'    {kind} = load_{kind}("{reference or "local/PATH"}")', "",
-        f"Made with the Denoised Smoothing Lab {LAB_VERSION}: pixels and sigma are in [0, 1], and normalisation is inside.", "",
-    ]  # fmt: skip
+        f'    {kind} = load_{kind}("{reference or "local/PATH"}")',
+        "",
+        f"Made with the Denoised Smoothing Lab {LAB_VERSION}: pixels and sigma are in [0, 1], and normalisation is inside.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -110,15 +126,23 @@ def _head(config: ModelConfig, card: Mapping[str, Any], title: str, rows: list[t
     data = str(card.get("data", "")).partition(",")[0] or "unknown"
     results = [
         EvalResult(
-            task_type=task, dataset_type=data, dataset_name=data, dataset_split="test", metric_type=name,
-            metric_name=f"{_NAMES.get(name, name)}{f' at sigma {sigma}' if sigma else ''}", metric_value=value,
+            task_type=task,
+            dataset_type=data,
+            dataset_name=data,
+            dataset_split="test",
+            metric_type=name,
+            metric_name=f"{_NAMES.get(name, name)}{f' at sigma {sigma}' if sigma else ''}",
+            metric_value=value,
         )
         for name, sigma, value in rows
-    ]  # fmt: skip
+    ]
     data_card = ModelCardData(
-        library_name=LIBRARY, pipeline_tag=task, tags=[LIBRARY, "randomized-smoothing", "certified-robustness"],
-        model_name=title.rpartition("/")[2], eval_results=results or None,
-    )  # fmt: skip
+        library_name=LIBRARY,
+        pipeline_tag=task,
+        tags=[LIBRARY, "randomized-smoothing", "certified-robustness"],
+        model_name=title.rpartition("/")[2],
+        eval_results=results or None,
+    )
     return str(data_card.to_yaml()).strip()
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.data.datasets import CIFAR10_LABELS, data_folder, load_dataset
+from core.data.local import CIFAR10, cifar10_folder, pictures_at_hand
+from core.data.shapes import LABELS as SHAPES_LABELS
+from core.data.shapes import SIDE, make_shapes
 from core.errors import LabError
-from core.evaluation.at_hand import CIFAR10, cifar10_folder, pictures_at_hand
-from core.evaluation.datasets import CIFAR10_LABELS, data_folder, load_dataset
-from core.evaluation.shapes import LABELS as SHAPES_LABELS
-from core.evaluation.shapes import SIDE, make_shapes
 from core.training.request import FEWEST_PICTURES
 from core.training.uploads import Uploaded
 
@@ -85,9 +85,12 @@ def cifar10_pictures(labels: Sequence[str] | None, checked: int) -> TrainingPict
     data = load_dataset(f"parquet/{data_folder() / 'cifar10' / 'plain_text'}", "train")
     test = pictures_at_hand(CIFAR10_LABELS, (SIDE, SIDE)).data
     return TrainingPictures(
-        data.images[WATCHED:], data.images[:WATCHED], test.images[:checked], test.labels[:checked],
+        data.images[WATCHED:],
+        data.images[:WATCHED],
+        test.images[:checked],
+        test.labels[:checked],
         f"CIFAR-10, split train, {len(data):,} pictures",
-    )  # fmt: skip
+    )
 
 
 def uploaded_pictures(uploaded: Uploaded, labels: Sequence[str] | None, checked: int) -> TrainingPictures:
@@ -118,9 +121,13 @@ def uploaded_pictures(uploaded: Uploaded, labels: Sequence[str] | None, checked:
     if numbers is None and checked:
         notes = (*notes, "The pictures say no classes: right is what the classifier says of them without noise.")
     return TrainingPictures(
-        uploaded.images[rest], uploaded.images[held], uploaded.images[held[:checked]],
-        None if numbers is None else numbers[:checked], f"{count:,} uploaded pictures", notes,
-    )  # fmt: skip
+        uploaded.images[rest],
+        uploaded.images[held],
+        uploaded.images[held[:checked]],
+        None if numbers is None else numbers[:checked],
+        f"{count:,} uploaded pictures",
+        notes,
+    )
 
 
 def pictures_for(

@@ -10,8 +10,8 @@ from torch import nn
 from core.errors import LabError
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.lock import repository_lock
-from core.models.hub.needed import is_of_the_lab, needed_files, read_config
 from core.models.hub.repository import look_up
+from core.models.hub.selection import is_of_the_lab, needed_files, read_config
 from core.models.json_object import read_json_object
 from core.models.load import load_denoiser
 from core.models.networks import build

@@ -136,7 +136,7 @@ def fit_for(
     def progress(phase: str) -> TimedProgress:
         return TimedProgress(
             clock.seconds(), seconds, step, phase, value, tuple(kept.moments), kept.best, kept.strip, tuple(kept.looks)
-        )  # fmt: skip
+        )
 
     def tell(phase: str) -> None:
         with clock.stands_still():

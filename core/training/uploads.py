@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import LabError
-from core.images import fit_to, read_picture
+from core.pictures.reading import fit_to, read_picture
 
 MOST_BYTES = 50 * 2**20
 MOST_ENTRIES = 5_000

@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.models.catalogue import catalogue
 from core.models.load import sigma_warning
-from core.study import StudyRequest
-from core.ui.guarantee_controls import Guarantee
+from core.studies.records import StudyRequest
+from core.ui.certify.guarantee import Guarantee
 from core.ui.linked import linked_choice
 
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
@@ -19,10 +19,16 @@ METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Cl
 def choose_sigma(default: float = 0.25) -> float:
     """The sigma slider, in [0, 1] units with grey levels beside it."""
     sigma = st.slider(
-        "Noise sigma", 0.01, 1.0, default, 0.01, key="sigma", bind="query-params",
+        "Noise sigma",
+        0.01,
+        1.0,
+        default,
+        0.01,
+        key="sigma",
+        bind="query-params",
         help="Standard deviation of the noise in each channel, in [0, 1] pixel units. More noise can certify larger radii,"
         " but hides more of the picture.",
-    )  # fmt: skip
+    )
     st.caption(f"= {sigma * 255:.0f}/255 grey levels")
     return float(sigma)
 
@@ -50,24 +56,44 @@ def choose_numbers() -> Numbers:
         left, middle, right = st.columns(3)
         with left:
             n = st.number_input(
-                "n: samples counted", 20, 100_000, 1_000, 100, key="n", bind="query-params",
+                "n: samples counted",
+                20,
+                100_000,
+                1_000,
+                100,
+                key="n",
+                bind="query-params",
                 help="More samples raise the ceiling of the radius.",
-            )  # fmt: skip
+            )
             n0 = st.number_input(
-                "n0: samples that choose the class", 10, 1_000, 100, 10, key="n0", bind="query-params",
+                "n0: samples that choose the class",
+                10,
+                1_000,
+                100,
+                10,
+                key="n0",
+                bind="query-params",
                 help="These pick the class to count; they are not counted again.",
-            )  # fmt: skip
+            )
         with middle:
             alpha = st.selectbox(
-                "alpha: chance the certificate is wrong", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="alpha",
+                "alpha: chance the certificate is wrong",
+                ALPHAS,
+                index=2,
+                format_func=lambda a: f"{a:g}",
+                key="alpha",
                 bind="query-params",
-            )  # fmt: skip
+            )
             seed = choose_seed()
         with right:
             method = linked_choice(
-                "Bound", list(METHODS), "anytime", METHODS.__getitem__, "bound",
+                "Bound",
+                list(METHODS),
+                "anytime",
+                METHODS.__getitem__,
+                "bound",
                 help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
-            )  # fmt: skip
+            )
             compare = st.toggle("Compare with no denoiser", True, key="compare", bind="query-params")
     return Numbers(int(n), int(n0), float(alpha), seed, str(method), bool(compare))
 
@@ -85,7 +111,19 @@ def request_of(
 ) -> StudyRequest:
     """The request that these controls make."""
     return StudyRequest(
-        classifier, denoiser, sigma, numbers.n0, numbers.n, numbers.alpha, numbers.seed, numbers.method, numbers.compare,
-        size=size, noise=guarantee.noise, norm=guarantee.norm, sound=guarantee.sound, two_sided=guarantee.two_sided,
+        classifier,
+        denoiser,
+        sigma,
+        numbers.n0,
+        numbers.n,
+        numbers.alpha,
+        numbers.seed,
+        numbers.method,
+        numbers.compare,
+        size=size,
+        noise=guarantee.noise,
+        norm=guarantee.norm,
+        sound=guarantee.sound,
+        two_sided=guarantee.two_sided,
         until_radius=guarantee.until_radius,
-    )  # fmt: skip
+    )

@@ -84,14 +84,24 @@ def _offer(drawn: Sequence[tuple[go.Figure, str]], key: str, name: str) -> None:
     label = "Save the figures" if several else "Save the figure"
     with st.popover(label, icon=":material/download:", type="tertiary", key=f"{key}-save"):
         st.segmented_control(
-            f"The camera above {'each' if several else 'the'} figure saves a", list(FORMATS), default="svg", required=True,
-            format_func=FORMATS.__getitem__, key=f"{key}-format", persist_state="session",
-        )  # fmt: skip
+            f"The camera above {'each' if several else 'the'} figure saves a",
+            list(FORMATS),
+            default="svg",
+            required=True,
+            format_func=FORMATS.__getitem__,
+            key=f"{key}-format",
+            persist_state="session",
+        )
         st.download_button(
-            "All as interactive HTML" if several else "Interactive HTML", lambda: stand_alone(drawn, name), f"{name}.html",
-            "text/html", key=f"{key}-html", on_click="ignore", icon=":material/public:",
+            "All as interactive HTML" if several else "Interactive HTML",
+            lambda: stand_alone(drawn, name),
+            f"{name}.html",
+            "text/html",
+            key=f"{key}-html",
+            on_click="ignore",
+            icon=":material/public:",
             help="About 5 MB: the file brings its own plotting library along.",
-        )  # fmt: skip
+        )
 
 
 def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
@@ -103,9 +113,11 @@ def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
         if not several:
             light.update_layout(height=None)
         chart = light.to_html(
-            include_plotlyjs=place == 0, full_html=False, default_height="480px" if several else "80vh",
+            include_plotlyjs=place == 0,
+            full_html=False,
+            default_height="480px" if several else "80vh",
             config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg", "filename": name}},
-        )  # fmt: skip
+        )
         words = html.escape(alt)
         parts.append(
             f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{chart}<figcaption>{words}</figcaption>'

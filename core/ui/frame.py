@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui.collection import spare_modules
+from core.ui.garbage import spare_modules
 from core.ui.link_notice import read_link, say_refused
 from core.ui.presenter import close_presenting, open_presenting
 

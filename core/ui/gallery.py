@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.data.hub import LabelledPicture, fetch_split, sample_pictures
 from core.errors import LabError
-from core.evaluation.hub_data import LabelledPicture, fetch_split, sample_pictures
-from core.images import Picture
-from core.jobs import Job, JobContext
 from core.models.hub.download import DownloadProgress
-from core.ui.download_view import draw_download
-from core.ui.engine import queue
-from core.ui.session_jobs import SessionJobs
+from core.pictures.reading import Picture
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import SessionJobs
+from core.ui.jobs.shared import queue
+from core.ui.models.download import draw_download
 from core.ui.strip import enlarged
 
 GALLERIES = SessionJobs("galleries")
@@ -81,8 +81,6 @@ def _choose(found: list[LabelledPicture]) -> Picture | None:
                 column.image(enlarged(one.picture, 96), width="stretch", alt=f"Picture {one.number} of the data set: {name}.")
                 column.caption(f"{one.number}: {name}")
     titles = {one.number: f"{one.number}: {one.name or f'class {one.label}'}" for one in found}
-    chosen = st.pills(
-        "Take", list(titles), format_func=titles.__getitem__, key="gallery-chosen", persist_state="session"
-    )  # fmt: skip
+    chosen = st.pills("Take", list(titles), format_func=titles.__getitem__, key="gallery-chosen", persist_state="session")
     picked = next((one for one in found if one.number == chosen), None)
     return None if picked is None else Picture(picked.picture, f"{picked.name or picked.label}-{picked.number}.png")

@@ -34,9 +34,7 @@ def linked_choice(
         st.session_state[key] = asked  # a link was followed since the last run
     elif st.session_state.get(key) not in options:
         st.session_state[key] = default
-    chosen = st.selectbox(
-        label, options, format_func=title, key=key, help=help, disabled=disabled, persist_state="session"
-    )  # fmt: skip
+    chosen = st.selectbox(label, options, format_func=title, key=key, help=help, disabled=disabled, persist_state="session")
     if chosen != default:
         st.query_params[key] = chosen
     elif key in st.query_params:

@@ -37,7 +37,7 @@ def linked_choices(
         st.session_state[key] = [value for value in st.session_state[key] if value in options]
     chosen = st.multiselect(
         label, options, format_func=title, key=key, help=help, placeholder=placeholder, persist_state="session"
-    )  # fmt: skip
+    )
     if list(chosen) != list(default):
         st.query_params[key] = list(chosen) or "none"
     elif key in st.query_params:

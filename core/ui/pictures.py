@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.data.samples import Sample, sample_picture, samples
 from core.errors import LabError
-from core.images import Picture, read_picture
-from core.samples import Sample, sample_picture, samples
+from core.pictures.reading import Picture, read_picture
 from core.ui.gallery import choose_from_gallery
 from core.ui.linked import key_for, linked_choice
 
@@ -27,9 +27,12 @@ def choose_pictures(classifier: str) -> list[Choice]:
     """The sample menu and the uploader; uploads win. Bad files are named, one sentence each, and the others kept."""
     menu = st.empty()
     uploads = st.file_uploader(
-        "Or upload your own", ["png", "jpg", "jpeg", "webp"], accept_multiple_files=True, key="uploads",
+        "Or upload your own",
+        ["png", "jpg", "jpeg", "webp"],
+        accept_multiple_files=True,
+        key="uploads",
         help="PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab.",
-    )  # fmt: skip
+    )
     with menu.container():
         sample = choose_sample(classifier, disabled=bool(uploads))
     chosen: list[Choice] = []
@@ -62,13 +65,17 @@ def choose_sample(classifier: str, disabled: bool = False) -> Sample:
     """The sample menu, with the pictures made for this classifier."""
     known = {s.name: s for s in samples() if s.classifier == classifier} or {s.name: s for s in samples()}
     name = linked_choice(
-        "Sample picture", list(known), next(iter(known)), lambda n: known[n].title, key_for("picture", classifier),
+        "Sample picture",
+        list(known),
+        next(iter(known)),
+        lambda n: known[n].title,
+        key_for("picture", classifier),
         disabled=disabled,
-    )  # fmt: skip
+    )
     return known[name]
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def read_upload(data: bytes, name: str) -> Picture:
-    """Read an uploaded file once; raises LabError as :func:`core.images.read_picture`."""
+    """Read an uploaded file once; raises LabError as :func:`core.pictures.reading.read_picture`."""
     return read_picture(data, name)

@@ -43,9 +43,7 @@ def close_presenting(pages: Sequence[tuple[str, str, str]]) -> None:
     """
     with st.container(horizontal=True, key="presenter"):
         # bind="query-params" would know "true" only, and forget "1" as soon as the page is loaded again.
-        on = st.toggle(
-            "Presenter mode", key=SWITCH, persist_state="session", help="Large type, no side bar; part of the link."
-        )  # fmt: skip
+        on = st.toggle("Presenter mode", key=SWITCH, persist_state="session", help="Large type, no side bar; part of the link.")
         if on:
             for path, label, icon in pages:
                 st.page_link(path, label=label, icon=icon, query_params={PARAMETER: "1"})

@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from core.figures.votes import name_of
-from core.study import View
+from core.studies.records import View
 
 STAGES = {"original": "Original", "noisy": "With noise", "denoised": "Denoised"}
 CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
@@ -28,8 +28,9 @@ def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma:
         best, share = view.top[0]
         with column:
             st.image(
-                enlarged(view.picture), width="stretch",
+                enlarged(view.picture),
+                width="stretch",
                 alt=f"{STAGES[name]} picture; the classifier alone says {name_of(best, labels)} ({share:.0%}).",
-            )  # fmt: skip
+            )
             extra = f" (sigma {sigma:g})" if name == "noisy" else ""
             st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{name_of(best, labels)}** {share:.0%}")

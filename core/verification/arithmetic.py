@@ -61,8 +61,13 @@ def _check_claims(c: Certificate) -> list[Check]:
     """What CERTIFY would conclude from these counts."""
     shape = (3, c.image.height, c.image.width)
     numbers: dict[str, Any] = {
-        "alpha": c.alpha, "sigma": c.sigma, "shape": shape, "noise": c.noise, "norm": c.norm, "two_sided": c.two_sided,
-    }  # fmt: skip
+        "alpha": c.alpha,
+        "sigma": c.sigma,
+        "shape": shape,
+        "noise": c.noise,
+        "norm": c.norm,
+        "two_sided": c.two_sided,
+    }
     found = recompute(c.counts, c.candidate, method=c.method, table_radii=c.table_radii, n_planned=c.n_planned, **numbers)
     prediction = None if found.abstained else c.candidate
     label = None if prediction is None or c.labels is None else c.labels[prediction]

@@ -68,8 +68,4 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``verify --json`` prints."""
-        return {
-            "verdict": self.verdict,
-            "summary": self.summary(),
-            "checks": [asdict(check) for check in self.checks],
-        }
+        return {"verdict": self.verdict, "summary": self.summary(), "checks": [asdict(check) for check in self.checks]}

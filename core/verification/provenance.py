@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from core.images import fit_to
-from core.models.records import model_labels, model_record
+from core.pictures.reading import fit_to
 from core.smoothing.certificate import Certificate, ModelRecord
+from core.smoothing.model_records import model_labels, model_record
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
 
 
@@ -18,15 +18,17 @@ def check_picture(certificate: Certificate, picture: Image.Image | None) -> Chec
 
     Args:
         certificate: what names the hash and the size.
-        picture: RGB, 8 bits, as :func:`core.images.read_picture` returns it; None where there is none.
+        picture: RGB, 8 bits, as :func:`core.pictures.reading.read_picture` returns it; None where there is none.
     """
     image = certificate.image
     size = f"{image.width} x {image.height} pixels"
     if picture is None:
         return Check(
-            "picture", NOT_CHECKED, "No picture was given, so nothing says that the certificate is of the one you think of.",
+            "picture",
+            NOT_CHECKED,
+            "No picture was given, so nothing says that the certificate is of the one you think of.",
             image.sha256,
-        )  # fmt: skip
+        )
     found = picture_hash(picture, (image.height, image.width))
     if found == image.sha256:
         return Check("picture", SAME, f"The picture, brought to {size}, has the hash that the certificate names.", found, found)
@@ -34,13 +36,16 @@ def check_picture(certificate: Certificate, picture: Image.Image | None) -> Chec
         "" if picture.size == (image.width, image.height) else f", brought from {picture.width} x {picture.height} to {size},"
     )
     return Check(
-        "picture", DIFFERS, f"The picture{changed} has another hash than the certificate names: it is not the one certified.",
-        image.sha256, found,
-    )  # fmt: skip
+        "picture",
+        DIFFERS,
+        f"The picture{changed} has another hash than the certificate names: it is not the one certified.",
+        image.sha256,
+        found,
+    )
 
 
 def picture_hash(picture: Image.Image, size: tuple[int, int]) -> str:
-    """sha256 of the 8-bit RGB bytes, row by row, at (height, width): as :func:`core.pixels.image_record`, without torch."""
+    """sha256 of the 8-bit RGB bytes at (height, width): as :func:`core.pictures.pixels.image_record`, without torch."""
     return hashlib.sha256(fit_to(picture.convert("RGB"), size).tobytes()).hexdigest()
 
 

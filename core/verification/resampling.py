@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.device import pick_device
 from core.errors import LabError
-from core.images import fit_to
+from core.pictures.reading import fit_to
 from core.smoothing.bounds import least_n_to_certify
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress, certify
@@ -105,10 +105,21 @@ def _sample(
     c = certificate
     # Sample i depends on the seed and i alone, so a run that stopped after n samples is repeated by one planned with n.
     return certify(
-        fit_to(picture, (c.image.height, c.image.width)), classifier, denoiser, sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha,
-        seed=seed, noise=c.noise, sound=c.sound, device=str(device), batch_size=batch_size,
-        on_progress=lambda now: on_progress(part, now), should_stop=should_stop,
-    )  # fmt: skip
+        fit_to(picture, (c.image.height, c.image.width)),
+        classifier,
+        denoiser,
+        sigma=c.sigma,
+        n0=c.n0,
+        n=c.n,
+        alpha=c.alpha,
+        seed=seed,
+        noise=c.noise,
+        sound=c.sound,
+        device=str(device),
+        batch_size=batch_size,
+        on_progress=lambda now: on_progress(part, now),
+        should_stop=should_stop,
+    )
 
 
 def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:

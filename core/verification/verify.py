@@ -16,7 +16,7 @@ def verify(certificate: Certificate, picture: Image.Image | None, models: Models
     That the counts were really drawn is another matter: :func:`core.verification.resampling.resample`.
 
     Args:
-        certificate: as :func:`core.document.read_certificate` returns it.
+        certificate: as :func:`core.smoothing.document.read_certificate` returns it.
         picture: the picture it is said to certify, or None.
         models: its models as they are here, or a sentence that says why they could not be looked at.
     """

@@ -17,10 +17,15 @@ TALLEST = 1_600
 SIDES = [(size, scheme) for size in WIDTHS for scheme in ("light", "dark")]
 # The beginnings of these stand in the README, at full size: so many pixels of each.
 FIRST_SCREENS = {
-    "Start-desktop-light": 900, "Certify-desktop-light": 900, "Denoise-desktop-light": 900, "Trade-offs-desktop-light": 1_240,
-    "Learn-voting-desktop-light": 900, "Certify-phone-dark": 844, "Attack-desktop-light": 1_240,
+    "Start-desktop-light": 900,
+    "Certify-desktop-light": 900,
+    "Denoise-desktop-light": 900,
+    "Trade-offs-desktop-light": 1_240,
+    "Learn-voting-desktop-light": 900,
+    "Certify-phone-dark": 844,
+    "Attack-desktop-light": 1_240,
     "Vision_APIs-desktop-light": 1_240,
-}  # fmt: skip
+}
 HEAD = "| | desktop, light | desktop, dark | phone, light | phone, dark |\n|---|---|---|---|---|\n"
 
 
@@ -42,8 +47,10 @@ def main() -> None:
         shot = shot.crop((0, 0, shot.width, min(TALLEST, shot.height)))
         _few_colours(shot).save(gallery / f"{path.stem}.png", optimize=True)
         names.setdefault(name, set()).add((size, scheme))
-    rows = [f"| {name.replace('_', ' ')} | {' | '.join(_cell(name, *s) if s in sides else '' for s in SIDES)} |"
-            for name, sides in names.items()]  # fmt: skip
+    rows = [
+        f"| {name.replace('_', ' ')} | {' | '.join(_cell(name, *s) if s in sides else '' for s in SIDES)} |"
+        for name, sides in names.items()
+    ]
     _replace_table(ROOT / "docs/pages.md", HEAD + "\n".join(rows) + "\n")
     _replace_table(ROOT / "docs/accessibility.md", (SHOTS / "axe.md").read_text(encoding="utf-8"))
 

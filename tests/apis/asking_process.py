@@ -22,9 +22,15 @@ def ask(url: str, path: str, budget: float, n: int) -> None:
     endpoint = parse_endpoint(f'url = "{url}"\nprice = 0.01\nrate = 2000\nconcurrency = 4\ntimeout = 5.0', "test")
     picture = Image.fromarray(np.full((8, 8, 3), 150, dtype=np.uint8))
     certify_remote(
-        picture, HttpEndpoint("api/http/test", endpoint, {}), sigma=0.5, ledger=Ledger(Path(path)), budget=budget, n0=10, n=n,
+        picture,
+        HttpEndpoint("api/http/test", endpoint, {}),
+        sigma=0.5,
+        ledger=Ledger(Path(path)),
+        budget=budget,
+        n0=10,
+        n=n,
         method="clopper-pearson",
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

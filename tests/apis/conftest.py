@@ -77,12 +77,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         target = self.headers.get("X-Amz-Target", "")
         vendor = (
-            "aws" if target == "RekognitionService.DetectLabels"
-            else "google" if self.path.startswith("/v1/images:annotate")
-            else "azure" if self.path.startswith("/computervision/imageanalysis:analyze")
-            else "huggingface" if self.path.startswith("/hf")
+            "aws"
+            if target == "RekognitionService.DetectLabels"
+            else "google"
+            if self.path.startswith("/v1/images:annotate")
+            else "azure"
+            if self.path.startswith("/computervision/imageanalysis:analyze")
+            else "huggingface"
+            if self.path.startswith("/hf")
             else "http"
-        )  # fmt: skip
+        )
         png = _picture_in(vendor, body, self.headers)
         picture = Image.open(io.BytesIO(png)).convert("RGB")
         with self.server.lock:
@@ -212,9 +216,9 @@ class ClarifaiServer:
             context.abort(getattr(grpc.StatusCode, fault.code), "as the test asked")
         concepts = [resources_pb2.Concept(name=name, value=score) for name, score in self.label(picture)]
         model = resources_pb2.Model(model_version=resources_pb2.ModelVersion(id="v1"))
-        outputs = [] if fault.garbage is not None else [
-            resources_pb2.Output(data=resources_pb2.Data(concepts=concepts), model=model)
-        ]  # fmt: skip
+        outputs = (
+            [] if fault.garbage is not None else [resources_pb2.Output(data=resources_pb2.Data(concepts=concepts), model=model)]
+        )
         return service_pb2.MultiOutputResponse(status=status_pb2.Status(code=10000), outputs=outputs)
 
     def stop(self) -> None:

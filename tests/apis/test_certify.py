@@ -15,17 +15,17 @@ import pytest
 import torch
 from PIL import Image
 
-from core.apis import inquiry
+from core.apis import asking as inquiry
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
 from core.apis.http import HttpEndpoint, parse_endpoint
 from core.apis.labels import LabelMap
 from core.apis.ledger import Ledger
 from core.apis.pace import Pace
 from core.apis.providers import describe_provider
-from core.apis.questions import Questions
+from core.apis.queries import Questions
 from core.apis.votes import NO_ANSWER
 from core.errors import LabError
-from core.pixels import to_pixels
+from core.pictures.pixels import to_pixels
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
 from core.smoothing.radius import l2_radius
 from tests.apis.conftest import Fault, Vendors, brightness
@@ -194,7 +194,7 @@ def test_a_quota_that_ends_in_the_middle_keeps_what_was_paid(ask: Asking, vendor
 def test_an_api_that_stays_away_ends_the_run_with_its_answers_kept(
     ask: Asking, vendors: Vendors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.apis.inquiry.backoff", lambda attempt, retry_after: 0.001)
+    monkeypatch.setattr("core.apis.asking.backoff", lambda attempt, retry_after: 0.001)
     vendors.faults.extend([Fault()] * 30 + [Fault(503)] * 60)
     result = ask()
     assert result.halt is not None

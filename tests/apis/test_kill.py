@@ -27,9 +27,13 @@ def asking() -> Iterator[subprocess.Popen[str]]:
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork, with which a process is started fast enough to be killed this often")
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("asking_process.py"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, str(Path(__file__).with_name("asking_process.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     yield process
     process.kill()
     process.wait()

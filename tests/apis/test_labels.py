@@ -23,8 +23,12 @@ def test_without_a_map_each_label_is_its_own_class_whatever_its_case() -> None:
 def test_synonyms_count_as_the_class_and_everything_else_as_other() -> None:
     labels = LabelMap.of({"cat": ["tabby", "Kitten"], "dog": "hound"})
     assert [labels.class_of(answer(name)) for name in ("TABBY", "kitten", "Cat", "hound", "zebra")] == [
-        "cat", "cat", "cat", "dog", OTHER,
-    ]  # fmt: skip
+        "cat",
+        "cat",
+        "cat",
+        "dog",
+        OTHER,
+    ]
 
 
 def test_only_the_best_label_counts() -> None:

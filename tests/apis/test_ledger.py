@@ -25,8 +25,12 @@ def test_an_answer_outlives_the_process(ledger: Ledger) -> None:
     ledger.close()
     (query,) = Ledger(ledger.path).queries("run", "select")
     assert (query.state, query.answer, query.model, query.seconds, query.price) == (
-        ANSWERED, (Label("cat", 0.5),), "m1", 0.25, 0.001,
-    )  # fmt: skip
+        ANSWERED,
+        (Label("cat", 0.5),),
+        "m1",
+        0.25,
+        0.001,
+    )
     assert query.sent_sha256 == "abc"
 
 
@@ -84,11 +88,7 @@ def test_what_a_dead_process_had_under_way_is_in_doubt_and_stays_paid(ledger: Le
 
 
 def test_a_run_is_worked_on_by_one_at_a_time(ledger: Ledger) -> None:
-    with (
-        ledger.working_on("run"),
-        pytest.raises(LabError, match="Another process"),
-        Ledger(ledger.path).working_on("run"),
-    ):
+    with ledger.working_on("run"), pytest.raises(LabError, match="Another process"), Ledger(ledger.path).working_on("run"):
         raise AssertionError("two at once")
     with ledger.working_on("run"):
         assert ledger.runs()[0][0] == "run"

@@ -11,22 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.apis.answers import (
-    InDoubtError,
-    NotSentError,
-    RefusedError,
-    TurnedAwayError,
-    UnusableError,
-)
+from core.apis.answers import InDoubtError, NotSentError, RefusedError, TurnedAwayError, UnusableError
 from core.apis.limits import Limits, encode
 from core.apis.providers import VENDORS, load_provider
 from core.errors import LabError
 from tests.apis.conftest import ClarifaiServer, Fault
 
 MODULES = {
-    "google": "google.cloud.vision", "aws": "boto3", "azure": "azure.ai.vision.imageanalysis", "clarifai": "clarifai_grpc",
+    "google": "google.cloud.vision",
+    "aws": "boto3",
+    "azure": "azure.ai.vision.imageanalysis",
+    "clarifai": "clarifai_grpc",
     "huggingface": "huggingface_hub",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(params=["google", "aws", "azure", "clarifai", "huggingface", "http"])
@@ -48,14 +45,16 @@ def secrets_for(vendor: str, where: str) -> dict[str, str]:
     return {
         "google": {"GOOGLE_API_KEY": "key-1", "GOOGLE_VISION_ENDPOINT": f"http://{where}"},
         "aws": {
-            "AWS_ACCESS_KEY_ID": "id-1", "AWS_SECRET_ACCESS_KEY": "key-1", "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "id-1",
+            "AWS_SECRET_ACCESS_KEY": "key-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ENDPOINT_URL_REKOGNITION": f"http://{where}",
         },
         "azure": {"VISION_ENDPOINT": f"http://{where}", "VISION_KEY": "key-1"},
         "clarifai": {"CLARIFAI_PAT": "key-1", "CLARIFAI_GRPC_BASE": where},
         "huggingface": {"HF_TOKEN": "hf_key1", "HF_INFERENCE_URL": f"http://{where}/hf"},
         "http": {"KEY": "key-1"},
-    }[vendor]  # fmt: skip
+    }[vendor]
 
 
 @pytest.fixture
@@ -111,12 +110,8 @@ def test_credentials_travel_in_the_header_alone(make: Any, serving: Any, vendor:
     assert "key-1" not in repr(provider) + repr(vars(provider).get("limits"))
 
 
-BUSY = {
-    "aws": Fault(400, code="ThrottlingException"), "clarifai": Fault(code="11005"),
-}  # fmt: skip
-DENIED = {
-    "aws": Fault(400, code="ExpiredTokenException"), "clarifai": Fault(code="11001"),
-}  # fmt: skip
+BUSY = {"aws": Fault(400, code="ThrottlingException"), "clarifai": Fault(code="11005")}
+DENIED = {"aws": Fault(400, code="ExpiredTokenException"), "clarifai": Fault(code="11001")}
 BROKEN = {"aws": Fault(500, code="InternalServerError"), "clarifai": Fault(code="99009")}
 
 

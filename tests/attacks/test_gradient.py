@@ -23,9 +23,19 @@ CPU = torch.device("cpu")
 
 def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=None, batch_size=None, n_predict=100):
     return SmoothedTarget(
-        half.image, 0, classifier or half.classifier, denoiser, sigma=0.25, draws=draws, n_predict=n_predict, alpha=0.001,
-        seed=seed, device=CPU, meter=meter, batch_size=batch_size,
-    )  # fmt: skip
+        half.image,
+        0,
+        classifier or half.classifier,
+        denoiser,
+        sigma=0.25,
+        draws=draws,
+        n_predict=n_predict,
+        alpha=0.001,
+        seed=seed,
+        device=CPU,
+        meter=meter,
+        batch_size=batch_size,
+    )
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -74,9 +84,7 @@ def test_the_ball_and_the_box_are_kept(norm):
     torch.manual_seed(0)
     network, denoiser = ConvClassifier(3, (4,)).eval(), UNetDenoiser((4, 8)).eval()
     image = torch.rand((3, 16, 16), generator=generator).round()  # every value at a wall
-    target = SmoothedTarget(
-        image, 0, network, denoiser, sigma=0.25, draws=4, n_predict=20, alpha=0.01, seed=0, device=CPU
-    )  # fmt: skip
+    target = SmoothedTarget(image, 0, network, denoiser, sigma=0.25, draws=4, n_predict=20, alpha=0.01, seed=0, device=CPU)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     radius = {"l2": 0.7, "linf": 0.05, "l1": 5.0}[norm]
     climbed = climb(image, target, norm, radius, Climb(steps=4, restarts=2))

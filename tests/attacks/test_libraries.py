@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from core.attacks.balls import distance
 from core.attacks.gradient import Climb, climb
 from core.attacks.targets import BaseTarget, SmoothedTarget
-from core.evaluation.shapes import make_shapes
+from core.data.shapes import make_shapes
 from core.models.load import load_classifier
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def test_smoothadv_of_torchattacks():
         label = int(classifier(picture + noise).softmax(dim=1).mean(dim=0).argmax())
         target = SmoothedTarget(
             picture, label, classifier, None, sigma=0.1, draws=16, n_predict=100, alpha=0.001, seed=0, device=CPU
-        )  # fmt: skip
+        )
         ours = climb(picture, target, "l2", 0.4, Climb(20)).picture
         attack = torchattacks.PGDRSL2(classifier, eps=0.4, alpha=0.05, steps=20, noise_sd=0.1, noise_batch_size=16)
         theirs = attack(picture[None], torch.tensor([label]))[0].detach()

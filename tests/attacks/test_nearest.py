@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from core.attacks.nearest import mean_distance_to_another_class, nearest_of_another_class
+from core.data.datasets import LabelledImages
+from core.data.shapes import make_shapes
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
-from core.evaluation.shapes import make_shapes
 
 IMAGES, LABELS = make_shapes(60, seed=4)
 DATA = LabelledImages(IMAGES, LABELS, torch.arange(60) * 3, None)

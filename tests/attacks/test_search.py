@@ -22,9 +22,18 @@ def base(half, meter=None):
 
 def smoothed(half, *, n_predict=2_000, meter=None, seed=0):
     return SmoothedTarget(
-        half.image, 0, half.classifier, None, sigma=0.25, draws=32, n_predict=n_predict, alpha=0.001, seed=seed, device=CPU,
+        half.image,
+        0,
+        half.classifier,
+        None,
+        sigma=0.25,
+        draws=32,
+        n_predict=n_predict,
+        alpha=0.001,
+        seed=seed,
+        device=CPU,
         meter=meter,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])

@@ -16,16 +16,12 @@ from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
 
 CPU = torch.device("cpu")
-REQUEST = AttackRequest(
-    "python/half", "none", 0.25, steps=8, draws=8, n_predict=100, n0=20, n=200, tolerance=0.1, device="cpu"
-)  # fmt: skip
+REQUEST = AttackRequest("python/half", "none", 0.25, steps=8, draws=8, n_predict=100, n0=20, n=200, tolerance=0.1, device="cpu")
 
 
 def study(half, denoiser=None, **changes):
     extra = {name: changes.pop(name) for name in ("report", "should_stop", "certificate") if name in changes}
-    return attack_study(
-        half.image, half.classifier, denoiser, dataclasses.replace(REQUEST, **changes), device=CPU, **extra
-    )  # fmt: skip
+    return attack_study(half.image, half.classifier, denoiser, dataclasses.replace(REQUEST, **changes), device=CPU, **extra)
 
 
 class Shrinking(nn.Module):

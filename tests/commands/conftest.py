@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from core.cli import main
-from core.evaluation.shapes import make_shapes
+from core.commands.cli import main
+from core.data.shapes import make_shapes
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.models.storage import ModelConfig, save_model
-from core.pixels import to_picture
+from core.pictures.pixels import to_picture
 
 LABELS = ("cat", "dog", "frog")
 CLASSIFIER_OPTIONS = {"num_classes": 3, "widths": [4]}

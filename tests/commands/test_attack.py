@@ -41,9 +41,22 @@ def test_text(run, picture):
 def test_a_data_set(run, models, tmp_path):
     out = tmp_path / "lines" / "attacked.jsonl"
     words = (
-        "attack", "--dataset", "shapes", "--every", 20, "--images", 3, "--classifier", models.sure, "--denoiser", "none", *FAST,
-        "--out", out, "--json",
-    )  # fmt: skip
+        "attack",
+        "--dataset",
+        "shapes",
+        "--every",
+        20,
+        "--images",
+        3,
+        "--classifier",
+        models.sure,
+        "--denoiser",
+        "none",
+        *FAST,
+        "--out",
+        out,
+        "--json",
+    )
     ran = run(*words)
     assert ran.code == 0
     summary = ran.document["summary"]
@@ -103,9 +116,20 @@ def test_a_table_of_stored_lines(run, tmp_path):
     assert len({row.count("|") for row in rows}) == 1
     cells = [cell.strip() for cell in rows[2].split("|")[1:-1]]
     assert cells == [
-        "`bundled/a` + `none`", "l2", "3", "2", "0 of 2", "1", "0", "0.300", "2 (2 to the end)", "0.550", "2.000", "0.200",
+        "`bundled/a` + `none`",
+        "l2",
+        "3",
+        "2",
+        "0 of 2",
+        "1",
+        "0",
         "0.300",
-    ]  # fmt: skip
+        "2 (2 to the end)",
+        "0.550",
+        "2.000",
+        "0.200",
+        "0.300",
+    ]
     unsearched = tmp_path / "unsearched.jsonl"
     unsearched.write_text("".join(json.dumps(line | {"smoothed": None, "base": None}) + "\n" for line in lines))
     unsearched.with_name("unsearched.jsonl.made.json").write_text(json.dumps(made))

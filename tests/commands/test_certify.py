@@ -38,16 +38,54 @@ def test_defaults_are_those_of_the_field(run, models, picture):
 
 def test_every_option_reaches_the_certificate(run, models, picture):
     ran = run(
-        "certify", picture, "--classifier", models.torn, "--denoiser", models.denoiser, "--sigma", 0.4, "--n0", 20, "--n", 80,
-        "--alpha", 0.01, "--seed", 3, "--method", "anytime", "--device", "cpu", "--batch-size", 17, "--json",
-    )  # fmt: skip
+        "certify",
+        picture,
+        "--classifier",
+        models.torn,
+        "--denoiser",
+        models.denoiser,
+        "--sigma",
+        0.4,
+        "--n0",
+        20,
+        "--n",
+        80,
+        "--alpha",
+        0.01,
+        "--seed",
+        3,
+        "--method",
+        "anytime",
+        "--device",
+        "cpu",
+        "--batch-size",
+        17,
+        "--json",
+    )
     document = ran.document
     found = [document[name] for name in ("sigma", "n0", "n", "alpha", "seed", "method", "device")]
     assert found == [0.4, 20, 80, 0.01, 3, "anytime", "cpu"]
     other = run(
-        "certify", picture, "--classifier", models.torn, "--denoiser", models.denoiser, "--sigma", 0.4, "--n0", 20, "--n", 80,
-        "--alpha", 0.01, "--seed", 3, "--method", "anytime", "--json",
-    )  # fmt: skip
+        "certify",
+        picture,
+        "--classifier",
+        models.torn,
+        "--denoiser",
+        models.denoiser,
+        "--sigma",
+        0.4,
+        "--n0",
+        20,
+        "--n",
+        80,
+        "--alpha",
+        0.01,
+        "--seed",
+        3,
+        "--method",
+        "anytime",
+        "--json",
+    )
     assert other.document["counts"] == document["counts"]  # whatever the batches
 
 

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from core.apis.demo import DemoServer
-from core.cli import main
-from core.evaluation.datasets import load_dataset
+from core.commands.cli import main
+from core.data.datasets import load_dataset
 from core.evaluation.log import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,9 +39,21 @@ def command(demo: DemoServer, tmp_path: Path) -> list[str]:
     picture = tmp_path / "picture.png"
     Image.fromarray(np.full((32, 32, 3), 90, dtype=np.uint8)).save(picture)
     return [
-        "certify", str(picture), "--classifier", f"api/http/{endpoint}", "--denoiser", "none", "--sigma", "0.1",
-        "--answers", str(tmp_path / "answers.sqlite"), "--n0", "10", "--n", "40",
-    ]  # fmt: skip
+        "certify",
+        str(picture),
+        "--classifier",
+        f"api/http/{endpoint}",
+        "--denoiser",
+        "none",
+        "--sigma",
+        "0.1",
+        "--answers",
+        str(tmp_path / "answers.sqlite"),
+        "--n0",
+        "10",
+        "--n",
+        "40",
+    ]
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -110,8 +122,11 @@ def test_mistakes_are_one_line_and_cost_nothing(
 def test_the_demo_server_as_a_process_of_its_own() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "core", "serve-demo-api", "--port", "0", "--classifier", "bundled/shapes"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     assert process.stdout is not None
     try:
         assert process.stdout.readline().startswith("Serving bundled/shapes at http://127.0.0.1:")
@@ -137,9 +152,26 @@ def test_a_data_set_by_an_api_is_a_log_and_resumes(
     endpoint, log = tmp_path / "endpoint.toml", tmp_path / "log.tsv"
     endpoint.write_text(f'url = "{demo.url}"\nprice = 0.01\nrate = 1000\n')
     command = [
-        "evaluate", "--dataset", "shapes", "--every", "500", "--classifier", f"api/http/{endpoint}", "--denoiser", "none",
-        "--sigma", "0.01", "--n", "30", "--n0", "5", "--answers", str(tmp_path / "answers.sqlite"), "--out", str(log),
-    ]  # fmt: skip
+        "evaluate",
+        "--dataset",
+        "shapes",
+        "--every",
+        "500",
+        "--classifier",
+        f"api/http/{endpoint}",
+        "--denoiser",
+        "none",
+        "--sigma",
+        "0.01",
+        "--n",
+        "30",
+        "--n0",
+        "5",
+        "--answers",
+        str(tmp_path / "answers.sqlite"),
+        "--out",
+        str(log),
+    ]
     assert main(command) == 2
     assert "--budget" in capsys.readouterr().err
     assert main([*command, "--budget", "0.35"]) == 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.cli import main
+from core.commands.cli import main
 from core.evaluation.log import HEADER
 
 HEAD = "\t".join(HEADER) + "\n"
@@ -44,8 +44,13 @@ def test_published_logs_give_the_published_table(published_logs: Path, capsys: p
         {"0.25": 0.600, "0.5": 0.428, "0.75": 0.320, "1": 0.234, "1.25": 0.152, "1.5": 0.094}, abs=5e-4
     )
     assert {r: best["sigma"] for r, best in found["best"].items()} == {
-        "0.25": 0.25, "0.5": 0.25, "0.75": 0.5, "1": 0.5, "1.25": 0.5, "1.5": 0.5,
-    }  # fmt: skip
+        "0.25": 0.25,
+        "0.5": 0.25,
+        "0.75": 0.5,
+        "1": 0.5,
+        "1.25": 0.5,
+        "1.5": 0.5,
+    }
     first = found["logs"][0]
     assert (first["images"], round(first["clean"], 3), round(first["acr"], 3)) == (500, 0.748, 0.429)
     assert round(first["abstained"], 3) == 0.086

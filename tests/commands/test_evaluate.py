@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import beta, norm
 
-from core.cli import main
+from core.commands.cli import main
 from core.errors import LabError
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_votes, votes_path
@@ -28,9 +28,27 @@ def classifier(tmp_path: Path) -> str:
 
 def command(classifier: str, out: Path, *more: str) -> list[str]:
     return [
-        "evaluate", "--dataset", "shapes", "--stop", "200", "--every", "20", "--classifier", classifier, "--denoiser", "none",
-        "--n", "50", "--n0", "10", "--device", "cpu", "--out", str(out), *more,
-    ]  # fmt: skip
+        "evaluate",
+        "--dataset",
+        "shapes",
+        "--stop",
+        "200",
+        "--every",
+        "20",
+        "--classifier",
+        classifier,
+        "--denoiser",
+        "none",
+        "--n",
+        "50",
+        "--n0",
+        "10",
+        "--device",
+        "cpu",
+        "--out",
+        str(out),
+        *more,
+    ]
 
 
 def test_a_log_a_line_an_image_and_its_curve(classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,8 +98,13 @@ def test_the_side_file_says_noise_norm_and_sides(classifier: str, tmp_path: Path
     assert main(command(classifier, out, "--norm", "linf", "--sound", "--two-sided", "--until-radius", "0.001")) == 0
     made_by = json.loads(out.with_suffix(".json").read_text())
     assert {key: made_by[key] for key in ("noise", "norm", "sound", "two_sided", "until_radius", "method")} == {
-        "noise": "gaussian", "norm": "linf", "sound": True, "two_sided": True, "until_radius": 0.001, "method": "anytime",
-    }  # fmt: skip
+        "noise": "gaussian",
+        "norm": "linf",
+        "sound": True,
+        "two_sided": True,
+        "until_radius": 0.001,
+        "method": "anytime",
+    }
     assert main(command(classifier, other, "--noise", "laplace", "--norm", "l2")) == 0
     assert json.loads(other.with_suffix(".json").read_text())["norm"] == "l2"
     capsys.readouterr()

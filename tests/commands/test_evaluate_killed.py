@@ -47,9 +47,12 @@ def begin(folder: Path) -> Iterator[Callable[..., Callable[[], int]]]:
     """Begin a command, and wait ``seconds`` before it is killed; returns its exit status, -9 where that came first."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("command_process.py")], env=environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, Path(__file__).with_name("command_process.py")],
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     asked, answered = process.stdin, process.stdout
@@ -73,9 +76,23 @@ def begin(folder: Path) -> Iterator[Callable[..., Callable[[], int]]]:
 
 def command(folder: Path, out: Path, *more: str) -> list[str]:
     return [
-        "evaluate", "--dataset", f"folder/{folder / 'pictures'}", "--classifier", f"local/{folder / 'classifier'}",
-        "--denoiser", "none", "--n", "64", "--n0", "16", "--device", "cpu", "--out", str(out), *more,
-    ]  # fmt: skip
+        "evaluate",
+        "--dataset",
+        f"folder/{folder / 'pictures'}",
+        "--classifier",
+        f"local/{folder / 'classifier'}",
+        "--denoiser",
+        "none",
+        "--n",
+        "64",
+        "--n0",
+        "16",
+        "--device",
+        "cpu",
+        "--out",
+        str(out),
+        *more,
+    ]
 
 
 def without_time(log: Path) -> list[str]:

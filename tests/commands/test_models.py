@@ -19,13 +19,17 @@ from core.models.storage import ModelConfig, save_model
 def bundled(tmp_path, monkeypatch):
     """A folder of bundled models with one classifier and one denoiser in it."""
     save_model(
-        tmp_path / "pets", ConvClassifier(2, (4,)), ModelConfig("classifier", "conv", {}, (32, 32), ("cat", "dog")),
+        tmp_path / "pets",
+        ConvClassifier(2, (4,)),
+        ModelConfig("classifier", "conv", {}, (32, 32), ("cat", "dog")),
         {"test_accuracy": 0.913, "test_images": 500, "title": "Pets"},
-    )  # fmt: skip
+    )
     save_model(
-        tmp_path / "pets-stab", UNetDenoiser((4, 8)), ModelConfig("denoiser", "unet", {}, (32, 32), None, (0.0, 1.0)),
+        tmp_path / "pets-stab",
+        UNetDenoiser((4, 8)),
+        ModelConfig("denoiser", "unet", {}, (32, 32), None, (0.0, 1.0)),
         {"objective": "stab", "classifier": "bundled/pets", "test": {"one_shot_accuracy_0.25": 0.71}},
-    )  # fmt: skip
+    )
     for module in (references, catalogue_module):
         monkeypatch.setattr(module, "BUNDLED_FOLDER", tmp_path)
     catalogue.cache_clear()

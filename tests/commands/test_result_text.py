@@ -8,14 +8,34 @@ from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
 
 def certificate(**changes) -> Certificate:
     values = {
-        "prediction": 1, "label": "dog", "abstained": False, "counts": (3, 90, 2, 2, 2, 1), "n": 100, "alpha": 0.001,
-        "sigma": 0.5, "seed": 0, "stopped": False, "image": ImageRecord("ab" * 32, 32, 48),
-        "classifier": ModelRecord("bundled/pets", "c0ffee00c0ffee"), "denoiser": ModelRecord("none", None),
-        "labels": ("cat", "dog", "frog", "horse", "ship", "truck"), "device": "cpu", "seconds": 1.0,
-        "samples_per_second": 110.0, "versions": {}, "candidate": 1, "radius": 0.4, "radius_ceiling": 0.75, "p_lower": 0.79,
-        "n0": 10, "n_planned": 100, "norm": "l2", "noise": "gaussian", "method": "clopper-pearson",
+        "prediction": 1,
+        "label": "dog",
+        "abstained": False,
+        "counts": (3, 90, 2, 2, 2, 1),
+        "n": 100,
+        "alpha": 0.001,
+        "sigma": 0.5,
+        "seed": 0,
+        "stopped": False,
+        "image": ImageRecord("ab" * 32, 32, 48),
+        "classifier": ModelRecord("bundled/pets", "c0ffee00c0ffee"),
+        "denoiser": ModelRecord("none", None),
+        "labels": ("cat", "dog", "frog", "horse", "ship", "truck"),
+        "device": "cpu",
+        "seconds": 1.0,
+        "samples_per_second": 110.0,
+        "versions": {},
+        "candidate": 1,
+        "radius": 0.4,
+        "radius_ceiling": 0.75,
+        "p_lower": 0.79,
+        "n0": 10,
+        "n_planned": 100,
+        "norm": "l2",
+        "noise": "gaussian",
+        "method": "clopper-pearson",
         "failure_probability": 0.001,
-    }  # fmt: skip
+    }
     return Certificate(**(values | changes))
 
 

@@ -16,12 +16,12 @@ from PIL import Image
 
 import core.training.denoiser
 from core.commands import train, train_result
-from core.evaluation.datasets import SHAPES_SIZES
-from core.evaluation.shapes import make_shapes
+from core.data.datasets import SHAPES_SIZES
+from core.data.shapes import make_shapes
 from core.models.load import load_classifier, load_denoiser
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, read_model, save_model
-from core.pixels import to_picture
+from core.pictures.pixels import to_picture
 from core.training.objectives import mse
 
 QUICK = ("--epochs", 1, "--batch-size", 50, "--device", "cpu")
@@ -61,9 +61,22 @@ def test_a_classifier_and_a_denoiser_for_it(run, few_shapes, tmp_path):
     assert card["recipe"]["epochs"] == 1
     assert card["command"].startswith("python -m core train-classifier --dataset shapes")
     ran = run(
-        "train-denoiser", "--dataset", "shapes", "--out", tmp_path / "d", *QUICK, "--widths", "4,8",
-        "--objective", "stab", "--classifier", f"local/{tmp_path / 'c'}", "--sigma", "0.1:0.5", "--json",
-    )  # fmt: skip
+        "train-denoiser",
+        "--dataset",
+        "shapes",
+        "--out",
+        tmp_path / "d",
+        *QUICK,
+        "--widths",
+        "4,8",
+        "--objective",
+        "stab",
+        "--classifier",
+        f"local/{tmp_path / 'c'}",
+        "--sigma",
+        "0.1:0.5",
+        "--json",
+    )
     assert ran.code == 0
     assert set(ran.document["test"]) == {f"{what}_{s}" for what in ("psnr", "one_shot_accuracy") for s in (0.12, 0.25, 0.5)}
     network, config = read_model(tmp_path / "d")
@@ -137,7 +150,7 @@ def test_a_run_that_is_killed_and_resumed_ends_as_an_unbroken_one(run, data, tmp
         "import os, signal, torch\n"
         "torch.set_num_threads(1)\n"  # as in this process: with other threads, sums end in other digits
         "from core.commands import train\n"
-        "from core.cli import main\n"
+        "from core.commands.cli import main\n"
         "class Printer:\n"
         "    def __call__(self, progress):\n"
         "        if progress.step == 6:\n"
@@ -181,9 +194,25 @@ def test_from_mse_to_stab_white_box(run, data, classifiers, tmp_path):
     mse_out, stab_out = tmp_path / "mse", tmp_path / "stab"
     assert run("train-denoiser", "--dataset", data, "--out", mse_out, *WORDS, "--epochs", 1).code == 0
     ran = run(
-        "train-denoiser", "--dataset", data, "--out", stab_out, "--batch-size", 50, "--epochs", 2, "--sigma", "0.25",
-        "--objective", "stab", "--classifier", classifiers[0], "--start-from", f"local/{mse_out}", "--json",
-    )  # fmt: skip
+        "train-denoiser",
+        "--dataset",
+        data,
+        "--out",
+        stab_out,
+        "--batch-size",
+        50,
+        "--epochs",
+        2,
+        "--sigma",
+        "0.25",
+        "--objective",
+        "stab",
+        "--classifier",
+        classifiers[0],
+        "--start-from",
+        f"local/{mse_out}",
+        "--json",
+    )
     assert ran.code == 0
     assert ran.document["trained_through"] == [classifiers[0]]
     assert ran.document["start"] == f"local/{mse_out}"

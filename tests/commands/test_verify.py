@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from core.commands.terminal import ProgressLine
-from core.document import read_certificate
-from core.html_report import data_uri
+from core.report.page import data_uri
+from core.smoothing.document import read_certificate
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, models, picture: Path) -> Path:
     """A certificate of the torn model, which one vote in two is for."""
-    from core.cli import main
+    from core.commands.cli import main
 
     path = tmp_path_factory.mktemp("certificates") / "certificate.json"
     words = ("--classifier", models.torn, "--denoiser", "none", "--n", "300", "--seed", "5", "--save", str(path))
@@ -41,9 +41,20 @@ def statuses(document: dict[str, Any]) -> dict[str, str]:
 def test_saved_printed_and_reported_are_one_certificate(run, models, picture, tmp_path) -> None:
     save, page = tmp_path / "c.json", tmp_path / "r.html"
     ran = run(
-        "certify", picture, "--classifier", models.sure, "--denoiser", models.denoiser, "--n", 100, "--json", "--save", save,
-        "--report", page,
-    )  # fmt: skip
+        "certify",
+        picture,
+        "--classifier",
+        models.sure,
+        "--denoiser",
+        models.denoiser,
+        "--n",
+        100,
+        "--json",
+        "--save",
+        save,
+        "--report",
+        page,
+    )
     assert ran.code == 0
     assert json.loads(save.read_text()) == ran.document
     text = page.read_text(encoding="utf-8")
@@ -59,9 +70,7 @@ def test_saved_printed_and_reported_are_one_certificate(run, models, picture, tm
 def test_each_noise_can_be_reported(run, models, picture, tmp_path) -> None:
     for options in (("--noise", "laplace"), ("--sound",), ("--two-sided", "--norm", "linf")):
         page = tmp_path / "r.html"
-        ran = run(
-            "certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 100, "--report", page, *options
-        )  # fmt: skip
+        ran = run("certify", picture, "--classifier", models.sure, "--denoiser", "none", "--n", 100, "--report", page, *options)
         assert ran.code == 0, ran.err
         assert page.read_text().count("data:image/png;base64,") == 2
 

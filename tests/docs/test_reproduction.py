@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from core.cli import main
+from core.commands.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = sorted(map(str, (ROOT / "assets" / "evaluations").glob("cifar10-*.tsv")))
 ROWS = {
-    "no denoiser": "no denoiser", "MSE": "`bundled/cifar10-mse`, trained without any classifier",
-    "STAB": "`bundled/cifar10-stab`", "black-box": "`bundled/cifar10-black-box`", "noise-trained": "noise-trained",
-}  # fmt: skip
+    "no denoiser": "no denoiser",
+    "MSE": "`bundled/cifar10-mse`, trained without any classifier",
+    "STAB": "`bundled/cifar10-stab`",
+    "black-box": "`bundled/cifar10-black-box`",
+    "noise-trained": "noise-trained",
+}
 
 
 @pytest.mark.parametrize("options", [("--by-models", "--published", "cifar10-salman"), ()])

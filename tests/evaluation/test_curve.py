@@ -139,13 +139,17 @@ def test_sigmas_of_the_same_models_are_one_family() -> None:
         return f'{{"sigma": {sigma}, "classifier": {{"ref": "bundled/x"}}, "denoiser": {{"ref": "{denoiser}"}}}}'.encode()
 
     logs = {
-        "d": log_of(LINES, "d.tsv", side(0.5, "none")), "a": log_of(LINES, "a.tsv", side(0.25, "none")),
-        "m": log_of(LINES, "m.tsv", side(0.25, "bundled/x-mse")), "cohen_sigma_0.25": log_of(LINES, "cohen_sigma_0.25.tsv"),
+        "d": log_of(LINES, "d.tsv", side(0.5, "none")),
+        "a": log_of(LINES, "a.tsv", side(0.25, "none")),
+        "m": log_of(LINES, "m.tsv", side(0.25, "bundled/x-mse")),
+        "cohen_sigma_0.25": log_of(LINES, "cohen_sigma_0.25.tsv"),
         "cohen_sigma_0.50": log_of(LINES, "cohen_sigma_0.50.tsv"),
-    }  # fmt: skip
+    }
     assert [list(family) for family in by_family(logs).values()] == [
-        ["a", "d"], ["m"], ["cohen_sigma_0.25", "cohen_sigma_0.50"],
-    ]  # fmt: skip
+        ["a", "d"],
+        ["m"],
+        ["cohen_sigma_0.25", "cohen_sigma_0.50"],
+    ]
 
 
 def test_models_for_one_sigma_each_are_one_family_and_noise_trained_ones_leave_the_others_their_names() -> None:
@@ -155,13 +159,21 @@ def test_models_for_one_sigma_each_are_one_family_and_noise_trained_ones_leave_t
 
     noise, usual = "bundled/cifar10-noise-", "bundled/cifar10"
     logs = {
-        "n25": made(0.25, f"{noise}0.25", "none"), "n100": made(1.0, f"{noise}1.0", "none"),
-        "s": made(0.25, usual, f"{usual}-stab"), "n": made(0.25, usual, "none"), "other": made(0.5, usual, "local/d-0.25"),
-        "d25": made(0.25, usual, "local/d-0.25"), "d50": made(0.5, usual, "local/d-.5"),
-    }  # fmt: skip
+        "n25": made(0.25, f"{noise}0.25", "none"),
+        "n100": made(1.0, f"{noise}1.0", "none"),
+        "s": made(0.25, usual, f"{usual}-stab"),
+        "n": made(0.25, usual, "none"),
+        "other": made(0.5, usual, "local/d-0.25"),
+        "d25": made(0.25, usual, "local/d-0.25"),
+        "d50": made(0.5, usual, "local/d-.5"),
+    }
     assert {tuple(family) for family in by_family(logs).values()} == {
-        ("n25", "n100"), ("s",), ("d25", "d50"), ("other",), ("n",),
-    }  # fmt: skip
+        ("n25", "n100"),
+        ("s",),
+        ("d25", "d50"),
+        ("other",),
+        ("n",),
+    }
     assert set(titles(logs).values()) == {"noise-trained", "STAB", "local/d-*", "local/d-0.25", "no denoiser"}
     ordered = sorted(logs, key=lambda key: usual_order(logs[key]))
     assert ordered.index("s") < ordered.index("n") < ordered.index("n25") < ordered.index("n100") < ordered.index("d25")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.cli import main
+from core.commands.cli import main
 from core.commands.log_order import put_in_order
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.evaluation.engines import Work, make_engine
 from core.evaluation.engines import dispatch as dispatching
 from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Finished, Idle, Lost, Mistake, Ready

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine_work import Content, content, one_by_one, process_of, save_classifier, small_work
 
-from core.cli import main
+from core.commands.cli import main
 from core.errors import LabError
 from core.evaluation.engines import Work, make_engine
 from core.evaluation.engines.local import LocalEngine
@@ -97,9 +97,27 @@ def test_a_log_begun_alone_goes_on_with_two_workers_and_ends_the_same(
 
     def command(out: Path, *more: str) -> list[str]:
         return [
-            "evaluate", "--dataset", "shapes", "--stop", "300", "--every", "20", "--classifier", reference, "--denoiser",
-            "none", "--n", "100", "--n0", "10", "--device", "cpu", "--out", str(out), *more,
-        ]  # fmt: skip
+            "evaluate",
+            "--dataset",
+            "shapes",
+            "--stop",
+            "300",
+            "--every",
+            "20",
+            "--classifier",
+            reference,
+            "--denoiser",
+            "none",
+            "--n",
+            "100",
+            "--n0",
+            "10",
+            "--device",
+            "cpu",
+            "--out",
+            str(out),
+            *more,
+        ]
 
     assert main(command(whole)) == 0
     assert main(command(shared)) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluation.datasets import CIFAR10_LABELS, SHAPES_LABELS, load_dataset
+from core.data.datasets import CIFAR10_LABELS, SHAPES_LABELS, load_dataset
 from core.evaluation.log import HEADER
 from core.evaluation.log_pictures import class_names, dataset_of, pictures_at
 from core.evaluation.recorded import RecordedEvaluation, recorded_from

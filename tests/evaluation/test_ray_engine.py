@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from engine_work import content, one_by_one, process_of, save_classifier, small_work
 
-from core.cli import main
+from core.commands.cli import main
 from core.errors import LabError
 from core.evaluation.engines import make_engine
 from core.evaluation.engines.ray import RayEngine
@@ -56,10 +56,21 @@ def folder() -> Iterator[Path]:
 def cluster(folder: Path) -> Iterator[str]:
     """HOST:PORT of a cluster of two CPUs."""
     command = [
-        sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--head", "--block", "--port=0",
-        "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}",
-        "--object-store-memory=100000000", "--node-ip-address=127.0.0.1",
-    ]  # fmt: skip
+        sys.executable,
+        "-c",
+        "from ray.scripts.scripts import main; main()",
+        "start",
+        "--head",
+        "--block",
+        "--port=0",
+        "--num-cpus=2",
+        "--num-gpus=0",
+        "--include-dashboard=false",
+        "--disable-usage-stats",
+        f"--temp-dir={folder}",
+        "--object-store-memory=100000000",
+        "--node-ip-address=127.0.0.1",
+    ]
     with (folder / "out").open("w") as out:
         head = subprocess.Popen(command, stdout=out, stderr=out, cwd=folder, start_new_session=True)
     try:
@@ -94,9 +105,27 @@ def test_a_log_begun_here_goes_on_in_ray_and_ends_the_same(
 
     def command(out: Path, *more: str) -> list[str]:
         return [
-            "evaluate", "--dataset", "shapes", "--stop", "200", "--every", "20", "--classifier", reference, "--denoiser",
-            "none", "--n", "100", "--n0", "10", "--device", "cpu", "--out", str(out), *more,
-        ]  # fmt: skip
+            "evaluate",
+            "--dataset",
+            "shapes",
+            "--stop",
+            "200",
+            "--every",
+            "20",
+            "--classifier",
+            reference,
+            "--denoiser",
+            "none",
+            "--n",
+            "100",
+            "--n0",
+            "10",
+            "--device",
+            "cpu",
+            "--out",
+            str(out),
+            *more,
+        ]
 
     assert main(command(whole)) == 0
     assert main(command(shared)) == 0
@@ -199,10 +228,33 @@ def test_a_cluster_started_for_the_run_ends_with_it(reference: str, tmp_path: Pa
     # In a process of its own: this one is in the cluster of the module.
     out = tmp_path / "log.tsv"
     command = [
-        sys.executable, "-m", "core", "evaluate", "--dataset", "shapes", "--stop", "40", "--every", "20", "--classifier",
-        reference, "--denoiser", "none", "--n", "100", "--n0", "10", "--engine", "ray", "--workers", "1", "--device", "cpu",
-        "--out", str(out),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "core",
+        "evaluate",
+        "--dataset",
+        "shapes",
+        "--stop",
+        "40",
+        "--every",
+        "20",
+        "--classifier",
+        reference,
+        "--denoiser",
+        "none",
+        "--n",
+        "100",
+        "--n0",
+        "10",
+        "--engine",
+        "ray",
+        "--workers",
+        "1",
+        "--device",
+        "cpu",
+        "--out",
+        str(out),
+    ]
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "RAY_TMPDIR": str(folder)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=240, check=False)

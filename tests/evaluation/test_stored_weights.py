@@ -16,9 +16,7 @@ from core.models.storage import weights_hash
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 EARLIER_STAB = "036bf1aa7e8fe5c61bfe5b0ea321a0e3e7d763aa696f486ed5f5b61a79e44027"
-OF_EARLIER_STAB = {
-    "evaluations/sequential/cifar10-stab-0.25-n1000.json", "evaluations/sequential/cifar10-stab-0.25.json",
-}  # fmt: skip
+OF_EARLIER_STAB = {"evaluations/sequential/cifar10-stab-0.25-n1000.json", "evaluations/sequential/cifar10-stab-0.25.json"}
 """They take hours to make again; a file that was leaves this list."""
 SIDE_FILES = sorted([*(ASSETS / "evaluations").rglob("*.json"), *(ASSETS / "certificates").glob("*.json")])
 

@@ -8,17 +8,28 @@ import time
 import pytest
 import torch
 
+from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
 from core.evaluation.evaluate import Settings, evaluate, seed_of
 from core.evaluation.together import certify_together
 from core.smoothing.certification import Certification
 from core.smoothing.certify import certify
 
 SETTINGS = {
-    "sigma": 0.25, "n0": 20, "n": 300, "alpha": 0.01, "method": "clopper-pearson", "noise": "gaussian", "norm": None,
-    "sound": False, "two_sided": False, "until_radius": None, "within": None, "table_radii": None, "device": "cpu",
-}  # fmt: skip
+    "sigma": 0.25,
+    "n0": 20,
+    "n": 300,
+    "alpha": 0.01,
+    "method": "clopper-pearson",
+    "noise": "gaussian",
+    "norm": None,
+    "sound": False,
+    "two_sided": False,
+    "until_radius": None,
+    "within": None,
+    "table_radii": None,
+    "device": "cpu",
+}
 KINDS = {
     "fixed": {},
     "table": {"method": "group-sequential", "table_radii": (0.0, 0.1, 0.3)},

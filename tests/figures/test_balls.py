@@ -27,8 +27,10 @@ def test_balls_stand_at_the_certificates_radii_on_equal_axes() -> None:
     figure = balls(GAUSSIAN, "gaussian")
     solid = {trace.name.split()[0]: max(trace.x) for trace in figure.data if "only" not in trace.name}
     assert solid == {
-        "l1": pytest.approx(GAUSSIAN["l1"]), "l2": pytest.approx(GAUSSIAN["l2"]), "l-infinity": pytest.approx(GAUSSIAN["linf"]),
-    }  # fmt: skip
+        "l1": pytest.approx(GAUSSIAN["l1"]),
+        "l2": pytest.approx(GAUSSIAN["l2"]),
+        "l-infinity": pytest.approx(GAUSSIAN["linf"]),
+    }
     assert figure.layout.yaxis.scaleanchor == "x"
     assert figure.layout.yaxis.scaleratio == 1
     assert figure.layout.xaxis.range == figure.layout.yaxis.range

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from core.comparison import NOISY, Closeup, Measure, Panel, Summary
 from core.figures.contact_sheet import GAP, SIDE, contact_sheet
 from core.figures.denoising import broken, data_uri, linked_alt, linked_panels, map_limit, sweep_alt, sweep_figure
 from core.figures.template import GREY
+from core.studies.comparison import NOISY, Closeup, Measure, Panel, Summary
 
 TITLES = {NOISY: "Noisy", "classical/tv": "Total variation", "classical/nlm": "Non-local means"}
 CLEAN = torch.full((3, 8, 12), 0.5)

@@ -9,9 +9,11 @@ def test_every_mark_stands_where_its_number_is() -> None:
     figure = number_line(0.3, 0.9, 0.1, "l2", shown=0.29)
     marks = {trace.name.partition(":")[0]: trace.x[0] for trace in figure.data}
     assert marks == {
-        "certified radius": 0.3, "smallest attack on the base classifier": 0.1,
-        "smallest attack on the smoothed classifier": 0.9, "the change shown": 0.29,
-    }  # fmt: skip
+        "certified radius": 0.3,
+        "smallest attack on the base classifier": 0.1,
+        "smallest attack on the smoothed classifier": 0.9,
+        "the change shown": 0.29,
+    }
     ends = [shape.x1 for shape in figure.layout.shapes]
     assert 0.3 in ends
     assert 0.9 in ends

@@ -75,8 +75,15 @@ def test_evaluations_are_read_anew_when_they_change_and_none_is_no_error(tmp_pat
     log, settings = tmp_path / "a.tsv", tmp_path / "a.json"
     log.write_text("idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.5\t1\t1.0\n1\t1\t-1\t0\t0\t1.0\n")
     assert stored_evaluations(folder=tmp_path) == (), "no settings, no sigma"
-    made = {"dataset": "hub/uoft-cs/cifar10", "split": "test", "sigma": 0.5, "n": 1000, "alpha": 0.001,
-            "classifier": {"ref": "bundled/cifar10"}, "denoiser": {"ref": "none"}}  # fmt: skip
+    made = {
+        "dataset": "hub/uoft-cs/cifar10",
+        "split": "test",
+        "sigma": 0.5,
+        "n": 1000,
+        "alpha": 0.001,
+        "classifier": {"ref": "bundled/cifar10"},
+        "denoiser": {"ref": "none"},
+    }
     settings.write_text(json.dumps(made))
     (one,) = stored_evaluations(folder=tmp_path)
     assert (one.sigma, one.certified(0), one.certified(0.5), one.certified(0.51)) == (0.5, 0.5, 0.5, 0.0)

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from core.evaluation.datasets import load_dataset
+from core.data.datasets import load_dataset
 from core.models.catalogue import catalogue, classifiers, denoisers, usual_denoiser
 from core.models.load import load_classifier, load_denoiser, sigma_warning
 from core.models.references import BUNDLED_FOLDER

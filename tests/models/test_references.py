@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from core import certify
+from core.data.shapes import make_shapes
 from core.errors import LabError
-from core.evaluation.shapes import make_shapes
 from core.models import references
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import Reference, bundled_names, model_folder, parse_reference, pinned
@@ -97,8 +97,15 @@ def test_a_network_in_bfloat16_is_another_one_and_says_so():
 
 def test_a_certificate_in_bfloat16_names_it():
     image = make_shapes(1, seed=3)[0][0].float() / 255
-    found = certify(image, load_classifier("bundled/shapes:bf16"), load_denoiser("bundled/shapes-mse:bf16"),
-                    sigma=0.1, n0=10, n=50, device="cpu")  # fmt: skip
+    found = certify(
+        image,
+        load_classifier("bundled/shapes:bf16"),
+        load_denoiser("bundled/shapes-mse:bf16"),
+        sigma=0.1,
+        n0=10,
+        n=50,
+        device="cpu",
+    )
     document = found.to_dict()
     assert (document["classifier"]["ref"], document["denoiser"]["ref"]) == ("bundled/shapes:bf16", "bundled/shapes-mse:bf16")
 
@@ -106,12 +113,33 @@ def test_a_certificate_in_bfloat16_names_it():
 @pytest.mark.parametrize(
     "text",
     [
-        "hub/a", "hub/a/b/c", "hub/../b", "hub/a/..", "hub/a/../../etc", "hub//a", "hub/a/", "hub/a\\b/c", "hub/a b/c",
-        "hub/a/b.git", "hub/a/b--c", "hub/ä/b", "hub/.a/b", "hub/a/-b", "hub/a/b.", "hub/https://x/a", "hub/a/b%2e",
+        "hub/a",
+        "hub/a/b/c",
+        "hub/../b",
+        "hub/a/..",
+        "hub/a/../../etc",
+        "hub//a",
+        "hub/a/",
+        "hub/a\\b/c",
+        "hub/a b/c",
+        "hub/a/b.git",
+        "hub/a/b--c",
+        "hub/ä/b",
+        "hub/.a/b",
+        "hub/a/-b",
+        "hub/a/b.",
+        "hub/https://x/a",
+        "hub/a/b%2e",
         "hub/" + "a" * 97 + "/b",
-        "hub/a/b@", "hub/a/b@../c", "hub/a/b@/etc", "hub/a/b@a b", "hub/a/b@a\\b", "hub/a/b@main@main", "hub/a/b@" + "c" * 200,
+        "hub/a/b@",
+        "hub/a/b@../c",
+        "hub/a/b@/etc",
+        "hub/a/b@a b",
+        "hub/a/b@a\\b",
+        "hub/a/b@main@main",
+        "hub/a/b@" + "c" * 200,
     ],
-)  # fmt: skip
+)
 def test_path_tricks_are_refused_on_the_hub(text):
     with pytest.raises(LabError, match=r"names no repository of the Hub|is no revision"):
         parse_reference(text)

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-import core.jobs
-import core.ui.engine
+import core.ui.jobs.queue
+import core.ui.jobs.shared
 from core.models.references import BUNDLED_FOLDER
 
 pytestmark = [
@@ -156,8 +156,8 @@ def test_a_result_that_was_dropped_to_make_room_is_offered_again(monkeypatch: py
     at = finish(page(seed="13", draws="1"))
     at.toggle(key="auto").set_value(False)
     at.run()
-    monkeypatch.setattr(core.jobs, "KEPT_BYTES", 0)
-    queue = core.ui.engine.queue()
+    monkeypatch.setattr(core.ui.jobs.queue, "KEPT_BYTES", 0)
+    queue = core.ui.jobs.shared.queue()
     assert queue.submit("another session", "", lambda context: None).wait(10)
     at.run()
     assert not at.exception

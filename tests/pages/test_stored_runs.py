@@ -19,13 +19,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.evaluation.log import HEADER, LogLine
 from core.evaluation.recorded import read_recorded
-from core.evaluation.store import RunStore, StoredRun
-from core.evaluation.store_files import import_log
 from core.evaluation.votes import Votes
 from core.models.references import BUNDLED_FOLDER
-from core.ui import run_store as run_store_module
-from core.ui.runs_actions import run_archive
-from tests.evaluation.postgres_server import programs, running_postgres
+from core.runs.files import import_log
+from core.runs.store import RunStore, StoredRun
+from core.ui.tradeoffs import run_store as run_store_module
+from core.ui.tradeoffs.runs_actions import run_archive
+from tests.runs.postgres_server import programs, running_postgres
 
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there"),
@@ -33,9 +33,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = {
-    "view": "new", "classifier": "bundled/shapes", "denoiser-shapes": "none", "evaluation-n0": "5", "evaluation-n": "20",
-}  # fmt: skip
+QUICK = {"view": "new", "classifier": "bundled/shapes", "denoiser-shapes": "none", "evaluation-n0": "5", "evaluation-n": "20"}
 HEAD = "\t".join(HEADER) + "\n"
 
 
@@ -92,8 +90,10 @@ def words(elements: Any) -> str:
 
 def lines(count: int, seed: int = 0) -> list[tuple[LogLine, Votes | None]]:
     rng = np.random.default_rng(seed)
-    return [(LogLine(i, i % 10, i % 10, float(rng.uniform(0, 0.6)), True, 0.5), Votes(i, i % 10, {i % 10: 20}, 20, 0.7))
-            for i in range(count)]  # fmt: skip
+    return [
+        (LogLine(i, i % 10, i % 10, float(rng.uniform(0, 0.6)), True, 0.5), Votes(i, i % 10, {i % 10: 20}, 20, 0.7))
+        for i in range(count)
+    ]
 
 
 def results(store: RunStore, run: int) -> list[tuple[object, ...]]:
@@ -191,7 +191,7 @@ def test_stopped_and_resumed_it_has_the_lines_of_an_unbroken_one(store: RunStore
 
 
 def test_when_its_minutes_are_over_it_stops(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.evaluation.stored_evaluation.time", SimpleNamespace(monotonic=_leaping(25.0)))
+    monkeypatch.setattr("core.runs.evaluation.time", SimpleNamespace(monotonic=_leaping(25.0)))
     at = press(page(**{**QUICK, "evaluation-images": "30", "evaluation-minutes": "1"}), "Start")
     at = until(at, lambda at: "The minutes are over" in words(at.info))
     assert store.runs()[0].state == "stopped"
@@ -252,9 +252,9 @@ def test_the_store_is_listed_and_read_without_torch(store: RunStore) -> None:
     store.take("mine", {"sigma": 0.25}, lines(3))
     code = (
         "import sys\n"
-        "import core.ui.tradeoffs_logs\n"
+        "import core.ui.tradeoffs.logs\n"
         "assert 'sqlalchemy' not in sys.modules, 'SQLAlchemy was imported before there was need'\n"
-        "from core.ui.run_store import recorded, stored_runs\n"
+        "from core.ui.tradeoffs.run_store import recorded, stored_runs\n"
         "assert len(recorded(stored_runs()[0]).outcomes) == 3\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )
@@ -441,11 +441,13 @@ def test_a_stored_run_of_ten_thousand_images_opens_and_compares_within_a_second(
 
 
 def test_runs_of_one_name_are_told_apart() -> None:
-    from core.ui.run_store import run_titles
+    from core.ui.tradeoffs.run_store import run_titles
 
     def named(number: int, name: str) -> StoredRun:
         return StoredRun(number, name, None, {}, "", "", "", "finished", 1, 1, 0.0)  # type: ignore[arg-type]
 
     assert run_titles([named(1, "a"), named(2, "a"), named(3, "b")]) == {
-        "run-1": "a (run-1)", "run-2": "a (run-2)", "run-3": "b",
-    }  # fmt: skip
+        "run-1": "a (run-1)",
+        "run-2": "a (run-2)",
+        "run-3": "b",
+    }

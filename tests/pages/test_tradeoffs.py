@@ -48,16 +48,14 @@ def behind(at: AppTest) -> Any:
 
 def log(images: int = 20, seed: int = 0, ceiling: float = 0.6) -> str:
     rng = np.random.default_rng(seed)
-    return HEAD + "".join(
-        f"{i}\t{i % 10}\t{i % 10}\t{rng.uniform(0, ceiling):.6g}\t1\t0:00:01\n" for i in range(images)
-    )  # fmt: skip
+    return HEAD + "".join(f"{i}\t{i % 10}\t{i % 10}\t{rng.uniform(0, ceiling):.6g}\t1\t0:00:01\n" for i in range(images))
 
 
 def test_what_the_page_needs_before_it_is_drawn_is_free_of_torch() -> None:
     code = (
         "import sys\n"
-        "import core.ui.frame, core.ui.tradeoffs_view, core.ui.tradeoffs_samples, core.ui.tradeoffs_cost\n"
-        "from core.ui.tradeoffs_logs import stored_logs\n"
+        "import core.ui.frame, core.ui.tradeoffs.view, core.ui.tradeoffs.samples, core.ui.tradeoffs.cost\n"
+        "from core.ui.tradeoffs.logs import stored_logs\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -147,13 +145,22 @@ def test_pictures_are_shown_where_the_data_set_is_at_hand(cifar10_folder: Path) 
     assert not at.exception
     assert len(shown_elements(at)) == before + 1
     assert set(behind(at)["label"]) <= {
-        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-    }  # fmt: skip
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    }
 
 
 def test_without_the_data_set_there_are_numbers_and_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LAB_DATA", str(tmp_path))
-    monkeypatch.setattr("core.evaluation.at_hand.cifar10_folder", lambda: None)
+    monkeypatch.setattr("core.data.local.cifar10_folder", lambda: None)
     at = page(behind="cifar10-mse-0.25")
     at.toggle(key="behind-pictures").set_value(True).run()
     assert not shown_elements(at)
@@ -214,7 +221,7 @@ def test_logs_of_other_images_or_another_n_are_said_to_be() -> None:
 
 
 def test_a_click_chooses_log_and_radius(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.ui import tradeoffs_images
+    from core.ui.tradeoffs import images as tradeoffs_images
 
     state: dict[str, Any] = {
         "chart": {"selection": {"points": [{"customdata": ["mine", 0.2500004, 0.1, 0.2]}]}},
@@ -231,8 +238,8 @@ def test_a_click_chooses_log_and_radius(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_archive_of_logs_reads_back_as_the_same_logs() -> None:
-    from core.ui.tradeoffs_export import logs_archive
-    from core.ui.tradeoffs_logs import Chosen
+    from core.ui.tradeoffs.export import logs_archive
+    from core.ui.tradeoffs.logs import Chosen
 
     read = read_recorded(ROOT / "assets" / "evaluations" / "cifar10-mse-0.25.tsv")
     with zipfile.ZipFile(io.BytesIO(logs_archive(Chosen({"a": read}, {"a": "a"})))) as archive:

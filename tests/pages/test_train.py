@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.evaluation.shapes import LABELS as SHAPES
-from core.evaluation.shapes import make_shapes
+from core.data.shapes import LABELS as SHAPES
+from core.data.shapes import make_shapes
 from core.models.load import load_denoiser
 from core.models.references import BUNDLED_FOLDER
 from core.training.kept import kept_models
@@ -32,7 +32,7 @@ QUICK = {"train-minutes": "0.1", "train-checked": "2", "train-n": "20", "train-b
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LAB_HOME", str(tmp_path))
     monkeypatch.setattr("core.training.pictures.SHAPES_AT_FIRST", 200)
-    monkeypatch.setattr("core.evaluation.datasets.SHAPES_SIZES", {"train": 200, "test": 100})
+    monkeypatch.setattr("core.data.datasets.SHAPES_SIZES", {"train": 200, "test": 100})
     return tmp_path
 
 

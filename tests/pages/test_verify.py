@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.document import MAX_DOCUMENT_BYTES
+from core.data.samples import sample_picture
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import BUNDLED_FOLDER
-from core.report import to_json
-from core.samples import sample_picture
+from core.report.words import to_json
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.certify import certify
+from core.smoothing.document import MAX_DOCUMENT_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,12 +144,14 @@ def test_a_strangers_words_are_no_markdown(certificate: Certificate) -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        (b"no json", "cut short or damaged"), (b"{}", "'schema' is missing"), (b"\x89PNG\xff", "no text"),
+        (b"no json", "cut short or damaged"),
+        (b"{}", "'schema' is missing"),
+        (b"\x89PNG\xff", "no text"),
         (json.dumps({"schema": "denoised-smoothing-lab/certificate/9"}).encode(), "version '9'"),
         (b" " * (MAX_DOCUMENT_BYTES + 1), "more than 4 MB"),
     ],
     ids=["text", "empty", "picture", "version", "large"],
-)  # fmt: skip
+)
 def test_what_is_no_certificate_is_told_in_a_sentence(document: bytes, words: str) -> None:
     at = page(document)
     (error,) = at.error

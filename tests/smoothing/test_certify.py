@@ -193,9 +193,7 @@ def test_progress_is_told_in_order_and_with_valid_bounds(every_batch_told):
 @pytest.mark.parametrize(("method", "failure"), [("clopper-pearson", 0.002), ("anytime", 0.001)])
 def test_stopping_while_counting_leaves_an_anytime_certificate(every_batch_told, method, failure):
     told: list[Progress] = []
-    c = certify(
-        n=5_000, batch_size=50, method=method, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000,
-    )  # fmt: skip
+    c = certify(n=5_000, batch_size=50, method=method, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000)
     assert c.stopped
     assert c.n == sum(c.counts) == 1_000
     assert (c.n_planned, c.method, c.failure_probability) == (5_000, "anytime", failure)
@@ -246,9 +244,16 @@ def test_stopping_at_the_best_moment_fails_no_more_often_than_stated(every_batch
         adversary = Adversary(alpha)
 
         c = certify(
-            image=small, seed=seed, alpha=alpha, n0=5, n=150, batch_size=8, method=method,
-            on_progress=adversary.watch, should_stop=adversary.is_content,
-        )  # fmt: skip
+            image=small,
+            seed=seed,
+            alpha=alpha,
+            n0=5,
+            n=150,
+            batch_size=8,
+            method=method,
+            on_progress=adversary.watch,
+            should_stop=adversary.is_content,
+        )
         wrong += c.radius > (0.2 if c.prediction == 1 else 0)
         assert c.failure_probability == (2 * alpha if c.stopped and method == "clopper-pearson" else alpha)
     # 1e-4 quantile of the greatest number of failures that is allowed.
@@ -319,9 +324,7 @@ def test_sound_mode_takes_pictures_of_eight_bits_only_and_offers_to_round():
 
 def test_stopping_a_two_sided_run_leaves_an_anytime_certificate(every_batch_told):
     told: list[Progress] = []
-    c = certify(
-        n=5_000, batch_size=50, two_sided=True, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000,
-    )  # fmt: skip
+    c = certify(n=5_000, batch_size=50, two_sided=True, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000)
     assert (c.method, c.failure_probability) == ("anytime", 0.002)
     assert c.p_lower == anytime_lower(c.counts[1], c.n, 0.0005)
     assert c.radius == told[-1].radius > 0

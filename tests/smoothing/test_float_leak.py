@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core import certify
-from core.pixels import to_pixels
+from core.pictures.pixels import to_pixels
 from core.smoothing.noise import NoiseStream
 
 ROOT = Path(__file__).parents[2]

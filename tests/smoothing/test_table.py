@@ -62,14 +62,9 @@ def test_chance_of_error_exactly(share, alpha):
 
     def crosses_last(limit: int) -> Fraction:
         return sum(
-            (
-                binomial(32, k) * binomial(18, more)
-                for k in range(first + 1, 33)
-                for more in range(19)
-                if k + more <= limit
-            ),
+            (binomial(32, k) * binomial(18, more) for k in range(first + 1, 33) for more in range(19) if k + more <= limit),
             Fraction(0),
-        )  # fmt: skip
+        )
 
     assert early + crosses_last(last) <= alpha
     # Neither limit could be greater.
@@ -228,7 +223,7 @@ def test_same_accuracy_for_a_fifth_of_the_samples():
         ({"until_radius": 0.5}, "until_radius and table_radii ask different questions"),
         ({"within": 0.05}, "within and table_radii ask different questions"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_tested_is_told(settings, says):
     with pytest.raises(LabError, match=says):
         certify(**settings)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import core.training.classifier
+from core.data.datasets import LabelledImages
+from core.data.shapes import LABELS, make_shapes
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
-from core.evaluation.shapes import LABELS, make_shapes
 from core.models.networks import ConvClassifier, build
 from core.training.classifier import accuracy, split_held_out, train_classifier, whiten_stem
 from core.training.loop import Recipe

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 import torch
 
+from core.data.shapes import make_shapes
 from core.errors import LabError
-from core.evaluation.shapes import make_shapes
-from core.jobs import JobContext, JobQueue
 from core.models.load import Classifier, load_classifier, load_denoiser
 from core.models.references import BUNDLED_FOLDER
 from core.training import classroom, pictures
@@ -24,6 +23,7 @@ from core.training.objectives import Objective, stability
 from core.training.pictures import TrainingPictures, has_cifar10, pictures_for, shapes_pictures, uploaded_pictures
 from core.training.request import TrainingRequest, check_training
 from core.training.uploads import Uploaded
+from core.ui.jobs.queue import JobContext, JobQueue
 
 pytestmark = pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there")
 
@@ -89,7 +89,7 @@ def test_another_users_work_is_done_while_a_training_goes_on(classifier: Classif
     def train(context: JobContext) -> object:
         return train_here(
             request, classifier, few(0), "mine", device=CPU, report=context.report, should_stop=context.should_stop
-        )  # fmt: skip
+        )
 
     training = queue.submit("one", "training", train)
     while training.progress is None:
@@ -169,7 +169,7 @@ def test_the_weights_beside_stab_are_given_to_its_loss(
 
 def test_shapes_are_endless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "SHAPES_AT_FIRST", 8)
-    monkeypatch.setattr("core.evaluation.datasets.SHAPES_SIZES", {"train": 20, "test": 20})
+    monkeypatch.setattr("core.data.datasets.SHAPES_SIZES", {"train": 20, "test": 20})
     found = shapes_pictures(None, 3)
     first = found.pool.clone()
     generator = torch.Generator().manual_seed(0)
@@ -213,12 +213,18 @@ def test_cifar10_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"objective": "magic"}, "objective"), ({"network": "vit"}, "network"), ({"sigma_range": (0.0, 0.0)}, "sigma range"),
-        ({"minutes": 31.0}, "minutes"), ({"minutes": float("nan")}, "minutes"), ({"learning_rate": 0.0}, "learning rate"),
-        ({"closeness": -1.0}, "Closeness and features"), ({"features": float("nan")}, "Closeness and features"),
-        ({"checked": 51}, "At most 50"), ({"sigma": 0.0}, "sigma in"),
+        ({"objective": "magic"}, "objective"),
+        ({"network": "vit"}, "network"),
+        ({"sigma_range": (0.0, 0.0)}, "sigma range"),
+        ({"minutes": 31.0}, "minutes"),
+        ({"minutes": float("nan")}, "minutes"),
+        ({"learning_rate": 0.0}, "learning rate"),
+        ({"closeness": -1.0}, "Closeness and features"),
+        ({"features": float("nan")}, "Closeness and features"),
+        ({"checked": 51}, "At most 50"),
+        ({"sigma": 0.0}, "sigma in"),
     ],
-)  # fmt: skip
+)
 def test_requests_out_of_range_are_told(change: dict[str, Any], told: str) -> None:
     with pytest.raises(LabError, match=told):
         check_training(TrainingRequest(**change))

@@ -8,9 +8,9 @@ import re
 import pytest
 import torch
 
+from core.data.datasets import LabelledImages
+from core.data.shapes import LABELS, make_shapes
 from core.errors import LabError
-from core.evaluation.datasets import LabelledImages
-from core.evaluation.shapes import LABELS, make_shapes
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.training.denoiser import measure_denoiser, train_denoiser
 from core.training.feature_distance import answer_with_features, feature_distance
@@ -76,9 +76,16 @@ NORMED = SMALL | {"norm": True, "blocks": [1, 2]}
 def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, classifier, tmp_path):
     def run(**options):
         return train_denoiser(
-            shapes, RECIPE, objective="stab", classifier=classifier, options=NORMED, helper=0.5, closeness=0.1, device=CPU,
+            shapes,
+            RECIPE,
+            objective="stab",
+            classifier=classifier,
+            options=NORMED,
+            helper=0.5,
+            closeness=0.1,
+            device=CPU,
             **options,
-        )  # fmt: skip
+        )
 
     network, config, history = run()
     assert isinstance(network, UNetDenoiser)
@@ -92,9 +99,16 @@ def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, 
     assert same(again, network)
     with pytest.raises(LabError, match=re.escape("helper (0.5, now 0)")):
         train_denoiser(
-            shapes, RECIPE, objective="stab", classifier=classifier, options=NORMED, closeness=0.1, device=CPU,
-            checkpoint=tmp_path / "c.pt", resume=True,
-        )  # fmt: skip
+            shapes,
+            RECIPE,
+            objective="stab",
+            classifier=classifier,
+            options=NORMED,
+            closeness=0.1,
+            device=CPU,
+            checkpoint=tmp_path / "c.pt",
+            resume=True,
+        )
 
 
 def test_an_encoder_learns_the_answers_and_stab_goes_on_from_it(shapes, classifier):
@@ -129,18 +143,29 @@ def test_what_an_encoder_cannot_do_is_told(shapes, classifier):
         )
     with pytest.raises(LabError, match="A helper is for the architecture unet"):
         train_denoiser(
-            shapes, RECIPE, objective="encoder", classifier=classifier, architecture="dncnn", options={"depth": 3, "width": 4},
+            shapes,
+            RECIPE,
+            objective="encoder",
+            classifier=classifier,
+            architecture="dncnn",
+            options={"depth": 3, "width": 4},
             device=CPU,
-        )  # fmt: skip
+        )
 
 
 def test_closeness_keeps_the_picture(shapes, classifier):
     def psnr(closeness: float) -> float:
         recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
         network, _, _ = train_denoiser(
-            shapes, recipe, objective="stab", classifier=classifier, options=SMALL, sigma_range=(0.25, 0.25),
-            closeness=closeness, device=CPU,
-        )  # fmt: skip
+            shapes,
+            recipe,
+            objective="stab",
+            classifier=classifier,
+            options=SMALL,
+            sigma_range=(0.25, 0.25),
+            closeness=closeness,
+            device=CPU,
+        )
         return measure_denoiser(network, None, shapes, [0.25], CPU)["psnr_0.25"]
 
     assert psnr(10.0) > psnr(0.0) + 3
@@ -149,9 +174,17 @@ def test_closeness_keeps_the_picture(shapes, classifier):
 def test_consistency_makes_the_answers_to_noise_draws_more_alike_and_is_resumed(shapes, classifier, tmp_path):
     def run(consistency: float, **options):
         return train_denoiser(
-            shapes, Recipe(epochs=4, batch_size=28, learning_rate=4e-3, ema=0.9), objective="stab", classifier=classifier,
-            options=SMALL, sigma_range=(0.5, 0.5), consistency=consistency, draws=2, device=CPU, **options,
-        )[0]  # fmt: skip
+            shapes,
+            Recipe(epochs=4, batch_size=28, learning_rate=4e-3, ema=0.9),
+            objective="stab",
+            classifier=classifier,
+            options=SMALL,
+            sigma_range=(0.5, 0.5),
+            consistency=consistency,
+            draws=2,
+            device=CPU,
+            **options,
+        )[0]
 
     def apart(network: torch.nn.Module) -> float:
         clean = (shapes.images.float() / 255).repeat(8, 1, 1, 1)
@@ -177,9 +210,15 @@ def test_what_surrogates_see_carries_over_to_a_classifier_that_was_never_looked_
     def apart(features: float) -> float:
         recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
         network, _, _ = train_denoiser(
-            shapes, recipe, objective="stab", surrogates=[surrogate], options=SMALL, sigma_range=(0.25, 0.25),
-            features=features, device=CPU,
-        )  # fmt: skip
+            shapes,
+            recipe,
+            objective="stab",
+            surrogates=[surrogate],
+            options=SMALL,
+            sigma_range=(0.25, 0.25),
+            features=features,
+            device=CPU,
+        )
         clean = shapes.images.float() / 255
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(6))
         with torch.inference_mode():
@@ -195,9 +234,15 @@ def test_what_a_helper_cannot_help_is_told(shapes, classifier):
             train_denoiser(shapes, RECIPE, classifier=classifier, options=SMALL, device=CPU, **weights)
     with pytest.raises(LabError, match="A helper is for the architecture unet"):
         train_denoiser(
-            shapes, RECIPE, objective="stab", classifier=classifier, architecture="dncnn", options={"depth": 3, "width": 4},
-            helper=0.5, device=CPU,
-        )  # fmt: skip
+            shapes,
+            RECIPE,
+            objective="stab",
+            classifier=classifier,
+            architecture="dncnn",
+            options={"depth": 3, "width": 4},
+            helper=0.5,
+            device=CPU,
+        )
 
 
 def test_labels_are_not_used(shapes, classifier):
@@ -280,9 +325,16 @@ def test_black_box_training_goes_through_the_surrogates_alone(shapes, classifier
     torch.manual_seed(8)
     target, other = Queried().eval(), ConvClassifier(10, (4,)).eval()
     network, _, history = train_denoiser(
-        shapes, RECIPE, objective="stab", classifier=target, surrogates=[classifier, other], combine=combine, options=SMALL,
-        sigma_range=(0.25, 0.25), device=CPU,
-    )  # fmt: skip
+        shapes,
+        RECIPE,
+        objective="stab",
+        classifier=target,
+        surrogates=[classifier, other],
+        combine=combine,
+        options=SMALL,
+        sigma_range=(0.25, 0.25),
+        device=CPU,
+    )
     assert target.asked == 3  # once an epoch, for the held-out pictures
     assert history[-1]["loss"] < history[0]["loss"]
     assert "one_shot_accuracy_0.25" in history[0]

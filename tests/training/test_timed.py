@@ -39,20 +39,20 @@ def good_loss() -> BatchLoss:
     return denoising_loss(
         lambda denoiser, clean, noisy, sigma, generator: mse(denoiser, clean, noisy, sigma),
         lambda count, generator: draw_sigmas(count, 0.1, 0.5, 1.0, generator),
-    )  # fmt: skip
+    )
 
 
 def train(
-    phases: list[Phase], seconds: float, report: Callable[[TimedProgress], None] = lambda p: None,
+    phases: list[Phase],
+    seconds: float,
+    report: Callable[[TimedProgress], None] = lambda p: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> TimedResult:  # fmt: skip
+) -> TimedResult:
     torch.manual_seed(0)
     network = build("denoiser", "unet", {"widths": [8]})
     validation = Validation(IMAGES[:10], Brightness(), [0.25], 0.25, 0, CPU)
     recipe = Recipe(batch_size=16, learning_rate=3e-3, ema=0.9)
-    return fit_for(
-        network, phases, draw, recipe, seconds, validation, device=CPU, report=report, should_stop=should_stop
-    )  # fmt: skip
+    return fit_for(network, phases, draw, recipe, seconds, validation, device=CPU, report=report, should_stop=should_stop)
 
 
 def test_it_learns_and_the_kept_network_is_the_best_one_seen() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from core.data.samples import sample_picture
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import BUNDLED_FOLDER
-from core.samples import sample_picture
 from core.smoothing.arithmetic import recompute
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import certify
@@ -36,8 +36,10 @@ def _case(method: str) -> Case:
     # So much noise that one vote in five is lost.
     return Case(
         certify(picture, classifier, denoiser, sigma=0.45, n0=20, n=250, seed=3, method=method, device="cpu"),
-        picture, classifier, denoiser,
-    )  # fmt: skip
+        picture,
+        classifier,
+        denoiser,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +68,14 @@ def forged() -> Callable[[Certificate], Certificate]:
             counts, c.candidate, alpha=c.alpha, method=c.method, sigma=c.sigma, shape=(3, c.image.height, c.image.width)
         )
         return dataclasses.replace(
-            c, counts=counts, p_lower=now.p_lower, radius=now.radius, radii=now.radii, abstained=False, prediction=c.candidate,
+            c,
+            counts=counts,
+            p_lower=now.p_lower,
+            radius=now.radius,
+            radii=now.radii,
+            abstained=False,
+            prediction=c.candidate,
             label=None if c.labels is None else c.labels[c.candidate],
-        )  # fmt: skip
+        )
 
     return forge

@@ -30,9 +30,11 @@ def test_fisher_alarms_no_more_often_than_it_says() -> None:
     for p in (0.5, 0.9, 0.98):
         chances = stats.binom(60, p).pmf(np.arange(61))
         alarm = sum(
-            chances[a] * chances[b] for a in range(61) for b in range(61)
+            chances[a] * chances[b]
+            for a in range(61)
+            for b in range(61)
             if chances[a] * chances[b] > 1e-6 and fisher_p_value(a, 60, b, 60) <= 0.05
-        )  # fmt: skip
+        )
         assert 0 < alarm + 61**2 * 1e-6 <= 0.05
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from core.pixels import image_record, to_pixels
+from core.pictures.pixels import image_record, to_pixels
 from core.smoothing.certificate import ImageRecord, ModelRecord
 from core.verification.catalogued import cannot_sample_here, models_of_catalogue
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME
@@ -29,9 +29,10 @@ def test_the_picture_and_any_other(case) -> None:
     touched.putpixel((3, 3), (1, 2, 3))
     assert check_picture(c, touched).status == DIFFERS
     for image in (
-        ImageRecord("0" * 64, c.image.height, c.image.width), ImageRecord(c.image.sha256, 31, 32),
+        ImageRecord("0" * 64, c.image.height, c.image.width),
+        ImageRecord(c.image.sha256, 31, 32),
         ImageRecord(c.image.sha256, 32, 31),
-    ):  # fmt: skip
+    ):
         check = check_picture(dataclasses.replace(c, image=image), case.picture)
         assert check.status == DIFFERS
         assert check.stated == image.sha256
@@ -43,8 +44,12 @@ def test_models_that_are_the_ones(case) -> None:
     checks = check_models(case.certificate, here)
     assert {check.status for check in checks} == {SAME}
     assert [check.name for check in checks] == [
-        "classifier.revision", "classifier.weights", "denoiser.revision", "denoiser.weights", "labels",
-    ]  # fmt: skip
+        "classifier.revision",
+        "classifier.weights",
+        "denoiser.revision",
+        "denoiser.weights",
+        "labels",
+    ]
 
 
 def test_each_changed_hash_and_name_is_named(case) -> None:

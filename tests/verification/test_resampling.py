@@ -85,9 +85,17 @@ def test_elsewhere_exactness_is_not_expected_and_the_statistics_decide(case, for
 def test_a_stopped_certificate_is_sampled_to_where_it_stopped(case) -> None:
     asked: list[None] = []
     stopped = certify(
-        case.picture, case.classifier, case.denoiser, sigma=0.45, n0=20, n=5000, seed=3, device="cpu", batch_size=32,
+        case.picture,
+        case.classifier,
+        case.denoiser,
+        sigma=0.45,
+        n0=20,
+        n=5000,
+        seed=3,
+        device="cpu",
+        batch_size=32,
         should_stop=lambda: asked.append(None) or len(asked) > 4,
-    )  # fmt: skip
+    )
     assert 0 < stopped.n < 300
     assert [check.status for check in sampled(case, stopped, fresh_seed=9)] == [SAME, SAME]
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.evaluation.datasets import LabelledImages
+from core.data.datasets import LabelledImages
 from core.evaluation.evaluate import Settings
-from core.models.records import model_record
 from core.models.references import pinned
 from core.smoothing.certificate import ModelRecord
+from core.smoothing.model_records import model_record
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.versions import versions
 

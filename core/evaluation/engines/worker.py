@@ -9,8 +9,8 @@ from core.errors import LabError
 from core.evaluation.engines.work import SAME_VERSIONS, Piece, Recipe
 from core.evaluation.evaluate import Evaluated, evaluate
 from core.models.load import load_classifier, load_denoiser
-from core.models.records import model_record
 from core.smoothing.certificate import ModelRecord
+from core.smoothing.model_records import model_record
 from core.versions import versions
 
 

@@ -54,7 +54,7 @@ KNOWN: dict[str, Known] = {
     "edm-cifar10-32x32-uncond-ve.pt": Known("NCSNpp", {"model_type": "ncsn", **_CIFAR}, (0.001, 40.0)),
     "edm-ffhq-64x64-uncond-vp.pt": Known("NCSNpp", {"model_type": "ddpm", **_FACES}, (0.001, 40.0)),
     "edm-ffhq-64x64-uncond-ve.pt": Known("NCSNpp", {"model_type": "ncsn", **_FACES}, (0.001, 40.0)),
-}  # fmt: skip
+}
 """Ranges as published: DRUNet 0 to 50/255 (Zhang et al. 2021), deepinv's first 0 to 20/255 (its table of weights) and its
 fine-tuned one up to about 0.2, EDM 0.002 to 80 on [-1, 1] (Karras et al. 2022)."""
 
@@ -117,9 +117,15 @@ def read_deepinv(folder: Path, file: str, config: dict[str, Any] | None = None) 
         least = known.sigma_range[0] if known.sigma_range and known.sigma_range[0] > 0 else 1e-3
         notes.append(f"It was trained on pictures of {side} x {side} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
-        DeepinvDenoiser(network, divisor, least), "deepinv", known.architecture, None, own, sigma_range=known.sigma_range,
-        notes=tuple(notes), weights=(file,),
-    )  # fmt: skip
+        DeepinvDenoiser(network, divisor, least),
+        "deepinv",
+        known.architecture,
+        None,
+        own,
+        sigma_range=known.sigma_range,
+        notes=tuple(notes),
+        weights=(file,),
+    )
 
 
 def _choice(file: str) -> str | None:

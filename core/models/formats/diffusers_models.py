@@ -120,9 +120,15 @@ def read_diffusers(folder: Path) -> LoadedNetwork:
     if isinstance(size, int):
         notes.append(f"It was trained on pictures of {size} x {size} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
-        network, "diffusers", "UNet2DModel, one-shot", None, (size, size) if isinstance(size, int) else None,
-        sigma_range=network.sigma_range, notes=tuple(notes), weights=(weights.relative_to(folder).as_posix(),),
-    )  # fmt: skip
+        network,
+        "diffusers",
+        "UNet2DModel, one-shot",
+        None,
+        (size, size) if isinstance(size, int) else None,
+        sigma_range=network.sigma_range,
+        notes=tuple(notes),
+        weights=(weights.relative_to(folder).as_posix(),),
+    )
 
 
 def _unet(folder: Path, weights: Path, diffusers: ModuleType) -> nn.Module:
@@ -132,9 +138,13 @@ def _unet(folder: Path, weights: Path, diffusers: ModuleType) -> nn.Module:
     logging.set_verbosity_error()
     try:
         unet, report = diffusers.UNet2DModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=weights.suffix == ".safetensors", torch_dtype=torch.float32,
-            low_cpu_mem_usage=False, output_loading_info=True,
-        )  # fmt: skip
+            folder,
+            local_files_only=True,
+            use_safetensors=weights.suffix == ".safetensors",
+            torch_dtype=torch.float32,
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise LabError(f"diffusers {diffusers.__version__} cannot load the model: {' '.join(lines[:2])[:300]}") from error

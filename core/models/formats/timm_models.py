@@ -97,9 +97,16 @@ def read_timm(path: Path, config: dict[str, Any], size: tuple[int, int] | None =
         told = []
     mean, std = three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std")
     return LoadedNetwork(
-        Prepared(network, mean, std, fitting), "timm", arch, where, own, labels, assumed, notes=(*notes, *said, *told),
+        Prepared(network, mean, std, fitting),
+        "timm",
+        arch,
+        where,
+        own,
+        labels,
+        assumed,
+        notes=(*notes, *said, *told),
         weights=(path.name,),
-    )  # fmt: skip
+    )
 
 
 def _settings(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -11,14 +11,7 @@ from torch import Tensor, nn
 from core.errors import LabError
 from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Fitting,
-    Prepared,
-    certification_size,
-    three,
-)
+from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Prepared, certification_size, three
 from core.models.formats.state_dicts import give_cifar_stem, has_cifar_stem, load_into, read_weights
 from core.models.formats.torchvision_shim import import_library
 from core.models.formats.trial import tried
@@ -61,10 +54,19 @@ def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, 
     fitting, categories = _fitting(preset), chosen.meta["categories"]
     labels, assumed = labels_of(categories, len(categories))
     where, said = certification_size(fitting, len(categories), assumed, labels, size)
-    return tried(LoadedNetwork(
-        Prepared(network, preset.mean, preset.std, fitting), "torchvision", arch, where, fitting.own_size, labels, assumed,
-        notes=tuple(said), weights=(str(file),),
-    ))  # fmt: skip
+    return tried(
+        LoadedNetwork(
+            Prepared(network, preset.mean, preset.std, fitting),
+            "torchvision",
+            arch,
+            where,
+            fitting.own_size,
+            labels,
+            assumed,
+            notes=tuple(said),
+            weights=(str(file),),
+        )
+    )
 
 
 def _download(arch: str, chosen: Any) -> tuple[Path, dict[str, Tensor]]:
@@ -134,9 +136,16 @@ def read_torchvision(path: Path, arch: str, config: dict[str, Any], size: tuple[
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
     where, said = certification_size(fitting, classes, assumed, labels, size)
     return LoadedNetwork(
-        Prepared(network, mean, std, fitting), "torchvision", arch, where, fitting.own_size, labels, assumed,
-        notes=(*notes, *said), weights=(path.name,),
-    )  # fmt: skip
+        Prepared(network, mean, std, fitting),
+        "torchvision",
+        arch,
+        where,
+        fitting.own_size,
+        labels,
+        assumed,
+        notes=(*notes, *said),
+        weights=(path.name,),
+    )
 
 
 def _check_known(arch: str) -> None:

@@ -67,13 +67,18 @@ def read_transformers(
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
     where, said = certification_size(seen.fitting, classes, assumed, labels, size)
-    prepared = Prepared(
-        network.eval().requires_grad_(False), seen.mean, seen.std, seen.fitting, blue_first=seen.blue_first
-    )  # fmt: skip
+    prepared = Prepared(network.eval().requires_grad_(False), seen.mean, seen.std, seen.fitting, blue_first=seen.blue_first)
     return LoadedNetwork(
-        prepared, "transformers", type(network).__name__, where, seen.fitting.own_size, labels, assumed,
-        notes=(*notes, *said), weights=weights,
-    )  # fmt: skip
+        prepared,
+        "transformers",
+        type(network).__name__,
+        where,
+        seen.fitting.own_size,
+        labels,
+        assumed,
+        notes=(*notes, *said),
+        weights=weights,
+    )
 
 
 def _network(transformers: Any, folder: Path, weights: tuple[str, ...]) -> Any:
@@ -86,10 +91,15 @@ def _network(transformers: Any, folder: Path, weights: tuple[str, ...]) -> Any:
 
         check_proportion(build, check_size(*(folder / name for name in weights)))
         network, report = auto.from_pretrained(
-            folder, config=config, local_files_only=True, trust_remote_code=False, output_loading_info=True, dtype="float32",
+            folder,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype="float32",
             use_safetensors=any(name.endswith(".safetensors") for name in weights),
             ignore_mismatched_sizes=True,  # so that they are named below
-        )  # fmt: skip
+        )
     except LabError:
         raise
     except Exception as error:  # files of strangers: each architecture fails in its own way

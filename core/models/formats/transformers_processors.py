@@ -13,9 +13,21 @@ from core.models.json_object import read_json_object
 PREPROCESSOR = "preprocessor_config.json"
 
 _NAMES = (
-    "image_mean", "image_std", "do_normalize", "do_rescale", "rescale_factor", "rescale_offset", "include_top", "do_resize",
-    "size", "do_center_crop", "crop_size", "crop_pct", "resample", "do_flip_channel_order",
-)  # fmt: skip
+    "image_mean",
+    "image_std",
+    "do_normalize",
+    "do_rescale",
+    "rescale_factor",
+    "rescale_offset",
+    "include_top",
+    "do_resize",
+    "size",
+    "do_center_crop",
+    "crop_size",
+    "crop_pct",
+    "resample",
+    "do_flip_channel_order",
+)
 _COLOURS = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (10, 120, 240))
 _BILINEAR, _BICUBIC, _WARPED_FROM = 2, 3, 384
 

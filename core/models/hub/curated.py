@@ -28,7 +28,9 @@ class Curated:
 CURATED: tuple[Curated, ...] = (
     Curated("hub/edadaltocg/resnet18_cifar10", "classifier", "CIFAR-10", "ResNet-18 with a 3x3 stem, small and quick"),
     Curated(
-        "hub/aaraki/vit-base-patch16-224-in21k-finetuned-cifar10", "classifier", "CIFAR-10",
+        "hub/aaraki/vit-base-patch16-224-in21k-finetuned-cifar10",
+        "classifier",
+        "CIFAR-10",
         "vision transformer, the classifier of Carlini et al. (2022); scales up to 224 pixels inside",
     ),
     Curated("hub/nateraw/vit-base-patch16-224-cifar10", "classifier", "CIFAR-10", "vision transformer, 224 pixels inside"),
@@ -42,7 +44,7 @@ CURATED: tuple[Curated, ...] = (
     Curated("hub/deepinv/drunet", "denoiser", "photographs", "DRUNet, takes any sigma, trained up to about 0.2"),
     Curated("hub/deepinv/scunet", "denoiser", "photographs", "SCUNet, for real camera noise"),
     Curated("hub/deepinv/dncnn", "denoiser", "photographs", "DnCNN, trained at sigma 2/255: of no use for smoothing"),
-)  # fmt: skip
+)
 
 
 def curated(kind: str) -> list[Curated]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import LabError
-from core.models.hub.needed import needed_files, read_config
 from core.models.hub.repository import HubRepository, look_up
+from core.models.hub.selection import needed_files, read_config
 from core.models.references import parse_reference
 
 

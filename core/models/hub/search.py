@@ -17,9 +17,19 @@ from core.models.hub.waiting import run_stoppable
 MAX_FOUND = 100
 
 _SHOWN = [
-    "cardData", "config", "downloads", "gated", "library_name", "likes", "pipeline_tag", "private", "safetensors", "siblings",
-    "tags", "usedStorage",
-]  # fmt: skip
+    "cardData",
+    "config",
+    "downloads",
+    "gated",
+    "library_name",
+    "likes",
+    "pipeline_tag",
+    "private",
+    "safetensors",
+    "siblings",
+    "tags",
+    "usedStorage",
+]
 # The Hub has no task called denoising: pixel diffusion models, deepinv's repositories and the Lab's own are gathered.
 _QUERIES: dict[str, tuple[dict[str, Any], ...]] = {
     "image-classification": ({"pipeline_tag": "image-classification"},),
@@ -118,9 +128,7 @@ def _ask(text: str, task: str, limit: int) -> Iterator[Any]:
 
 def _entry(info: Any, task: str, is_cached: bool) -> Found:
     names = [sibling.rfilename for sibling in info.siblings or ()]
-    verdict = judge(
-        task, names, info.config, library=info.library_name, hub_task=info.pipeline_tag, tags=info.tags or ()
-    )  # fmt: skip
+    verdict = judge(task, names, info.config, library=info.library_name, hub_task=info.pipeline_tag, tags=info.tags or ())
     return Found(
         name=info.id,
         ref=f"hub/{info.id}",
@@ -157,4 +165,4 @@ def _offline(name: str, task: str) -> Found:
     reason = "cached" if whole else "only a part of it is cached"
     return Found(
         name, f"hub/{name}", None, None, None, entry.bytes, None, None, (), False, False, None if whole else False, reason, True
-    )  # fmt: skip
+    )

@@ -50,10 +50,7 @@ def upload_model(folder: Path, name: str, *, private: bool = False) -> str:
             # None where it may be public: an organisation's own default then holds.
             api.create_repo(name, exist_ok=True, private=private or None)
             commit = api.upload_folder(
-                repo_id=name,
-                folder_path=folder,
-                allow_patterns=list(FILES),
-                commit_message="A model of the Lab",
+                repo_id=name, folder_path=folder, allow_patterns=list(FILES), commit_message="A model of the Lab"
             )
         except Exception as error:
             if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):

@@ -45,9 +45,7 @@ class Abandon:
 
 
 def run_stoppable(
-    work: Callable[[Abandon], T],
-    should_stop: Callable[[], bool] | None = None,
-    look: Callable[[], None] | None = None,
+    work: Callable[[Abandon], T], should_stop: Callable[[], bool] | None = None, look: Callable[[], None] | None = None
 ) -> T:
     """Do work in a thread of its own; ``look`` and ``should_stop`` are called here, every tenth of a second.
 

@@ -81,10 +81,19 @@ class NoisePredictor(nn.Module):
         down = tuple("AttnDownBlock2D" if level in attention else "DownBlock2D" for level in levels)
         up = tuple("AttnUpBlock2D" if level in attention else "UpBlock2D" for level in reversed(levels))
         self.unet = _library("diffusers", "diffusers").UNet2DModel(
-            in_channels=3, out_channels=3, block_out_channels=widths, layers_per_block=layers, down_block_types=down,
-            up_block_types=up, norm_num_groups=math.gcd(32, *widths), downsample_padding=0, flip_sin_to_cos=False,
-            freq_shift=1, norm_eps=1e-6, attention_head_dim=None,
-        )  # fmt: skip
+            in_channels=3,
+            out_channels=3,
+            block_out_channels=widths,
+            layers_per_block=layers,
+            down_block_types=down,
+            up_block_types=up,
+            norm_num_groups=math.gcd(32, *widths),
+            downsample_padding=0,
+            flip_sin_to_cos=False,
+            freq_shift=1,
+            norm_eps=1e-6,
+            attention_head_dim=None,
+        )
         self.divisor = 2 ** (len(widths) - 1)
         kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), dim=0)
         self.register_buffer("kept", kept.float(), persistent=False)

@@ -8,14 +8,7 @@ import streamlit as st
 from core.figures.bound import posterior_alt, posterior_figure, shift_alt, shift_figure
 from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure
 from core.learn.plane import CLASSES
-from core.learn.smoothing_in_the_plane import (
-    Flip,
-    PlaneCertificate,
-    certify_vote,
-    flip_of_smoothed,
-    share_of_ones,
-    vote,
-)  # fmt: skip
+from core.learn.smoothing_in_the_plane import Flip, PlaneCertificate, certify_vote, flip_of_smoothed, share_of_ones, vote
 from core.ui.figure import draw_figure
 from core.ui.learn.movable_plane import draw_movable_plane
 from core.ui.learn.plane_controls import choose_alpha, choose_plane_sigma, choose_point, choose_votes
@@ -94,9 +87,16 @@ def _draw_shift(c: PlaneCertificate) -> None:
             " the majority is safe."
         )
         share = st.slider(
-            "Shift, as a share of R", 0, 200, 100, 5, key="shift", bind="query-params", format="%d%%",
+            "Shift, as a share of R",
+            0,
+            200,
+            100,
+            5,
+            key="shift",
+            bind="query-params",
+            format="%d%%",
             help="100%: exactly the certified radius.",
-        )  # fmt: skip
+        )
         st.latex(
             r"\begin{aligned}R&=\sigma\,\Phi^{-1}(\underline p)\\"
             rf"&={c.sigma:g}\cdot\Phi^{{-1}}({c.p_lower:.4f})={c.radius:.4f}\end{{aligned}}"
@@ -118,9 +118,8 @@ def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | N
     certified = f"a certified circle of radius {c.radius:.3f}" if c.radius else "no certified circle"
     true = f", within the dashed circle of radius {flip.distance:.3f} that reaches its border" if flip is not None else ""
     draw_movable_plane(
-        figure, point, FIGURE, f"The plane with the border of the vote. Around the point {certified}{true}.",
-        "certified-circle",
-    )  # fmt: skip
+        figure, point, FIGURE, f"The plane with the border of the vote. Around the point {certified}{true}.", "certified-circle"
+    )
 
 
 def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:

@@ -6,11 +6,11 @@ import math
 
 import streamlit as st
 
+from core.data.samples import samples
 from core.figures.noise_length import noise_length_alt, noise_length_figure
 from core.figures.template import class_colours
 from core.figures.votes import vote_bars, votes_alt
-from core.samples import samples
-from core.stored import stored_study
+from core.studies.stored import stored_study
 from core.ui.figure import draw_figure
 from core.ui.learn.terms import draw_terms
 from core.ui.linked import linked_choice
@@ -44,9 +44,11 @@ def draw_dimensions() -> None:
     for column, (title, votes) in zip((left, right), counts.items(), strict=False):
         with column:
             draw_figure(
-                vote_bars(votes, c.labels, title, colours), f"dimensions-{title.split()[0].lower()}",
-                f"{title}. {votes_alt(votes, c.labels)}", title.lower().replace(" ", "-"),
-            )  # fmt: skip
+                vote_bars(votes, c.labels, title, colours),
+                f"dimensions-{title.split()[0].lower()}",
+                f"{title}. {votes_alt(votes, c.labels)}",
+                title.lower().replace(" ", "-"),
+            )
     st.caption(f"Certified beforehand with {c.n:,} noisy copies each, sigma {c.sigma:g}; the classifier is the same in both.")
     if c.denoiser.ref.endswith("-stab"):
         st.caption(

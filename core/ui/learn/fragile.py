@@ -45,8 +45,10 @@ def draw_fragile() -> None:
             add_flip(figure, point, flip)
         distance = f" The nearest {CLASSES[1 - said]} is {flip.distance:.3f} away." if flip is not None else ""
         draw_movable_plane(
-            figure, point, FIGURE,
+            figure,
+            point,
+            FIGURE,
             f"Map of two regions, circle and diamond, with a jagged border between. The point at {point[0]:.3f} across and"
             f" {point[1]:.3f} up is classified as {CLASSES[said]}.{distance}",
             "fragile",
-        )  # fmt: skip
+        )

@@ -61,11 +61,12 @@ def _draw_wrong() -> None:
         add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {c.radius:.3f}")
         add_point(figure, point, label)
         draw_figure(
-            figure, "limits-wrong",
+            figure,
+            "limits-wrong",
             f"The plane with the training points. A point of the {CLASSES[label]} moon lies where the vote says"
             f" {CLASSES[c.candidate]}, in a certified circle of radius {c.radius:.3f}.",
             "certified-but-wrong",
-        )  # fmt: skip
+        )
     with right:
         st.markdown(
             f"This training point belongs to the moon of **{CLASSES[label]}s**. At sigma {WRONG_SIGMA:g} the vote says"
@@ -80,9 +81,13 @@ def _draw_norms() -> None:
     left, right = st.columns([1.45, 1])
     with right:
         values = st.select_slider(
-            "Values in the picture (d)", (2, 784, 3_072, 12_288, 150_528), 3_072, key="values",
-            bind="query-params", help="784: a digit of MNIST. 3,072: CIFAR-10. 150,528: ImageNet at 224 x 224 pixels.",
-        )  # fmt: skip
+            "Values in the picture (d)",
+            (2, 784, 3_072, 12_288, 150_528),
+            3_072,
+            key="values",
+            bind="query-params",
+            help="784: a digit of MNIST. 3,072: CIFAR-10. 150,528: ImageNet at 224 x 224 pixels.",
+        )
         st.markdown(
             "Gaussian noise certifies l2 lengths. Any other norm gets what fits inside that ball: in the plane the square is"
             " still roomy; in a picture it is tiny."
@@ -95,11 +100,12 @@ def _draw_norms() -> None:
         draw_terms("l2 norm", "l-infinity norm")
     with left:
         draw_figure(
-            norm_balls(c.radius), "limits-norms",
+            norm_balls(c.radius),
+            "limits-norms",
             f"A circle of radius {c.radius:.3f}, and inside it a square, the l-infinity ball of {c.radius / 2**0.5:.3f}, and a"
             f" diamond, the l1 ball of {c.radius:.3f}.",
             "norms",
-        )  # fmt: skip
+        )
 
 
 def _draw_abstention() -> None:
@@ -119,11 +125,12 @@ def _draw_abstention() -> None:
         draw_terms("abstain", "ceiling")
     with left:
         draw_figure(
-            radius_map(sigma, n, alpha), "limits-abstention",
+            radius_map(sigma, n, alpha),
+            "limits-abstention",
             f"Map of the certified radius over the plane at sigma {sigma:g}, {n:,} votes; {share:.0%} of it is hatched: there"
             " it abstains.",
             "abstention",
-        )  # fmt: skip
+        )
 
 
 def _draw_alpha() -> None:
@@ -148,7 +155,8 @@ def _draw_alpha() -> None:
         draw_terms("alpha", "anytime bound", "sound certificate")
     with left:
         draw_figure(
-            repeats_figure(repeats, alpha), "limits-alpha",
+            repeats_figure(repeats, alpha),
+            "limits-alpha",
             f"{REPETITIONS:,} lower bounds as marks around the line of the true p, {p:.4f}: {repeats.wrong:,} lie above it.",
             "alpha",
-        )  # fmt: skip
+        )

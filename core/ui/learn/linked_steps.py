@@ -20,10 +20,18 @@ def linked_steps(label: str, titles: Mapping[str, str], default: str, key: str) 
         st.session_state[key] = asked  # a link was followed since the last run
     elif st.session_state.get(key) not in titles:
         st.session_state[key] = default
-    chosen = st.segmented_control(
-        label, list(titles), format_func=titles.__getitem__, key=key, required=True, persist_state="session",
-        label_visibility="collapsed",
-    ) or default  # fmt: skip
+    chosen = (
+        st.segmented_control(
+            label,
+            list(titles),
+            format_func=titles.__getitem__,
+            key=key,
+            required=True,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        or default
+    )
     if chosen != default:
         st.query_params[key] = chosen
     elif key in st.query_params:

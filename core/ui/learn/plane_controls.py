@@ -21,9 +21,15 @@ def choose_point() -> tuple[float, float]:
 def choose_plane_sigma() -> float:
     """Sigma from 0 up, in units of the plane's side."""
     sigma = st.slider(
-        "Noise sigma", 0.0, 0.3, SIGMA, 0.01, key="plane-sigma", bind="query-params",
+        "Noise sigma",
+        0.0,
+        0.3,
+        SIGMA,
+        0.01,
+        key="plane-sigma",
+        bind="query-params",
         help="Standard deviation of the noise along each axis; the plane's side is 1.",
-    )  # fmt: skip
+    )
     return float(sigma)
 
 

@@ -22,9 +22,13 @@ def draw_quiz() -> None:
 def _draw_question(number: int, question: Question) -> int | None:
     """Index of the choice, or None where there is none yet."""
     answer = st.radio(
-        f"**{number}.** {question.text}", shuffled(question), index=None, format_func=lambda i: question.choices[i][0],
-        key=f"quiz-{question.key}", persist_state="session",
-    )  # fmt: skip
+        f"**{number}.** {question.text}",
+        shuffled(question),
+        index=None,
+        format_func=lambda i: question.choices[i][0],
+        key=f"quiz-{question.key}",
+        persist_state="session",
+    )
     if answer is None:
         return None
     if answer == question.right:

@@ -30,13 +30,20 @@ def draw_trade_off() -> None:
     several = len({e.sigma for e in everything}) > 1
     usual = [USUAL] if several and USUAL in references else references
     with right:
-        wanted = st.pills(
-            "Denoiser", references, selection_mode="multi", default=usual, format_func=denoiser_words, key="learn-denoisers",
-            persist_state="session", wrap=True,
-        ) or usual  # fmt: skip
-        marked = float(
-            st.slider("Radius to read off", 0.0, 1.0, 0.25, 0.05, key="learn-radius", bind="query-params")
-        )  # fmt: skip
+        wanted = (
+            st.pills(
+                "Denoiser",
+                references,
+                selection_mode="multi",
+                default=usual,
+                format_func=denoiser_words,
+                key="learn-denoisers",
+                persist_state="session",
+                wrap=True,
+            )
+            or usual
+        )
+        marked = float(st.slider("Radius to read off", 0.0, 1.0, 0.25, 0.05, key="learn-radius", bind="query-params"))
     shown = [e for e in everything if e.denoiser in wanted]
     titles = {reference: denoiser_words(reference) for reference in references}
     with left:
@@ -49,10 +56,8 @@ def draw_trade_off() -> None:
                 for e in shown
             ],
             hide_index=True,
-            column_config={
-                column: st.column_config.NumberColumn(format="percent") for column in ("right", reached)
-            },
-        )  # fmt: skip
+            column_config={column: st.column_config.NumberColumn(format="percent") for column in ("right", reached)},
+        )
         st.caption(_measured(shown))
         draw_terms("certified accuracy", "ACR")
     if not several:

@@ -29,9 +29,11 @@ def draw_voting() -> None:
         votes = vote(point, sigma, VOTES)
         said = int(votes.counts[1] > votes.counts[0])
         draw_figure(
-            vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS))), "voting-bars",
-            votes_alt(votes.counts, CLASSES), "votes",
-        )  # fmt: skip
+            vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS))),
+            "voting-bars",
+            votes_alt(votes.counts, CLASSES),
+            "votes",
+        )
         if sigma == 0:
             st.caption("Without noise every copy is the point itself, and the vote is the network's own answer.")
         else:
@@ -50,8 +52,10 @@ def draw_voting() -> None:
             add_cloud(figure, votes.cloud, votes.said)
         add_point(figure, point, said)
         draw_movable_plane(
-            figure, point, FIGURE,
+            figure,
+            point,
+            FIGURE,
             f"The plane with the jagged border of the network and, over it, the border of the vote at sigma {sigma:g}. Around"
             f" the point a cloud of noisy copies: {votes.counts[0]:,} of {VOTES:,} say circle, {votes.counts[1]:,} diamond.",
             "voting",
-        )  # fmt: skip
+        )

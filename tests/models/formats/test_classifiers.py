@@ -137,16 +137,28 @@ def save_vit(folder: Path, classes: int = 5, named: bool = True, **changes: Any)
     torch.manual_seed(0)
     names = {i: f"thing {i}" for i in range(classes)} if named else {i: f"LABEL_{i}" for i in range(classes)}
     config = transformers.ViTConfig(
-        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24, image_size=64, patch_size=16,
-        id2label=names, label2id={v: k for k, v in names.items()},
-    )  # fmt: skip
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=24,
+        image_size=64,
+        patch_size=16,
+        id2label=names,
+        label2id={v: k for k, v in names.items()},
+    )
     network = transformers.ViTForImageClassification(config).eval()
     network.save_pretrained(folder)
     settings = {
-        "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5, 0.4, 0.3], "resample": 2,
-        "image_std": [0.5, 0.6, 0.7], "rescale_factor": 1 / 255, "size": {"height": 64, "width": 64},
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": [0.5, 0.4, 0.3],
+        "resample": 2,
+        "image_std": [0.5, 0.6, 0.7],
+        "rescale_factor": 1 / 255,
+        "size": {"height": 64, "width": 64},
         "image_processor_type": "ViTImageProcessor",
-    } | changes  # fmt: skip
+    } | changes
     (folder / "preprocessor_config.json").write_text(json.dumps(settings))
     return network
 
@@ -320,15 +332,23 @@ def test_a_bare_file_of_no_known_architecture_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "config", "expected"),
     [
-        (["config.json", "model.safetensors", "pytorch_model.bin"], {"architecture": "a", "num_classes": 2},
-         ["config.json", "model.safetensors"]),
-        (["config.json", "pytorch_model.bin", "README.md"], {"architecture": "a", "pretrained_cfg": {}},
-         ["config.json", "pytorch_model.bin"]),
-        (["config.json", "preprocessor_config.json", "model.safetensors"],
-         {"model_type": "vit", "architectures": ["ViTForImageClassification"]},
-         ["config.json", "preprocessor_config.json", "model.safetensors"]),
+        (
+            ["config.json", "model.safetensors", "pytorch_model.bin"],
+            {"architecture": "a", "num_classes": 2},
+            ["config.json", "model.safetensors"],
+        ),
+        (
+            ["config.json", "pytorch_model.bin", "README.md"],
+            {"architecture": "a", "pretrained_cfg": {}},
+            ["config.json", "pytorch_model.bin"],
+        ),
+        (
+            ["config.json", "preprocessor_config.json", "model.safetensors"],
+            {"model_type": "vit", "architectures": ["ViTForImageClassification"]},
+            ["config.json", "preprocessor_config.json", "model.safetensors"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_wanted_files(names: list[str], config: dict[str, Any], expected: list[str]) -> None:
     assert wanted_files(names, config) == expected
 

@@ -85,8 +85,7 @@ def test_deepinv_architectures_can_be_described(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"),
-    [("drunet_deepinv_color_finetune_22k.pth", 32.6), ("edm-cifar10-32x32-uncond-vp.pt", 55.7)],
+    ("name", "millions"), [("drunet_deepinv_color_finetune_22k.pth", 32.6), ("edm-cifar10-32x32-uncond-vp.pt", 55.7)]
 )
 def test_networks_are_built_in_their_published_shape(name: str, millions: float) -> None:
     """As many parameters as Zhang et al. (2021) and Karras et al. (2022, DDPM++ for CIFAR-10) count."""

@@ -15,7 +15,7 @@ from core.models.formats.deepinv_models import KNOWN
 from core.models.formats.denoisers import read_denoiser, wanted_files
 from core.models.formats.torchvision_shim import import_library
 from core.models.load import load_denoiser, sigma_warning
-from core.models.named import Denoiser
+from core.models.model import Denoiser
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
 
@@ -43,9 +43,14 @@ def test_wanted_files() -> None:
 def test_a_diffusion_model_of_the_hub_is_a_denoiser(hub: LoopbackHub, tmp_path: Path) -> None:
     """In the layout of a pipeline, with files beside it that are not needed."""
     unet = import_library("diffusers").UNet2DModel(
-        sample_size=16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
-        down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"), add_attention=False,
-    )  # fmt: skip
+        sample_size=16,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        add_attention=False,
+    )
     unet.save_pretrained(tmp_path / "made" / "unet")
     import_library("diffusers").DDPMScheduler().save_pretrained(tmp_path / "made" / "scheduler")
     (tmp_path / "made" / "model_index.json").write_text(json.dumps({"_class_name": "DDPMPipeline"}))

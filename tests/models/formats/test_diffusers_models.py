@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from core.data.shapes import make_shapes
 from core.errors import LabError
-from core.evaluation.shapes import make_shapes
 from core.models.formats.denoisers import read_denoiser, wanted_files
 from core.models.formats.diffusers_models import OneShotDenoiser, betas_of
 from core.models.formats.torchvision_shim import import_library
@@ -24,10 +24,14 @@ LINEAR = {"beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "nu
 def unet(**changes: Any) -> Any:
     torch.manual_seed(0)
     options = {
-        "sample_size": 32, "block_out_channels": (16, 32), "layers_per_block": 1, "norm_num_groups": 8,
-        "down_block_types": ("DownBlock2D", "DownBlock2D"), "up_block_types": ("UpBlock2D", "UpBlock2D"),
+        "sample_size": 32,
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "norm_num_groups": 8,
+        "down_block_types": ("DownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "UpBlock2D"),
         "add_attention": False,
-    } | changes  # fmt: skip
+    } | changes
     return import_library("diffusers").UNet2DModel(**options).eval()
 
 
@@ -201,9 +205,11 @@ def test_betas_may_be_given_one_by_one() -> None:
 def test_attention_under_its_old_names_loads(tmp_path: Path) -> None:
     """As in google/ddpm-cifar10-32, which is older than today's names."""
     network = unet(
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-        add_attention=True, attention_head_dim=None,
-    )  # fmt: skip
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+        add_attention=True,
+        attention_head_dim=None,
+    )
     old = {}
     for name, value in network.state_dict().items():
         for new, former in ((".to_q.", ".query."), (".to_k.", ".key."), (".to_v.", ".value."), (".to_out.0.", ".proj_attn.")):

@@ -80,9 +80,7 @@ def test_old_names_of_weights_are_read_as_timm_reads_them(tmp_path: Path) -> Non
     """Older Swin files hold buffers that today's network computes for itself."""
     small = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 1, 1], "img_size": 64, "window_size": 2}
     arch = "swin_tiny_patch4_window7_224"
-    config = {
-        "architecture": arch, "num_classes": 5, "model_args": small, "pretrained_cfg": CFG | {"input_size": [3, 64, 64]},
-    }  # fmt: skip
+    config = {"architecture": arch, "num_classes": 5, "model_args": small, "pretrained_cfg": CFG | {"input_size": [3, 64, 64]}}
     network = save(tmp_path, arch, config, num_classes=5, **small)
     tensors = load_file(tmp_path / "model.safetensors")
     save_file(tensors | {"layers.0.blocks.0.attn.relative_position_index": torch.zeros(4, 4)}, tmp_path / "model.safetensors")

@@ -26,9 +26,15 @@ SAFE = {"model.safetensors": b"1" * 64}
 def shelf(hub: LoopbackHub) -> LoopbackHub:
     task = "image-classification"
     hub.add(
-        "lab/vit-pets", SAFE | {"config.json": VIT}, pipeline_tag=task, library_name="transformers", downloads=50, likes=5,
-        license="apache-2.0", parameters=1000,
-    )  # fmt: skip
+        "lab/vit-pets",
+        SAFE | {"config.json": VIT},
+        pipeline_tag=task,
+        library_name="transformers",
+        downloads=50,
+        likes=5,
+        license="apache-2.0",
+        parameters=1000,
+    )
     hub.add(
         "lab/resnet-pets",
         SAFE | {"config.json": '{"architecture": "resnet18"}'},
@@ -40,9 +46,13 @@ def shelf(hub: LoopbackHub) -> LoopbackHub:
     hub.add("lab/odd-pets", SAFE | {"config.json": '{"auto_map": {"AutoModel": "x.Y"}}'}, pipeline_tag=task, downloads=10)
     hub.add("lab/chat-pets", SAFE | {"config.json": "{}"}, pipeline_tag="text-generation", downloads=999)
     hub.add(
-        "lab/ddpm-pets", SAFE | {"config.json": '{"_class_name": "UNet2DModel"}'}, library_name="diffusers",
-        tags=["diffusers"], pipeline_tag="unconditional-image-generation", downloads=3,
-    )  # fmt: skip
+        "lab/ddpm-pets",
+        SAFE | {"config.json": '{"_class_name": "UNet2DModel"}'},
+        library_name="diffusers",
+        tags=["diffusers"],
+        pipeline_tag="unconditional-image-generation",
+        downloads=3,
+    )
     hub.add("deepinv/drunet", {"drunet_color.pth": b"p"}, library_name="deepinv", downloads=4)
     hub.add("lab/broom", SAFE | {"config.json": '{"kind": "denoiser"}'}, tags=["denoised-smoothing-lab"], downloads=1)
     return hub

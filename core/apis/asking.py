@@ -1,0 +1,197 @@
+"""Asking an API for the answers that a run still lacks: within the budget, the rate and the user's patience."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from core.apis.answers import InDoubtError, NotSentError, QueryFailedError, RefusedError, TurnedAwayError, UnusableError
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger
+from core.apis.limits import encode
+from core.apis.pace import Pace, backoff
+from core.apis.provider import Provider
+from core.apis.queries import Questions
+
+ATTEMPTS = 6
+"""How often one query is sent that the API turns away or that does not reach it, before the run gives up for now."""
+
+PATIENCE = 120.0
+"""Seconds that an API may ask to wait; where it asks for longer, the run ends for now."""
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Why asking ended before everything was asked.
+
+    Attributes:
+        reason: ``budget``, ``refused``, ``unreachable`` or ``stopped``.
+        message: one sentence.
+    """
+
+    reason: str
+    message: str
+
+
+class Inquiry:
+    """Puts the questions of one run, several at a time, and keeps each answer before anybody counts it.
+
+    Args:
+        provider: who is asked.
+        ledger, run: where answers are kept, and under which name; the run is held by :meth:`Ledger.working_on`.
+        questions: the pictures.
+        budget: US dollars for the whole run, what earlier processes spent on it included.
+        should_stop: asked ten times a second.
+        on_wait: told why everybody waits, and for how many seconds.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        ledger: Ledger,
+        run: str,
+        questions: Questions,
+        budget: float,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_wait: Callable[[str, float], None] = lambda why, seconds: None,
+    ) -> None:
+        self._provider, self._ledger, self._run, self._questions = provider, ledger, run, questions
+        self._budget, self._should_stop, self._on_wait = budget, should_stop, on_wait
+        self._pace = Pace(provider.limits.rate)
+        self._stopped = threading.Event()
+        self.halt: Halt | None = None
+
+    def ask(self, purpose: str, numbers: list[int]) -> Iterator[int | None]:
+        """Ask for these numbers and yield each as it is settled, in no order; None ten times a second while nothing comes.
+
+        ``self.halt`` says why it ended early.
+
+        Leaving the iteration early is fine: queries under way are waited for and kept, no further one is sent.
+        """
+        limits = self._provider.limits
+        pictures = self._questions.pictures(purpose, numbers)
+        under_way: dict[Future[None], int] = {}
+        line, place = _Line(), 0
+        with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="api") as pool:
+            try:
+                more = True
+                while (more or under_way) and self.halt is None:
+                    while more and len(under_way) < limits.concurrency:
+                        following = next(pictures, None)
+                        if following is None:
+                            more = False
+                            break
+                        number, picture = following
+                        under_way[pool.submit(self._settle, purpose, number, picture, line, place)] = number
+                        place += 1
+                    done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
+                    if self._should_stop():
+                        self._end(Halt("stopped", "Stopped: every answer so far is kept."))
+                    if not done:
+                        yield None
+                    for future in done:
+                        number = under_way.pop(future)
+                        if self._came_through(future):
+                            yield number
+            finally:
+                self._stopped.set()
+                wait(under_way)
+                self._stopped.clear()
+        for future in under_way:
+            self._came_through(future)
+
+    def _came_through(self, future: Future[None]) -> bool:
+        try:
+            future.result()
+        except _GivenUpError:
+            return False
+        except BudgetSpentError as error:
+            self._end(Halt("budget", str(error)))
+        except RefusedError as error:
+            self._end(Halt("refused", str(error)))
+        except QueryFailedError as error:
+            self._end(Halt("unreachable", f"{error} Every answer so far is kept: go on later."))
+        else:
+            return True
+        return False
+
+    def _end(self, halt: Halt) -> None:
+        self.halt = self.halt or halt
+        self._stopped.set()
+
+    def _settle(self, purpose: str, number: int, picture: Image.Image, line: _Line, place: int) -> None:
+        """Send one query, in a thread of the pool, until it is settled."""
+        key = (self._run, purpose, number)
+        with line.at(place) as wait_for_place:
+            png = encode(picture, self._provider.limits)
+            digest = hashlib.sha256(png).hexdigest()
+            wait_for_place()
+            self._set_out(key, digest)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._set_out(key, digest)
+            began = time.monotonic()
+            try:
+                answer = self._provider.ask(png)
+            except (NotSentError, TurnedAwayError) as error:
+                self._ledger.release(*key)
+                seconds = backoff(attempt, getattr(error, "retry_after", None))
+                if attempt == ATTEMPTS - 1 or seconds > PATIENCE:
+                    raise
+                self._pace.pause(seconds)
+                self._on_wait(str(error), seconds)
+            except UnusableError as error:
+                self._ledger.settle(*key, UNUSABLE, seconds=time.monotonic() - began, remark=str(error))
+                return
+            except InDoubtError as error:
+                self._ledger.settle(*key, IN_DOUBT, seconds=time.monotonic() - began, remark=str(error))
+                return
+            except RefusedError:
+                self._ledger.release(*key)
+                raise
+            else:
+                self._ledger.settle(*key, ANSWERED, answer=answer, model=self._provider.model, seconds=time.monotonic() - began)
+                return
+
+    def _set_out(self, key: tuple[str, str, int], digest: str) -> None:
+        """Wait for a turn and set the money aside."""
+        if not self._pace.turn(self._stopped):
+            raise _GivenUpError
+        self._ledger.reserve(*key, self._provider.limits.price, self._budget, digest)
+
+
+class _Line:
+    """Lets threads through in the order of their places.
+
+    So the last of a budget goes to the lowest numbers: only the gapless beginning of the answers can be counted.
+    """
+
+    def __init__(self) -> None:
+        self._served = 0
+        self._moved = threading.Condition()
+
+    @contextmanager
+    def at(self, place: int) -> Iterator[Callable[[], None]]:
+        """Hold a place; what this yields waits until it is its turn, which ends with the context, whatever happened."""
+
+        def wait_for_place() -> None:
+            with self._moved:
+                self._moved.wait_for(lambda: self._served == place)
+
+        try:
+            yield wait_for_place
+        finally:
+            wait_for_place()
+            with self._moved:
+                self._served += 1
+                self._moved.notify_all()
+
+
+class _GivenUpError(Exception):
+    """The run was stopped while this query waited for its turn."""

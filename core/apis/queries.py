@@ -1,0 +1,95 @@
+"""Which pictures a run sends: noisy copy number i of one picture, denoised, as 8-bit pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.pictures.pixels import image_record, to_picture
+from core.smoothing.model_records import model_record
+from core.smoothing.noise import NoiseStream
+from core.smoothing.sampling import BaseClassifier, DenoiserLike, default_batch_size
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What decides the pictures a run sends, and to whom; its hash names the run.
+
+    How many are asked, alpha, the bound and the label map are no part of it: the answers serve any of them.
+    """
+
+    provider: str
+    destination: str
+    image_sha256: str
+    height: int
+    width: int
+    min_side: int
+    denoiser: str
+    denoiser_revision: str | None
+    sigma: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The sha256 of everything above."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def spec_of(provider: Any, pixels: Tensor, denoiser: DenoiserLike | None, sigma: float, seed: int) -> RunSpec:
+    """The spec of a run over (3, H, W) pixels in [0, 1]."""
+    image, named = image_record(pixels), model_record(denoiser)
+    return RunSpec(
+        provider.ref,
+        provider.destination,
+        image.sha256,
+        image.height,
+        image.width,
+        provider.limits.min_side,
+        named.ref,
+        named.revision,
+        sigma,
+        seed,
+    )
+
+
+class Questions:
+    """The pictures of a run by number.
+
+    Clipping to [0, 1] and rounding to 8 bits come after the noise and the denoiser: they are part of what is smoothed.
+
+    Args:
+        pixels: (3, H, W) in [0, 1], on the device that denoises.
+        denoiser: on that device, or None.
+    """
+
+    def __init__(self, pixels: Tensor, denoiser: DenoiserLike | None, sigma: float, seed: int) -> None:
+        self._pixels, self._sigma = pixels, sigma
+        self._base = BaseClassifier(lambda batch: batch, denoiser)
+        self._streams = {
+            purpose: NoiseStream(tuple(pixels.shape), seed, purpose, pixels.device) for purpose in ("select", "estimate")
+        }
+        self._batch = min(16, default_batch_size(pixels))
+
+    def pictures(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image]]:
+        """The pictures with these numbers, made a batch at a time."""
+        for number, _, sent in self.pairs(purpose, numbers):
+            yield number, sent
+
+    @torch.inference_mode()
+    def pairs(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image, Image.Image]]:
+        """Number, noisy picture (clipped, for showing) and the picture that is sent."""
+        stream = self._streams[purpose]
+        for start in range(0, len(numbers), self._batch):
+            some = numbers[start : start + self._batch]
+            noise = torch.cat([stream(number, number + 1) for number in some])
+            noisy = self._pixels + self._sigma * noise
+            denoised = self._base.denoise(noisy, self._sigma)
+            for number, before, after in zip(some, noisy, denoised, strict=True):
+                yield number, to_picture(before), to_picture(after)

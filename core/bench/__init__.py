@@ -1,0 +1,1 @@
+"""How fast certification, the evaluation of a data set and training are, each against the networks alone."""

@@ -1,0 +1,155 @@
+"""How much of training is the networks: images a second of the training loop against bare forward and backward passes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from core.bench.rounds import OnRound, seconds_by_turns
+from core.device import describe_device
+from core.errors import LabError
+from core.models.networks import build
+from core.smoothing.model_records import model_record
+from core.training.denoiser import denoising_loss
+from core.training.loop import TrainingProgress, fit
+from core.training.noise import draw_gaussian, draw_sigmas
+from core.training.objectives import Objective, mse, stability
+from core.training.recipe import Recipe, autocast_type, check_recipe
+
+LEAST_STEPS = 2
+
+
+@dataclass(frozen=True)
+class TrainingBenchmark:
+    """Speeds are medians over the rounds, in pictures a second.
+
+    Attributes:
+        training_images_per_second: of :func:`core.training.loop.fit`: order, augmentation, noise, objective, clipping,
+            optimiser and averaged weights, without checkpoints and figures.
+        bare_images_per_second: of objective and gradients alone, of the same networks on one ready-made batch.
+        ratio: the first over the second, the median over the rounds, in which both take turns.
+        rounds: both speeds of every round, in the order they were measured.
+    """
+
+    device: str
+    device_name: str
+    architecture: str
+    parameters: int
+    objective: str
+    classifier: str
+    precision: str
+    channels_last: bool
+    size: int
+    batch_size: int
+    steps: int
+    training_images_per_second: float
+    bare_images_per_second: float
+    ratio: float
+    rounds: tuple[tuple[float, float], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        return asdict(self)
+
+
+def benchmark_training(
+    architecture: str = "unet",
+    options: dict[str, Any] | None = None,
+    *,
+    classifier: nn.Module | None = None,
+    device: torch.device,
+    recipe: Recipe | None = None,
+    size: int = 32,
+    steps: int = 4,
+    rounds: int = 5,
+    on_round: OnRound = lambda done, total: None,
+) -> TrainingBenchmark:
+    """Measure both speeds by turns, so that what else the machine does weighs on both.
+
+    Args:
+        architecture: of the denoiser; ``options`` are its arguments.
+        classifier: trained through (STAB) where there is one; else the objective is MSE.
+        device: where to compute.
+        recipe: batch size, optimiser, precision, layout; by default that of ``train-denoiser`` with batches of 64.
+        size: side of the random pictures, in pixels.
+        steps: timed in one measurement.
+        rounds: each measures both twice.
+        on_round: called with the rounds done and planned.
+
+    Raises:
+        LabError: where a number is out of range, or the precision is not the device's.
+    """
+    recipe = replace(recipe or Recipe(batch_size=64), epochs=1)
+    check_recipe(recipe, device)
+    for name, value, least in (("size", size, 8), ("steps", steps, LEAST_STEPS), ("rounds", rounds, 1)):
+        if value < least:
+            raise LabError(f"The {name} of a benchmark of training is {value}: expected at least {least}.")
+    torch.manual_seed(0)
+    network = build("denoiser", architecture, options or {}).to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
+    objective: Objective = _mse
+    if classifier is not None:
+        objective = stability([classifier.to(device, memory_format=recipe.memory_format)])  # type: ignore[call-overload]
+    generator = torch.Generator().manual_seed(0)
+    batch, half = recipe.batch_size, autocast_type(recipe)
+    pictures = torch.randint(0, 256, ((steps + 1) * batch, 3, size, size), generator=generator, dtype=torch.uint8)
+    clean = (pictures[:batch].to(device).float() / 255).contiguous(memory_format=recipe.memory_format)
+    sigma = _sigmas(batch, generator).to(device)
+    noisy = clean + sigma.view(-1, 1, 1, 1) * draw_gaussian(clean.shape, generator, device)
+    loss = denoising_loss(objective, _sigmas, layout=recipe.memory_format)
+
+    def training() -> float:
+        moments: list[float] = []
+
+        def note(progress: TrainingProgress) -> None:
+            moments.append(time.perf_counter())  # the loop has read the loss by then, which waits for the device
+
+        fit(network, loss, pictures, torch.zeros(len(pictures)).long(), recipe, device=device, on_progress=note)
+        return moments[-1] - moments[0]  # the first step pays for what is made anew, and is not counted
+
+    def bare() -> float:
+        started = time.perf_counter()
+        for _ in range(steps):
+            network.zero_grad(set_to_none=True)
+            with torch.autocast(device.type, half, enabled=half is not None):
+                value = objective(network, clean, noisy, sigma, generator)
+            value.backward()
+            value.item()  # as the loop does, which has to know whether it is a number
+        return time.perf_counter() - started
+
+    images = 2 * steps * batch
+    times = seconds_by_turns(training, bare, rounds, on_round)
+    measured = [(images / whole, images / alone) for whole, alone in times]
+    looped, alone_speed = (statistics.median(pair[which] for pair in measured) for which in (0, 1))
+    ratio = statistics.median(one / other for one, other in measured)
+    return TrainingBenchmark(
+        str(device),
+        describe_device(device),
+        architecture,
+        sum(p.numel() for p in network.parameters()),
+        "mse" if classifier is None else "stab",
+        model_record(classifier).ref,
+        recipe.precision,
+        recipe.channels_last,
+        size,
+        batch,
+        steps,
+        looped,
+        alone_speed,
+        ratio,
+        tuple(measured),
+    )
+
+
+def _sigmas(count: int, generator: torch.Generator) -> torch.Tensor:
+    return draw_sigmas(count, 0.0, 1.0, 1.5, generator)
+
+
+def _mse(
+    denoiser: nn.Module, clean: torch.Tensor, noisy: torch.Tensor, sigma: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    return mse(denoiser, clean, noisy, sigma)

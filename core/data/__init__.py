@@ -1,0 +1,1 @@
+"""Labelled pictures: data sets by reference, samples, and whether their classes are a classifier's."""

@@ -1,0 +1,232 @@
+"""Labelled pictures by reference: `shapes`, `hub/OWNER/NAME`, `parquet/PATH` and `folder/PATH`."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.data.parquet import columns_of, count_rows, decode, read_rows
+from core.data.shapes import LABELS as SHAPES_LABELS
+from core.data.shapes import make_shapes
+from core.errors import LabError
+from core.models.memory import COPIES, free_memory
+
+if TYPE_CHECKING:
+    from core.models.hub.download import DownloadProgress
+
+CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+SHAPES_SIZES = {"train": 10_000, "test": 1_000}
+_SHAPES_SEEDS = {"train": 1, "test": 2}
+_FOLDER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+LISTING = "labels.tsv"
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A data set in memory.
+
+    Attributes:
+        images: (N, 3, H, W) uint8.
+        labels: (N,) int64.
+        indices: (N,) int64, each image's own number in its data set.
+        names: the class names, or None where the data set has none.
+        skipped: for each picture that could not be read and was left out, a clause that names it and says why; its number
+            stays free.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+    names: tuple[str, ...] | None
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def every(self, step: int, offset: int = 0) -> LabelledImages:
+        """The images whose own number is ``offset`` modulo ``step``, as the papers' "every 20th image"."""
+        keep = self.indices % step == offset
+        return self.where(keep)
+
+    def where(self, keep: Tensor) -> LabelledImages:
+        """The images where ``keep``, (N,) of truth values, is true; or of its rows in that order, where it has numbers."""
+        return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names, self.skipped)
+
+
+def data_folder() -> Path:
+    """The folder that LAB_DATA names; by default ``shared/data`` beside the project."""
+    default = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    return Path(os.environ.get("LAB_DATA", default))
+
+
+def load_dataset(
+    reference: str,
+    split: str = "test",
+    *,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> LabelledImages:
+    """Load a data set into memory.
+
+    Args:
+        reference: ``shapes``; ``hub/OWNER/NAME[@REVISION]``, a data set of the Hub in parquet files; ``parquet/PATH``, a file
+            or a folder of ``SPLIT-*.parquet`` files with columns ``img`` (or ``image``) and ``label``; ``folder/PATH``, one
+            folder of pictures a class, or with a ``labels.tsv`` that names each picture and the number of its class.
+        split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
+        on_progress: told how far a download is.
+        should_stop: asked whether to give a download up.
+
+    Raises:
+        LabError: where the reference is unknown, no picture can be read, the pictures are not of one size, or they do not
+            fit into memory.
+    """
+    if reference == "shapes":
+        if split not in SHAPES_SIZES:
+            raise LabError(f"The data set shapes has no split {split!r}: choose train or test.")
+        images, labels = make_shapes(SHAPES_SIZES[split], seed=_SHAPES_SEEDS[split])
+        return LabelledImages(images, labels, torch.arange(len(images)), SHAPES_LABELS)
+    kind, _, rest = reference.partition("/")
+    if rest and kind == "hub":
+        from core.data.hub import fetch_split
+
+        fetched = fetch_split(reference, split, on_progress=on_progress, should_stop=should_stop)
+        return _read_parquet_files(fetched.files, reference, may_be_cifar10="cifar10" in reference.lower())
+    if not rest or kind not in ("parquet", "folder"):
+        raise LabError(f"Unknown data set {reference!r}: expected shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH.")
+    path = Path(rest).expanduser()
+    if not path.exists():
+        raise LabError(f"Data set {reference!r}: there is no file or folder {str(path)!r}.")
+    return _read_parquet(path, split) if kind == "parquet" else _read_folder(path, split)
+
+
+def _read_parquet(path: Path, split: str) -> LabelledImages:
+    files = [path] if path.is_file() else sorted(path.glob(f"{split}-*.parquet"))
+    if not files:
+        raise LabError(f"No file {split}-*.parquet lies in {str(path)!r}: name a file, or another split.")
+    return _read_parquet_files(files, str(path))
+
+
+def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bool = True) -> LabelledImages:
+    pictures: list[np.ndarray] = []
+    labels: list[int] = []
+    indices: list[int] = []
+    skipped: list[str] = []
+    columns = columns_of(files[0])
+    first = 0
+    for file in files:
+        for row in read_rows(file, columns, first=first, skipped=skipped):
+            pictures.append(np.asarray(row.picture))
+            if len(pictures) == 1:
+                _check_memory(where, sum(count_rows(one) for one in files) * pictures[0].nbytes)
+            else:  # asked at once: decoding the rest of a large data set would be in vain
+                _check_one_size({pictures[0].shape, pictures[-1].shape}, where)
+            labels.append(row.label)
+            indices.append(row.number)
+        first += count_rows(file)
+    if not pictures:
+        _none_readable(skipped)
+        raise LabError(f"{where!r} has no rows: expected pictures in it.")
+    names = columns.names
+    if names is None and may_be_cifar10 and pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)):
+        names = CIFAR10_LABELS
+    return _stack(pictures, labels, indices, names, where, skipped)
+
+
+def _check_memory(where: str, needed: int) -> None:
+    free = free_memory()
+    if free is not None and COPIES * needed > free:
+        raise LabError(
+            f"The pictures of {where!r} take {COPIES * needed / 1e9:.1f} GB of memory while they are read and"
+            f" {free / 1e9:.1f} GB are free: choose a smaller data set or split."
+        )
+
+
+def _read_folder(path: Path, split: str) -> LabelledImages:
+    root = path / split if (path / split).is_dir() else path
+    if (root / LISTING).is_file():
+        return _read_listed(root)
+    classes = sorted(p for p in root.iterdir() if p.is_dir())
+    if not classes:
+        raise LabError(f"{str(root)!r} has no folders in it: expected one folder of pictures a class.")
+    listed = [
+        (file, label)
+        for label, folder in enumerate(classes)
+        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in _FOLDER_SUFFIXES)
+    ]
+    if not listed:
+        raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
+    return _read_files(listed, tuple(p.name for p in classes), root)
+
+
+def _read_files(listed: Sequence[tuple[Path, int]], names: tuple[str, ...] | None, root: Path) -> LabelledImages:
+    """Pictures and their labels, numbered as listed, those left out that cannot be read."""
+    pictures: list[np.ndarray] = []
+    labels: list[int] = []
+    indices: list[int] = []
+    skipped: list[str] = []
+    for number, (file, label) in enumerate(listed):
+        try:
+            pictures.append(np.asarray(decode(file.read_bytes(), repr(str(file)))))
+        except (LabError, OSError) as error:
+            skipped.append(str(error).removesuffix("."))
+            continue
+        labels.append(label)
+        indices.append(number)
+    if not pictures:
+        _none_readable(skipped)
+    return _stack(pictures, labels, indices, names, str(root), skipped)
+
+
+def _none_readable(skipped: Sequence[str]) -> None:
+    if skipped:
+        raise LabError(f"None of the {len(skipped):,} pictures can be read; the first: {skipped[0]}.")
+
+
+def _read_listed(root: Path) -> LabelledImages:
+    """Pictures listed in labels.tsv: a column of file names, ``image`` or ``file``, and one of class numbers."""
+    with (root / LISTING).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    columns = list(rows[0]) if rows else []
+    name = next((c for c in columns if c in ("image", "file", "path")), None)
+    number = next((c for c in columns if c in ("label", "class_index") or c.endswith("_class_index")), None)
+    if name is None or number is None:
+        raise LabError(f"{LISTING} in {str(root)!r} has columns {columns}: expected image and label (or class_index).")
+    listed: list[tuple[Path, int]] = []
+    for line, row in enumerate(rows, 2):
+        found = next((p for p in (root / row[name], root / "images" / row[name]) if p.is_file()), None)
+        if found is None or not found.resolve().is_relative_to(root.resolve()):
+            raise LabError(f"Line {line} of {LISTING} names {row[name]!r}, which is not in {str(root)!r}.")
+        if not (row[number] or "").isdigit():
+            raise LabError(f"Line {line} of {LISTING} has the class number {row[number]!r}: expected 0, 1, 2, ...")
+        listed.append((found, int(row[number])))
+    if not listed:
+        raise LabError(f"{LISTING} in {str(root)!r} names no pictures.")
+    return _read_files(listed, None, root)
+
+
+def _check_one_size(shapes: set[tuple[int, ...]], where: str) -> None:
+    if len(shapes) > 1:
+        some = ", ".join(f"{w}x{h}" for h, w, _ in sorted(shapes)[:3])
+        raise LabError(f"The pictures of {where!r} have different sizes ({some}): resize them to one size first.")
+
+
+def _stack(
+    pictures: list[np.ndarray],
+    labels: list[int],
+    indices: list[int],
+    names: tuple[str, ...] | None,
+    where: str,
+    skipped: Sequence[str],
+) -> LabelledImages:
+    _check_one_size({p.shape for p in pictures}, where)
+    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    return LabelledImages(images, torch.tensor(labels), torch.tensor(indices), names, tuple(skipped))

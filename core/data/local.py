@@ -1,0 +1,84 @@
+"""Labelled pictures that are on this machine already, to compare a picture with; nothing is downloaded for it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.data.datasets import CIFAR10_LABELS, LabelledImages, data_folder, load_dataset
+from core.data.hub import split_files
+from core.data.samples import sample_picture, samples
+from core.data.shapes import LABELS as SHAPES_LABELS
+from core.data.shapes import SIDE
+from core.errors import LabError
+from core.models.hub.repository import from_cache
+from core.models.hub.settings import repository_folder
+from core.pictures.reading import fit_to
+
+CIFAR10 = "uoft-cs/cifar10"
+_SIZE = (SIDE, SIDE)
+"""Of the pictures of ``shapes`` and of CIFAR-10."""
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """Labelled pictures.
+
+    Attributes:
+        data: their labels are numbers of the classifier's own classes.
+        what: what they are, as in "the test set of shapes".
+    """
+
+    data: LabelledImages
+    what: str
+
+
+@functools.lru_cache(maxsize=2)
+def pictures_at_hand(labels: tuple[str, ...], size: tuple[int, int]) -> AtHand:
+    """The largest set of pictures with these classes that is here: a data set, or else the sample pictures.
+
+    Args:
+        labels: the classes of a classifier.
+        size: (height, width) that the pictures are to have; samples are brought to it.
+
+    Raises:
+        LabError: where no picture of these classes is here.
+    """
+    if labels == SHAPES_LABELS and size == _SIZE:
+        return AtHand(load_dataset("shapes", "test"), "the test set of shapes, which is made here")
+    if labels == CIFAR10_LABELS and size == _SIZE:
+        folder = cifar10_folder()
+        if folder is not None:
+            return AtHand(load_dataset(f"parquet/{folder}", "test"), "the test pictures of CIFAR-10 on this machine")
+    return _samples(labels, size)
+
+
+def cifar10_folder() -> Path | None:
+    """Where the test pictures of CIFAR-10 are: under LAB_DATA, or whole in the cache of the Hub; None where in neither."""
+    own = data_folder() / "cifar10" / "plain_text"
+    if any(own.glob("test-*.parquet")):
+        return own
+    try:
+        cached = from_cache(CIFAR10, kind="dataset")
+        names = split_files(cached, "test")
+    except LabError:
+        return None
+    return (repository_folder(CIFAR10, "dataset") / "snapshots" / cached.commit / names[0]).parent
+
+
+def _samples(labels: tuple[str, ...], size: tuple[int, int]) -> AtHand:
+    known = [sample for sample in samples() if sample.label in labels]
+    if not known:
+        raise LabError(
+            "No data set with this classifier's classes is on this machine, and none of the sample pictures shows one of them:"
+            " there is nothing to compare with."
+        )
+    pictures = [np.array(fit_to(sample_picture(sample.name).image, size)) for sample in known]
+    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()  # (N, 3, H, W)
+    numbers = torch.tensor([labels.index(sample.label) for sample in known])
+    data = LabelledImages(images, numbers, torch.arange(len(known)), labels)
+    return AtHand(data, "the sample pictures of the Lab, since no data set of these classes is on this machine")

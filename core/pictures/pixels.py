@@ -1,0 +1,76 @@
+"""Pictures as tensors: (3, H, W) float32 pixels in [0, 1], and back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.errors import LabError
+from core.pictures.reading import fit_to, read_picture, rgb_of
+from core.smoothing.certificate import ImageRecord
+
+ImageSource = str | os.PathLike[str] | Image.Image | Tensor
+"""What :func:`core.certify` takes: a path, a PIL picture, or a (3, H, W) tensor in [0, 1]."""
+
+
+def to_pixels(source: ImageSource, size: tuple[int, int] | None = None) -> Tensor:
+    """Turn any accepted picture into (3, H, W) float32 pixels in [0, 1], on the CPU.
+
+    Args:
+        source: path, PIL picture, or a tensor, which is taken as it is.
+        size: (height, width) to bring a picture to; tensors must have it already.
+
+    Raises:
+        LabError: where the picture cannot be read, or the tensor's type, shape or range is wrong.
+    """
+    if isinstance(source, Tensor):
+        return _checked(source, size)
+    if isinstance(source, Image.Image):
+        image = rgb_of(source)
+    elif isinstance(source, str | os.PathLike):
+        image = read_picture(source).image
+    else:
+        raise LabError(f"The image is a {type(source).__name__}: expected a path, a PIL picture or a (3, H, W) tensor.")
+    if size is not None:
+        image = fit_to(image, size)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div_(255).contiguous()
+
+
+def _checked(pixels: Tensor, size: tuple[int, int] | None) -> Tensor:
+    if pixels.ndim != 3 or pixels.shape[0] != 3 or not pixels.numel():
+        raise LabError(f"The image tensor has shape {tuple(pixels.shape)}: expected (3, height, width).")
+    if not pixels.is_floating_point():
+        raise LabError(f"The image tensor holds {pixels.dtype}: expected floating point in [0, 1]; divide bytes by 255.")
+    pixels = pixels.detach()
+    if not bool(pixels.isfinite().all()):
+        raise LabError("The image tensor holds NaN or infinite values: expected numbers in [0, 1].")
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0 or high > 1:
+        raise LabError(f"The image tensor ranges from {low:g} to {high:g}: expected [0, 1], before any normalisation.")
+    if size is not None and tuple(pixels.shape[1:]) != size:
+        raise LabError(
+            f"The image tensor is {pixels.shape[1]} x {pixels.shape[2]}, but the classifier takes {size[0]} x {size[1]}:"
+            " resize it, or pass a path or PIL picture, which is resized once, before the noise."
+        )
+    return pixels.float().cpu().contiguous()
+
+
+def to_picture(pixels: Tensor) -> Image.Image:
+    """(3, H, W) pixels -> an 8-bit RGB picture; values outside [0, 1] are clipped, for showing only."""
+    bytes_ = pixels.detach().float().cpu().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return Image.fromarray(bytes_.permute(1, 2, 0).numpy())
+
+
+def image_record(pixels: Tensor) -> ImageRecord:
+    """Name (3, H, W) pixels in [0, 1] by the sha256 of their 8-bit RGB bytes, row by row; float ones by their float bytes."""
+    scaled = pixels.mul(255)
+    whole = scaled.round()
+    # Division by 255 is not exact: a picture of bytes comes back within a few units of the last place.
+    data = whole.to(torch.uint8) if bool(torch.allclose(scaled, whole, atol=1e-4, rtol=0)) else pixels
+    digest = hashlib.sha256(data.permute(1, 2, 0).contiguous().numpy().tobytes()).hexdigest()
+    return ImageRecord(digest, int(pixels.shape[1]), int(pixels.shape[2]))

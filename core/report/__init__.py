@@ -1,0 +1,1 @@
+"""Results in words, as formulas, and as a page to take along."""

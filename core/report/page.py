@@ -1,0 +1,263 @@
+"""A certificate as one HTML page for stakeholders: self-contained, to be read on screen, printed on A4, and checked."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from html import escape
+
+from PIL import Image
+
+from core.figures.template import BLUE, GREY, class_colours
+from core.pictures.reading import grey_levels
+from core.report import words
+from core.smoothing.certificate import Certificate, ModelRecord
+from core.studies.records import View
+
+LONGEST_LABEL = 48
+MOST_VERSIONS = 8
+STAGES = {"original": "Original", "noisy": "With noise", "denoised": "Denoised"}
+
+# Nothing is fetched and nothing runs: what a stranger wrote into a label stays text.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_STYLE = """
+@page { size: A4; margin: 10mm 13mm; }
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { font: 13px/1.4 "Source Sans 3", "Segoe UI", Helvetica, Arial, sans-serif; color: #1b1f24; background: #fff;
+  max-width: 184mm; margin: 0 auto; padding: 4mm 0; overflow-wrap: anywhere; }
+header { border-bottom: 2px solid #0072b2; padding-bottom: 6px; }
+header p { margin: 0; color: #57606a; }
+h1 { font-size: 22px; margin: 0; line-height: 1.25; }
+h2 { font-size: 14px; margin: 9px 0 3px; }
+.lead { font-size: 15px; margin: 8px 0; }
+.figures { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px; margin: 0; }
+figure { margin: 0; }
+figure img { width: 100%; max-height: 36mm; object-fit: contain; object-position: left; image-rendering: pixelated; }
+figcaption { color: #57606a; font-size: 12px; }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 18px; align-items: start; }
+svg { width: 100%; height: auto; display: block; }
+svg text { font: 12px "Source Sans 3", "Segoe UI", Helvetica, Arial, sans-serif; fill: #1b1f24; }
+ol { margin: 0; padding-left: 18px; }
+table { border-collapse: collapse; width: 100%; font-size: 11.5px; }
+th { text-align: left; font-weight: 600; padding: 1px 8px 1px 0; white-space: nowrap; vertical-align: top; color: #57606a; }
+td { padding: 1px 0; }
+code { font: 10.5px "DejaVu Sans Mono", Consolas, monospace; }
+.command { display: block; background: #f3f5f7; padding: 5px 8px; margin: 3px 0; }
+@media print {
+  body { padding: 0; font-size: 11.5px; line-height: 1.3; max-width: none;
+    print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  h1 { font-size: 19px; }
+  .lead { font-size: 13.5px; margin: 5px 0; }
+  h2 { font-size: 13px; margin: 6px 0 2px; }
+  table { font-size: 10.5px; }
+  figcaption { font-size: 11px; }
+  figure img { max-height: 33mm; }
+  section { break-inside: avoid; } }
+@media (max-width: 560px) { body { padding: 4mm; } .pair { grid-template-columns: minmax(0, 1fr); } }
+"""
+
+
+def html_report(
+    certificate: Certificate, picture_name: str, views: Mapping[str, View], document_name: str = "certificate.json"
+) -> str:
+    """The page.
+
+    Args:
+        certificate: what it reports.
+        picture_name: what to call the picture; also its file in the command that verifies.
+        views: ``original``, ``noisy`` and ``denoised``, as :func:`core.studies.certify.look_at` makes them; may be empty.
+        document_name: the file of the certificate's JSON document, named in the command.
+    """
+    c = _shortened(certificate)
+    name = _line(picture_name)
+    answer = "abstains" if c.abstained else words.class_name(c, c.candidate)
+    title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
+    caveats = "".join(f"<li>{escape(text)}</li>" for text in words.caveats(c))
+    levels = grey_levels(c.radius, c.image.height, c.image.width, c.norm)
+    spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.3g} of 255 grey levels."
+    command = f"python -m core verify {shlex.quote(_line(document_name))} --image {shlex.quote(name)} --resample"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<p>Denoised Smoothing Lab: certificate of robustness</p>
+<h1>{escape(title)}</h1>
+</header>
+<p class="lead">{escape(words.headline(c))} {escape(spread)}</p>
+{_pictures(c, views)}
+<div class="pair">
+<section><h2>Votes of the noisy copies</h2>{_votes(c)}</section>
+<section><h2>Certified radius ({escape(words.norm_name(c.norm))})</h2>{_radius(c)}</section>
+</div>
+<section><h2>What this does not say</h2><ol>{caveats}</ol></section>
+<section><h2>All numbers</h2><div class="pair">{_table(_numbers(c))}{_table(_run(c))}</div></section>
+<section><h2>What was certified</h2>{_table(_names(c, _short(name)))}</section>
+<section><h2>How to check it</h2>
+With the Lab, the certificate's JSON document and the picture, this recomputes every number and samples the votes again:
+<code class="command">{escape(command)}</code>
+</section>
+</body>
+</html>
+"""
+
+
+def _line(text: str) -> str:
+    """Text on one line: what cannot be printed becomes a blank."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or "picture"
+
+
+def _short(text: str, longest: int = LONGEST_LABEL) -> str:
+    text = _line(text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _shortened(c: Certificate) -> Certificate:
+    """The same with texts of a length that fits the page; the document has them in full."""
+    labels = None if c.labels is None else tuple(_short(label) for label in c.labels)
+    versions = {_short(package): _short(version) for package, version in list(c.versions.items())[:MOST_VERSIONS]}
+    return replace(c, labels=labels, device=_short(c.device), versions=versions)
+
+
+def _pictures(c: Certificate, views: Mapping[str, View]) -> str:
+    shown = []
+    for stage, view in views.items():
+        extra = f" (sigma {c.sigma:g})" if stage == "noisy" else ""
+        said = ""
+        if view.top:
+            index, share = view.top[0]
+            said = f"; the classifier alone says {words.class_name(c, index)} ({share:.0%})"
+        caption = f"{STAGES.get(stage, _short(stage))}{extra}{said}"
+        shown.append(
+            f'<figure><img src="{data_uri(view.picture)}" alt="{escape(caption)}">'
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
+        )
+    return f'<div class="figures">{"".join(shown)}</div>' if shown else ""
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A picture as PNG in a ``data:`` address."""
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def _votes(c: Certificate) -> str:
+    """At most five classes and the rest together, one bar each with its name and votes."""
+    total = sum(c.counts)
+    if not total:
+        return "<p>No vote was counted.</p>"
+    colours = class_colours(c.counts)
+    rows = [(_short(words.class_name(c, index), 28), c.counts[index], colours[index]) for index in list(colours)[:5]]
+    rest = total - sum(votes for _, votes, _ in rows)
+    if rest:
+        rows.append(("all others", rest, GREY))
+    bars, spoken = [], []
+    for number, (name, votes, colour) in enumerate(rows):
+        top, share = 34 * number, votes / total
+        said = f"{name}: {votes:,} ({_share(votes, total)})"
+        spoken.append(said)
+        bars.append(
+            f'<text x="0" y="{top + 12}">{escape(said)}</text>'
+            f'<rect x="0" y="{top + 16}" width="320" height="11" fill="#eceff2"/>'
+            f'<rect x="0" y="{top + 16}" width="{320 * share:.2f}" height="11" fill="{colour}"/>'
+        )
+    return _svg(320, 34 * len(rows), "".join(bars), "Votes. " + ", ".join(spoken))
+
+
+def _share(votes: int, total: int) -> str:
+    """A share that is never rounded up to all of them.
+
+    >>> _share(9999, 10_000), _share(10_000, 10_000), _share(1, 3)
+    ('99.9%', '100%', '33.3%')
+    """
+    tenths = 1000 * votes // total
+    return "100%" if votes == total else f"{tenths / 10:.1f}%"
+
+
+def _radius(c: Certificate) -> str:
+    """A bar from 0 to the ceiling, filled up to the radius."""
+    ceiling = c.radius_ceiling
+    if not ceiling:
+        return "<p>Nothing could have been certified with these samples.</p>"
+    end = 320 * min(1.0, c.radius / ceiling)
+    ticks = "".join(
+        f'<line x1="{x:g}" x2="{x:g}" y1="36" y2="41" stroke="{GREY}"/>'
+        f'<text x="{x:g}" y="54" text-anchor="{anchor}">{value}</text>'
+        for x, anchor, value in ((0.5, "start", "0"), (319.5, "end", f"ceiling {words.radius_text(ceiling)}"))
+    )
+    said = "0 (abstains)" if c.abstained else words.radius_text(c.radius)
+    body = (
+        f'<text x="0" y="12" font-weight="bold">{said}</text>'
+        f'<rect x="0" y="18" width="320" height="18" fill="#eceff2" stroke="{GREY}" stroke-dasharray="4 3"/>'
+        f'<rect x="0" y="18" width="{end:.2f}" height="18" fill="{BLUE}"/>{ticks}'
+    )
+    spoken = f"Certified radius {said}, of at most {words.radius_text(ceiling)} that {c.n:,} samples can show at this alpha."
+    return _svg(320, 60, body, spoken) + f"<p>{escape(spoken)} In units of pixels from 0 to 1.</p>"
+
+
+def _svg(width: int, height: int, body: str, spoken: str) -> str:
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(spoken)}">{body}</svg>'
+
+
+def _numbers(c: Certificate) -> list[tuple[str, str]]:
+    exact = ", exact integer sampling" if c.sound else ""
+    rows = [
+        ("sigma", f"{c.sigma:g} ({255 * c.sigma:g}/255), {c.noise} noise{exact}"),
+        ("votes", f"{c.n:,} counted, {c.n0:,} others chose the class"),
+        ("bound", f"p at least {c.p_lower!r} ({c.method})"),
+    ]
+    if c.two_sided and c.p_upper is not None:
+        rows.append(("runner-up", f"{words.class_name(c, c.runner_up)}, p at most {c.p_upper!r}"))
+    radii = c.radii or {c.norm: c.radius}
+    rows += [(f"radius, {norm}", repr(radius)) for norm, radius in radii.items()]
+    return [*rows, ("ceiling", f"{c.radius_ceiling!r} ({c.norm})")]
+
+
+def _run(c: Certificate) -> list[tuple[str, str]]:
+    rows = [
+        ("alpha", f"{c.alpha:g}; may be wrong with probability {words.percent(c.failure_probability)}"),
+        ("seed", _short(str(c.seed))),
+        ("samples", f"stopped after {c.n:,} of {c.n_planned:,}" if c.stopped else f"ran to its end, {c.n_planned:,}"),
+    ]
+    if c.until_radius is not None:
+        rows.append(("question", f"is the radius at least {c.until_radius:g}? {c.settled or 'not settled'}"))
+    elif c.within is not None or c.table_radii:
+        rows.append(("question", words.settled_text(c)))
+    return [
+        *rows,
+        ("device", f"{c.device}, {c.seconds:.1f} s"),
+        ("versions", ", ".join(f"{package} {version}" for package, version in c.versions.items())),
+    ]
+
+
+def _names(c: Certificate, name: str) -> list[tuple[str, str]]:
+    return [
+        ("picture", f"{name}, {c.image.width} x {c.image.height} pixels, sha256 {c.image.sha256}"),
+        ("classifier", _model(c.classifier)),
+        ("denoiser", _model(c.denoiser)),
+    ]
+
+
+def _model(record: ModelRecord) -> str:
+    parts = [_short(record.ref, 160)]
+    if record.weights:
+        parts.append(f"weights sha256 {record.weights}")
+    if record.revision and record.revision != record.weights:
+        parts.append(f"revision {_short(record.revision, 100)}")
+    return ", ".join(parts)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    lines = "".join(f"<tr><th>{escape(key)}</th><td>{escape(_line(value))}</td></tr>" for key, value in rows)
+    return f"<table>{lines}</table>"

@@ -1,0 +1,1 @@
+"""Evaluations that are kept: the store of runs, and going on with what a stop left."""

@@ -1,0 +1,276 @@
+"""The database behind the store of runs: where it is, its tables, and what is said where it cannot be used."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    URL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    Double,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import NullPool
+
+from core.errors import LabError
+from core.folders import home_folder
+
+VERSION = 1
+"""Of the tables; whoever changes them counts on, and says how to go on with the older ones."""
+
+STATES = ("running", "finished", "stopped")
+BUSY_SECONDS = 60
+"""How long a writer waits for its turn before it gives up."""
+
+_CREATING = 4_202_019
+"""The number of the lock under which PostgreSQL's tables are made, by one process at a time."""
+_READING = {"lab_reading": True}
+
+_metadata = MetaData()
+
+stores = Table("lab_store", _metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+# 64 bits; but SQLite counts rows by itself in a column of the type INTEGER alone.
+_number = BigInteger().with_variant(Integer, "sqlite")
+
+runs = Table(
+    "lab_runs",
+    _metadata,
+    Column("id", _number, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created", Double, nullable=False),  # seconds since 1970
+    Column("beat", Double, nullable=False),  # when whoever works on it was last heard of, seconds since 1970
+    Column("classifier", String, nullable=False),
+    Column("denoiser", String, nullable=False),
+    Column("dataset", String, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("state", String(10), CheckConstraint(f"state IN {STATES}"), nullable=False),
+    Column("planned", Integer),
+    sqlite_autoincrement=True,  # the number of a deleted run is not given to another
+)
+
+lines = Table(
+    "lab_lines",
+    _metadata,
+    Column("run_id", _number, ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("label", BigInteger, nullable=False),
+    Column("predict", BigInteger, nullable=False),
+    Column("radius", Double, nullable=False),
+    Column("correct", Boolean, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("votes", JSON(none_as_null=True)),
+)
+
+
+def default_url() -> URL:
+    """What ``LAB_STORE`` names; by default a file of the Lab's own folder.
+
+    Raises:
+        LabError: where LAB_STORE is no URL of a database.
+    """
+    named = os.environ.get("LAB_STORE")
+    return parse_url(named) if named else URL.create("sqlite", database=str(home_folder() / "runs.sqlite"))
+
+
+def parse_url(url: str) -> URL:
+    """A database's URL, of SQLite or PostgreSQL.
+
+    Raises:
+        LabError: where it is none; the URL itself is not repeated, since a password may stand in it.
+    """
+    wanted = "expected sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise LabError(f"The URL of the store of runs cannot be read: {wanted}.") from None
+    if kind in ("postgres", "postgresql"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise LabError(f"The store of runs cannot live in a database of the kind {kind!r}: {wanted}.")
+    if parsed.database in (None, "", ":memory:"):
+        raise LabError("The store of runs needs a file, not SQLite's memory: expected sqlite:///PATH.")
+    return parsed
+
+
+def where(url: URL) -> str:
+    """What to call a database: without password, and without options, among which one may stand, too.
+
+    >>> where(parse_url("postgresql://ada:secret@db.example:5432/lab?sslpassword=secret"))
+    'postgresql://ada@db.example:5432/lab'
+    """
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    user = f"{url.username}@" if url.username else ""
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql://{user}{url.host or ''}{port}/{url.database or ''}"
+
+
+class Database:
+    """A database whose tables are there and of this version.
+
+    Args:
+        url: from :func:`parse_url`.
+
+    Raises:
+        LabError: where it cannot be reached, or holds something else.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._engine = self._open()
+        try:
+            with self._said():
+                self._prepare()
+        except LabError:
+            self.close()
+            raise
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, all of it or nothing."""
+        with self._said(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Look without keeping writers waiting."""
+        with self._said(), self._engine.connect().execution_options(**_READING) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _open(self) -> Engine:
+        if self.is_sqlite:
+            path = Path(str(self._url.database))
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LabError(f"The store of runs {str(path)!r} cannot be made ({error.strerror or error}).") from error
+            # A connection for each transaction costs little with a file, and leaves none to threads that have ended.
+            engine = create_engine(self._url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        try:
+            import_module("psycopg")
+            return create_engine(self._url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        except ImportError:
+            raise LabError(
+                "A store of runs in PostgreSQL needs the package psycopg: install it with pip install 'psycopg[binary]'."
+            ) from None
+        except (NoSuchModuleError, ArgumentError, TypeError):
+            raise LabError(f"The store of runs {where(self._url)!r} has options that are not understood.") from None
+
+    def _prepare(self) -> None:
+        """Make the tables where there are none, and see that those that are there are ours."""
+        with self._engine.connect().execution_options(**_READING) as connection:
+            found = self._version(connection)
+        if found is None:
+            with self._engine.begin() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CREATING})
+                if self._version(connection) is None:
+                    _metadata.create_all(connection)
+                    connection.execute(stores.insert().values(version=VERSION))
+                found = self._version(connection)
+        if found != VERSION:
+            older = "an older" if (found or 0) < VERSION else "a newer"
+            raise LabError(
+                f"The store of runs {where(self._url)!r} was made by {older} version of the Lab (its tables have version"
+                f" {found}, expected {VERSION}): set LAB_STORE to another database, or move this one away."
+            )
+
+    def _version(self, connection: Connection) -> int | None:
+        """Of the tables; None where nothing is there yet."""
+        there = set(inspect(connection).get_table_names())
+        ours = {table.name for table in _metadata.sorted_tables}
+        if not there & ours and not (self.is_sqlite and there):  # with a server, others' tables may stand beside ours
+            return None
+        if stores.name in there:
+            versions = connection.execute(select(stores.c.version)).scalars().all()
+            if len(versions) == 1 and (versions[0] != VERSION or ours <= there):
+                return int(versions[0])
+        some = ", ".join(sorted(there)[:3])
+        raise LabError(
+            f"{where(self._url)!r} is a database of another program (with the tables {some}), no store of runs: set LAB_STORE"
+            " to another."
+        )
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Turn what the database says into one sentence."""
+        try:
+            yield
+        except (DBAPIError, PoolTimeoutError) as error:
+            reason = self._reason(error)
+        except (SQLAlchemyError, UnicodeError) as error:
+            reason = type(error).__name__
+        else:
+            return
+        # The original may quote the password, and would stand in a traceback.
+        raise LabError(f"The store of runs {where(self._url)!r} cannot be used: {reason}.") from None
+
+    def _reason(self, error: DBAPIError | PoolTimeoutError) -> str:
+        said = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+        reason = re.sub(r"\s+", " ", said[0]).removesuffix(".")
+        secrets = [self._url.password, *(str(value) for value in self._url.query.values())]
+        for secret in secrets:
+            if secret:
+                reason = reason.replace(str(secret), "***")
+        if "locked" in reason:
+            return f"it was busy for more than {BUSY_SECONDS} s"
+        if "not a database" in reason:
+            return "the file is no SQLite database"
+        return reason
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says, not before the first change
+    connection.execute("PRAGMA foreign_keys=ON")
+    deadline = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            # Readers do not wait for the writer then. The change itself waits for nobody, so it is tried again.
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not wait for its turn: it takes it at once.
+    reading = connection.get_execution_options().get("lab_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

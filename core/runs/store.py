@@ -1,0 +1,295 @@
+"""Where evaluations live: a database that lists, names and deletes them, and takes each image as soon as it is finished.
+
+Several sessions and processes may write at once: an image of a run is there once, whoever wrote it first.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import URL, Connection, RowMapping, func, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from core.errors import LabError
+from core.evaluation.log import LogLine
+from core.evaluation.votes import Votes
+from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
+
+SILENT_SECONDS = 60.0
+"""A run whose worker was not heard of for so long was interrupted: its process is gone."""
+BEAT_SECONDS = 10.0
+LONGEST_NAME = 200
+
+Image = LogLine | tuple[LogLine, Votes | None]
+"""What came of an image: its line, or line and votes, as :func:`core.evaluation.evaluate.evaluate` yields them."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the store knows it.
+
+    Attributes:
+        id: its number in this store.
+        name: what the user calls it.
+        created: when it was begun, in UTC.
+        settings: every parameter that decides a line, as in the side file of a log.
+        classifier, denoiser, dataset: references; empty where a log from elsewhere does not say.
+        state: ``running``, ``finished`` or ``stopped``.
+        planned: images it is to have; None where that is not known.
+        images: images it has.
+        silent: seconds since whoever works on it was last heard of.
+    """
+
+    id: int
+    name: str
+    created: datetime
+    settings: dict[str, Any]
+    classifier: str
+    denoiser: str
+    dataset: str
+    state: str
+    planned: int | None
+    images: int
+    silent: float
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it counts as running, and nobody works on it any more."""
+        return self.state == "running" and self.silent > SILENT_SECONDS
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether images are missing that nobody works on."""
+        missing = self.planned is not None and self.images < self.planned
+        return missing and (self.state == "stopped" or self.interrupted)
+
+
+class RunStore:
+    """Runs in a database. Safe for several threads and processes.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``; by default what LAB_STORE names, else a file of LAB_HOME.
+
+    Raises:
+        LabError: where the database cannot be used or holds something else. So may every method.
+    """
+
+    def __init__(self, url: str | URL | None = None) -> None:
+        named = default_url() if url is None else parse_url(url) if isinstance(url, str) else url
+        self.where = where(named)
+        self._database = Database(named)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def begin(self, name: str, settings: dict[str, Any], planned: int | None = None) -> int:
+        """Begin a run; returns its number.
+
+        Args:
+            name: anything; runs may share a name.
+            settings: a JSON document: every parameter that decides a line.
+            planned: images it is to have.
+        """
+        with self._database.writing() as connection:
+            return _begin(connection, name, settings, planned, "running")
+
+    def take(self, name: str, settings: dict[str, Any], images: Iterable[Image]) -> int:
+        """Take a whole run over that was made elsewhere, or nothing of it; returns its number."""
+        with self._database.writing() as connection:
+            written = list(images)
+            run = _begin(connection, name, settings, len(written), "finished")
+            self._write(connection, run, written)
+        return run
+
+    def add(self, run: int, images: Iterable[Image]) -> None:
+        """Write images, all of them or none. Those that the run has already stay as they are.
+
+        Raises:
+            LabError: where there is no such run, as when somebody deleted it.
+        """
+        with self._database.writing() as connection:
+            self._beat(connection, run)
+            self._write(connection, run, images)
+
+    def run(self, run: int) -> StoredRun:
+        """One run. Raises LabError where there is none of that number."""
+        found = self._runs(run)
+        if not found:
+            raise _gone(run)
+        return found[0]
+
+    def runs(self) -> list[StoredRun]:
+        """All runs, the newest first."""
+        return self._runs()
+
+    def lines(self, run: int) -> list[LogLine]:
+        """The images of a run by their numbers; empty where there is no such run."""
+        with self._database.reading() as connection:
+            columns = [lines.c[name] for name in ("idx", "label", "predict", "radius", "correct", "seconds")]
+            rows = connection.execute(select(*columns).where(lines.c.run_id == run).order_by(lines.c.idx)).all()
+        return [LogLine(*row) for row in rows]
+
+    def votes(self, run: int) -> dict[int, Votes]:
+        """The votes behind each image, where they were kept."""
+        with self._database.reading() as connection:
+            wanted = select(lines.c.votes).where(lines.c.run_id == run, lines.c.votes.is_not(None)).order_by(lines.c.idx)
+            found = [Votes.from_dict(document) for document in connection.execute(wanted).scalars()]
+        return {votes.idx: votes for votes in found}
+
+    def rename(self, run: int, name: str) -> None:
+        """Give a run another name."""
+        with self._database.writing() as connection:
+            _update(connection, run, name=_checked(name))
+
+    def delete(self, run: int) -> None:
+        """Delete a run and all its images. Whoever still writes to it is told that it is gone."""
+        with self._database.writing() as connection:
+            if not connection.execute(runs.delete().where(runs.c.id == run)).rowcount:
+                raise _gone(run)
+
+    def finish(self, run: int, state: str = "finished") -> None:
+        """Note that nobody works on a run any more: ``finished`` or ``stopped``."""
+        if state not in STATES:
+            raise LabError(f"A run cannot be {state!r}: expected one of {', '.join(STATES)}.")
+        with self._database.writing() as connection:
+            _update(connection, run, state=state)
+
+    @contextmanager
+    def working_on(self, run: int, *, begun: bool = False) -> Iterator[None]:
+        """Hold a run for this worker, and say every few seconds that it is still alive. The run counts as stopped afterwards,
+        unless it was finished.
+
+        Args:
+            begun: this worker began it just now, so it holds it already.
+
+        Raises:
+            LabError: where there is no such run, or another worker is on it.
+        """
+        if not begun:
+            self._claim(run)
+        ended = threading.Event()
+        heart = threading.Thread(target=self._keep_beating, args=(run, ended), name=f"run-{run}", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            heart.join()
+            with self._database.writing() as connection:
+                connection.execute(
+                    runs.update().where(runs.c.id == run, runs.c.state == "running").values(state="stopped", beat=time.time())
+                )
+
+    def _runs(self, run: int | None = None) -> list[StoredRun]:
+        counted = select(func.count()).where(lines.c.run_id == runs.c.id).scalar_subquery()
+        wanted = select(runs, counted.label("images")).order_by(runs.c.created.desc(), runs.c.id.desc())
+        if run is not None:
+            wanted = wanted.where(runs.c.id == run)
+        with self._database.reading() as connection:
+            return [_stored(row) for row in connection.execute(wanted).mappings()]
+
+    def _write(self, connection: Connection, run: int, images: Iterable[Image]) -> None:
+        rows = [_row(run, *((image, None) if isinstance(image, LogLine) else image)) for image in images]
+        if rows:
+            statement = sqlite_insert(lines) if self._database.is_sqlite else postgres_insert(lines)
+            # A list of rows, not one statement with all of them: databases bound the parameters of a statement.
+            connection.execute(statement.on_conflict_do_nothing(index_elements=["run_id", "idx"]), rows)
+
+    def _beat(self, connection: Connection, run: int) -> None:
+        """Say that the worker lives. It comes first in every transaction on a run, so that none waits for another in a ring."""
+        _update(connection, run, beat=time.time())
+
+    def _keep_beating(self, run: int, ended: threading.Event) -> None:
+        while not ended.wait(BEAT_SECONDS):
+            try:
+                with self._database.writing() as connection:
+                    self._beat(connection, run)
+            except LabError:
+                return  # the run is gone, or the database: the next image says so to whoever can tell the user
+
+    def _claim(self, run: int) -> None:
+        now = time.time()
+        free = (runs.c.state != "running") | (runs.c.beat < now - SILENT_SECONDS)
+        with self._database.writing() as connection:
+            taken = connection.execute(runs.update().where(runs.c.id == run, free).values(state="running", beat=now))
+        if not taken.rowcount:
+            name = self.run(run).name
+            raise LabError(
+                f"Somebody works on the run {name!r} already; where that was a crash, it can be resumed a minute after it."
+            )
+
+
+def _begin(connection: Connection, name: str, settings: dict[str, Any], planned: int | None, state: str) -> int:
+    now = time.time()
+    values = {
+        "name": _checked(name),
+        "created": now,
+        "beat": now,
+        "settings": json.loads(json.dumps(settings)),
+        "state": state,
+        "planned": planned,
+        "classifier": _reference(settings.get("classifier")),
+        "denoiser": _reference(settings.get("denoiser")),
+        "dataset": _reference(settings.get("dataset")),
+    }
+    key = connection.execute(runs.insert().values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _update(connection: Connection, run: int, **values: Any) -> None:
+    if not connection.execute(runs.update().where(runs.c.id == run).values(**values)).rowcount:
+        raise _gone(run)
+
+
+def _gone(run: int) -> LabError:
+    return LabError(f"There is no run {run} in the store: it may have been deleted meanwhile.")
+
+
+def _checked(name: str) -> str:
+    stripped = name.strip()
+    if not stripped or len(stripped) > LONGEST_NAME or not stripped.isprintable():
+        raise LabError(f"The name of a run is to have 1 to {LONGEST_NAME} printable signs: {name[:40]!r} has not.")
+    return stripped
+
+
+def _reference(record: Any) -> str:
+    return str((record.get("ref") if isinstance(record, dict) else record) or "")
+
+
+def _row(run: int, line: LogLine, votes: Votes | None) -> dict[str, Any]:
+    return {
+        "run_id": run,
+        "idx": line.idx,
+        "label": line.label,
+        "predict": line.predict,
+        "radius": line.radius,
+        "correct": line.correct,
+        "seconds": line.seconds,
+        "votes": None if votes is None else votes.to_dict(),
+    }
+
+
+def _stored(row: RowMapping) -> StoredRun:
+    return StoredRun(
+        row["id"],
+        row["name"],
+        datetime.fromtimestamp(row["created"], UTC),
+        row["settings"],
+        row["classifier"],
+        row["denoiser"],
+        row["dataset"],
+        row["state"],
+        row["planned"],
+        row["images"],
+        max(0.0, time.time() - row["beat"]),
+    )

@@ -1,0 +1,1 @@
+"""One picture studied: its certificate, what denoisers make of it, and stored results."""

@@ -1,0 +1,121 @@
+"""Studying a picture: the work behind the Certify page and behind the stored examples, one function for both."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.models.load import sigma_warning
+from core.pictures.pixels import to_picture, to_pixels
+from core.smoothing.certificate import Certificate, GrowthPoint
+from core.smoothing.certify import Progress, certify
+from core.smoothing.model_records import model_labels
+from core.smoothing.noise import NoiseSource, NoiseStream, noisy_copies
+from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
+from core.studies.records import Study, StudyProgress, StudyRequest, View
+
+MAX_POINTS = 300
+
+
+def study(
+    picture: Image.Image,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    request: StudyRequest,
+    *,
+    device: torch.device,
+    report: Callable[[StudyProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Study:
+    """Certify a picture, with and without the denoiser, reporting after every batch.
+
+    Args:
+        picture: RGB; brought to the classifier's own size once, before the noise.
+        classifier, denoiser: loaded, on ``device``.
+        request: the numbers.
+        report: gets a snapshot after every batch.
+        should_stop: asked after every batch; what is valid by then is returned.
+
+    Raises:
+        LabError: as :func:`core.certify`.
+    """
+    pixels = to_pixels(picture, getattr(classifier, "input_size", None))
+    base = BaseClassifier(classifier, denoiser)
+    views = look_at(pixels.to(device), base, request.sigma, request.seed, kind=request.noise, sound=request.sound)
+    points: list[GrowthPoint] = []
+    labels = model_labels(classifier)
+
+    def told(part: str) -> Callable[[Progress], None]:
+        def tell(now: Progress) -> None:
+            if now.candidate is not None and part == "certificate":
+                done = now.done - request.n0
+                points.append(GrowthPoint(done, now.p_lower, now.radius, now.radius_ceiling))
+                if len(points) > MAX_POINTS:  # keep the newest, thin the rest
+                    points[:] = points[:-1:2] + points[-1:]
+            report(StudyProgress(part, now, tuple(points), views, labels))
+
+        return tell
+
+    numbers: dict[str, Any] = {
+        "sigma": request.sigma,
+        "n0": request.n0,
+        "n": request.n,
+        "alpha": request.alpha,
+        "seed": request.seed,
+        "method": request.method,
+        "noise": request.noise,
+        "norm": request.norm,
+        "sound": request.sound,
+        "two_sided": request.two_sided,
+        "until_radius": request.until_radius,
+        "device": str(device),
+        "should_stop": should_stop,
+    }
+    first = certify(picture, classifier, denoiser, on_progress=told("certificate"), **numbers)
+    without = None
+    if request.compare and denoiser is not None and _ended(first) and not should_stop():
+        second = certify(picture, classifier, None, on_progress=told("without"), **numbers)
+        without = second if _ended(second) else None
+    warning = sigma_warning(denoiser, request.sigma, classifier)
+    notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
+    return Study(first, without, tuple(points), views, notes)
+
+
+def _ended(certificate: Certificate) -> bool:
+    """Whether it came to its own end: all samples counted, or its question settled."""
+    return not certificate.stopped or certificate.settled is not None
+
+
+@torch.inference_mode()
+def look_at(
+    pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5, *, kind: str = "gaussian", sound: bool = False
+) -> dict[str, View]:
+    """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes.
+
+    Args:
+        pixels: (3, H, W) in [0, 1], where ``sound`` on the 8-bit grid, on the device that computes.
+        kind: of noise.
+        sound: Gaussian noise on the grid of grey levels, as sound mode draws it.
+    """
+    shape = tuple(pixels.shape)
+    stream: NoiseSource = NoiseStream(shape, seed, "show", pixels.device, kind)
+    if sound:
+        from core.smoothing.grid_noise import GridNoiseStream  # makes its tables of exact thresholds when it is used
+
+        stream = GridNoiseStream(shape, sigma, seed, "show", pixels.device)
+    noisy = noisy_copies(pixels, sigma, stream(0, 1))[0]
+    stages = {"original": pixels, "noisy": noisy}
+    if base.denoiser is not None:
+        stages["denoised"] = base.denoise(noisy[None], sigma)[0]
+    alone = dataclasses.replace(base, denoiser=None)
+    shares = alone.logits(torch.stack(list(stages.values())), sigma).float().softmax(dim=1).cpu()
+    best = shares.topk(min(top, shares.shape[1]), dim=1)
+    return {
+        name: View(to_picture(stage), tuple(zip(indices.tolist(), values.tolist(), strict=True)))
+        for (name, stage), indices, values in zip(stages.items(), best.indices, best.values, strict=True)
+    }

@@ -1,0 +1,62 @@
+"""Finished studies as files, so that the app opens on a result before any model is loaded."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+from core.smoothing.certificate import GrowthPoint
+from core.smoothing.document import certificate_of
+from core.studies.records import Study, StudyRequest, View
+
+STORED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "certificates"
+
+
+def dump_study(study: Study, request: StudyRequest) -> str:
+    """A study as a JSON document; pictures as PNG in base64."""
+    document = {
+        "request": dataclasses.asdict(request),
+        "certificate": study.certificate.to_dict(),
+        "without": None if study.without is None else study.without.to_dict(),
+        "points": [dataclasses.astuple(point) for point in study.points],
+        "views": {name: {"png": _png(view.picture), "top": view.top} for name, view in study.views.items()},
+    }
+    return json.dumps(document) + "\n"
+
+
+def parse_study(text: str) -> tuple[Study, StudyRequest]:
+    """The inverse of :func:`dump_study`."""
+    document = json.loads(text)
+    study = Study(
+        certificate_of(document["certificate"], older=True),
+        None if document["without"] is None else certificate_of(document["without"], older=True),
+        tuple(GrowthPoint(*point) for point in document["points"]),
+        {
+            name: View(Image.open(io.BytesIO(base64.b64decode(view["png"]))), tuple((i, s) for i, s in view["top"]))
+            for name, view in document["views"].items()
+        },
+    )
+    return study, StudyRequest(**document["request"])
+
+
+def stored_study(sample: str) -> tuple[Study, StudyRequest] | None:
+    """The finished study of a sample picture, or None where none is stored."""
+    path = STORED_FOLDER / f"{sample}.json"
+    return _read(path, path.stat().st_mtime) if path.exists() else None
+
+
+@cache
+def _read(path: Path, modified: float) -> tuple[Study, StudyRequest]:
+    return parse_study(path.read_text())
+
+
+def _png(picture: Image.Image) -> str:
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return base64.b64encode(data.getvalue()).decode()

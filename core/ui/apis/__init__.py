@@ -1,0 +1,1 @@
+"""The Vision APIs page."""

@@ -1,0 +1,173 @@
+"""The controls of the Vision APIs page. All but the price list and the label map are part of the link."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from core.apis.demo import DEMO_LIMITS
+from core.apis.endpoints import described_endpoints
+from core.apis.labels import LabelMap, parse_label_map
+from core.apis.providers import VENDORS, describe_provider
+from core.apis.study import RemoteRequest
+from core.errors import LabError
+from core.models.catalogue import denoisers
+from core.ui.controls import ALPHAS, METHODS, choose_seed, choose_sigma
+from core.ui.linked import linked_choice
+
+SIDES = (32, 64, 96, 128, 224)
+DEFAULT_MOST = 5.0
+
+
+def most_dollars() -> float:
+    """The most that a visitor may spend on one picture: LAB_MAX_BUDGET, since it is the operator's money."""
+    try:
+        return float(os.environ.get("LAB_MAX_BUDGET", DEFAULT_MOST))
+    except ValueError:
+        return DEFAULT_MOST
+
+
+def choose_provider() -> str:
+    """The provider: the demo first, then the vendors, then the endpoints that the operator described."""
+    titles = {"api/demo": "Demo: an API on this machine, free"}
+    titles |= {f"api/{name}": vendor.title for name, vendor in VENDORS.items()}
+    titles |= {reference: f"HTTP: {name}" for name, reference in described_endpoints().items()}
+    return linked_choice("Vision API", list(titles), "api/demo", titles.__getitem__, "api")
+
+
+def choose_api_denoiser() -> str:
+    """A denoiser; the default was trained without any classifier, since a vendor's cannot be trained through."""
+    titles = {entry.ref: entry.title for entry in denoisers()}
+    default = "bundled/cifar10-mse" if "bundled/cifar10-mse" in titles else "none"
+    return linked_choice("Denoiser (runs on this machine)", list(titles), default, titles.__getitem__, "api-denoiser")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Price and rate in force for the chosen provider."""
+
+    price: float
+    rate: float
+
+
+def choose_terms(provider: str) -> Terms:
+    """The price list, which users put right for their own contract; the chosen provider's line is what counts."""
+    references = ["api/demo", *(f"api/{name}" for name in VENDORS), *described_endpoints().values()]
+    rows = {}
+    for reference in dict.fromkeys([provider, *references]):
+        try:
+            limits = DEMO_LIMITS if reference == "api/demo" else describe_provider(reference).limits
+        except LabError as error:
+            st.warning(str(error), icon=":material/warning:")
+            continue
+        rows[reference] = (limits.price, limits.rate)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["dollars a query", "queries a second"])
+    edited = st.data_editor(
+        table,
+        key="api-terms",
+        width="stretch",
+        disabled=["_index"],
+        column_config={
+            "_index": st.column_config.TextColumn("API"),
+            "dollars a query": st.column_config.NumberColumn(min_value=0.0, max_value=10.0, format="%.5f", step=0.00001),
+            "queries a second": st.column_config.NumberColumn(min_value=0.01, max_value=1000.0),
+        },
+    )
+    st.caption(
+        "Public list prices and limits as last looked up; put in your own. The demo's price is play money: nothing is paid."
+    )
+    price, rate = edited.loc[provider] if provider in edited.index else (0.0, 1.0)
+    return Terms(float(price), float(rate))
+
+
+def choose_label_map() -> LabelMap:
+    """Synonyms, one class a line. A mistake is told, and no map is used meanwhile."""
+    text = st.text_area(
+        "Label map (optional)",
+        key="api-labels",
+        placeholder="cat: tabby, kitten\ndog: hound, terrier",
+        height=110,
+        help="An API answers with an open set of labels; the best one votes. Put synonyms together here, one class a line."
+        " With a map, every label that is not in it counts as 'other'.",
+    )
+    try:
+        return parse_label_map(text or "")
+    except LabError as error:
+        st.error(f"{error} Until then, no map is used.", icon=":material/error:")
+        return LabelMap()
+
+
+def choose_request(provider: str) -> RemoteRequest:
+    """All controls beside the picture and the provider."""
+    demo = provider == "api/demo"
+    left, right = st.columns(2)
+    with left:
+        denoiser = choose_api_denoiser()
+        side = int(
+            linked_choice(
+                "Picture size for noise and certificate",
+                [str(s) for s in SIDES],
+                "32" if demo else "224",
+                lambda s: f"{s} x {s} pixels",
+                "api-side" if demo else "api-side-vendor",
+            )
+        )
+    with right:
+        sigma = choose_sigma()
+        budget = st.number_input(
+            "Budget in dollars",
+            0.0,
+            most_dollars(),
+            min(0.5, most_dollars()),
+            0.05,
+            key="api-budget",
+            bind="query-params",
+            help="The most that this picture may cost, earlier answers included. It is never exceeded, not even by retries.",
+        )
+    with st.expander("Samples, confidence, when to stop", icon=":material/tune:"):
+        first, second, third = st.columns(3)
+        with first:
+            n = st.number_input("n: answers counted", 20, 10_000, 200, 10, key="api-n", bind="query-params")
+            n0 = st.number_input("n0: answers that choose the class", 5, 200, 20, 5, key="api-n0", bind="query-params")
+        with second:
+            alpha = st.selectbox("alpha", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="api-alpha", bind="query-params")
+            seed = choose_seed("api-seed")
+        with third:
+            method = linked_choice("Bound", list(METHODS), "anytime", METHODS.__getitem__, "api-bound")
+            until = st.number_input(
+                "Stop once this radius is settled (0: go on)",
+                0.0,
+                4.0,
+                0.0,
+                0.05,
+                key="api-until",
+                bind="query-params",
+                help="With the anytime bound, asking stops as soon as the radius is certified or out of reach.",
+            )
+            compare = st.toggle(
+                "Also without the denoiser (half the budget each)", False, key="api-compare", bind="query-params"
+            )
+    with st.expander("Prices and rate limits", icon=":material/payments:"):
+        terms = choose_terms(provider)
+    with st.expander("Which labels count as which class", icon=":material/label:"):
+        labels = choose_label_map()
+    return RemoteRequest(
+        provider,
+        terms.price,
+        terms.rate,
+        denoiser,
+        sigma,
+        side,
+        int(n0),
+        int(n),
+        float(alpha),
+        seed,
+        str(method),
+        float(until) if until > 0 and method == "anytime" else None,
+        float(budget),
+        bool(compare),
+        labels,
+    )

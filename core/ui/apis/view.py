@@ -1,0 +1,164 @@
+"""Drawing the Vision APIs page: the plan, what is sent, the answers as they come, the certificate and its cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import streamlit as st
+from PIL import Image
+
+from core.apis.plan import Plan
+from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
+from core.commands.terminal import duration
+from core.figures.radius import radius_bar
+from core.figures.votes import vote_bars, votes_alt
+from core.report import words
+from core.ui.figure import FigureSheet
+from core.ui.jobs.queue import Job
+from core.ui.jobs.waiting import draw_stop, draw_waiting
+from core.ui.strip import CHART, enlarged
+
+
+def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
+    """How many queries, at which price, how long, and what they can show at most: before the first one is paid."""
+    with st.container(key="paired-plan"):
+        queries, cost, time, ceiling = st.columns(4)
+    queries.metric("Queries at most", f"{plan.queries:,}", help=f"{stored:,} more are answered already and cost nothing.")
+    cost.metric("They would cost", f"${plan.dollars:,.2f}", help=f"${request.price:g} each.")
+    time.metric("At least", duration(plan.seconds), help=f"At {request.rate:g} queries a second; denoising may take longer.")
+    ceiling.metric("Radius ceiling", f"{plan.radius_ceiling:.3f}", help="If every answer were the same.")
+    if plan.affordable < plan.queries:
+        st.info(
+            f"The budget pays for {plan.affordable:,} of them. Asking ends there; with the anytime bound what was bought is a"
+            " valid certificate.",
+            icon=":material/savings:",
+        )
+
+
+def draw_preview(pairs: list[tuple[Image.Image, Image.Image]], key: str) -> None:
+    """The first noisy copies, and what is sent of each."""
+    with st.container(key=f"abreast-{key}"):
+        columns = st.columns(len(pairs))
+    for number, (column, (noisy, sent)) in enumerate(zip(columns, pairs, strict=True), 1):
+        with column:
+            st.image(enlarged(noisy), width="stretch", alt=f"Noisy copy {number}, which stays here.")
+            st.image(enlarged(sent), width="stretch", alt=f"Copy {number} denoised, as it is sent to the API.")
+    st.caption("Above: noisy copies, which stay on this machine. Below: what the API gets to see of them.")
+
+
+def draw_asking(job: Job) -> None:
+    """Answers as they arrive: progress, money, votes, the bound so far, Stop."""
+    progress = job.progress
+    if not isinstance(progress, RemoteStudyProgress):
+        draw_waiting(job, "Loading the denoiser…")
+    else:
+        now = progress.now
+        part = "without the denoiser: " if progress.part == "without" else ""
+        left = now.waiting or f"at most {duration(now.seconds_left)} left"
+        st.progress(
+            min(1.0, now.answered / now.planned),
+            text=f"{part}{now.answered:,} of {now.planned:,} answers · ${now.spent:.4f} spent · {left}",
+        )
+        if now.latest:
+            st.caption(f"The newest answer says **{now.latest}**.")
+    draw_stop(job, "Every answer paid for is kept.")
+    if isinstance(progress, RemoteStudyProgress):
+        votes = progress.now.votes
+        shown = votes.counts or votes.chosen_from
+        if shown:
+            names, counts = tuple(shown), tuple(shown.values())
+            title = "Votes so far" if votes.counts else "These choose the class"
+            st.plotly_chart(vote_bars(counts, names, title), config=CHART, key=f"asking-{job.id}", alt=votes_alt(counts, names))
+        if votes.candidate is not None:
+            st.markdown(f"Counting **{votes.candidate}**: certified radius at least **{progress.now.radius:.3f}** so far.")
+
+
+def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
+    """The certificate, what it cost, and what the API said."""
+    sheet = FigureSheet(key, "api-certificate")
+    _draw_result(study, key, sheet)
+    if study.without is not None:
+        st.subheader("With and without the denoiser")
+        for column, title, result in zip(st.columns(2), ("With", "Without"), (study.result, study.without), strict=True):
+            with column:
+                c = result.certificate
+                sheet.draw(
+                    vote_bars(c.counts, c.labels, f"{title} denoiser"),
+                    f"{title}-{key}",
+                    f"{title} the denoiser. {votes_alt(c.counts, c.labels)}",
+                    f"{title.lower()}-denoiser",
+                )
+                name = words.class_name(c, c.candidate)
+                verdict = "abstains" if c.abstained else f"says {name}, radius {c.radius:.3f}"
+                st.markdown(f"{title} denoiser the smoothed API **{verdict}**; ${result.spent:.4f}.")
+    sheet.offer()
+    _draw_downloads(study, picture_name, key)
+
+
+def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
+    result = study.result
+    c = result.certificate
+    name = words.class_name(c, c.candidate)
+    with st.container(key=f"paired-{key}"):
+        answer, radius, votes, money = st.columns([1.4, 1, 1, 1])
+    answer.metric("Smoothed API says", "abstains" if c.abstained else name)
+    radius.metric("Certified radius (l2)", f"{c.radius:.3f}", help="In [0, 1] pixel units, at the size named below.")
+    if c.candidate is not None and c.n:
+        votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Answers that said {name}.")
+    money.metric("Spent", f"${study.spent:.4f}", help=f"{study.asked:,} queries just now; the rest had been kept.")
+    st.markdown(words.headline(c))
+    if result.settled:
+        outcome = "is certified" if result.settled == "reached" else "is out of reach, or the API would abstain"
+        st.info(
+            f"Settled after {c.n:,} answers: the radius asked for {outcome}. No more were bought.", icon=":material/task_alt:"
+        )
+    if result.halt is not None:
+        st.warning(result.halt.message, icon=":material/pause_circle:")
+    for note in result.notes:
+        st.info(note, icon=":material/info:")
+    left, right = st.columns(2)
+    with left:
+        sheet.draw(
+            radius_bar(words.named_radius("certified", c), c.radius_ceiling),
+            f"radius-{key}",
+            f"Certified radius {c.radius:.3f} of at most {c.radius_ceiling:.3f} with {c.n:,} answers.",
+            "radius",
+        )
+    with right:
+        sheet.draw(vote_bars(c.counts, c.labels), f"votes-{key}", votes_alt(c.counts, c.labels), "votes")
+    with st.expander("What it does not say", icon=":material/report:"):
+        texts = [*words.caveats(c), "It holds as long as the API answers as it did: a vendor may change the model behind it."]
+        st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1)))
+
+
+def _draw_downloads(study: RemoteStudy, picture_name: str, key: str) -> None:
+    stem = picture_name.rpartition(".")[0] or picture_name
+    result = study.result
+    document = result.certificate.to_dict() | {
+        "api": {"run": result.run, "spent": result.spent, "labels_seen": result.labels_seen, "settled": result.settled}
+    }
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("label", "times best"))
+    writer.writerows(result.labels_seen.items())
+    with st.container(horizontal=True):
+        st.download_button(
+            "Certificate (JSON)",
+            json.dumps(document, indent=2) + "\n",
+            f"{stem}-api-certificate.json",
+            "application/json",
+            icon=":material/download:",
+            key=f"json-{key}",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Labels seen (CSV)",
+            text.getvalue(),
+            f"{stem}-api-labels.csv",
+            "text/csv",
+            icon=":material/download:",
+            key=f"csv-{key}",
+            on_click="ignore",
+        )

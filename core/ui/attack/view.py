@@ -1,0 +1,203 @@
+"""Drawing an attack study: the strip, the verdicts, the number line, what the radius means."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import streamlit as st
+import torch
+from PIL import Image
+
+from core.attacks.records import Attacked, AttackProgress, AttackStudy, Verdict
+from core.figures.number_line import NORM_NAMES, number_line, number_line_alt
+from core.figures.votes import name_of
+from core.models.hub.download import DownloadProgress
+from core.pictures.pixels import to_pixels
+from core.report import words
+from core.smoothing.certificate import Certificate
+from core.ui.attack.at_radius import draw_meaning
+from core.ui.figure import draw_figure
+from core.ui.jobs.queue import Job
+from core.ui.jobs.shared import queue
+from core.ui.models.download import draw_download
+from core.ui.strip import enlarged
+
+STAGES = {
+    "certify": "certifying the picture",
+    "attack": "changing the picture",
+    "search base": "smallest attack on the base classifier",
+    "search smoothed": "smallest attack on the smoothed classifier",
+    "search denoised": "smallest attack behind the denoiser",
+}
+TARGET_NAMES = {"smoothed": "Smoothed classifier", "base": "Base classifier alone", "denoised": "Behind the denoiser, no noise"}
+KIND_NAMES = {
+    "gradient": "Up the gradient (PGD, SmoothAdv)",
+    "random": "Random direction",
+    "pixel": "One pixel",
+    "patch": "A patch",
+    "grey": "Every value by the same",
+}
+
+
+def draw_attacking(job: Job) -> None:
+    """Progress, time left, Stop, and what is there already."""
+    progress = job.progress
+    if isinstance(progress, DownloadProgress):
+        draw_download(progress)
+    elif not isinstance(progress, AttackProgress):
+        ahead = queue().ahead_of(job) if job.state == "queued" else 0
+        st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else "Loading the models…")
+    else:
+        left = f" · at most {progress.seconds_left:.0f} s left" if progress.seconds > 0.5 else ""
+        trial = f", trying {progress.radius:.3f}" if progress.radius is not None else ""
+        st.progress(
+            min(1.0, progress.done / max(1, progress.total)), text=f"{STAGES.get(progress.stage, progress.stage)}{trial}{left}"
+        )
+    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Keeps what is there so far."):
+        queue().stop(job)
+    if isinstance(progress, AttackProgress) and progress.study is not None:
+        draw_study(progress.study, "attack", f"live-{job.id}", finished=False)
+
+
+def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: bool = True) -> None:
+    """What there is of a study."""
+    c, norm = study.certificate, NORM_NAMES[study.request.norm]
+    name = words.class_name(c, c.candidate)
+    searches = study.searches
+    smoothed, base = searches.get("smoothed"), searches.get("base")
+    with st.container(key=f"paired-{key}"):
+        first, second, third, fourth = st.columns([1.1, 1, 1.1, 1.3])
+    first.metric("Smoothed classifier says", "abstains" if c.abstained else name)
+    second.metric(
+        f"Certified radius ({norm})", f"{study.certified:.3f}", help="No change shorter than this can alter the answer."
+    )
+    unknown = "not searched" if finished else "…"
+    third.metric("Base classifier falls at", unknown if base is None else _found(base.radius), help="Smallest attack found.")
+    fourth.metric(
+        "Smoothed classifier falls at", unknown if smoothed is None else _found(smoothed.radius), help="Smallest found."
+    )
+    if study.violation:
+        st.warning(
+            "A change within the certified radius made PREDICT return another class. Certificate and PREDICT may each be wrong"
+            f" with probability alpha ({c.alpha:g}); a second seed tells which.",
+            icon=":material/priority_high:",
+        )
+    draw_figure(
+        number_line(
+            study.certified,
+            None if smoothed is None else smoothed.radius,
+            None if base is None else base.radius,
+            study.request.norm,
+            None if study.attacked is None else study.attacked.size,
+        ),
+        f"line-{key}",
+        number_line_alt(
+            study.certified,
+            None if smoothed is None else smoothed.radius,
+            None if base is None else base.radius,
+            study.request.norm,
+        ),
+        "certified-and-attacked",
+    )
+    if study.gap is not None and study.certified > 0:
+        st.caption(
+            f"Between {study.certified:.3f} and {study.certified + study.gap:.3f} nothing is known: no proof reaches there, and"
+            " no attack that was tried succeeded there."
+        )
+    if study.attacked is not None:
+        _draw_strip(study.attacked, c, key)
+        _draw_verdicts(study.attacked, c)
+    if finished:
+        _draw_meaning(study, key)
+        _draw_downloads(study, picture_name, key)
+
+
+def _found(radius: float | None) -> str:
+    return "not found" if radius is None else f"{radius:.3f}"
+
+
+def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
+    titles = {
+        "original": "Original",
+        "change": f"The change, {attacked.gain:,.0f} times",
+        "attacked": "Changed",
+        "noisy": "With noise",
+        "denoised": "Denoised",
+    }
+    shown = {name: view for name, view in attacked.views.items() if name in titles}
+    with st.container(key=f"abreast-{key}"):
+        columns = st.columns(len(shown))
+    for column, (name, view) in zip(columns, shown.items(), strict=True):
+        with column:
+            says = f"classifier alone: {name_of(view.top[0][0], certificate.labels)} {view.top[0][1]:.0%}" if view.top else ""
+            st.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
+            st.markdown(f"**{titles[name]}**  \n{says}")
+    sizes = ", ".join(f"{NORM_NAMES[norm]} {size:.3f}" for norm, size in attacked.sizes.items())
+    st.caption(f"The change measures {sizes}. Saved as an 8-bit file it would be rounded, and so be another picture.")
+
+
+def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
+    def says(verdict: Verdict) -> str:
+        if verdict.prediction is None:
+            return "abstains"
+        share = "votes" if verdict.target == "smoothed" else "softmax"
+        best = dict(verdict.top).get(verdict.prediction, 0.0)
+        return f"{name_of(verdict.prediction, certificate.labels)} ({best:.0%} of {share})"
+
+    rows = [
+        {
+            "": TARGET_NAMES[target],
+            "of the original": says(attacked.clean[target]),
+            "of the changed picture": says(verdict),
+            "outcome": "not decided" if verdict.outcome == "stopped" else verdict.outcome,
+        }
+        for target, verdict in attacked.verdicts.items()
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def _draw_meaning(study: AttackStudy, key: str) -> None:
+    """Pictures at exactly the certified radius, in several directions."""
+    if study.certified <= 0 or study.attacked is None:
+        return
+    image = to_pixels(study.attacked.views["original"].picture)
+    change = torch.from_numpy(study.attacked.pixels) - image
+    draw_meaning(image, study.certified, study.request.norm, key, seed=study.request.seed, change=change)
+
+
+def _draw_downloads(study: AttackStudy, picture_name: str, key: str) -> None:
+    stem = picture_name.rpartition(".")[0] or picture_name
+    with st.container(horizontal=True):
+        st.download_button(
+            "JSON",
+            json.dumps(study.to_dict(), indent=2) + "\n",
+            f"{stem}-attack.json",
+            "application/json",
+            icon=":material/download:",
+            key=f"json-{key}",
+            on_click="ignore",
+        )
+        if study.attacked is not None:
+            st.download_button(
+                "Strip (PNG)",
+                _strip_png([view.picture for view in study.attacked.views.values()]),
+                f"{stem}-attack.png",
+                "image/png",
+                icon=":material/download:",
+                key=f"png-{key}",
+                on_click="ignore",
+            )
+
+
+def _strip_png(pictures: list[Image.Image]) -> bytes:
+    large = [enlarged(picture) for picture in pictures]
+    width, height = sum(p.width + 8 for p in large) - 8, max(p.height for p in large)
+    sheet = Image.new("RGB", (width, height), "white")
+    left = 0
+    for one in large:
+        sheet.paste(one, (left, 0))
+        left += one.width + 8
+    data = io.BytesIO()
+    sheet.save(data, "PNG")
+    return data.getvalue()

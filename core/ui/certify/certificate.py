@@ -1,0 +1,168 @@
+"""Drawing a certificate: the answer, the radius in every norm, the formula, and the other way to bound it."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from core.figures.balls import balls, balls_alt
+from core.pictures.reading import grey_levels
+from core.report import words
+from core.report.formula import abstention_reason, radius_formula
+from core.smoothing.arithmetic import Conclusion, both_ways
+from core.smoothing.certificate import Certificate
+from core.smoothing.radius import OWN_NORM, radii
+from core.ui.figure import FigureSheet
+from core.ui.plain_text import plain
+
+ONE, TWO = "one-sided", "two-sided"
+
+
+def draw_headline(certificate: Certificate, key: str) -> None:
+    """The answer, its radius, what it means in one sentence, and how the run ended where it ended early."""
+    c = certificate
+    name = words.class_name(c, c.candidate)
+    with st.container(key=f"paired-{key}"):
+        answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
+    answer.metric("Smoothed classifier says", "abstains" if c.abstained else name)
+    radius.metric(f"Certified radius ({words.norm_name(c.norm)})", words.radius_text(c.radius), help="In [0, 1] pixel units.")
+    bound.metric("Lower bound on p", f"{c.p_lower:.4f}", help="p: probability of this class under the noise.")
+    if c.candidate is not None and c.n:
+        votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Noisy copies that said {plain(name)}.")
+    st.markdown(plain(words.headline(c)))
+    special = [words.noise_text(c)] if c.sound or c.noise != "gaussian" else []
+    special += ["two-sided bound"] if c.two_sided else []
+    if special:
+        st.caption(" · ".join(special))
+    settled = words.settled_text(c)
+    if settled:
+        st.info(settled, icon=":material/rule:")
+    if c.stopped and c.settled is None:
+        st.info(
+            f"Stopped after {c.n:,} of {c.n_planned:,} samples. What stands here is valid:"
+            f" it uses the anytime bound, wrong with probability at most {words.percent(c.failure_probability)}.",
+            icon=":material/stop_circle:",
+        )
+
+
+def all_radii(certificate: Certificate) -> dict[str, float]:
+    """The radius in every norm that the noise certifies, also of certificates that were stored with one norm only."""
+    c = certificate
+    if c.radii:
+        return c.radii
+    if c.abstained:
+        return {c.norm: 0.0}
+    return radii(c.noise, c.p_lower, c.p_upper if c.two_sided else None, c.sigma, _shape(c)) | {c.norm: c.radius}
+
+
+def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
+    """The radius in every norm as a table, and the balls to scale."""
+    c = certificate
+    if c.abstained:
+        return
+    found = all_radii(c)
+    st.subheader("In every norm")
+    left, right = st.columns([1.1, 1])
+    with left:
+        rows = [
+            {
+                "norm": words.norm_name(norm) + (" (chosen)" if norm == c.norm else ""),
+                "radius": words.radius_text(radius),
+                "all values by": _levels(grey_levels(radius, c.image.height, c.image.width, norm)),
+                "one value by": _levels(255 * radius),
+            }
+            for norm, radius in found.items()
+        ]
+        st.dataframe(rows, hide_index=True, width="stretch")
+        d = 3 * c.image.height * c.image.width
+        st.caption(
+            "Changes of all colour values, or of one alone, in grey levels of 255. All of these follow from"
+            " one bound, so that they hold together. The figure is a cut"
+            f" through the balls: two of the {d:,} colour values change, the others stay. In {d:,} dimensions they differ far"
+            f" more than on paper: {_far(c.noise, d)}"
+        )
+    with right:
+        sheet.draw(balls(found, c.noise), f"balls-{key}", balls_alt(found, c.noise), "balls")
+
+
+def _far(noise: str, d: int) -> str:
+    own = words.norm_name(OWN_NORM[noise])
+    if noise == "gaussian":
+        return (
+            f"the corner of a square is {math.sqrt(2):.2f} times as far from the middle as its side, that of a cube of {d:,}"
+            f" dimensions {math.sqrt(d):.0f} times, and all of it must lie within the {own} ball."
+        )
+    return (
+        f"where the sides of a square are 1 from the middle, its corner is at {own} distance 2, that of a cube of {d:,}"
+        f" dimensions at {d:,}, and all of it must lie within the {own} ball."
+    )
+
+
+def draw_formula(certificate: Certificate) -> None:
+    """The formula filled with this picture's own numbers, and the four caveats."""
+    left, right = st.columns(2)
+    with left:
+        st.subheader("How it was computed")
+        if certificate.abstained:
+            st.markdown(abstention_reason(certificate))
+        else:
+            formula = radius_formula(certificate)
+            st.markdown(formula.words)
+            st.latex(formula.own)
+            if formula.inside:
+                st.markdown(formula.inside)
+    with right:
+        st.subheader("What it does not say")
+        st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(words.caveats(certificate), 1)))
+
+
+def draw_both_ways(certificate: Certificate) -> None:
+    """The radius by one bound and by two, from the same votes, on demand."""
+    c = certificate
+    if not c.n or c.candidate is None or c.table_radii:
+        return
+    mine, other = (TWO, ONE) if c.two_sided else (ONE, TWO)
+    with st.expander(f"Compare with the {other} radius", icon=":material/compare_arrows:"):
+        halves, norm = _both(c, c.alpha / 2), words.norm_name(c.norm)
+        rows = [
+            {
+                "bound": f"{way}{' (this certificate)' if way == mine else ''}",
+                f"{norm} radius": _found(found),
+                "wrong with probability at most": f"{c.alpha:g}",
+            }
+            for way, found in _both(c, c.alpha).items()
+        ]
+        better = max(halves, key=lambda way: halves[way].radius)
+        rows.append(
+            {
+                "bound": "the better of the two, alpha/2 for each",
+                f"{norm} radius": _found(halves[better]),
+                "wrong with probability at most": f"{c.alpha:g}",
+            }
+        )
+        st.dataframe(rows, hide_index=True, width="stretch")
+        st.caption(
+            f"From the same votes, with the {c.method} bound. Each of the first two holds by itself, had it been chosen before"
+            " the votes were seen. Whoever looks at both and claims the better one may be wrong with probability 2 alpha ="
+            f" {2 * c.alpha:g}; alpha has to be split between them, as in the last line."
+        )
+
+
+def _both(c: Certificate, alpha: float) -> dict[str, Conclusion]:
+    one, two = both_ways(
+        c.counts, c.candidate, alpha=alpha, method=c.method, sigma=c.sigma, shape=_shape(c), noise=c.noise, norm=c.norm
+    )
+    return {ONE: one, TWO: two}
+
+
+def _found(found: Conclusion) -> str:
+    return "abstains" if found.abstained else words.radius_text(found.radius)
+
+
+def _levels(levels: float) -> str:
+    return "any amount" if levels >= 255 else f"{levels:.3g}"
+
+
+def _shape(c: Certificate) -> tuple[int, int, int]:
+    return 3, c.image.height, c.image.width

@@ -1,0 +1,143 @@
+"""What kind of guarantee: noise, norm, proof in floating point, both classes, a radius to settle. All are part of the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.errors import LabError
+from core.report.words import norm_name
+from core.smoothing.radius import NOISES, NORMS, OWN_NORM
+from core.smoothing.settings import check_certify_settings
+from core.studies.records import StudyRequest
+from core.ui.linked import linked_choice
+
+NOISE_NAMES = {"gaussian": "Gaussian", "uniform": "Uniform", "laplace": "Laplace"}
+_OTHER_NORMS = {
+    "gaussian": "l1 comes at the same radius, l-infinity divided by the square root of the number of colour values",
+    "uniform": "l2 is divided by the square root of the number of colour values, l-infinity by that number",
+    "laplace": "l2 is divided by the square root of the number of colour values, l-infinity by that number",
+}
+LARGEST_RADIUS = 100.0
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What these controls hold: as for :func:`core.certify`; ``norm`` None is the noise's own."""
+
+    noise: str = "gaussian"
+    norm: str | None = None
+    sound: bool = False
+    two_sided: bool = False
+    until_radius: float | None = None
+
+
+def choose_guarantee() -> Guarantee:
+    """The folded-away controls, with a sentence on what is chosen."""
+    with st.expander("Noise, norm, kind of proof", icon=":material/shield:"):
+        left, middle, right = st.columns(3)
+        with left:
+            noise = linked_choice(
+                "Noise",
+                list(NOISES),
+                "gaussian",
+                NOISE_NAMES.__getitem__,
+                "noise",
+                help="Sigma is the standard deviation in each channel, whatever the noise.",
+            )
+            own = OWN_NORM[noise]
+            norm = linked_choice(
+                "Norm of the radius",
+                list(NORMS),
+                own,
+                lambda norm: f"{norm_name(norm)} (this noise's own)" if norm == own else norm_name(norm),
+                norm_key(noise),
+                help="How the size of a change is measured: l2 its length, l1 the sum over all colour values, l-infinity the"
+                " greatest of them.",
+            )
+        with middle:
+            sound = st.toggle(
+                "Sound (exact 8-bit noise)",
+                False,
+                key="sound",
+                bind="query-params",
+                help="Proof in floating point, too: noise on the 8-bit grid by exact integer sampling, so that rounding is"
+                " no gap. Gaussian noise only.",
+            )
+            two_sided = st.toggle(
+                "Both classes (two-sided)",
+                False,
+                key="two-sided",
+                bind="query-params",
+                help="Bounds the runner-up from above, too, each at alpha/2. It pays where the other votes are spread over"
+                " several classes. Choose before you look: alpha holds for one of the two.",
+            )
+        with right:
+            until = st.number_input(
+                "Radius to settle (0: run to n)",
+                0.0,
+                LARGEST_RADIUS,
+                0.0,
+                0.05,
+                format="%g",
+                key="until",
+                bind="query-params",
+                help="Certify until it is settled: sampling ends as soon as it is clear whether this radius can be"
+                " certified, or when you stop, or after n samples. In the norm that is chosen. Takes the anytime bound.",
+            )
+        st.caption(_explained(noise, sound))
+    return Guarantee(noise, None if norm == own else norm, bool(sound), bool(two_sided), float(until) or None)
+
+
+def norm_key(noise: str) -> str:
+    """The key of the norm control: each noise begins with its own norm."""
+    return "norm" if noise == "gaussian" else f"norm-{noise}"
+
+
+def objection(request: StudyRequest) -> str | None:
+    """One sentence where these choices do not go together; None where they do. What depends on the picture comes later."""
+    r = request
+    if r.sound and r.noise != "gaussian":
+        return (
+            f"Sound mode draws Gaussian noise on the 8-bit grid, and {r.noise} noise is chosen: choose Gaussian noise, or"
+            " switch sound mode off."
+        )
+    if r.until_radius is not None and r.method != "anytime":
+        return (
+            "To end when a radius is settled, the bound must hold wherever sampling ends: choose the anytime bound, or set the"
+            " radius to be settled to 0."
+        )
+    try:
+        check_certify_settings(
+            sigma=r.sigma,
+            n0=r.n0,
+            n=r.n,
+            alpha=r.alpha,
+            seed=r.seed,
+            method=r.method,
+            noise=r.noise,
+            norm=r.norm,
+            sound=r.sound,
+            two_sided=r.two_sided,
+            until_radius=r.until_radius,
+        )
+    except LabError as error:
+        return str(error)
+    return None
+
+
+def _explained(noise: str, sound: bool) -> str:
+    name, own = NOISE_NAMES[noise], norm_name(OWN_NORM[noise])
+    words = (
+        f"{name} noise is tight in {own}; {_OTHER_NORMS[noise]}. Other measures of change, such as how many pixels changed or"
+        " how far a picture is turned, cannot be chosen: this noise proves no radius in them."
+    )
+    if noise != "gaussian":
+        words += " The bundled denoisers were trained with Gaussian noise: the proof holds all the same, the vote may be worse."
+    if sound:
+        words += (
+            " In sound mode the picture has whole grey levels: uploads have them already, a picture that is brought to another"
+            " size is rounded to them. What is certified is the answer for every 8-bit picture within the radius."
+        )
+    return words

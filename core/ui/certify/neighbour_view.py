@@ -1,0 +1,79 @@
+"""Drawing how far the certified radius goes towards the nearest picture of another class."""
+
+from __future__ import annotations
+
+import streamlit as st
+from PIL import Image
+
+from core.errors import LabError
+from core.report.words import norm_name, radius_text
+from core.smoothing.certificate import Certificate
+from core.ui.certify.neighbour_job import NEIGHBOURS, Search, search_key, start_search
+from core.ui.plain_text import plain
+from core.ui.strip import enlarged
+
+
+def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> None:
+    """On demand, for a certificate of a class with labels: the distance, and the radius as a share of it."""
+    if certificate.prediction is None or certificate.labels is None:
+        return
+    wanted = search_key(certificate)
+    job = NEIGHBOURS.find(wanted)
+    busy = job is not None and not job.finished
+
+    @st.fragment(run_every=0.4 if busy else None)
+    def follow() -> None:
+        now = NEIGHBOURS.find(wanted)
+        if now is None:
+            if st.button(
+                "Compare with the nearest picture of another class", icon=":material/social_distance:", key=f"near-{key}"
+            ):
+                try:
+                    start_search(picture, certificate)
+                except LabError as error:
+                    st.error(str(error), icon=":material/error:")
+                else:
+                    st.rerun()
+        elif not now.finished:
+            st.caption(":material/hourglass_top: Looking through the pictures on this machine…")
+        elif busy:
+            st.rerun()  # once, so that the page stops polling
+        elif now.state == "failed":
+            st.info(now.error or "", icon=":material/info:")
+        else:
+            _draw(picture, certificate, now.result)
+
+    follow()
+
+
+def share_text(certificate: Certificate, found: Search) -> str:
+    """What was searched, how far the nearest picture of another class is, and what share of it the radius is."""
+    c, near = certificate, found.neighbour
+    labels = c.labels or ()
+    other, own, norm = labels[near.label], labels[c.prediction or 0], norm_name(near.norm)
+    searched = (
+        f"Searched: {near.searched:,} picture{'s' if near.searched > 1 else ''} of classes other than {own} in {found.what}."
+    )
+    if near.distance == 0:
+        return f"{searched} One of them is this very picture, there of class {other}: the certified answer is not its class."
+    where = f"The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}"
+    share = near.share(c.radius)
+    words = f"{searched} {where}; the certified radius is {100 * share:.3g}% of that."
+    if share >= 1:
+        return f"{words} So this picture of another class is certified to get the same answer: robust is not the same as right."
+    return f"{words} Were that one certified as {other}, the two balls could not overlap: they share the distance between them."
+
+
+def _draw(picture: Image.Image, certificate: Certificate, found: Search) -> None:
+    near = found.neighbour
+    other = Image.fromarray(near.pixels.permute(1, 2, 0).numpy())
+    name = (certificate.labels or ())[near.label]
+    with st.container(key="abreast-neighbour"):
+        first, second, _ = st.columns([1, 1, 2])
+    with first:
+        st.image(enlarged(picture, 160), width="stretch", alt="The picture that was certified.")
+        st.markdown("**This picture**")
+    with second:
+        st.image(enlarged(other, 160), width="stretch", alt=f"The nearest picture of another class found: {name}.")
+        st.markdown(f"**Nearest of another class**: {plain(name)}")
+    st.markdown(plain(share_text(certificate, found)))

@@ -1,0 +1,124 @@
+"""A place in the app to check a certificate that somebody handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import LabError
+from core.pictures.reading import Picture
+from core.smoothing.certificate import Certificate
+from core.smoothing.certify import Progress
+from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
+from core.ui.certify.verify_job import VERIFICATIONS, Sampling, start_sampling
+from core.ui.jobs.queue import Job
+from core.ui.jobs.waiting import draw_stop, draw_waiting
+from core.ui.pictures import read_upload
+from core.ui.plain_text import plain
+from core.verification.catalogued import cannot_sample_here, models_of_catalogue
+from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
+from core.verification.resampling import cannot_resample
+from core.verification.verify import verify, why_not_sampled
+
+_MARKS = {SAME: "✓ same", DIFFERS: "✗ differs", NOT_CHECKED: "– not checked"}
+
+
+def draw_verify() -> None:
+    """Upload a certificate, and its picture, and see what holds; on request sample its votes again."""
+    with st.expander("Verify a certificate that you were given", icon=":material/fact_check:"):
+        st.markdown(
+            "Upload the JSON document of a certificate. Its arithmetic is recomputed at once; with its picture, the votes can"
+            " be sampled again: with its own seed they must come out the same, with a fresh one statistically consistent."
+        )
+        left, right = st.columns(2)
+        document = left.file_uploader(
+            "Certificate (JSON)", ["json"], key="verify-document", max_upload_size=MAX_DOCUMENT_BYTES // 2**20
+        )
+        upload = right.file_uploader("Its picture, if you have it", ["png", "jpg", "jpeg", "webp"], key="verify-picture")
+        if document is None:
+            VERIFICATIONS.keep_only([])
+            return
+        try:
+            certificate = read_certificate(document.getvalue(), document.name)
+            picture = None if upload is None else read_upload(upload.getvalue(), upload.name)
+        except LabError as error:
+            VERIFICATIONS.keep_only([])
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        found = verify(certificate, None if picture is None else picture.image, models_of_catalogue(certificate))
+        _draw_checks(found.checks, found.summary(), bool(found.differing))
+        _draw_sampling(document.getvalue(), certificate, picture, found)
+
+
+def _draw_checks(checks: Sequence[Check], summary: str, differs: bool) -> None:
+    if differs:
+        st.warning(summary, icon=":material/difference:")
+    else:
+        st.info(summary, icon=":material/check:")
+    order = sorted(checks, key=lambda check: (check.status != DIFFERS, check.status != NOT_CHECKED))
+    rows = [{"checked": check.name, "result": _MARKS[check.status], "what was found": check.sentence} for check in order]
+    st.dataframe(
+        rows, hide_index=True, width="stretch", column_config={"what was found": st.column_config.TextColumn(width="large")}
+    )
+
+
+def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture | None, found: Verification) -> None:
+    reason = why_not_sampled(found) or cannot_resample(certificate) or cannot_sample_here(certificate)
+    if picture is None or reason is not None:
+        VERIFICATIONS.keep_only([])
+        st.caption(plain(reason or "To sample its votes again, upload its picture, too."))
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        same = st.button("Sample again with its seed", icon=":material/replay:", key="verify-same")
+        fresh = st.button("Sample with a fresh seed", icon=":material/casino:", key="verify-fresh")
+        usual = 0 if certificate.seed else 1
+        seed = int(
+            st.number_input("Fresh seed", 0, 2**31 - 1, usual, 1, key=f"verify-seed-{certificate.seed % 2**31}", width=140)
+        )
+    wanted = [Sampling(document, None), Sampling(document, seed)]
+    keys = [asked.key for asked in wanted]
+    VERIFICATIONS.keep_only(keys)
+    if fresh and seed == certificate.seed:
+        st.error(f"The seed {seed} is the certificate's own: choose another one.", icon=":material/error:")
+        fresh = False
+    for asked, pressed in zip(wanted, (same, fresh), strict=True):
+        if pressed:
+            VERIFICATIONS.forget(asked.key)
+            try:
+                start_sampling(asked, certificate, picture.image)
+            except LabError as error:
+                st.error(plain(str(error)), icon=":material/error:")
+    jobs = [VERIFICATIONS.find(key) for key in keys]
+    busy = any(job is not None and not job.finished for job in jobs)
+
+    @st.fragment(run_every=0.4 if busy else None)
+    def follow() -> None:
+        now = [VERIFICATIONS.find(key) for key in keys]
+        if busy and all(job is None or job.finished for job in now):
+            st.rerun()
+        for job in now:
+            if job is not None:
+                _draw_job(job)
+
+    follow()
+
+
+def _draw_job(job: Job) -> None:
+    if job.state == "failed":
+        st.error(plain(job.error or ""), icon=":material/error:")
+    elif job.finished:
+        checks: list[Check] = job.result
+        for check in checks:
+            words, icon = f"**{check.name}: {check.status}.** {plain(check.sentence)}", ":material/check:"
+            if check.status == SAME:
+                st.info(words, icon=icon)
+            else:
+                st.warning(words, icon=":material/difference:" if check.status == DIFFERS else ":material/stop_circle:")
+    else:
+        now = job.progress
+        if isinstance(now, Progress):
+            st.progress(now.done / now.total, text=f"Sampling: {now.done:,} of {now.total:,} copies")
+        else:
+            draw_waiting(job)
+        draw_stop(job)

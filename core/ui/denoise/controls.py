@@ -1,0 +1,104 @@
+"""The controls that only the Denoise page has: several denoisers, several sigmas, draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.models.catalogue import denoisers, usual_denoiser
+from core.studies.comparison import NOISY
+from core.ui.controls import choose_seed
+from core.ui.linked import key_for
+from core.ui.models.choice import brought, may_be_linked, title_of
+
+MAX_DENOISERS = 4
+FIRST_CLASSICAL = "classical/tv"
+SIGMAS = (0.12, 0.25, 0.5, 1.0)
+"""The noise levels of Salman et al. (2020), to lay beside the slider's."""
+
+
+def titles_of(references: list[str]) -> dict[str, str]:
+    """What to call the noisy copy and the denoisers, in this order."""
+    return {NOISY: "With noise", **{reference: title_of(reference) for reference in references}}
+
+
+def choose_denoisers(classifier: str) -> list[str]:
+    """Up to four denoisers by reference; part of the link by reference, not by title."""
+    entries = {entry.ref: entry for entry in denoisers(classifier) if entry.ref != NOISY}
+    own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier] or [usual_denoiser(classifier)]
+    usual = [*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL]
+    name = key_for("denoisers", classifier)
+    # bind="query-params" would put titles into the link, where model references belong.
+    if name not in st.session_state:
+        asked = st.query_params.get_all(name)
+        known = [ref for ref in asked if ref in entries or may_be_linked(ref)]
+        st.session_state[name] = known[:MAX_DENOISERS] if asked else usual
+    options = list(dict.fromkeys([*entries, *brought("denoiser"), *st.session_state[name]]))
+    chosen = st.multiselect(
+        "Denoisers to compare",
+        options,
+        format_func=lambda ref: entries[ref].title if ref in entries else ref,
+        key=name,
+        max_selections=MAX_DENOISERS,
+        persist_state="session",
+        placeholder="Choose up to four",
+        help="The noisy picture always stands beside them. Classical ones need no training.",
+    )
+    if chosen != usual:
+        st.query_params[name] = chosen or [NOISY]
+    elif name in st.query_params:
+        del st.query_params[name]
+    return list(chosen)
+
+
+def choose_sigmas(sigma: float) -> tuple[float, ...]:
+    """The slider's sigma and those laid beside it, least first."""
+    beside = st.pills(
+        "Beside it",
+        SIGMAS,
+        selection_mode="multi",
+        default=[0.5],
+        key="sigmas",
+        bind="query-params",
+        help="More noise levels for the grid: those of Salman et al. (2020).",
+    )
+    return tuple(sorted({sigma, *(float(value) for value in beside)}))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What the folded-away controls hold."""
+
+    draws: int
+    sweep_draws: int
+    seed: int
+
+
+def choose_draws() -> Draws:
+    """Draws and seed, folded away."""
+    with st.expander("Noise draws, seed", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        draws = left.number_input(
+            "draws in the grid",
+            1,
+            6,
+            2,
+            1,
+            key="draws",
+            bind="query-params",
+            help="Noise samples for each sigma. The first is the one that the Certify page shows.",
+        )
+        sweep_draws = middle.number_input(
+            "draws at each sigma of the sweep",
+            2,
+            100,
+            10,
+            1,
+            key="sweep-draws",
+            bind="query-params",
+            help="More draws make the lines steadier and take longer.",
+        )
+        with right:
+            seed = choose_seed()
+    return Draws(int(draws), int(sweep_draws), seed)

@@ -1,0 +1,87 @@
+"""The grid of noisy and denoised pictures as an HTML table that keeps its columns on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from core.figures.denoising import data_uri
+from core.figures.votes import name_of
+from core.studies.comparison import Measure, Panel, Top
+
+# Colours are the page's own: text inherits them, lines and bars are made of the text's colour.
+STYLE = """
+<style>
+.lab-grid {width: 100%; table-layout: fixed; border-collapse: separate; border-spacing: .35rem .1rem;}
+.lab-grid th, .lab-grid td {border: none; padding: 0; text-align: left; vertical-align: top; line-height: 1.25;}
+.lab-grid thead th {font-size: .9rem; vertical-align: bottom; padding-bottom: .2rem; hyphens: auto; overflow-wrap: anywhere;}
+.lab-grid .level {font-size: .9rem; font-weight: 600; padding: .7rem 0 .25rem;}
+.lab-grid img {width: 100%; max-width: 11rem; image-rendering: pixelated; border-radius: .3rem; display: block;}
+.lab-grid p {margin: .2rem 0 .5rem; font-size: .8rem;}
+.lab-grid .bar {height: .3rem; border-radius: .15rem; background: currentColor; opacity: .45; margin-top: .1rem;}
+.lab-grid .faint {opacity: .75;}
+@media (max-width: 40rem) {.lab-grid thead th, .lab-grid .level {font-size: .75rem;} .lab-grid p {font-size: .7rem;}}
+</style>
+"""
+
+
+def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
+    """A row a sigma and draw, a column a denoiser; under each picture PSNR, SSIM and what the classifier alone says.
+
+    Args:
+        panels: of a comparison, perhaps not all yet.
+        titles: of the denoisers, by reference; their order is that of the columns.
+        labels: class names.
+        clean_class: what the classifier says of the clean picture; others are marked.
+    """
+    found = {(p.measure.sigma, p.measure.draw, p.measure.denoiser): p for p in panels}
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles.values())
+    body = []
+    for sigma, draw in sorted({(p.measure.sigma, p.measure.draw) for p in panels}):
+        level = f"sigma {sigma:g} ({sigma * 255:.0f}/255), draw {draw + 1}"
+        body.append(f'<tr><th class="level" scope="rowgroup" colspan="{len(titles)}">{level}</th></tr>')
+        cells = (found.get((sigma, draw, name)) for name in titles)
+        body.append(
+            "<tr>"
+            + "".join("<td></td>" if panel is None else _cell(panel, titles, labels, clean_class) for panel in cells)
+            + "</tr>"
+        )
+    width = f"max-width: {12 * len(titles)}rem"  # few columns stand close together
+    return (
+        f'{STYLE}<table class="lab-grid" style="{width}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    )
+
+
+def _cell(panel: Panel, titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
+    m = panel.measure
+    index, share = m.top[0]
+    says = f"{name_of(index, labels)} {share:.0%}"
+    mark = "✓" if index == clean_class else "✗"
+    alt = (
+        f"{titles[m.denoiser]}, sigma {m.sigma:g}, draw {m.draw + 1}: PSNR {m.psnr:.1f} dB, SSIM {m.ssim:.2f};"
+        f" the classifier alone says {says}."
+    )
+    return (
+        f'<td><img src="{data_uri(panel.pixels)}" alt="{escape(alt, quote=True)}"><p>{mark} <b>{escape(says)}</b><br>'
+        f'<span class="faint">{m.psnr:.1f} dB · {m.ssim:.2f}</span></p></td>'
+    )
+
+
+def top_html(clean_top: Top, measures: Sequence[Measure], titles: Mapping[str, str], labels: Sequence[str] | None) -> str:
+    """The classifier's best classes on the clean picture and on each panel of one draw, side by side with small bars."""
+    columns = [("Original", clean_top)]
+    columns += [(titles[m.denoiser], m.top) for name in titles for m in measures if m.denoiser == name]
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title, _ in columns)
+    rows = "".join(
+        "<tr>" + "".join(_rank(top[rank], labels) if rank < len(top) else "<td></td>" for _, top in columns) + "</tr>"
+        for rank in range(max(len(top) for _, top in columns))
+    )
+    return f'{STYLE}<table class="lab-grid"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _rank(entry: tuple[int, float], labels: Sequence[str] | None) -> str:
+    index, share = entry
+    return (
+        f'<td><p>{escape(name_of(index, labels))} <span class="faint">{share:.1%}</span>'
+        f'<span class="bar" style="display:block;width:{max(share, 0.005):.1%}"></span></p></td>'
+    )

@@ -1,0 +1,199 @@
+"""Drawing a comparison of denoisers: under way, and finished."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.figures.contact_sheet import contact_sheet
+from core.figures.denoising import PANELS_AROUND, linked_alt, linked_panels, sweep_alt, sweep_figure
+from core.figures.votes import name_of
+from core.pictures.pixels import to_picture
+from core.studies.comparison import NOISY, close_up
+from core.studies.comparison_table import measures_csv, summaries_csv
+from core.studies.denoise import Comparison
+from core.ui.denoise.grid import grid_html, top_html
+from core.ui.figure import FigureSheet, draw_figure
+from core.ui.jobs.queue import Job
+from core.ui.jobs.waiting import draw_stop, draw_waiting
+from core.ui.strip import enlarged
+
+ALL_DRAWS = "mean of all"
+
+# On a phone the panels are narrower, and would stand far apart in a figure as tall as on a desktop.
+_PANELS_STYLE = """
+<style>
+  [class*="st-key-panels"] {{flex: 0 0 auto !important; height: {desktop}px;}}
+  @media (max-width: 640px) {{
+    [class*="st-key-panels"] {{height: calc(3 * (100vw - 2.5rem) / {columns} + {around}px);}}
+  }}
+</style>
+"""
+
+
+def draw_progress(job: Job, doing: str) -> Comparison | None:
+    """Progress, time left and a Stop button; returns what is there already."""
+    now = job.progress if isinstance(job.progress, Comparison) else None
+    if now is None:
+        draw_waiting(job)
+    else:
+        done = len(now.measures)
+        left = f" · about {now.seconds_left:.0f} s left" if done and now.seconds > 0.3 else ""
+        st.progress(done / max(1, now.total), text=f"{doing}: {done:,} of {now.total:,} pictures{left}")
+    draw_stop(job, "Keeps what is there so far.")
+    return now
+
+
+def draw_clean(result: Comparison, picture_name: str) -> None:
+    """The clean picture, as the noise saw it, and what the classifier says of it."""
+    left, right = st.columns([1, 4], vertical_alignment="center")
+    index, share = result.clean_top[0]
+    said = name_of(index, result.labels)
+    left.image(
+        enlarged(to_picture(result.clean), 160),
+        width=160,
+        alt=f"{picture_name}, the original; the classifier alone says {said} ({share:.0%}).",
+    )
+    right.markdown(
+        f"**Original.** The classifier alone says **{said}** ({share:.0%}). Below, Gaussian noise is added to it, and each"
+        " denoiser gets the very same noisy copies. It never sees the original: where noise and detail look alike, it guesses."
+    )
+
+
+def draw_grid(result: Comparison, titles: Mapping[str, str]) -> None:
+    """Noisy against denoised, over draws and sigmas."""
+    st.subheader("The same noise, cleaned by each")
+    if not result.panels:
+        st.caption("Nothing is there yet.")
+        return
+    st.html(grid_html(result.panels, titles, result.labels, result.clean_top[0][0]))
+    st.caption(
+        "✓: the classifier says the same as of the original; ✗: it says something else. In dB: PSNR against the original,"
+        " beside it SSIM, 1 for equal pictures; more is better for both, but neither decides whether the classifier is right."
+    )
+
+
+def draw_averages(result: Comparison, titles: Mapping[str, str]) -> None:
+    """PSNR, SSIM and classes kept, averaged over the draws."""
+    rows = [
+        {
+            "sigma": s.sigma,
+            "denoiser": titles[s.denoiser],
+            "PSNR (dB)": round(s.psnr, 2),
+            "SSIM": round(s.ssim, 3),
+            "class kept": f"{s.kept} of {s.draws}",
+        }
+        for s in result.summaries
+    ]
+    with st.expander("The averages as a table", icon=":material/table:"):
+        st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, key: str) -> None:
+    """One draw in panels that zoom together, with the signed maps, and the five best classes of each panel."""
+    st.subheader("Look closely")
+    sigmas = sorted({m.sigma for m in result.measures})
+    draws = sorted({m.draw for m in result.measures})
+    left, right = st.columns(2)
+    level = left.segmented_control(
+        "sigma", sigmas, default=sigma if sigma in sigmas else sigmas[0], required=True, key=f"close-sigma-{key}"
+    )
+    names = [*(str(number + 1) for number in draws), *([ALL_DRAWS] if len(draws) > 1 else [])]
+    name = right.segmented_control(
+        "draw",
+        names,
+        default=names[0],
+        required=True,
+        key=f"close-draw-{key}",
+        help="The mean of all draws averages most of the noise away: what remains is what a denoiser gets wrong every time.",
+    )
+    draw = None if name == ALL_DRAWS else int(name or 1) - 1
+    closeups = close_up(result.clean, result.panels, level or sigmas[0], draw)
+    if not closeups:
+        st.caption("This draw was not reached before the stop.")
+        return
+    panels = linked_panels(result.clean, closeups, titles)
+    st.html(_PANELS_STYLE.format(columns=len(closeups), desktop=panels.layout.height, around=PANELS_AROUND))
+    with st.container(key=f"panels-{key}"):
+        sheet = FigureSheet(f"close-{key}", "denoised")
+        sheet.draw(panels, f"close-{key}-{level}-{name}", linked_alt(closeups, titles), "panels", height="stretch")
+    sheet.offer()
+    st.caption(
+        "Drag a frame in any panel to zoom: all follow; double-click to return. Top: what comes out. Middle: what was taken"
+        " away (noisy minus denoised); a perfect denoiser takes exactly the true noise, and outlines of the object here are"
+        " detail taken for noise. Bottom: what is still wrong (denoised minus original). Blue: darker than it should be;"
+        " vermilion: brighter; grey: right. Speckle is noise left over, outlines and flat patches are detail wrongly removed."
+        " The maps show the mean of the three colour channels."
+    )
+    if draw is not None:
+        measures = [m for m in result.measures if m.sigma == level and m.draw == draw]
+        st.markdown("**The five classes the classifier alone finds likeliest**")
+        st.html(top_html(result.clean_top, measures, titles, result.labels))
+        st.caption(
+            "A denoiser helps smoothing where its column resembles that of the original, whatever the picture looks like."
+        )
+
+
+def draw_comparison_downloads(result: Comparison, titles: Mapping[str, str], picture_name: str, key: str) -> None:
+    """The grid as PNG and its numbers as CSV."""
+    stem = picture_name.rpartition(".")[0] or picture_name
+    file = io.BytesIO()
+    contact_sheet(result.panels, titles, result.labels).save(file, "PNG")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Grid as PNG",
+            file.getvalue(),
+            f"{stem}-denoised.png",
+            "image/png",
+            icon=":material/download:",
+            key=f"png-{key}",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Numbers as CSV",
+            measures_csv(result.measures, result.labels),
+            f"{stem}-denoised.csv",
+            "text/csv",
+            icon=":material/download:",
+            key=f"csv-{key}",
+            on_click="ignore",
+        )
+
+
+def draw_sweep(result: Comparison, titles: Mapping[str, str], sigma: float, picture_name: str, key: str) -> None:
+    """Votes kept, PSNR and SSIM over sigma."""
+    summaries = result.summaries
+    if not summaries:
+        return
+    draw_figure(sweep_figure(summaries, titles, sigma), f"sweep-{key}-{result.complete}", sweep_alt(summaries, titles), "sweep")
+    st.caption(
+        f"For this picture only, up to {max(s.draws for s in summaries)} draws at each sigma. The upper chart is what"
+        " smoothing lives on: the share of noisy copies on which the classifier says the same as of the original (bars: 95%"
+        " Wilson interval). PSNR and SSIM tell how much it looks like the original (bars: one standard deviation over draws)."
+        " The dotted upright line is the sigma of the slider. Click a name to hide its line."
+    )
+    stem = picture_name.rpartition(".")[0] or picture_name
+    st.download_button(
+        "Sweep as CSV",
+        summaries_csv(summaries),
+        f"{stem}-sweep.csv",
+        "text/csv",
+        icon=":material/download:",
+        key=f"sweep-csv-{key}",
+        on_click="ignore",
+    )
+
+
+def say_stopped(result: Comparison) -> None:
+    """Say how far a stopped computation got."""
+    st.info(
+        f"Stopped after {len(result.measures):,} of {result.total:,} pictures: what stands here is right, but not all of it.",
+        icon=":material/stop_circle:",
+    )
+
+
+def noisy_first(references: list[str]) -> tuple[str, ...]:
+    """The noisy copy and then the denoisers: what a comparison is asked for."""
+    return (NOISY, *(reference for reference in references if reference != NOISY))

@@ -1,0 +1,293 @@
+"""One queue of work for the whole process: progress, stop, results that survive a rerun, turns that are fair to sessions.
+
+A page never computes: it submits work here and looks at the job. Up to :data:`MAX_RUNNING` jobs are under way, one a
+session, but only one computes at a time: whenever a job reports progress it hands its turn to the one that waited
+longest. So a long certificate slows another user's short one to half speed at worst, and never makes it wait for the end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+import traceback
+import uuid
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import LabError
+from core.ui.jobs.result_size import result_size
+
+MAX_RUNNING = 8
+MAX_QUEUED = 64
+MAX_QUEUED_PER_SESSION = 16
+KEPT_RESULTS = 256
+KEPT_BYTES = 512 * 2**20
+"""What finished jobs may hold in memory together; those looked at longest ago go first. The newest stays, however large."""
+ABANDONED_AFTER = 120.0
+"""Seconds without a look after which a job is stopped: its page is gone. A hidden tab still looks once a minute."""
+
+Work = Callable[["JobContext"], Any]
+
+
+@dataclass
+class Job:
+    """Work on its way. Pages read it and may call :meth:`stop`; only the queue writes it.
+
+    Attributes:
+        state: ``queued``, ``running``, ``done`` (with a result, also after a stop) or ``failed``.
+        progress: the last thing the work reported.
+        result: what the work returned.
+        size: about how many bytes the finished job holds.
+        error: one sentence for the user, where it failed.
+    """
+
+    title: str
+    session: str
+    key: tuple[Any, ...] | None
+    work: Work | None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    state: str = "queued"
+    progress: Any = None
+    result: Any = None
+    size: int = 0
+    error: str | None = None
+    looked_at: float = field(default_factory=time.monotonic)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _finished: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """Ask the work to end; what it returns is kept as the result."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stop.is_set()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will change."""
+        return self._finished.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until it is finished; for tests and scripts, never for a page."""
+        return self._finished.wait(timeout)
+
+
+class JobContext:
+    """What the work sees of its job."""
+
+    def __init__(self, job: Job, turns: _Turns) -> None:
+        self._job, self._turns = job, turns
+        self._aside = False
+
+    def report(self, progress: Any) -> None:
+        """Show progress, and let whoever waited longest compute next."""
+        self._job.progress = progress
+        if not self._aside:
+            self._turns.hand_on(self._job)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let others compute meanwhile: for work that waits for a network, which would hold the turn and not use it."""
+        self._aside = True
+        self._turns.give_back(self._job)
+        try:
+            yield
+        finally:
+            self._turns.take(self._job)
+            self._aside = False
+
+    def should_stop(self) -> bool:
+        """Whether the user stopped the job or left."""
+        return self._job.stopping
+
+
+class _Turns:
+    """A lock that is handed out in the order of asking."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[Job] = deque()
+        self._holder: Job | None = None
+
+    def take(self, job: Job) -> None:
+        with self._changed:
+            self._waiting.append(job)
+            # A stopped job need not wait: all it still does is to put its result together.
+            self._changed.wait_for(lambda: job.stopping or (self._holder is None and self._waiting[0] is job), timeout=None)
+            self._waiting.remove(job)
+            if self._holder is None:
+                self._holder = job
+
+    def give_back(self, job: Job) -> None:
+        with self._changed:
+            if self._holder is job:
+                self._holder = None
+            self._changed.notify_all()
+
+    def hand_on(self, job: Job) -> None:
+        if self._waiting and not job.stopping:
+            self.give_back(job)
+            self.take(job)
+
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+class JobQueue:
+    """Runs submitted work in threads of its own. One instance serves all sessions of the process."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._queued: list[Job] = []
+        self._running: list[Job] = []
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._by_key: dict[tuple[Any, ...], Job] = {}
+        self._turns = _Turns()
+        self._last_served: dict[str, float] = {}
+        # A thread that computes while the interpreter is taken down brings the whole process down with it.
+        atexit.register(_close, weakref.ref(self))
+
+    def submit(self, session: str, title: str, work: Work, key: tuple[Any, ...] | None = None) -> Job:
+        """Queue work for a session.
+
+        Args:
+            session: whose turn it uses.
+            title: what the page calls it.
+            work: called with a :class:`JobContext` in a thread of the queue; returns the result.
+            key: names the result; where a job of the same key was finished before, and is still kept, it comes back at once.
+
+        Raises:
+            LabError: where the queue, or this session's share of it, is full.
+        """
+        job = Job(title, session, key, work)
+        with self._changed:
+            if key is not None and key in self._by_key:
+                self._jobs.move_to_end(self._by_key[key].id)
+                return self._by_key[key]
+            if sum(j.session == session for j in self._queued) >= MAX_QUEUED_PER_SESSION:
+                raise LabError(f"{MAX_QUEUED_PER_SESSION} computations of yours are waiting already: stop one, or wait.")
+            if len(self._queued) >= MAX_QUEUED:
+                raise LabError("The queue is full: try again in a minute.")
+            self._queued.append(job)
+            self._jobs[job.id] = job
+            self._start_next()
+        return job
+
+    def look(self, job_id: str) -> Job | None:
+        """The job with this id, or None where it was dropped for others. Looking keeps it alive."""
+        with self._changed:
+            job = self._jobs.get(job_id)
+            now = time.monotonic()
+            if job is not None:
+                job.looked_at = now
+                self._jobs.move_to_end(job.id)
+            for other in [*self._queued, *self._running]:
+                if now - other.looked_at > ABANDONED_AFTER:
+                    self._stop(other)
+        return job
+
+    def stop(self, job: Job) -> None:
+        """Stop a job: a queued one never starts, a running one returns what it has."""
+        with self._changed:
+            self._stop(job)
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Stop everything, and wait that long at most for what is under way."""
+        with self._changed:
+            left = [*self._queued, *self._running]
+            for job in left:
+                self._stop(job)
+        until = time.monotonic() + seconds
+        for job in left:
+            job.wait(max(0.0, until - time.monotonic()))
+
+    def ahead_of(self, job: Job) -> int:
+        """How many queued jobs will probably start before this one."""
+        with self._changed:
+            order = self._order()
+            return order.index(job) if job in order else 0
+
+    def _stop(self, job: Job) -> None:
+        job.stop()
+        if job in self._queued:
+            self._queued.remove(job)
+            job.state, job.error = "failed", "Stopped before it began."
+            self._finish(job)
+        self._turns.wake()
+
+    def _finish(self, job: Job) -> None:
+        """Mark a job finished, and drop the finished ones that were looked at longest ago where there are too many."""
+        job.work = None  # it holds the uploaded picture at its full size
+        self._jobs.move_to_end(job.id)
+        job._finished.set()
+        finished = [j for j in self._jobs.values() if j.finished]
+        held = sum(j.size for j in finished)
+        for number, old in enumerate(finished[:-1]):
+            if held <= KEPT_BYTES and len(finished) - number <= KEPT_RESULTS:
+                return
+            held -= old.size
+            del self._jobs[old.id]
+            if old.key is not None and self._by_key.get(old.key) is old:
+                del self._by_key[old.key]
+
+    def _order(self) -> list[Job]:
+        """Queued jobs, the session that was served longest ago first; within a session in the order of asking."""
+        position: dict[str, int] = {}
+        ranked = []
+        for job in self._queued:
+            position[job.session] = position.get(job.session, -1) + 1
+            ranked.append((position[job.session], self._last_served.get(job.session, 0.0), job))
+        return [job for _, _, job in sorted(ranked, key=lambda entry: entry[:2])]
+
+    def _start_next(self) -> None:
+        busy = {job.session for job in self._running}
+        for job in self._order():
+            if len(self._running) >= MAX_RUNNING:
+                return
+            if job.session not in busy:
+                busy.add(job.session)
+                self._queued.remove(job)
+                self._running.append(job)
+                self._last_served[job.session] = time.monotonic()
+                job.state = "running"
+                threading.Thread(target=self._run, args=(job,), name=f"job-{job.id[:8]}", daemon=True).start()
+
+    def _run(self, job: Job) -> None:
+        self._turns.take(job)
+        try:
+            assert job.work is not None
+            job.result = job.work(JobContext(job, self._turns))
+            job.size = result_size((job.result, job.progress))
+            state = "done"
+        except LabError as error:
+            job.error, job.progress, state = str(error), None, "failed"
+        except Exception as error:
+            # A fault of the program: the log gets the traceback, the user a sentence, other jobs go on.
+            traceback.print_exc()
+            job.progress, state = None, "failed"
+            job.error = f"Something went wrong inside the Lab ({type(error).__name__}): {error}"
+        finally:
+            self._turns.give_back(job)
+        with self._changed:
+            job.state = state
+            if state == "done" and job.key is not None and not job.stopping:
+                self._by_key[job.key] = job
+            self._running.remove(job)
+            if not any(j.session == job.session for j in [*self._queued, *self._running]):
+                self._last_served.pop(job.session, None)
+            self._finish(job)
+            self._start_next()
+
+
+def _close(queue: weakref.ref[JobQueue]) -> None:
+    there = queue()
+    if there is not None:
+        there.close()

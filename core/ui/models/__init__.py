@@ -1,0 +1,1 @@
+"""Choosing models: bundled ones, the Hub's, and those that were trained here."""

@@ -1,0 +1,123 @@
+"""Choosing classifier and denoiser: bundled ones, and any that this session brought from the Hub; the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import LabError
+from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
+from core.models.references import bundled_names, parse_reference, trained_folder
+from core.training.kept import kept_models
+from core.ui.linked import key_for, linked_choice
+
+SIZES = ("own", "32", "64", "96", "128", "224")
+
+
+def local_folder() -> Path:
+    """Where the operator puts models that visitors may choose: ``models`` in the Lab's own folder."""
+    return trained_folder()
+
+
+def may_be_linked(reference: str) -> bool:
+    """Whether a link may bring this model: anything of the Hub or torchvision, but of this machine's folders only the
+    operator's own, since a stranger's link must not make the Lab read arbitrary paths; and what was trained here."""
+    try:
+        parsed = parse_reference(reference)
+    except LabError:
+        return False
+    if parsed.kind == "local":
+        folder = Path(parsed.name).expanduser().resolve()
+        return folder.parent == local_folder().resolve() and folder.is_dir()
+    if parsed.kind == "trained":
+        return any(model.ref == reference for model in kept_models())
+    if parsed.kind == "bundled":  # the others of the bundled models are choices anyway
+        return parsed.precision is not None and parsed.name in bundled_names()
+    return parsed.kind in ("hub", "torchvision")
+
+
+def brought(kind: str) -> list[str]:
+    """References that this session chose beside the bundled ones, denoisers trained here, and the operator's local models."""
+    trained = {model.name: model.ref for model in kept_models()}
+    folders = sorted(local_folder().iterdir()) if local_folder().is_dir() else []
+    own = [f"local/{path}" for path in folders if path.is_dir() and path.name not in trained and path.name[:1] != "."]
+    chosen = [ref for ref in st.session_state.get(f"brought-{kind}", []) if not _is_gone(ref, trained.values())]
+    return list(dict.fromkeys([*chosen, *(trained.values() if kind == "denoiser" else ()), *own]))
+
+
+def _is_gone(reference: str, trained: Collection[str]) -> bool:
+    """Whether it was trained here and deleted since."""
+    return reference.startswith("trained/") and reference not in trained
+
+
+def bring(kind: str, reference: str, classifier: str | None = None) -> None:
+    """Add a model to the choices of every page, and choose it. A callback: it runs before the page is drawn anew."""
+    st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), reference]))
+    key = "classifier" if kind == "classifier" else key_for("denoiser", classifier or "bundled/cifar10")
+    st.session_state[key] = reference
+    st.query_params[key] = reference
+    several = key_for(
+        "denoisers", classifier or "bundled/cifar10"
+    )  # of the Denoise page, where up to four stand beside each other
+    if kind == "denoiser" and several in st.session_state:
+        others = [ref for ref in st.session_state[several] if ref != reference]
+        st.session_state[several] = [*others[:3], reference]
+
+
+def _with_linked(kind: str, key: str, known: list[str]) -> list[str]:
+    asked = st.query_params.get(key)
+    if asked and asked not in known and may_be_linked(asked):
+        st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), asked]))
+        return [*known, asked]
+    return known
+
+
+def choose_classifier() -> str:
+    """A classifier by reference."""
+    titles = {e.ref: e.title for e in classifiers()}
+    options = _with_linked("classifier", "classifier", [*titles, *brought("classifier")])
+    return linked_choice("Classifier", options, next(iter(titles)), lambda ref: titles.get(ref, ref), "classifier")
+
+
+def choose_denoiser(classifier: str) -> str:
+    """A denoiser by reference; those trained for the classifier stand first."""
+    titles = {e.ref: _denoiser_title(e, classifier) for e in denoisers(classifier)}
+    key = key_for("denoiser", classifier)
+    options = _with_linked("denoiser", key, [*titles, *brought("denoiser")])
+    return linked_choice("Denoiser", options, usual_denoiser(classifier), lambda ref: titles.get(ref) or _own_title(ref), key)
+
+
+def choose_size(classifier: str) -> int | None:
+    """The side that pictures are brought to before the noise; asked for classifiers that are not bundled only."""
+    if classifier.startswith("bundled/"):
+        return None
+    chosen = linked_choice(
+        "Size for noise and certificate",
+        list(SIZES),
+        "own",
+        lambda side: "what suits the model" if side == "own" else f"{side} x {side} pixels",
+        "size",
+        help="The picture is brought to this size once, before the noise; the certificate holds there. A model that works at"
+        " another size scales inside.",
+    )
+    return None if chosen == "own" else int(chosen)
+
+
+def title_of(reference: str, classifier: str | None = None) -> str:
+    """What to call a model: the title of a bundled one, else its reference."""
+    known = {e.ref: e.title for e in (*classifiers(), *denoisers(classifier))}
+    return known.get(reference) or _own_title(reference)
+
+
+def _own_title(reference: str) -> str:
+    """The reference; of what was trained here its name."""
+    kind, _, name = reference.partition("/")
+    return f"{name} (trained here)" if kind == "trained" else reference
+
+
+def _denoiser_title(entry: Entry, classifier: str) -> str:
+    # One trained for its own sake (MSE) names a classifier too: the one it was measured with.
+    trained_for = entry.card.get("classifier") if entry.card.get("objective") == "stab" else None
+    return entry.title if trained_for in (None, classifier) else f"{entry.title} (trained for another classifier)"

@@ -1,0 +1,104 @@
+"""Starting evaluations from a page, and going on with them; every image goes to the store at once."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.data.classes import check_classes
+from core.data.datasets import load_dataset
+from core.device import pick_device
+from core.errors import LabError
+from core.runs.evaluation import (
+    EvaluationProgress,
+    EvaluationRequest,
+    check_same,
+    chosen_images,
+    document_of,
+    evaluate_into,
+    request_of,
+)
+from core.runs.store import StoredRun
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import Key, SessionJobs
+from core.ui.jobs.shared import models
+from core.ui.tradeoffs.run_store import run_store
+
+EVALUATIONS = SessionJobs("evaluations")
+_CURRENT = "evaluation-job"
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What a job came to.
+
+    Attributes:
+        progress: the last.
+        minutes: the budget it had.
+        changed: packages whose version is another than when the run was begun.
+    """
+
+    progress: EvaluationProgress
+    minutes: float
+    changed: tuple[str, ...] = ()
+
+
+def start(request: EvaluationRequest, name: str) -> Job:
+    """Queue a new evaluation, whose run is called ``name``.
+
+    Raises:
+        LabError: where a number is out of range, the store cannot be used, or the queue is full.
+    """
+    return _start(request, name, None)
+
+
+def resume(run: StoredRun, minutes: float) -> Job:
+    """Queue what a run lacks.
+
+    Raises:
+        LabError: where nothing is missing or somebody is at it, it does not say how it was made, or as :func:`start`.
+    """
+    if not run.may_resume:
+        raise LabError(f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it already.")
+    return _start(request_of(run, minutes), run.name, run)
+
+
+def current_job() -> Job | None:
+    """This session's evaluation, under way or the last that ended."""
+    key = st.session_state.get(_CURRENT)
+    return None if key is None else EVALUATIONS.find(key)
+
+
+def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
+    earlier = current_job()
+    if earlier is not None and not earlier.finished:
+        raise LabError("An evaluation of yours is under way: stop it first, or wait for its end.")
+    book, cache = run_store(), models()
+    device = pick_device("auto" if run is None else str(run.settings.get("device", "auto")))
+    settings = request.settings(str(device))
+
+    def work(context: JobContext) -> EvaluationResult:
+        tell, stop = context.report, context.should_stop
+        with context.aside():  # downloads may take minutes
+            data = load_dataset(request.dataset, request.split, on_progress=tell, should_stop=stop)
+            bundled = request.classifier.startswith("bundled/")
+            size = None if bundled else (int(data.images.shape[2]), int(data.images.shape[3]))
+            classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
+            denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
+        check_classes(data, classifier)
+        chosen = chosen_images(data, request.images, request.seed)
+        document = document_of(request, settings, classifier, denoiser)
+        changed = [] if run is None else check_same(run, document)
+        number = book.begin(name, document, len(chosen)) if run is None else run.id
+        with book.working_on(number, begun=run is None):
+            progress = evaluate_into(
+                book, number, chosen, classifier, denoiser, settings, minutes=request.minutes, report=tell, should_stop=stop
+            )
+        return EvaluationResult(progress, request.minutes, tuple(changed))
+
+    key: Key = ("evaluation", uuid.uuid4().hex)
+    job = EVALUATIONS.start(key, f"Evaluate {name}", work, shared=False)
+    st.session_state[_CURRENT] = key
+    return job

@@ -1,0 +1,197 @@
+"""The images behind a point of a curve: still certified, lost on the way, never right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.evaluation.families import Behind, images_behind
+from core.evaluation.log_pictures import CIFAR10, class_names, dataset_of, pictures_at
+from core.evaluation.recorded import RecordedEvaluation
+from core.ui.linked import linked_choice
+from core.ui.strip import enlarged
+from core.ui.tradeoffs.logs import Chosen
+
+LOG, UPPER, LOWER, SHOW = "behind", "behind-at", "behind-from", "behind-pictures"
+MOST_PICTURES = 24
+_SHOWN_SIDE, _GAP = 96, 12
+
+
+def take_click(figure: str) -> Callable[[], None]:
+    """What to do when a point of a figure is clicked: look at the images behind it."""
+
+    def take() -> None:
+        selection = st.session_state.get(figure, {}).get("selection", {})
+        for point in selection.get("points", ()):
+            data = point.get("customdata")
+            if data and isinstance(data[0], str):
+                st.session_state[LOG] = data[0]
+                st.session_state[UPPER] = round(float(data[1]), 6)
+                st.session_state[LOWER] = min(float(st.session_state.get(LOWER, 0.0)), float(data[1]))
+
+    return take
+
+
+def draw_images_behind(chosen: Chosen) -> None:
+    """Choose a log and a radius, by a click on the curve or here, and see which images make the difference."""
+    st.subheader("The images behind a point")
+    st.caption("Click a point of a curve, or choose here. Points between the marks can be clicked, too.")
+    first, second, third = st.columns([2, 1, 1])
+    keys = list(chosen.logs)
+    with first:
+        key = linked_choice("Log", keys, keys[0], chosen.titles.__getitem__, LOG)
+    with second:
+        upper = st.number_input(
+            "Radius",
+            0.0,
+            100.0,
+            0.25,
+            0.05,
+            key=UPPER,
+            bind="query-params",
+            format="%.4g",
+            help="Right answers with at least this radius count at this point.",
+        )
+    with third:
+        lower = st.number_input(
+            "Lost since radius",
+            0.0,
+            100.0,
+            0.0,
+            0.05,
+            key=LOWER,
+            bind="query-params",
+            format="%.4g",
+            help="0: every right answer that is not certified at the radius beside.",
+        )
+    log = chosen.logs[key]
+    if lower > upper:
+        st.warning(f"'Lost since' is {lower:g}, above the radius {upper:g}: expected at most that.", icon=":material/warning:")
+        return
+    behind = images_behind(log, upper, lower)
+    total = len(log.outcomes)
+    with st.container(key="paired-behind"):
+        columns = st.columns(4)
+    for column, (label, places, help_text) in zip(columns, _groups(behind), strict=True):
+        column.metric(
+            label,
+            f"{len(places):,}",
+            f"{len(places) / total:.1%} of {total:,}",
+            delta_color="off",
+            delta_arrow="off",
+            help=help_text,
+        )
+    _draw_group(key, log, behind)
+
+
+def _groups(behind: Behind) -> tuple[tuple[str, NDArray[np.int64], str], ...]:
+    since = f"since {behind.lower:g}" if behind.lower else "before"
+    return (
+        (f"Certified at {behind.upper:.4g}", behind.kept, "Right, and with at least this radius."),
+        (f"Lost {since}", behind.lost, "Right, but with a smaller radius; those lost last come first."),
+        ("Never right", behind.wrong, "Another class was predicted, so no radius counts."),
+        ("Abstained", behind.abstained, "No class had a majority that the votes could prove; counts as wrong."),
+    )
+
+
+def _draw_group(key: str, log: RecordedEvaluation, behind: Behind) -> None:
+    groups = {label: places for label, places, _ in _groups(behind)}
+    names = ["kept", "lost", "wrong", "abstained"]
+    labels = dict(zip(names, groups, strict=True))
+    shown = st.segmented_control(
+        "Images",
+        names,
+        default="lost",
+        required=True,
+        format_func=labels.__getitem__,
+        key="behind-group",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    with_pictures = st.toggle(
+        "Show the pictures",
+        key=SHOW,
+        bind="query-params",
+        help="Where their data set is on this machine; nothing is downloaded.",
+    )
+    places = groups[labels[str(shown)]]
+    if not len(places):
+        st.caption("No image is in this group.")
+        return
+    dataset = dataset_of(log)
+    words = class_names(dataset)
+    st.dataframe(
+        _table(log, places, words),
+        hide_index=True,
+        height=250,
+        key=f"behind-table-{key}",
+        alt=f"{len(places)} images with label, prediction and radius.",
+    )
+    if with_pictures:
+        _draw_pictures(log, places, dataset, words)
+
+
+def _table(log: RecordedEvaluation, places: NDArray[np.int64], words: tuple[str, ...] | None) -> pd.DataFrame:
+    o = log.outcomes.where(places)
+
+    def named(number: int) -> str:
+        if number == -1:
+            return "abstains"
+        return words[number] if words is not None and number < len(words) else str(number)
+
+    return pd.DataFrame(
+        {
+            "image": o.idx,
+            "label": [named(int(c)) for c in o.label],
+            "predicted": [named(int(c)) for c in o.predict],
+            "radius": o.radius,
+            "seconds": o.seconds,
+        }
+    )
+
+
+def _spaced(picture: Image.Image) -> Image.Image:
+    """With a clear margin on the right: Streamlit sets pictures of a list side by side without a gap."""
+    spaced = Image.new("RGBA", (picture.width + _GAP, picture.height))
+    spaced.paste(picture, (0, 0))
+    return spaced
+
+
+def _draw_pictures(
+    log: RecordedEvaluation, places: NDArray[np.int64], dataset: str | None, words: tuple[str, ...] | None
+) -> None:
+    o = log.outcomes.where(places[:MOST_PICTURES])
+    found = pictures_at(dataset, o.idx.tolist())
+    if not found:
+        what = "Its data set is not known" if dataset is None else f"The test pictures of {dataset} are not on this machine"
+        more = " (under LAB_DATA, or in the cache of the Hub)" if dataset == CIFAR10 else ""
+        st.info(f"{what}{more}: numbers and classes only.", icon=":material/hide_image:")
+        return
+    differing = [int(i) for i, label in zip(o.idx, o.label, strict=True) if int(i) in found and found[int(i)].label != label]
+    if differing:
+        st.info(
+            f"The labels of {len(differing)} of these images are not those of {dataset}: the log is of other pictures, so none"
+            " are shown.",
+            icon=":material/hide_image:",
+        )
+        return
+    images, captions, alts = [], [], []
+    for index, label, predict, radius in zip(o.idx, o.label, o.predict, o.radius, strict=True):
+        one = found.get(int(index))
+        if one is None:
+            continue
+        name = words[label] if words is not None and label < len(words) else f"class {label}"
+        said = "abstains" if predict == -1 else f"radius {radius:.3f}"
+        if predict not in (-1, label):
+            said = f"taken for {words[predict] if words is not None and predict < len(words) else predict}"
+        images.append(_spaced(enlarged(one.picture, _SHOWN_SIDE)))
+        captions.append(f"{name}: {said}")
+        alts.append(f"Image {index}, a {name}; {said}.")
+    st.image(images, captions, width=_SHOWN_SIDE + _GAP, alt=alts)
+    if len(places) > MOST_PICTURES:
+        st.caption(f"The first {MOST_PICTURES} of {len(places):,}.")

@@ -1,0 +1,197 @@
+"""Which logs the Trade-offs page compares: stored ones by link, and the visitor's own from files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.errors import LabError
+from core.evaluation.families import family_of, title_of, titles, usual_order
+from core.evaluation.outcomes import MOST_LINES
+from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
+from core.ui.linked_several import linked_choices
+from core.ui.plain_text import plain
+from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
+
+EVALUATIONS = Path(__file__).resolve().parents[2] / "assets" / "evaluations"
+MOST_LOGS, MOST_MEGABYTES = 60, 20
+RUNS = "runs"
+"""The runs of the store that are compared, in links and in the session."""
+_VOTES = ".votes.jsonl"
+TYPES = ["tsv", "txt", "log", "json", "jsonl"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The logs to compare.
+
+    Attributes:
+        logs: by key: the file's name without its ending.
+        titles: by the same keys.
+        made_here: keys of those that are in the store of runs.
+    """
+
+    logs: Mapping[str, RecordedEvaluation]
+    titles: Mapping[str, str]
+    made_here: Set[str] = frozenset()
+
+
+def choose_logs(norm: str = "l2") -> Chosen:
+    """The menus of logs and the uploader. What cannot be used is said, a sentence each, and the rest kept."""
+    stored = stored_logs()
+    names = _titles(stored)
+    keys = sorted(stored, key=lambda key: usual_order(stored[key]))
+    chosen = linked_choices(
+        "Evaluations that come with the Lab",
+        keys,
+        keys,
+        names.__getitem__,
+        "logs",
+        help="CIFAR-10's bundled classifier without a denoiser, and behind each of the bundled ones, which are named after what"
+        " they were trained for: MSE (clean pictures) or STAB (the classifier's own answers). Noise-trained: a classifier of"
+        " its own for each sigma, without a denoiser. Sigma is the noise.",
+        placeholder="None chosen",
+    )
+    runs = _made_here()
+    own = _own_logs({*stored, *runs})
+    logs = {key: stored[key] for key in keys if key in chosen} | runs | own
+    other = [log.name for log in logs.values() if log.made_by.norm != norm]
+    if other:
+        st.warning(plain(f"Radii in another norm than {norm} are left out: {', '.join(other)}."), icon=":material/warning:")
+        logs = {key: log for key, log in logs.items() if log.made_by.norm == norm}
+    made_here = logs.keys() & runs.keys()
+    return Chosen(logs, _titles(logs, made_here), made_here)
+
+
+def _made_here() -> dict[str, RecordedEvaluation]:
+    """The menu of runs in the store, where there are any, and those that were chosen."""
+    try:
+        runs = {key_of(run): run for run in stored_runs() if run.images}
+    except LabError as error:
+        st.warning(plain(str(error)), icon=":material/database_off:")
+        return {}
+    if not runs and RUNS not in st.query_params:
+        return {}
+    chosen = linked_choices(
+        "Evaluations made here",
+        list(runs),
+        [],
+        run_titles(list(runs.values())).__getitem__,
+        RUNS,
+        help="The store of runs: what was evaluated from this page, or brought into the store.",
+        placeholder="None chosen",
+    )
+    found = {}
+    for key in chosen:
+        try:
+            found[key] = recorded(runs[key])
+        except LabError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+    return found
+
+
+def compare_run(key: str) -> None:
+    """Turn the page to the curves, with a run of the store among them. A callback: it runs before the page is drawn anew."""
+    st.session_state["view"] = "curve"
+    st.session_state[RUNS] = list(dict.fromkeys([*st.session_state.get(RUNS, []), key]))
+
+
+def stored_logs() -> dict[str, RecordedEvaluation]:
+    """The logs that come with the Lab, whichever are there; one that cannot be read is named and left out."""
+    found = {}
+    for path in sorted(EVALUATIONS.glob("*.tsv")):
+        try:
+            found[path.stem] = _stored(path, *(_modified(p) for p in _files(path)))
+        except LabError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+    return found
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    return path, path.with_suffix(".json"), path.with_suffix(_VOTES)
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+# Resources are shared, not copied: nobody writes to a log that was read.
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _stored(path: Path, *modified: float) -> RecordedEvaluation:
+    return read_recorded(path)
+
+
+@st.cache_resource(max_entries=160, show_spinner="Reading the logs…")
+def read_upload_log(name: str, log: bytes, side: bytes | None, votes: bytes | None) -> RecordedEvaluation:
+    """Read an uploaded log once; raises LabError as :func:`core.evaluation.recorded.recorded_from`."""
+    return recorded_from(name, log, side, votes)
+
+
+def _titles(logs: Mapping[str, RecordedEvaluation], runs: Set[str] = frozenset()) -> dict[str, str]:
+    """A title each: of a run of the store its name, else its models and sigma."""
+    families = titles(logs)
+    named = {key: log.name if key in runs else title_of(log, families[family_of(log)]) for key, log in logs.items()}
+    several = {title for title in named.values() if list(named.values()).count(title) > 1}
+    return {key: f"{title} ({key})" if title in several and title != key else title for key, title in named.items()}
+
+
+def _own_logs(taken: set[str]) -> dict[str, RecordedEvaluation]:
+    """The visitor's own, by a key that no stored log has."""
+    with st.expander("Compare your own logs", icon=":material/upload_file:"):
+        st.markdown(
+            "Logs of certified images in the field's format (Cohen et al.): tab-separated, first line `idx label predict radius"
+            " correct time`. The `.json` and `.votes.jsonl` that `evaluate` writes beside a log may come with it; they say"
+            " sigma, n and alpha."
+        )
+        files = st.file_uploader(
+            "Logs, several at once",
+            TYPES,
+            accept_multiple_files=True,
+            key="own-logs",
+            max_upload_size=MOST_MEGABYTES,
+            help=f"At most {MOST_LOGS} logs of {MOST_LINES:,} lines and {MOST_MEGABYTES} MB. They stay on the machine that"
+            " runs the Lab, are no part of the link, and are forgotten with this tab.",
+        )
+        found: dict[str, RecordedEvaluation] = {}
+        for log in read_uploads(files):
+            found[_free(log.name, taken | set(found))] = log
+    return found
+
+
+def read_uploads(files: Sequence[UploadedFile]) -> list[RecordedEvaluation]:
+    """The logs among uploaded files, each with what came beside it. What cannot be used is said, a sentence each."""
+    contents = {file.name: file.getvalue() for file in files}
+    logs = [name for name in contents if not name.endswith((".json", ".jsonl"))]
+    if len(logs) > MOST_LOGS:
+        st.warning(f"{len(logs)} logs were given: the first {MOST_LOGS} are taken.", icon=":material/warning:")
+    found = []
+    for name in logs[:MOST_LOGS]:
+        stem = Path(name).stem
+        try:
+            read = read_upload_log(name, contents[name], contents.get(f"{stem}.json"), contents.get(f"{stem}{_VOTES}"))
+        except LabError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            continue
+        for sentence in read.remarks:
+            st.info(plain(sentence), icon=":material/info:")
+        found.append(read)
+    stems = {Path(name).stem for name in logs}
+    alone = [n for n in contents if n not in logs and re.sub(r"(\.votes\.jsonl|\.json|\.jsonl)$", "", n) not in stems]
+    if alone:
+        st.warning(plain(f"No log of the same name came with {', '.join(alone)}: not used."), icon=":material/warning:")
+    return found
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    if stem not in taken:
+        return stem
+    own = f"{stem}, yours"
+    number = 2
+    while own in taken:
+        own, number = f"{stem}, yours {number}", number + 1
+    return own

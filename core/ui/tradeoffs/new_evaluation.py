@@ -1,0 +1,316 @@
+"""Running a new evaluation from a page: what to run, its budget, and the curve as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core.errors import LabError
+from core.evaluation.curve import summarise
+from core.evaluation.families import denoiser_words, steps_of
+from core.evaluation.log import LogLine
+from core.evaluation.made_by import MadeBy
+from core.evaluation.outcomes import Outcomes
+from core.evaluation.recorded import RecordedEvaluation
+from core.figures.curves import Curve, certified_curves, curves_alt
+from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest
+from core.ui.controls import ALPHAS, choose_seed, choose_sigma, warn_about_sigma
+from core.ui.figure import draw_figure
+from core.ui.frame import SPEED
+from core.ui.jobs.queue import Job
+from core.ui.jobs.waiting import draw_stop, draw_waiting
+from core.ui.linked import linked_choice
+from core.ui.models.choice import choose_classifier, choose_denoiser
+from core.ui.plain_text import plain
+from core.ui.tradeoffs.evaluation_job import EvaluationResult, current_job, resume, start
+from core.ui.tradeoffs.new_data import choose_data, title_of_data
+from core.ui.tradeoffs.radii import choose_table_radii
+from core.ui.tradeoffs.run_store import run_store
+
+RADII = (0.25, 0.5)
+WITHIN = 0.05
+ENDINGS = {
+    "n": "after n",
+    "within": "once more would add 5% to its radius at most",
+    "table": "once it is settled at each radius of a table",
+}
+_EVERY = 1.0
+"""Seconds between two looks at a run under way."""
+
+DrawCurve = Callable[[Sequence[LogLine]], None]
+"""Draws what the images so far say; called anew as more come."""
+
+
+def draw_curve(lines: Sequence[LogLine]) -> None:
+    """Certified accuracy against radius with its interval over the images so far, and three figures of it."""
+    summary = summarise(lines, RADII)
+    shares = [("Right", summary.clean, summary.clean_interval)]
+    shares += [(f"Right and certified at {r:g}", summary.certified[r], summary.interval[r]) for r in RADII]
+    with st.container(key="paired-evaluation"):
+        for column, (label, share, (low, high)) in zip(st.columns(len(shares)), shares, strict=True):
+            column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
+    steps = steps_of("", RecordedEvaluation("", Outcomes.of(lines), MadeBy(), {}, (), ""), 150)
+    curve = Curve(f"{len(lines):,} images", "", "", 0, steps.radii, steps.certified, steps.low, steps.high)
+    draw_figure(certified_curves([curve], []), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
+    st.caption("The band is the 95% interval over images: it narrows as more of them are done.")
+
+
+def draw_new_evaluation(draw: DrawCurve = draw_curve) -> None:
+    """Everything for a new evaluation: controls, budget, start, progress, curve, stop, and going on."""
+    request, name = _choose()
+    job = current_job()
+    busy = job is not None and not job.finished
+    ready = bool(request.dataset)
+    if st.button(
+        "Start",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=busy or not ready,
+        key="evaluation-start",
+        help="Another one is under way." if busy else None,
+    ):
+        _begin(lambda: start(request, name))
+    _say_effort(request)
+    draw_job(draw)
+
+
+def draw_job(draw: DrawCurve = draw_curve) -> None:
+    """This session's evaluation, followed while it runs; nothing where there is none."""
+    job = current_job()
+    busy = job is not None and not job.finished
+
+    @st.fragment(run_every=_EVERY if busy else None)
+    def follow() -> None:
+        now = current_job()
+        if now is None:
+            return
+        ended = now.finished  # looked at once: it may end while this is drawn
+        if busy and ended:
+            st.rerun()
+        _draw_running(now, draw) if not ended else _draw_ended(now, draw)
+
+    follow()
+
+
+def draw_under_way() -> None:
+    """A line about this session's evaluation where another view is drawn: it goes on as long as it is looked at."""
+    job = current_job()
+    if job is None or job.finished:
+        return
+
+    @st.fragment(run_every=2 * _EVERY)
+    def follow() -> None:
+        now = current_job()
+        if now is None or now.finished:
+            st.rerun()
+        progress = now.progress
+        done = f": {progress.done:,} of {progress.planned:,} images" if isinstance(progress, EvaluationProgress) else ""
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/hourglass_top: An evaluation of yours is under way{done}.", width="content")
+            if st.button("Look at it", key="under-way", on_click=_look):
+                st.rerun()
+
+    follow()
+
+
+def _look() -> None:
+    st.session_state["view"] = "new"
+
+
+def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
+    """A button that goes on with a run of the store.
+
+    Args:
+        missing: images.
+        minutes: the budget it is to have.
+        key: tells the button from others.
+    """
+    job = current_job()
+    busy = job is not None and not job.finished
+    if st.button(
+        f"Resume: {missing:,} images are missing",
+        icon=":material/resume:",
+        key=f"resume-{key}",
+        disabled=busy,
+        help="Another one is under way." if busy else None,
+    ):
+        _begin(lambda: resume(run_store().run(run), minutes))
+
+
+def open_run(run: int) -> None:
+    """Turn the page to a stored run. A callback: it runs before the page is drawn anew."""
+    st.session_state["view"], st.session_state["run"] = "runs", str(run)
+
+
+def _choose() -> tuple[EvaluationRequest, str]:
+    left, middle, right = st.columns(3)
+    with left:
+        classifier = choose_classifier()
+        denoiser = choose_denoiser(classifier)
+    with middle:
+        dataset = choose_data(classifier)
+        sigma = choose_sigma()
+    with right:
+        images = st.number_input(
+            "Images, at most",
+            1,
+            MOST_IMAGES,
+            100,
+            50,
+            key="evaluation-images",
+            bind="query-params",
+            help="The interval of a share over 100 images is about 20 points wide, over 1,000 about 6.",
+        )
+        minutes = st.number_input(
+            "Minutes, at most",
+            1,
+            int(MOST_MINUTES),
+            10,
+            5,
+            key="evaluation-minutes",
+            bind="query-params",
+            help="Of computing. What is not finished then can be gone on with.",
+        )
+        n = st.number_input(
+            "n: samples an image, at most",
+            20,
+            100_000,
+            1_000,
+            500,
+            key="evaluation-n",
+            bind="query-params",
+            help="The papers take 10,000 or 100,000; fewer give smaller radii.",
+        )
+    with st.expander("Name, samples, confidence, seed", icon=":material/tune:"):
+        first, second, third = st.columns(3)
+        suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, sigma {sigma:g}"
+        with first:
+            name = st.text_input("Name of the run", "", key="evaluation-name", placeholder=suggested, max_chars=200)
+            within, table_radii = _choose_ending()
+        with second:
+            n0 = st.number_input(
+                "n0: samples that choose the class", 1, 1_000, 100, 10, key="evaluation-n0", bind="query-params"
+            )
+            alpha = st.selectbox(
+                "alpha: chance that a certificate is wrong",
+                ALPHAS,
+                index=2,
+                format_func=lambda a: f"{a:g}",
+                key="evaluation-alpha",
+                bind="query-params",
+            )
+        with third:
+            seed = choose_seed("evaluation-seed")
+    warn_about_sigma(denoiser, sigma, classifier)
+    request = EvaluationRequest(
+        dataset,
+        "test",
+        classifier,
+        denoiser,
+        int(images),
+        sigma,
+        int(n0),
+        int(n),
+        float(alpha),
+        seed,
+        within,
+        table_radii,
+        float(minutes),
+    )
+    return request, name.strip() or suggested
+
+
+def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
+    """When an image has enough samples: the part of its radius that may be lost, or the radii that are to be settled."""
+    ending = linked_choice(
+        "An image has enough samples",
+        list(ENDINGS),
+        "n",
+        ENDINGS.__getitem__,
+        "evaluation-ending",
+        help="Ending early is valid at the same alpha, by a bound made for it. By the anytime bound each radius is at most 5%"
+        " below what n samples would give. With a table's radii most images need a part of n; the curve then means something"
+        " at these radii alone.",
+    )
+    radii = choose_table_radii("evaluation-radii") if ending == "table" else None
+    return (WITHIN if ending == "within" else None), None if radii is None else tuple(radii)
+
+
+def _say_effort(request: EvaluationRequest) -> None:
+    """What it will take, where the speed of this machine has been seen."""
+    speed, samples = st.session_state.get(SPEED), request.images * (request.n0 + request.n)
+    if speed and request.within is None and not request.table_radii:
+        st.caption(
+            f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {_duration(samples / speed)}, or until"
+            " the minutes are over."
+        )
+
+
+def _begin(submit: Callable[[], Job]) -> None:
+    """Start, or say in a sentence why not."""
+    try:
+        submit()
+    except LabError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+def _draw_running(job: Job, draw: DrawCurve) -> None:
+    progress = job.progress
+    if not isinstance(progress, EvaluationProgress):
+        draw_waiting(job, "Reading the pictures, loading the models…")
+        draw_stop(job)
+        return
+    left = "" if progress.seconds_left is None else f" · about {_duration(progress.seconds_left)} left"
+    st.progress(progress.done / progress.planned, text=f"{progress.done:,} of {progress.planned:,} images{left}")
+    draw_stop(job, "Keeps every image that is finished; it can be gone on with.")
+    if progress.done:
+        draw(progress.lines[: progress.done])
+
+
+def _draw_ended(job: Job, draw: DrawCurve) -> None:
+    if job.state == "failed":
+        st.error(plain(job.error or ""), icon=":material/error:")
+        return
+    result: EvaluationResult = job.result
+    progress = result.progress
+    if progress.complete:
+        st.success(f"Finished: {progress.done:,} images, in the store of runs.", icon=":material/inventory_2:")
+    else:
+        over = "The minutes are over" if progress.seconds >= 60 * result.minutes else "Stopped"
+        st.info(
+            f"{over} after {progress.done:,} of {progress.planned:,} images, which are in the store of runs.",
+            icon=":material/pause_circle:",
+        )
+        minutes = float(st.session_state.get("evaluation-minutes", result.minutes))
+        draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job.id}")
+    if result.changed:
+        st.caption(
+            f"Begun with another version of {', '.join(result.changed)}: the last digits of the images since may differ."
+        )
+    if progress.skipped:
+        st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")
+    if progress.done:
+        draw(progress.lines)
+        if st.button(
+            "Compare, name, download",
+            icon=":material/inventory_2:",
+            key=f"open-{job.id}",
+            on_click=open_run,
+            args=(progress.run,),
+            help="Among the evaluations made here.",
+        ):
+            st.rerun()
+
+
+def _duration(seconds: float) -> str:
+    """A length of time for people.
+
+    >>> _duration(9), _duration(100), _duration(9000)
+    ('9 s', '2 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

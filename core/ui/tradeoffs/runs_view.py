@@ -1,0 +1,192 @@
+"""The runs of the store on a page: the list, and one of them opened, which is followed while somebody works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import LabError
+from core.evaluation.families import denoiser_words
+from core.evaluation.log import LogLine
+from core.runs.evaluation import MOST_MINUTES
+from core.runs.store import StoredRun
+from core.ui.linked import linked_choice
+from core.ui.plain_text import plain
+from core.ui.tradeoffs.evaluation_job import current_job
+from core.ui.tradeoffs.new_data import title_of_data
+from core.ui.tradeoffs.new_evaluation import draw_curve, draw_job, draw_resume
+from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
+from core.ui.tradeoffs.runs_actions import draw_actions, draw_import, say_done
+
+MOST_ROWS = 12
+_EVERY = 2.0
+"""Seconds between two looks at a run that somebody works on."""
+
+
+def draw_runs() -> None:
+    """Everything about stored runs. Where the store cannot be used, a sentence says why."""
+    try:
+        runs = stored_runs()
+        _draw(runs)
+    except LabError as error:
+        st.error(plain(str(error)), icon=":material/database_off:")
+
+
+def _draw(runs: Sequence[StoredRun]) -> None:
+    say_done()
+    if runs:
+        _list(runs)
+    else:
+        st.info(
+            "Nothing here yet: choose 'A new evaluation' above to make one, or bring a log into the store below.",
+            icon=":material/inventory_2:",
+        )
+    _follow_own_job()
+    if runs:
+        keys = [str(run.id) for run in runs]
+        titles = run_titles(runs)
+        chosen = linked_choice("Run", keys, keys[0], lambda number: titles[f"{KEY}{number}"], "run")
+        _draw_run(next(run for run in runs if str(run.id) == chosen))
+        st.space("small")
+    draw_import()
+
+
+def _list(runs: Sequence[StoredRun]) -> None:
+    """The table, kept up to date while somebody works on one of them."""
+
+    watched = _busy() or any(state_of(run) == "running" for run in runs)
+
+    @st.fragment(run_every=_EVERY if watched else None)
+    def follow() -> None:
+        try:
+            now = stored_runs()
+        except LabError as error:
+            st.error(plain(str(error)), icon=":material/database_off:")
+            return
+        if [(run.id, run.name, state_of(run)) for run in now] != [(run.id, run.name, state_of(run)) for run in runs]:
+            st.rerun()
+        _draw_list(now)
+
+    follow()
+
+
+def _draw_list(runs: Sequence[StoredRun]) -> None:
+    rows = [
+        {
+            "name": run.name,
+            "state": state_of(run),
+            "images": _images(run),
+            "sigma": _sigma(run),
+            "models": _models(run),
+            "data set": title_of_data(run.dataset) if run.dataset else "",
+            "begun (UTC)": f"{run.created:%Y-%m-%d %H:%M}",
+            "in links": key_of(run),
+        }
+        for run in runs
+    ]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="runs-table",
+        height="content" if len(rows) <= MOST_ROWS else "auto",
+        alt=f"{len(rows)} stored runs with name, state, images, data set, models, sigma and when each was begun.",
+    )
+
+
+def state_of(run: StoredRun) -> str:
+    """``running``, ``finished``, ``stopped`` or ``interrupted``."""
+    return "interrupted" if run.interrupted else run.state
+
+
+def _images(run: StoredRun) -> str:
+    return f"{run.images:,}" if run.planned in (None, run.images) else f"{run.images:,} of {run.planned:,}"
+
+
+def _models(run: StoredRun) -> str:
+    if not run.classifier:
+        return ""
+    return f"{run.classifier.removeprefix('bundled/')}, {denoiser_words(run.denoiser or 'none')}"
+
+
+def _sigma(run: StoredRun) -> str:
+    sigma = run.settings.get("sigma")
+    return f"{sigma:g}" if isinstance(sigma, int | float) else ""
+
+
+def _follow_own_job() -> None:
+    """What this session has under way, with its button to stop it; why it failed, where it did."""
+    job = current_job()
+    if job is not None and (not job.finished or job.state == "failed"):
+        draw_job(_no_curve)
+
+
+def _busy() -> bool:
+    """Whether this session has an evaluation under way, which will begin to work on its run once its models are loaded."""
+    job = current_job()
+    return job is not None and not job.finished
+
+
+def _no_curve(lines: Sequence[LogLine]) -> None:
+    """The curve stands below, with the run."""
+
+
+def _draw_run(run: StoredRun) -> None:
+    st.subheader(plain(run.name))
+    watched = _busy() or state_of(run) == "running"
+
+    @st.fragment(run_every=_EVERY if watched else None)
+    def follow() -> None:
+        try:
+            _draw_opened(run_store().run(run.id))
+        except LabError as error:
+            st.error(plain(str(error)), icon=":material/database_off:")
+
+    follow()
+    draw_actions(run)
+
+
+def _draw_opened(run: StoredRun) -> None:
+    st.caption(plain(f"{key_of(run)} · {_told(run)}"))
+    _say_state(run)
+    if run.images:
+        draw_curve(run_store().lines(run.id))
+    else:
+        st.info("No image is finished yet.", icon=":material/hourglass_empty:")
+
+
+def _told(run: StoredRun) -> str:
+    """What it was made with, as far as it says."""
+    made = run.settings
+    models = f"{run.classifier} behind {run.denoiser or 'none'}" if run.classifier else ""
+    shown = ("sigma", "n", "alpha", "seed")
+    numbers = [f"{name} {made[name]:,g}" for name in shown if isinstance(made.get(name), int | float)]
+    told = [title_of_data(run.dataset) if run.dataset else "", models, *numbers, f"begun {run.created:%Y-%m-%d %H:%M} UTC"]
+    return " · ".join(part for part in told if part)
+
+
+def _say_state(run: StoredRun) -> None:
+    of = f"{run.images:,} of {run.planned:,} images" if run.planned is not None else f"{run.images:,} images"
+    if state_of(run) == "running":
+        if not _busy():  # one's own has its bar, with a button to stop it, above
+            share = min(1.0, run.images / run.planned) if run.planned else 0.0
+            st.progress(share, text=f"Under way, by another session or process: {of}")
+        return
+    if run.interrupted:
+        st.info(f"Interrupted after {of}: whoever worked on it is gone.", icon=":material/power_off:")
+    elif run.state == "stopped":
+        st.info(f"Stopped after {of}.", icon=":material/pause_circle:")
+    if run.may_resume and run.planned is not None:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            minutes = st.number_input(
+                "Minutes, at most",
+                1,
+                int(MOST_MINUTES),
+                10,
+                5,
+                key="resume-minutes",
+                width=180,
+                help="Of computing. What is not finished then can be gone on with.",
+            )
+            draw_resume(run.id, run.planned - run.images, float(minutes), f"run-{run.id}")

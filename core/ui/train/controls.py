@@ -1,0 +1,197 @@
+"""The controls of the Train page; all but the uploads are part of the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.models.catalogue import classifiers
+from core.training.pictures import has_cifar10
+from core.training.request import FEWEST_PICTURES, MOST_MINUTES, MOST_WEIGHT, NETWORKS, OBJECTIVES, TrainingRequest
+from core.training.uploads import MOST_BYTES, MOST_ENTRIES, File
+from core.ui.linked import linked_choice
+from core.ui.models.choice import brought, title_of
+
+DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
+OBJECTIVE_NAMES = {
+    "mse-stab": "MSE first, then STAB (white-box)",
+    "stab": "STAB alone (white-box)",
+    "mse": "MSE: close to the picture",
+}
+NETWORK_NAMES = {
+    "unet-small": "Small U-Net, 36 thousand weights",
+    "unet-medium": "U-Net, 0.57 million",
+    "unet-large": "Large U-Net, 2.3 million",
+    "dncnn-small": "Small DnCNN, 57 thousand",
+    "dncnn": "DnCNN of the paper, 0.56 million",
+}
+_USUAL = {"shapes": "bundled/shapes", "cifar10": "bundled/cifar10"}
+
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """What the controls hold.
+
+    Attributes:
+        files: the uploads, for the data set ``upload``.
+    """
+
+    request: TrainingRequest
+    name: str
+    files: tuple[File, ...]
+
+
+def choose_training() -> TrainingChoice:
+    """Data set, classifier, objective, network, sigmas, minutes; the rest folded away."""
+    usual = TrainingRequest()
+    left, middle, right = st.columns([1.2, 1.1, 1.1])
+    with left:
+        dataset = linked_choice(
+            "Pictures to learn from",
+            [d for d in DATA if d != "cifar10" or has_cifar10()],
+            "shapes",
+            DATA.__getitem__,
+            "train-data",
+        )
+        files = _choose_files() if dataset == "upload" else ()
+        classifier = _choose_classifier(dataset)
+    with middle:
+        objective = linked_choice(
+            "Objective",
+            list(OBJECTIVES),
+            usual.objective,
+            OBJECTIVE_NAMES.__getitem__,
+            "objective",
+            help="MSE asks that the denoised picture is close to the original. STAB asks that the classifier says of it what it"
+            " says of the original; gradients flow through the classifier, which is not changed.",
+        )
+        network = linked_choice("Network", list(NETWORKS), usual.network, NETWORK_NAMES.__getitem__, "network")
+    with right:
+        low, high = st.slider(
+            "Noise sigma, from and to",
+            0.0,
+            1.0,
+            usual.sigma_range,
+            0.01,
+            key="train-sigma",
+            bind="query-params",
+            help="The denoiser learns every noise level in between. A narrow range is learnt faster.",
+        )
+        st.caption(f"= {low * 255:.0f} to {high * 255:.0f}/255 grey levels")
+        minutes = st.number_input(
+            "Minutes",
+            0.1,
+            MOST_MINUTES,
+            usual.minutes,
+            0.5,
+            key="train-minutes",
+            bind="query-params",
+            help="Of computing. It takes longer by the clock while others compute here as well.",
+        )
+    with st.expander("Name, seed, learning rate, pictures to certify and more", icon=":material/tune:"):
+        first, second, third = st.columns(3)
+        with first:
+            name = st.text_input(
+                "name",
+                f"{dataset}-{objective}",
+                max_chars=40,
+                key=f"train-name-{dataset}-{objective}",
+                help="Six digits that name the weights are put behind it.",
+            )
+            seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="train-seed", bind="query-params")
+            closeness, features = _choose_beside_stab(usual) if objective != "mse" else (usual.closeness, usual.features)
+        with second:
+            rate = st.number_input(
+                "learning rate", 0.00001, 1.0, usual.learning_rate, 0.0005, format="%.5f", key="train-rate", bind="query-params"
+            )
+            batch = st.number_input(
+                "pictures a step",
+                4,
+                256,
+                usual.batch_size,
+                4,
+                key="train-batch",
+                bind="query-params",
+                help="Halved where a step would take too long to be stopped at once.",
+            )
+            mirror = st.toggle("mirror half of the pictures", True, key="train-mirror", bind="query-params")
+        with third:
+            checked = st.number_input(
+                "pictures to certify before and after", 0, 50, usual.checked, 1, key="train-checked", bind="query-params"
+            )
+            n = st.number_input("samples of each certificate", 20, 1_000, usual.n, 20, key="train-n", bind="query-params")
+            sigma = st.slider("sigma of the certificates", 0.01, 1.0, usual.sigma, 0.01, key="train-at", bind="query-params")
+            radius = st.slider("asked radius (l2)", 0.0, 2.0, usual.radius, 0.05, key="train-radius", bind="query-params")
+    request = TrainingRequest(
+        dataset,
+        classifier,
+        objective,
+        network,
+        (float(low), float(high)),
+        float(minutes),
+        int(seed),
+        float(rate),
+        int(batch),
+        bool(mirror),
+        int(checked),
+        int(n),
+        float(sigma),
+        float(radius),
+        float(closeness),
+        float(features),
+    )
+    return TrainingChoice(request, name, files)
+
+
+def _choose_beside_stab(usual: TrainingRequest) -> tuple[float, float]:
+    closeness = st.number_input(
+        "STAB: closeness to the picture",
+        0.0,
+        MOST_WEIGHT,
+        usual.closeness,
+        5.0,
+        key="train-closeness",
+        bind="query-params",
+        help="Weight of the error against the clean picture beside STAB. At 0 the picture may turn into a pattern.",
+    )
+    features = st.number_input(
+        "STAB: the classifier's features",
+        0.0,
+        MOST_WEIGHT,
+        usual.features,
+        5.0,
+        key="train-features",
+        bind="query-params",
+        help="Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
+        " its answer alone counts.",
+    )
+    return float(closeness), float(features)
+
+
+def _choose_files() -> tuple[File, ...]:
+    megabytes = MOST_BYTES // 2**20
+    uploads = st.file_uploader(
+        "Zip with one folder a class, or several pictures",
+        ["zip", "png", "jpg", "jpeg", "webp"],
+        accept_multiple_files=True,
+        key="train-files",
+        max_upload_size=megabytes,
+        help=f"At least {FEWEST_PICTURES} pictures, at most {MOST_ENTRIES:,} and {megabytes} MB. They stay on the machine that"
+        " runs the Lab, and are forgotten with the training. Folders named after the classifier's classes say what is right.",
+    )
+    return tuple((file.name, file.getvalue()) for file in uploads)
+
+
+def _choose_classifier(dataset: str) -> str:
+    known = {entry.ref: entry.title for entry in classifiers()}
+    usual = _USUAL.get(dataset, next(iter(known)))
+    options = [ref for ref in dict.fromkeys([usual, *known, *brought("classifier")]) if ref in known or dataset == "upload"]
+    return linked_choice(
+        "Classifier to stand before",
+        options,
+        usual if usual in options else options[0],
+        lambda ref: known.get(ref) or title_of(ref),
+        "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}",
+        help="Models that were found on the Certify page can be chosen for pictures of your own.",
+    )

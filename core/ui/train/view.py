@@ -1,0 +1,140 @@
+"""Drawing a training: progress, curves, the strip of pictures getting cleaner, and what it is worth."""
+
+from __future__ import annotations
+
+import streamlit as st
+from PIL import Image
+from torch import Tensor
+
+from core.figures.training import PHASES, training_alt, training_curves
+from core.training.before_after import CertifiedCount
+from core.training.classroom import TrainedHere, TrainingState
+from core.training.kept import kept_models
+from core.training.timed import TimedProgress
+from core.ui.figure import draw_figure
+from core.ui.jobs.queue import Job
+from core.ui.jobs.waiting import draw_stop, draw_waiting
+from core.ui.plain_text import plain
+from core.ui.strip import CHART, enlarged
+from core.ui.train.models import draw_model_actions
+
+GAP = 4
+
+
+def draw_training(job: Job) -> None:
+    """A training under way: what it does, time left, Stop, and what is there already."""
+    state = job.progress
+    if not isinstance(state, TrainingState):
+        draw_waiting(job)
+    elif state.stage == "pictures":
+        st.progress(0.0, text="Reading pictures and classifier…")
+    elif state.stage in ("before", "after"):
+        how = "without a denoiser" if state.stage == "before" else "with the new denoiser"
+        st.progress(state.done / max(1, state.total), text=f"Certifying {state.total} pictures {how}: {state.done} done")
+    elif state.trained is not None:
+        now = state.trained
+        st.progress(
+            min(1.0, now.seconds / now.budget),
+            text=f"Training ({PHASES[now.phase]}): step {now.step:,}, loss {now.loss:.3g} ·"
+            f" {max(0.0, now.budget - now.seconds):.0f} s left, then the pictures are certified again",
+        )
+    stopping = job.stopping
+    if stopping:
+        st.caption("Stopping…")
+    else:
+        draw_stop(job, "Keeps the best denoiser so far; it is not certified then.")
+    if isinstance(state, TrainingState):
+        draw_notes(state)
+        if state.trained is not None:
+            st.plotly_chart(
+                training_curves(state.trained.moments, state.trained.best),
+                config=CHART,
+                key=f"curves-{job.id}",
+                alt=training_alt(state.trained.moments, state.trained.best),
+            )
+            draw_strip(state, state.trained, finished=False)
+
+
+def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
+    """A training that ended."""
+    state = result.state
+    if result.kept is not None and all(model.name != result.name for model in kept_models()):
+        st.caption(f"{plain(result.name)} was deleted.")
+        return
+    if result.unsaved:
+        st.error(result.unsaved, icon=":material/error:")
+    else:
+        early = " stopped early;" if result.stopped else ""
+        st.success(
+            f"Kept as **{plain(result.name)}**:{early} the best moment was second {result.best_second:.0f}, by"
+            f" {result.best_by}. It can be chosen as a denoiser on every page.",
+            icon=":material/check:",
+        )
+    if result.trouble:
+        st.warning(result.trouble, icon=":material/warning:")
+    draw_notes(state)
+    if state.before is not None:
+        _draw_before_after(state.before, state.after, key)
+    draw_model_actions(result.name, classifier, key, kept=result.kept is not None, files=result.files)
+    if state.trained is not None:
+        draw_strip(state, state.trained, finished=True)
+        moments, best = state.trained.moments, state.trained.best
+        draw_figure(training_curves(moments, best), f"curves-{key}", training_alt(moments, best), f"{result.name}-curves")
+        agreement = ", ".join(f"{share:.0%} at sigma {s:g}" for s, share in best.measured.agreement.items()) if best else ""
+        if agreement:
+            st.caption(
+                "Of the held-out pictures with noise, denoised at the best moment, the classifier says what it says without"
+                f" noise for {agreement}."
+            )
+
+
+def draw_notes(state: TrainingState) -> None:
+    """What was left out or changed of the pictures."""
+    for note in state.notes:
+        st.info(plain(note), icon=":material/info:")
+
+
+def _draw_before_after(before: CertifiedCount, after: CertifiedCount | None, key: str) -> None:
+    st.markdown(f"**Held-out pictures that are right and certified at l2 {before.radius:g}**")
+    with st.container(key=f"paired-{key}"):
+        left, right = st.columns(2)
+    left.metric("Without a denoiser", f"{before.right} of {before.total}", help="Right, and certified at the asked radius.")
+    right.metric(
+        "With the new one",
+        "not measured" if after is None else f"{after.right} of {after.total}",
+        help="The same pictures and the same noise.",
+    )
+    intervals = f"Without: {_interval(before)}" + ("" if after is None else f"; with: {_interval(after)}")
+    st.caption(
+        f"Right, and no change within l2 {before.radius:g} can alter the answer: sigma {before.sigma:g}, n {before.n},"
+        f" alpha 0.001, the same pictures and noise. {intervals} of all such pictures, at 95% confidence. More: Trade-offs."
+    )
+
+
+def _interval(count: CertifiedCount) -> str:
+    low, high = count.interval
+    return f"{low:.0%} to {high:.0%}"
+
+
+def draw_strip(state: TrainingState, progress: TimedProgress, *, finished: bool) -> None:
+    """Rows of pictures: noisy, denoised (at several moments once it has ended), original; all with the same noise."""
+    if state.noisy is None or state.clean is None:
+        return
+    st.markdown(f"**Held-out pictures, noise of sigma {state.shown:g}**")
+    earlier = [(f"after {seconds:.0f} s", look) for seconds, look in progress.looks if 0 < seconds < 0.8 * progress.seconds]
+    moments = earlier[:: max(1, len(earlier) // 3)][:3] if finished else []
+    newest = (f"denoised, {progress.seconds:.0f} s", progress.strip)
+    for title, pictures in [("noisy", state.noisy), *moments, newest, ("original", state.clean)]:
+        with st.container(gap=None):
+            st.caption(title)
+            st.image(_row(pictures), width="stretch", alt=f"{len(pictures)} held-out pictures, {title}.")
+
+
+def _row(pictures: Tensor) -> Image.Image:
+    """(K, 3, H, W) uint8 side by side, on a clear ground."""
+    large = [enlarged(Image.fromarray(one.permute(1, 2, 0).contiguous().numpy()), 96) for one in pictures]
+    width, height = large[0].size
+    row = Image.new("RGBA", (len(large) * (width + GAP) - GAP, height))
+    for number, one in enumerate(large):
+        row.paste(one, (number * (width + GAP), 0))
+    return row

@@ -1,0 +1,87 @@
+"""`attack --summary`: stored lines of attacked data sets as one table, in Markdown or JSON."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from core.attacks.dataset_log import AttackSummary, read_lines, summarise_attacks
+from core.commands.terminal import print_json
+from core.errors import LabError
+from core.runs.resuming import read_made_by
+
+INSIDE = (
+    "classifier + denoiser",
+    "norm",
+    "pictures",
+    "certified",
+    "violations",
+    "allowed",
+    "abstentions of PREDICT",
+    "mean certified",
+)
+SEARCHED = (
+    "attacked: pictures",
+    "mean smallest attack",
+    "attack / certified, median",
+    "smallest gap",
+    "base alone: mean smallest attack",
+)
+"""Columns for files with a search alone."""
+
+
+def print_attack_tables(args: argparse.Namespace) -> int:
+    """Read each file and what made it, and print a row for each.
+
+    Raises:
+        LabError: where a file cannot be read, or other work was asked for, too.
+    """
+    if args.image is not None or args.dataset is not None or args.out is not None:
+        raise LabError("--summary reads files that are there: leave PICTURE, --dataset and --out away.")
+    rows = []
+    for path in args.summary:
+        side = path.with_name(path.name + ".made.json")
+        made_by = read_made_by(path, side, ("norm", "alpha", "classifier", "denoiser"))
+        rows.append((str(path), made_by, summarise_attacks(read_lines(path), made_by["alpha"])))
+    if args.json:
+        print_json([{"file": path, "made_by": made_by, "summary": summary.to_dict()} for path, made_by, summary in rows])
+    else:
+        print(attack_table([(made_by, summary) for _, made_by, summary in rows]))
+    return 0
+
+
+def attack_table(rows: Sequence[tuple[dict[str, Any], AttackSummary]]) -> str:
+    """One row a file: what made it, and its summary. Without what searches found where none was made."""
+    searched = any(s.found or s.mean_base is not None for _, s in rows)
+    head = INSIDE + SEARCHED if searched else INSIDE
+    body = [_inside(made_by, s) + (_searched(s) if searched else ()) for made_by, s in rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *body))
+
+
+def _inside(made_by: dict[str, Any], s: AttackSummary) -> tuple[str, ...]:
+    pair = " + ".join(f"`{made_by[part]['ref']}`" for part in ("classifier", "denoiser"))
+    return (
+        pair,
+        made_by["norm"],
+        str(s.images),
+        str(s.certified),
+        f"{s.violations} of {s.inside}",
+        str(s.allowed),
+        str(s.abstentions),
+        _number(s.mean_certified),
+    )
+
+
+def _searched(s: AttackSummary) -> tuple[str, ...]:
+    return (
+        f"{s.found} ({s.settled} to the end)",
+        _number(s.mean_smoothed),
+        _number(s.median_ratio),
+        _number(s.smallest_gap),
+        _number(s.mean_base),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

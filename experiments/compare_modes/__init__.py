@@ -1,0 +1,1 @@
+"""Certificates compared: the same pictures in every mode."""

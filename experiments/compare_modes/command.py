@@ -1,0 +1,141 @@
+"""`compare-modes`: the same pictures in float and exact noise, other noises, a fixed n and until a radius is settled."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from core.commands.downloading import fetched_dataset
+from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
+from core.commands.options import (
+    add_classifier_option,
+    add_denoiser_option,
+    add_device_option,
+    add_json_option,
+    add_seed_option,
+    load_models,
+)
+from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.device import pick_device
+from core.errors import LabError
+from core.runs.resuming import begin_or_resume, read_made_by
+from core.smoothing.model_records import model_record
+from experiments.compare_modes.records import read_modes
+from experiments.compare_modes.run import ModesSettings, compare_modes
+from experiments.compare_modes.summary import summarise_modes
+from experiments.compare_modes.text import modes_table, modes_text
+
+DEFAULTS = ModesSettings(0.25)
+
+
+def add_compare_modes_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser(
+        "compare-modes", help="certify the same pictures in every mode, and compare radii, samples and time", allow_abbrev=False
+    )
+    add_image_choice(parser, required=False, images=50)
+    add_classifier_option(parser)
+    add_denoiser_option(parser)
+    parser.add_argument("--n0", type=int, default=DEFAULTS.n0, help="samples that choose the class (%(default)s)")
+    parser.add_argument("--n", type=int, default=DEFAULTS.n, help="samples that count it, in each mode (%(default)s)")
+    parser.add_argument("--alpha", type=float, default=DEFAULTS.alpha, help="chance that each may be wrong (%(default)s)")
+    parser.add_argument(
+        "--noises", default=",".join(DEFAULTS.noises), help="beside the Gaussian, with commas, or none (%(default)s)"
+    )
+    parser.add_argument(
+        "--until",
+        default=",".join(f"{radius:g}" for radius in DEFAULTS.until),
+        metavar="RADII",
+        help="l2 radii to settle, with commas, or none (%(default)s)",
+    )
+    parser.add_argument("--until-n", type=int, default=DEFAULTS.until_n, help="the most samples for each (%(default)s)")
+    add_seed_option(parser)
+    add_device_option(parser)
+    add_json_option(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
+    parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+    parser.add_argument(
+        "--summary", nargs="+", type=Path, metavar="FILE", help="certify nothing: print the tables of such files, in Markdown"
+    )
+    parser.set_defaults(run=run_compare_modes)
+
+
+def run_compare_modes(args: argparse.Namespace) -> int:
+    """Certify picture after picture, each line on disk before the next begins, and sum up; or sum up what lies there."""
+    if args.summary is not None:
+        return _print_tables(args)
+    if args.dataset is None or args.out is None:
+        raise LabError("expected --dataset and --out FILE, where the lines go; or --summary FILE for what lies there.")
+    settings = _settings(args)
+    settings.check()
+    check_image_choice(args)
+    device = pick_device(args.device)
+    settings = dataclasses.replace(settings, device=str(device))
+    classifier, denoiser = load_models(args)
+    made_by = {
+        "dataset": args.dataset,
+        "split": args.split,
+        "start": args.start,
+        "every": args.every,
+        **dataclasses.asdict(settings),
+        "noises": list(settings.noises),
+        "until": list(settings.until),
+        "classifier": dataclasses.asdict(model_record(classifier)),
+        "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    # To resume what was never begun is to begin: a chain of commands may be started again as it stands.
+    there = begin_or_resume(args.out, _side(args.out), made_by, resume=args.resume and args.out.exists())
+    chosen = set(data.indices.tolist())
+    finished = [line for line in read_modes(args.out) if line.idx in chosen] if there else []
+    progress, began, begun_with = ProgressLine(), time.monotonic(), len(finished)
+    with InterruptFlag() as interrupt, args.out.open("a", encoding="utf-8") as file:
+        for line in compare_modes(
+            data, classifier, denoiser, settings, done=frozenset(line.idx for line in finished), should_stop=interrupt.is_set
+        ):
+            file.write(line.text() + "\n")
+            file.flush()
+            finished.append(line)
+            each = (time.monotonic() - began) / (len(finished) - begun_with)
+            progress.show(f"{len(finished)} of {len(data)} pictures, {duration(each * (len(data) - len(finished)))} left")
+        progress.clear()
+    if interrupt.is_set():
+        remark(f"stopped after {len(finished)} of {len(data)} pictures: --resume goes on.")
+        if not finished:
+            return 130
+    summary = summarise_modes(finished, sigma=settings.sigma, alpha=settings.alpha)
+    if args.json:
+        print_json({"file": str(args.out), "made_by": made_by, "summary": summary.to_dict()})
+    else:
+        print(modes_text(summary))
+    return 130 if interrupt.is_set() else 0
+
+
+def _print_tables(args: argparse.Namespace) -> int:
+    if args.dataset is not None or args.out is not None:
+        raise LabError("--summary reads files that are there: leave --dataset and --out away.")
+    rows = []
+    for path in args.summary:
+        made_by = read_made_by(path, _side(path), ("sigma", "alpha", "classifier", "denoiser"))
+        rows.append((path, made_by, summarise_modes(read_modes(path), sigma=made_by["sigma"], alpha=made_by["alpha"])))
+    if args.json:
+        print_json([{"file": str(path), "made_by": made_by, "summary": s.to_dict()} for path, made_by, s in rows])
+    else:
+        print(modes_table([(made_by, summary) for _, made_by, summary in rows]))
+    return 0
+
+
+def _side(path: Path) -> Path:
+    return path.with_name(path.name + ".made.json")
+
+
+def _settings(args: argparse.Namespace) -> ModesSettings:
+    noises = () if args.noises == "none" else tuple(part.strip() for part in args.noises.split(","))
+    try:
+        until = () if args.until == "none" else tuple(sorted(float(part) for part in args.until.split(",")))
+    except ValueError as error:
+        raise LabError(f"--until {args.until!r} is no list of radii: expected something like 0.25,0.5, or none.") from error
+    return ModesSettings(args.sigma, args.n0, args.n, args.alpha, args.seed, noises, until, args.until_n, args.device)

@@ -1,0 +1,178 @@
+"""The same pictures certified in every mode: float and exact noise, other noises, a fixed n and until a radius is settled.
+
+All runs of a picture have one seed, so float noise is the same normal numbers wherever Gaussian noise is drawn in floats.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.data.datasets import LabelledImages
+from core.errors import LabError
+from core.smoothing.arithmetic import recompute
+from core.smoothing.certificate import Certificate
+from core.smoothing.certify import certify, check_certify_settings
+from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from experiments.compare_modes.records import FLOAT, ROUNDED, SOUND, ModesLine, Settling, VotesOf
+
+OTHER_NOISES = ("uniform", "laplace")
+
+
+@dataclass(frozen=True)
+class ModesSettings:
+    """What every picture is certified with.
+
+    Attributes:
+        sigma, n0, n, alpha, seed, device: as for :func:`core.certify`; n is that of every run but those that settle a radius.
+        noises: noises beside the Gaussian, of :data:`OTHER_NOISES`.
+        until: l2 radii, each settled in a run of its own by the anytime bound.
+        until_n: the most samples that such a run takes.
+    """
+
+    sigma: float
+    n0: int = 100
+    n: int = 1_000
+    alpha: float = 0.001
+    seed: int = 0
+    noises: tuple[str, ...] = OTHER_NOISES
+    until: tuple[float, ...] = (0.25, 0.5)
+    until_n: int = 10_000
+    device: str = "auto"
+
+    def check(self) -> None:
+        """Raise LabError where a number is out of range, or a radius can never be settled."""
+        common = {"sigma": self.sigma, "n0": self.n0, "alpha": self.alpha, "seed": self.seed}
+        check_certify_settings(n=self.n, sound=True, **common)  # type: ignore[arg-type]
+        for noise in self.noises:
+            if noise not in OTHER_NOISES:
+                raise LabError(f"Unknown other noise {noise!r}: choose among {', '.join(OTHER_NOISES)}, or none.")
+        for radius in self.until:
+            check_certify_settings(n=self.until_n, method="anytime", until_radius=radius, **common)  # type: ignore[arg-type]
+            most = recompute(
+                (self.until_n, 0), 0, alpha=self.alpha, method="anytime", sigma=self.sigma, shape=(3, 1, 1)
+            ).radius_ceiling
+            if radius > most:
+                raise LabError(
+                    f"The radius to settle is {radius:g}: {self.until_n:,} samples can show {most:.4g} at most; use a smaller"
+                    " radius, or more samples."
+                )
+
+
+def compare_modes(
+    data: LabelledImages,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    settings: ModesSettings,
+    *,
+    done: frozenset[int] = frozenset(),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[ModesLine]:
+    """Certify every picture not in ``done`` in every mode, in order, and yield its line as soon as it is finished.
+
+    Float and exact noise take turns in going first, so that what else the machine does weighs on both. A line does not depend
+    on which pictures were certified before.
+
+    Args:
+        data: labelled pictures of 8 bits.
+        classifier, denoiser: as for :func:`core.certify`.
+        settings: the numbers.
+        done: numbers of pictures to leave out.
+        should_stop: asked after every batch; the picture under way is then left out.
+
+    Raises:
+        LabError: where a number is out of range.
+    """
+    settings.check()
+    warm = False
+    for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
+        if index in done:
+            continue
+        pixels = image.float() / 255
+        if not warm:  # the first calls pay for tables, memory and kernels
+            for sound in (False, True):
+                certify(
+                    pixels,
+                    classifier,
+                    denoiser,
+                    sigma=settings.sigma,
+                    n0=64,
+                    n=64,
+                    alpha=0.4,
+                    sound=sound,
+                    device=settings.device,
+                )
+            warm = True
+        line = _line(pixels, label, index, classifier, denoiser, settings, should_stop)
+        if line is None:
+            return
+        yield line
+
+
+def rounds_first(denoiser: DenoiserLike | None) -> DenoiserLike:
+    """The same denoiser (or none), shown every noisy picture rounded to whole grey levels.
+
+    With it a float run is one of the base classifier that exact noise certifies, on the very normal numbers of the float run
+    without it: what differs between the two is the rounding alone, not the draw.
+    """
+
+    def rounded(noisy: Tensor, sigma: float) -> Tensor:
+        """(B, 3, H, W) -> the same shape."""
+        levels = noisy.mul(255).round().div_(torch.tensor(255.0, device=noisy.device))
+        return levels if denoiser is None else denoiser(levels, sigma)
+
+    return rounded
+
+
+def _line(
+    image: Tensor,
+    label: int,
+    index: int,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    s: ModesSettings,
+    should_stop: Callable[[], bool],
+) -> ModesLine | None:
+    """One picture; None where it was stopped."""
+    common: dict[str, Any] = {
+        "sigma": s.sigma,
+        "n0": s.n0,
+        "alpha": s.alpha,
+        "seed": s.seed * 1_000_003 + index,
+        "device": s.device,
+        "should_stop": should_stop,
+    }
+    ways: dict[str, tuple[DenoiserLike | None, dict[str, Any]]] = {FLOAT: (denoiser, {}), SOUND: (denoiser, {"sound": True})}
+    order = [FLOAT, SOUND] if index % 2 == 0 else [SOUND, FLOAT]
+    ways = {name: ways[name] for name in order} | {ROUNDED: (rounds_first(denoiser), {})}
+    ways |= {noise: (denoiser, {"noise": noise}) for noise in s.noises}
+    runs = {}
+    for name, (before, how) in ways.items():
+        certificate, seconds, processor = _timed(image, classifier, before, n=s.n, **how, **common)
+        if certificate.stopped:
+            return None
+        runs[name] = VotesOf(certificate.candidate, certificate.counts, seconds, processor)
+    settlings = []
+    for radius in s.until:
+        certificate, seconds, processor = _timed(
+            image, classifier, denoiser, n=s.until_n, method="anytime", until_radius=radius, **common
+        )
+        if certificate.stopped and certificate.settled is None:
+            return None
+        settlings.append(Settling(radius, certificate.settled, certificate.n, seconds, processor))
+    height, width = image.shape[-2:]
+    return ModesLine(index, label, height, width, runs, tuple(settlings))
+
+
+def _timed(
+    image: Tensor, classifier: ClassifierLike, denoiser: DenoiserLike | None, **how: Any
+) -> tuple[Certificate, float, float]:
+    """A certificate, the seconds it took, and those of the processor."""
+    began, busy = time.perf_counter(), time.process_time()
+    certificate = certify(image, classifier, denoiser, **how)
+    return certificate, time.perf_counter() - began, time.process_time() - busy

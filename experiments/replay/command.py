@@ -1,0 +1,97 @@
+"""`replay`: what ending early saves, on the very same noisy copies as a fixed n."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.commands.downloading import fetched_dataset
+from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
+from core.commands.options import add_json_option, add_sampling_options, load_models, table_option
+from core.commands.terminal import print_json
+from core.device import pick_device
+from core.evaluation.evaluate import Settings
+from core.runs.resuming import begin_or_resume
+from core.smoothing.model_records import model_record
+from core.smoothing.question import Question
+from core.smoothing.settings import check_certify_settings
+from experiments.replay.savings import Saving, read_votes_at_looks, sample_at_looks, saving
+
+
+def add_replay_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser(
+        "replay", help="measure what ending early saves, on the same noisy copies as a fixed n", allow_abbrev=False
+    )
+    add_image_choice(parser)
+    parser.add_argument("--out", type=Path, required=True, help="file of votes, one line an image")
+    parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+    add_sampling_options(parser, n=10_000, n_help="samples of the fixed run")
+    parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
+    parser.add_argument("--table-radii", type=table_option, default=(0.25, 0.5, 0.75), help="(0.25,0.5,0.75)")
+    parser.add_argument("--within", type=float, default=0.05, help="(%(default)s)")
+    add_json_option(parser)
+    parser.set_defaults(run=run_replay)
+
+
+def run_replay(args: argparse.Namespace) -> int:
+    """Sample what is not sampled yet, then replay everything."""
+    check_image_choice(args)
+    settings = Settings(args.sigma, args.n0, args.n, args.alpha, args.seed, "clopper-pearson", str(pick_device(args.device)))
+    numbers: dict[str, Any] = {"sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed}
+    check_certify_settings(**numbers)
+    check_certify_settings(**numbers, method="group-sequential", table_radii=args.table_radii)
+    check_certify_settings(**numbers, method="anytime", within=args.within)
+    classifier, denoiser = load_models(args)
+    made_by = {
+        "dataset": args.dataset,
+        "split": args.split,
+        "sigma": args.sigma,
+        "n0": args.n0,
+        "n": args.n,
+        "seed": args.seed,
+        "device": settings.device,
+        "classifier": dataclasses.asdict(model_record(classifier)),
+        "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }
+    there = begin_or_resume(args.out, args.out.with_suffix(".json"), made_by, resume=args.resume)
+    done = {run.idx for run in read_votes_at_looks(args.out)} if there else set()
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    began, finished, left = time.monotonic(), 0, sum(index not in done for index in data.indices.tolist())
+    with args.out.open("a", encoding="utf-8") as file:
+        for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
+            if index in done:
+                continue
+            file.write(sample_at_looks(image, label, index, classifier, denoiser, settings).to_line() + "\n")
+            file.flush()
+            finished += 1
+            minutes = (time.monotonic() - began) / finished * (left - finished) / 60
+            print(f"{finished}/{left}  image {index}  {minutes:.1f} min left", file=sys.stderr, flush=True)
+    runs = read_votes_at_looks(args.out)
+    rules = {"alpha": args.alpha, "sigma": args.sigma, "shape": tuple(data.images.shape[1:]), "noise": "gaussian", "norm": "l2"}
+    table = tuple(args.table_radii)
+    questions = {
+        **{f"until radius {radius:g}": Question(until_radius=radius) for radius in table if radius > 0},
+        **{f"table radius {radius:g} alone": Question(table_radii=(radius,)) for radius in table},
+        "table radii together": Question(table_radii=table),
+        f"within {args.within:g}": Question(within=args.within),
+    }
+    savings = [saving(runs, rule, q, table, n0=args.n0, n=args.n, rules=rules) for rule, q in questions.items()]
+    if args.json:
+        print_json({"images": len(runs), "n": args.n, "n0": args.n0, "rules": [found.to_dict() for found in savings]})
+    else:
+        print(f"{len(runs)} images, sigma {args.sigma:g}, against a fixed n of {args.n:,}")
+        for found in savings:
+            print(_text(found))
+    return 0
+
+
+def _text(found: Saving) -> str:
+    shares = ", ".join(
+        f"{radius:g}: {found.certified[radius]:.3f} against {found.fixed[radius]:.3f}" for radius in found.certified
+    )
+    return f"  {found.rule}: {found.passes:,.0f} passes an image ({found.part:.1%}); certified {shares}"

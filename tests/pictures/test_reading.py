@@ -1,0 +1,211 @@
+"""Pictures that are read: the right pixels, and a note for each thing that was changed."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+import torch
+from picture_files import NOISE, chunk, encode, png
+from PIL import Image
+
+from core.pictures.pixels import to_pixels
+from core.pictures.reading import fit_to, grey_levels, read_picture
+
+
+def pixels_of(data: bytes, name: str = "a.png") -> np.ndarray:
+    picture = read_picture(data, name)
+    assert picture.image.mode == "RGB"
+    return np.asarray(picture.image)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
+def test_lossless_pictures_come_back_byte_for_byte(kind, options):
+    data = encode(Image.fromarray(NOISE), kind, **options)
+    name = f"a.{kind.lower()}"
+    assert np.array_equal(pixels_of(data, name), NOISE)
+    assert read_picture(data, name).notes == ()
+
+
+def test_jpeg():
+    smooth = np.linspace(0, 255, 24 * 20 * 3).reshape(24, 20, 3).astype(np.uint8)
+    smooth[:] = smooth[:, :1, :1]
+    data = encode(Image.fromarray(smooth), "JPEG", quality=95)
+    assert np.abs(pixels_of(data, "a.jpg").astype(int) - smooth).max() <= 4
+
+
+def test_pictures_are_read_from_a_path(tmp_path):
+    path = tmp_path / "noise.png"
+    path.write_bytes(encode(Image.fromarray(NOISE)))
+    for source in (path, str(path)):
+        picture = read_picture(source)
+        assert picture.name == "noise.png"
+        assert np.array_equal(np.asarray(picture.image), NOISE)
+
+
+@pytest.mark.parametrize(
+    ("value", "grey"), [(0x0000, 0), (0x8000, 128), (0xFFFF, 255), (0x0101, 1), (0x00FF, 1), (0x4040, 64), (0xC0C0, 192)]
+)
+def test_16_bit_grey_is_scaled_not_clipped(value, grey):
+    data = png(8, 8, 16, 0, (b"\0" + struct.pack(">8H", *[value] * 8)) * 8)
+    assert np.unique(pixels_of(data)).tolist() == [grey]
+    assert read_picture(data, "a.png").notes == ("a.png has 16 bits a pixel: they were rounded to 8.",)
+
+
+def test_16_bit_colour_and_alpha():
+    red = struct.pack(">3H", 0x8000, 0x0000, 0xFFFF)
+    assert pixels_of(png(8, 8, 16, 2, (b"\0" + red * 8) * 8))[0, 0].tolist() == [128, 0, 255]
+    note = "a.png has 16 bits a channel: the upper 8 are used."
+    assert read_picture(png(8, 8, 16, 2, (b"\0" + red * 8) * 8), "a.png").notes == (note,)
+    half = struct.pack(">4H", 0, 0, 0, 0x8000)  # black, half transparent, on white
+    assert np.abs(pixels_of(png(8, 8, 16, 6, (b"\0" + half * 8) * 8))[0, 0].astype(int) - 127).max() <= 1
+    grey_alpha = struct.pack(">2H", 0xFFFF, 0xFFFF)
+    assert pixels_of(png(8, 8, 16, 4, (b"\0" + grey_alpha * 8) * 8))[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("depth", "row", "grey"), [(1, b"\xff", 255), (2, b"\x55\x55", 85), (4, b"\x88" * 4, 136)])
+def test_few_bits_a_pixel(depth, row, grey):
+    assert np.unique(pixels_of(png(8, 8, depth, 0, (b"\0" + row) * 8))).tolist() == [grey]
+
+
+def test_16_bit_greys_with_a_transparent_shade_are_compared_at_16_bits():
+    row = struct.pack(">8H", 0x4000, 0x4001, *[0x0000] * 6)
+    data = png(8, 8, 16, 0, (b"\0" + row) * 8, chunk(b"tRNS", struct.pack(">H", 0x4000)))
+    assert pixels_of(data)[0, :3, 0].tolist() == [255, 64, 0]
+    assert read_picture(data, "a.png").notes == (
+        "a.png has 16 bits a pixel: they were rounded to 8.",
+        "a.png is partly transparent: it was laid on white.",
+    )
+
+
+def test_16_bit_colours_with_a_transparent_one():
+    colours = ((0x4000, 0x8000, 0xC000), (0x4100, 0x8000, 0xC000), (0, 0, 0))
+    row = b"".join(struct.pack(">3H", *colour) for colour in (*colours, *[colours[2]] * 5))
+    data = png(8, 8, 16, 2, (b"\0" + row) * 8, chunk(b"tRNS", struct.pack(">3H", *colours[0])))
+    assert pixels_of(data)[0, :3].tolist() == [[255, 255, 255], [65, 128, 192], [0, 0, 0]]
+    assert read_picture(data, "a.png").notes == (
+        "a.png has 16 bits a channel: the upper 8 are used.",
+        "a.png is partly transparent: it was laid on white.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "greys"), [(2, b"\x1b\0", [0, 255, 170, 255]), (4, b"\x01\x23\0\0", [0, 255, 34, 51])]
+)
+def test_few_bits_a_pixel_with_a_transparent_shade(depth, row, greys):
+    data = png(8, 8, depth, 0, (b"\0" + row) * 8, chunk(b"tRNS", struct.pack(">H", 1)))
+    assert pixels_of(data)[0, :4, 0].tolist() == greys
+
+
+def test_cmyk():
+    # Cyan, magenta and black ink as fractions of 255: what is left of white light.
+    data = encode(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "JPEG", quality=100, subsampling=0)
+    assert np.abs(pixels_of(data, "a.jpg")[8, 8].astype(int) - [0, 255, 255]).max() <= 3
+    data = encode(Image.new("CMYK", (16, 16), (0, 128, 0, 51)), "JPEG", quality=100, subsampling=0)
+    assert np.abs(pixels_of(data, "a.jpg")[8, 8].astype(int) - [204, 102, 204]).max() <= 4
+    assert read_picture(data, "a.jpg").notes == ("a.jpg is in CMYK colours: they were converted to RGB.",)
+
+
+def test_palette():
+    image = Image.new("P", (10, 10), 1)
+    image.putpalette([0, 0, 0, 200, 100, 50, 1, 2, 3])
+    assert pixels_of(encode(image))[5, 5].tolist() == [200, 100, 50]
+
+
+def test_palette_with_a_transparent_colour_is_laid_on_white():
+    image = Image.new("P", (10, 10), 1)
+    image.putpalette([0, 0, 0, 200, 100, 50, 1, 2, 3])
+    image.putpixel((0, 0), 2)
+    data = encode(image, transparency=1)
+    assert pixels_of(data)[5, 5].tolist() == [255, 255, 255]
+    assert pixels_of(data)[0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("rgba", "rgb"),
+    [
+        ((10, 20, 30, 255), (10, 20, 30)),
+        ((10, 20, 30, 0), (255, 255, 255)),  # what lies under full transparency does not show
+        ((0, 0, 0, 128), (127, 127, 127)),
+        ((255, 0, 0, 51), (255, 204, 204)),
+    ],
+)
+def test_transparency_is_laid_on_white(kind, rgba, rgb):
+    data = encode(Image.new("RGBA", (9, 9), rgba), kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    name = f"a.{kind.lower()}"
+    assert np.abs(pixels_of(data, name)[4, 4].astype(int) - rgb).max() <= 1
+    notes = read_picture(data, name).notes
+    assert notes == (() if rgba[3] == 255 else (f"{name} is partly transparent: it was laid on white.",))
+
+
+def test_grey_with_alpha_and_grey_with_a_transparent_shade():
+    assert pixels_of(encode(Image.new("LA", (9, 9), (0, 128))))[4, 4].tolist() == [127, 127, 127]
+    image = Image.new("L", (9, 9), 7)
+    image.putpixel((0, 0), 9)
+    transparent = pixels_of(encode(image, transparency=7))
+    assert transparent[4, 4].tolist() == [255, 255, 255]
+    assert transparent[0, 0].tolist() == [9, 9, 9]
+
+
+# What each EXIF orientation tells a viewer to do, as NumPy says it.
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(Image.fromarray(NOISE), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    name = f"a.{kind.lower()}"
+    assert np.array_equal(pixels_of(data, name), UPRIGHT[orientation](NOISE))
+    turned = f"{name} was turned upright, as its EXIF data says."
+    assert read_picture(data, name).notes == (() if orientation == 1 else (turned,))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_of_an_animation_the_first_frame_is_taken(kind):
+    frames = [Image.new("RGB", (12, 12), colour) for colour in ("red", "lime", "blue")]
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "WEBP" else {}))
+    name = f"a.{kind.lower()}"
+    assert pixels_of(data, name)[6, 6].tolist() == [255, 0, 0]
+    assert read_picture(data, name).notes == (f"{name} is animated: its first frame is used.",)
+
+
+def test_smallest_and_longest_that_are_read():
+    assert pixels_of(encode(Image.new("RGB", (8, 8)))).shape == (8, 8, 3)
+    assert pixels_of(encode(Image.new("RGB", (8, 4_000)))).shape == (4_000, 8, 3)
+
+
+def test_a_mislabelled_picture_is_read_as_what_it_is():
+    data = encode(Image.fromarray(NOISE))
+    assert np.array_equal(pixels_of(data, "a.jpg"), NOISE)
+    assert read_picture(data, "a.jpg").notes == ("a.jpg is really a PNG file; it was read as that.",)
+    assert read_picture(data, "a").notes == ()
+
+
+def test_pictures_are_scaled_and_cut_to_size():
+    tall = np.zeros((40, 20, 3), dtype=np.uint8)
+    tall[10:30] = 255  # the middle square is white
+    fitted = np.asarray(fit_to(Image.fromarray(tall), (20, 20)))
+    assert fitted.shape == (20, 20, 3)
+    assert fitted.min() == 255
+    assert to_pixels(Image.fromarray(NOISE), (32, 16)).shape == (3, 32, 16)
+    assert np.array_equal(np.asarray(fit_to(Image.fromarray(NOISE), (24, 20))), NOISE)
+
+
+def test_grey_levels_spread_a_radius_over_the_picture():
+    spread = torch.full((3, 32, 32), grey_levels(0.5, 32, 32) / 255)
+    assert float(spread.norm()) == pytest.approx(0.5, rel=1e-5)
+    assert grey_levels(0.5, 32, 32) == pytest.approx(2.3004, abs=1e-4)
