@@ -14,6 +14,7 @@ from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.log import LogLine
 from core.models.formats.labels import known_labels
+from core.smoothing.noise import image_seed
 from core.smoothing.sampling import DenoiserLike
 
 CHANGED = -2
@@ -62,7 +63,7 @@ def evaluate_remote(
         if index in done:
             continue
         began = time.monotonic()
-        seed = settings["seed"] * 1_000_003 + index
+        seed = image_seed(settings["seed"], index)
         result = certify_remote(
             image.float() / 255,
             provider,

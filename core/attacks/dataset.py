@@ -15,11 +15,11 @@ from core.attacks.gradient import Climb, climb
 from core.attacks.meter import Meter
 from core.attacks.records import Verdict, certified_in
 from core.attacks.search import Span, first_radius, smallest_attack
-from core.attacks.seeds import derived_seed
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.smoothing.certify import MAX_N, certify, check_certify_settings, check_predict_settings, predict
+from core.smoothing.noise import derived_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 
 RECHECK = 10

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from core.attacks.balls import check_norm, check_radius, distance, length, project, settled, to_length
-from core.attacks.seeds import derived_seed
 from core.attacks.targets import Target
 from core.errors import LabError
+from core.smoothing.noise import derived_seed
 
 SPARSE_SHARE = 0.01
 """Share of the values that a step in l1 changes: those with the greatest slope (after Tramer and Boneh 2019, 1904.13000)."""

@@ -11,9 +11,9 @@ from torch import Tensor
 from core.attacks.balls import check_norm, check_radius, distance, farthest, settled, to_length
 from core.attacks.gradient import Climb, climb
 from core.attacks.records import Search, Trial, Verdict
-from core.attacks.seeds import derived_seed
 from core.attacks.targets import Target
 from core.errors import LabError
+from core.smoothing.noise import derived_seed
 
 MAX_TRIALS = 40
 """Trials of a search, at most: bisection to any sensible tolerance takes fewer."""

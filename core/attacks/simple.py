@@ -8,8 +8,8 @@ from torch import Tensor
 
 from core.attacks.balls import check_norm, check_radius, length, settled, stretched
 from core.attacks.records import KINDS
-from core.attacks.seeds import derived_seed
 from core.errors import LabError
+from core.smoothing.noise import derived_seed
 
 SIMPLE_KINDS = tuple(kind for kind in KINDS if kind != "gradient")
 

@@ -17,11 +17,10 @@ from torch import Tensor
 
 from core.attacks.meter import GRADIENT_COST, Meter
 from core.attacks.records import Verdict
-from core.attacks.seeds import derived_seed
 from core.errors import LabError
 from core.smoothing.certify import Progress, check_predict_settings, predict
 from core.smoothing.model_records import model_record
-from core.smoothing.noise import NoiseStream
+from core.smoothing.noise import NoiseStream, derived_seed
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
 
 TOP = 5

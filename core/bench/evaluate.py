@@ -13,9 +13,10 @@ from core.bench.rounds import OnRound, seconds_by_turns
 from core.data.datasets import LabelledImages
 from core.device import describe_device
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, evaluate, seed_of
+from core.evaluation.evaluate import Settings, evaluate
 from core.smoothing.certify import certify
 from core.smoothing.model_records import model_record
+from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
 
 ALPHA = 0.4
@@ -105,7 +106,7 @@ def benchmark_evaluation(
                 n0=n0,
                 n=n,
                 alpha=ALPHA,
-                seed=seed_of(0, index),
+                seed=image_seed(0, index),
                 device=str(device),
             )
         return time.perf_counter() - started

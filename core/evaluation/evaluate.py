@@ -11,6 +11,7 @@ from core.evaluation.log import LogLine
 from core.evaluation.together import certify_together
 from core.evaluation.votes import Votes
 from core.smoothing.certification import Certification
+from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 
 
@@ -41,11 +42,6 @@ class Evaluated(NamedTuple):
     votes: Votes
 
 
-def seed_of(seed: int, index: int) -> int:
-    """The seed of an image's noise, from the run's and the image's own number."""
-    return seed * 1_000_003 + index
-
-
 def evaluate(
     data: LabelledImages,
     classifier: ClassifierLike,
@@ -69,7 +65,7 @@ def evaluate(
 
     def certifications() -> Iterator[Certification]:
         for number in wanted:
-            seed = seed_of(settings.seed, int(data.indices[number]))
+            seed = image_seed(settings.seed, int(data.indices[number]))
             yield Certification(data.images[number].float() / 255, classifier, denoiser, seed=seed, **numbers)
 
     for number, result in zip(wanted, certify_together(certifications(), should_stop=should_stop), strict=False):

@@ -18,6 +18,7 @@ from core.errors import LabError
 from core.smoothing.arithmetic import recompute
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import certify, check_certify_settings
+from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from experiments.compare_modes.records import FLOAT, ROUNDED, SOUND, ModesLine, Settling, VotesOf
 
@@ -143,7 +144,7 @@ def _line(
         "sigma": s.sigma,
         "n0": s.n0,
         "alpha": s.alpha,
-        "seed": s.seed * 1_000_003 + index,
+        "seed": image_seed(s.seed, index),
         "device": s.device,
         "should_stop": should_stop,
     }

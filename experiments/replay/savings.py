@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, seed_of
+from core.evaluation.evaluate import Settings
 from core.smoothing.arithmetic import recompute
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.looks import looks
+from core.smoothing.noise import image_seed
 from core.smoothing.question import Question
 from core.smoothing.run import Run
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -63,7 +64,7 @@ def sample_at_looks(
         classifier,
         denoiser,
         sigma=s.sigma,
-        seed=seed_of(s.seed, index),
+        seed=image_seed(s.seed, index),
         noise=s.noise,
         sound=s.sound,
         device=s.device,

@@ -10,10 +10,11 @@ import torch
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, evaluate, seed_of
+from core.evaluation.evaluate import Settings, evaluate
 from core.evaluation.together import certify_together
 from core.smoothing.certification import Certification
 from core.smoothing.certify import certify
+from core.smoothing.noise import image_seed
 
 SETTINGS = {
     "sigma": 0.25,
@@ -148,7 +149,7 @@ def test_evaluate_is_certify_image_by_image_and_stops_within_a_batch(pictures):
     assert [line.idx for line, _ in found] == [0, 10, 30, 40, 60, 70, 80]
     for line, votes in found:
         picture = pictures[line.idx // 10].float() / 255
-        alone = certify(picture, Counting(), sigma=0.25, n0=20, n=300, alpha=0.01, seed=seed_of(5, line.idx), device="cpu")
+        alone = certify(picture, Counting(), sigma=0.25, n0=20, n=300, alpha=0.01, seed=image_seed(5, line.idx), device="cpu")
         assert votes.counts == {label: count for label, count in enumerate(alone.counts) if count}
         assert (line.predict, line.radius) == (-1 if alone.prediction is None else alone.prediction, alone.radius)
         assert (line.label, line.correct) == (line.idx // 10 % 3, line.predict == line.idx // 10 % 3)

@@ -12,9 +12,10 @@ from scipy import stats
 
 from core.commands.cli import main
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, seed_of
+from core.evaluation.evaluate import Settings
 from core.smoothing.certify import certify
 from core.smoothing.looks import looks
+from core.smoothing.noise import image_seed
 from core.smoothing.question import Question
 from experiments.replay.savings import VotesAtLooks, read_votes_at_looks, replay, sample_at_looks, saving
 
@@ -58,7 +59,7 @@ def test_a_replay_is_the_run_itself(share, question, settings):
         n0=50,
         n=N,
         alpha=0.001,
-        seed=seed_of(3, 7),
+        seed=image_seed(3, 7),
         device="cpu",
         **settings,
     )
