@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.data.datasets import data_folder
+from core.folders import data_folder
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests import loopback_hub by that name
 from loopback_hub import LoopbackHub

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,12 +59,6 @@ class LabelledImages:
     def where(self, keep: Tensor) -> LabelledImages:
         """The images where ``keep``, (N,) of truth values, is true; or of its rows in that order, where it has numbers."""
         return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names, self.skipped)
-
-
-def data_folder() -> Path:
-    """The folder that LAB_DATA names; by default ``shared/data`` beside the project."""
-    default = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-    return Path(os.environ.get("LAB_DATA", default))
 
 
 def load_dataset(

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.data.datasets import CIFAR10_LABELS, LabelledImages, data_folder, load_dataset
+from core.data.datasets import CIFAR10_LABELS, LabelledImages, load_dataset
 from core.data.hub import split_files
 from core.data.samples import sample_picture, samples
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import SIDE
 from core.errors import LabError
+from core.folders import data_folder
 from core.models.hub.repository import from_cache
 from core.models.hub.settings import repository_folder
 from core.pictures.reading import fit_to

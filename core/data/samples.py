@@ -12,9 +12,10 @@ from typing import Any
 from PIL import Image
 
 from core.errors import LabError
+from core.folders import ASSETS
 from core.pictures.reading import Picture, read_picture
 
-SAMPLES_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
+SAMPLES_FOLDER = ASSETS / "samples"
 INDEX = "index.json"
 
 

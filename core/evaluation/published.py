@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
+from core.folders import ASSETS
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "assets" / "published"
+PUBLISHED = ASSETS / "published"
 
 
 @dataclass(frozen=True)

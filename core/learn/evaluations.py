@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.evaluation.log import LogLine, read_log
-
-EVALUATIONS = Path(__file__).resolve().parents[2] / "assets" / "evaluations"
+from core.folders import EVALUATIONS
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-PLANE_FILE = Path(__file__).resolve().parents[2] / "assets" / "plane" / "plane.safetensors"
+from core.folders import ASSETS
+
+PLANE_FILE = ASSETS / "plane" / "plane.safetensors"
 CLASSES = ("circle", "diamond")
 """Class 0 and class 1, named as they are drawn."""
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabError
-from core.folders import home_folder
+from core.folders import ASSETS, home_folder
 
-BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
+BUNDLED_FOLDER = ASSETS / "models"
 KINDS = ("bundled", "torchvision", "hub", "local", "trained", "classical", "none")
 PRECISIONS = ("bf16",)
 """What may stand behind a colon: the number format in which the network computes, where it is not float32."""

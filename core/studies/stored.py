@@ -11,11 +11,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from core.folders import ASSETS
 from core.smoothing.certificate import GrowthPoint
 from core.smoothing.document import certificate_of
 from core.studies.records import Study, StudyRequest, View
 
-STORED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "certificates"
+STORED_FOLDER = ASSETS / "certificates"
 
 
 def dump_study(study: Study, request: StudyRequest) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
+from core.folders import ROOT
 from core.ui.garbage import spare_modules
 from core.ui.link_notice import read_link, say_refused
 from core.ui.presenter import close_presenting, open_presenting
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     ("app.py", "Start", ":material/home:"),
     ("pages/1_Certify.py", "Certify", ":material/verified_user:"),

@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.commands.downloading import skipped_text
 from core.data import datasets
-from core.data.datasets import CIFAR10_LABELS, LabelledImages, data_folder, load_dataset
+from core.data.datasets import CIFAR10_LABELS, LabelledImages, load_dataset
 from core.data.shapes import LABELS
 from core.errors import LabError
 
@@ -155,13 +155,6 @@ def test_unreadable_pictures_among_good_ones_are_left_out_and_told(tmp_path):
     assert len(data.skipped) == 1
     assert "2.png' cannot be read as a picture" in data.skipped[0]
     assert skipped_text(data).startswith("1 of 3 pictures left out: ")
-
-
-def test_the_environment_names_the_data_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("LAB_DATA", str(tmp_path))
-    assert data_folder() == tmp_path
-    monkeypatch.delenv("LAB_DATA")
-    assert data_folder().name == "data"
 
 
 def test_cifar10(cifar10_folder):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
-LESSONS = Path(__file__).resolve().parents[3] / "docs" / "lessons"
+from core.folders import ROOT
+
+LESSONS = ROOT / "docs" / "lessons"
 MINUTES = (15, 45, 90)
 
 

@@ -14,11 +14,11 @@ from core.errors import LabError
 from core.evaluation.families import family_of, title_of, titles, usual_order
 from core.evaluation.outcomes import MOST_LINES
 from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
+from core.folders import EVALUATIONS
 from core.ui.linked_several import linked_choices
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
 
-EVALUATIONS = Path(__file__).resolve().parents[2] / "assets" / "evaluations"
 MOST_LOGS, MOST_MEGABYTES = 60, 20
 RUNS = "runs"
 """The runs of the store that are compared, in links and in the session."""
