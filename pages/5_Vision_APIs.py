@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.apis.plan import make_plan
 from core.apis.providers import describe_provider
+from core.apis.queries import make_plan
 from core.errors import LabError
 from core.ui.apis.controls import choose_provider, choose_request
 from core.ui.apis.job import ASKED, PREVIEWS, answered_already, preview_key, request_key, start, start_preview

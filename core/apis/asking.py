@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +13,31 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from core.apis.answers import InDoubtError, NotSentError, QueryFailedError, RefusedError, TurnedAwayError, UnusableError
 from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger
-from core.apis.limits import encode
-from core.apis.pace import Pace, backoff
-from core.apis.provider import Provider
-from core.apis.queries import Questions
+from core.apis.provider import (
+    InDoubtError,
+    NotSentError,
+    Provider,
+    QueryFailedError,
+    RefusedError,
+    TurnedAwayError,
+    UnusableError,
+    encode,
+)
+from core.apis.queries import QueryPictures
 
 ATTEMPTS = 6
 """How often one query is sent that the API turns away or that does not reach it, before the run gives up for now."""
 
 PATIENCE = 120.0
 """Seconds that an API may ask to wait; where it asks for longer, the run ends for now."""
+
+
+MOST_WAIT = 60.0
+"""Seconds between two attempts, at most, unless the API itself asks for longer."""
+
+_GLANCE = 0.1
+"""Seconds after which a waiting thread looks whether it was stopped."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +53,13 @@ class Halt:
     message: str
 
 
-class Inquiry:
-    """Puts the questions of one run, several at a time, and keeps each answer before anybody counts it.
+class QuerySender:
+    """Sends the queries of one run, several at a time, and keeps each answer before anybody counts it.
 
     Args:
         provider: who is asked.
         ledger, run: where answers are kept, and under which name; the run is held by :meth:`Ledger.working_on`.
-        questions: the pictures.
+        pictures: what is sent.
         budget: US dollars for the whole run, what earlier processes spent on it included.
         should_stop: asked ten times a second.
         on_wait: told why everybody waits, and for how many seconds.
@@ -56,12 +70,12 @@ class Inquiry:
         provider: Provider,
         ledger: Ledger,
         run: str,
-        questions: Questions,
+        pictures: QueryPictures,
         budget: float,
         should_stop: Callable[[], bool] = lambda: False,
         on_wait: Callable[[str, float], None] = lambda why, seconds: None,
     ) -> None:
-        self._provider, self._ledger, self._run, self._questions = provider, ledger, run, questions
+        self._provider, self._ledger, self._run, self._pictures = provider, ledger, run, pictures
         self._budget, self._should_stop, self._on_wait = budget, should_stop, on_wait
         self._pace = Pace(provider.limits.rate)
         self._stopped = threading.Event()
@@ -75,9 +89,9 @@ class Inquiry:
         Leaving the iteration early is fine: queries under way are waited for and kept, no further one is sent.
         """
         limits = self._provider.limits
-        pictures = self._questions.pictures(purpose, numbers)
+        pictures = self._pictures.sent(purpose, numbers)
         under_way: dict[Future[None], int] = {}
-        line, place = _Line(), 0
+        order, place = _Order(), 0
         with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="api") as pool:
             try:
                 more = True
@@ -88,7 +102,7 @@ class Inquiry:
                             more = False
                             break
                         number, picture = following
-                        under_way[pool.submit(self._settle, purpose, number, picture, line, place)] = number
+                        under_way[pool.submit(self._settle, purpose, number, picture, order, place)] = number
                         place += 1
                     done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
                     if self._should_stop():
@@ -125,10 +139,10 @@ class Inquiry:
         self.halt = self.halt or halt
         self._stopped.set()
 
-    def _settle(self, purpose: str, number: int, picture: Image.Image, line: _Line, place: int) -> None:
+    def _settle(self, purpose: str, number: int, picture: Image.Image, order: _Order, place: int) -> None:
         """Send one query, in a thread of the pool, until it is settled."""
         key = (self._run, purpose, number)
-        with line.at(place) as wait_for_place:
+        with order.at(place) as wait_for_place:
             png = encode(picture, self._provider.limits)
             digest = hashlib.sha256(png).hexdigest()
             wait_for_place()
@@ -166,7 +180,45 @@ class Inquiry:
         self._ledger.reserve(*key, self._provider.limits.price, self._budget, digest)
 
 
-class _Line:
+class Pace:
+    """Turns at a steady rate, shared by threads. A pause holds everybody.
+
+    Args:
+        rate: turns a second.
+        clock: seconds; replaced in tests.
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every, self._clock = 1 / rate, clock
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def turn(self, stopped: threading.Event) -> bool:
+        """Wait for one's turn; False where ``stopped`` was set meanwhile."""
+        while not stopped.is_set():
+            with self._lock:
+                now = self._clock()
+                if now >= self._next:
+                    self._next = now + self._every
+                    return True
+                left = self._next - now
+            stopped.wait(min(left, _GLANCE))
+        return False
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody ask for so long."""
+        with self._lock:
+            self._next = max(self._next, self._clock() + seconds)
+
+
+def backoff(attempt: int, retry_after: float | None, draw: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after failed attempt ``attempt`` (0, 1, ...): what the API asked for, else 1, 2, 4, ... with jitter."""
+    if retry_after is not None:
+        return retry_after
+    return min(MOST_WAIT, 2.0**attempt) * (0.5 + draw() / 2)
+
+
+class _Order:
     """Lets threads through in the order of their places.
 
     So the last of a budget goes to the lowest numbers: only the gapless beginning of the answers can be counted.

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.answers import Answer, InDoubtError, Label, NotSentError, QueryFailedError, RefusedError, UnusableError
-from core.apis.limits import Limits
-from core.apis.provider import failure_of
+from core.apis.provider import (
+    Answer,
+    InDoubtError,
+    Label,
+    Limits,
+    NotSentError,
+    QueryFailedError,
+    RefusedError,
+    UnusableError,
+    best_first,
+    failure_of,
+)
 
 LIMITS = Limits(price=0.001, rate=5, min_side=80, max_bytes=5 * 2**20)
 """Public documentation: 5 MB as bytes, at least 80 pixels a side, 5 to 50 requests a second by region."""
@@ -69,7 +78,7 @@ class Rekognition:
             labels = [Label(str(found["Name"]), float(found["Confidence"])) for found in response["Labels"]]
         except (KeyError, TypeError, ValueError) as error:
             raise UnusableError(f"Amazon's answer cannot be read: {type(error).__name__}.") from error
-        return tuple(sorted(labels, key=lambda label: -label.score))
+        return best_first(labels)
 
 
 _BUSY = {"ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException", "LimitExceededException"}

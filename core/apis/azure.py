@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.answers import Answer, InDoubtError, Label, NotSentError, QueryFailedError, RefusedError, UnusableError
-from core.apis.limits import Limits
-from core.apis.provider import failure_of
+from core.apis.provider import (
+    Answer,
+    InDoubtError,
+    Label,
+    Limits,
+    NotSentError,
+    QueryFailedError,
+    RefusedError,
+    UnusableError,
+    best_first,
+    failure_of,
+)
 
 LIMITS = Limits(price=0.001, rate=10, min_side=50, max_side=16_000, max_bytes=20 * 2**20)
 """Public documentation: 50 to 16,000 pixels a side, 20 MB, 10 requests a second in tier S1."""
@@ -44,7 +53,7 @@ class AzureVision:
             labels = [Label(str(tag.name), float(tag.confidence)) for tag in result.tags.list]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnusableError(f"Azure's answer cannot be read: {type(error).__name__}.") from error
-        return tuple(sorted(labels, key=lambda label: -label.score))
+        return best_first(labels)
 
 
 def _failure(error: Exception) -> QueryFailedError:

@@ -8,14 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.apis.asking import Halt, Inquiry
-from core.apis.labels import OTHER, LabelMap
+from core.apis.asking import Halt, QuerySender
+from core.apis.labels import NO_ANSWER, OTHER, AnswerVotes, LabelMap, count_answers, looks_when_paid
 from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Ledger, Query
-from core.apis.limits import Limits, size_note
-from core.apis.provider import Provider
+from core.apis.provider import Limits, Provider, size_note
 from core.apis.providers import Described
-from core.apis.queries import Questions, RunSpec, spec_of
-from core.apis.votes import NO_ANSWER, Votes, count, looks_when_paid
+from core.apis.queries import QueryPictures, RunSpec, spec_of
 from core.device import pick_device
 from core.pictures.pixels import ImageSource, to_pixels
 from core.smoothing.arithmetic import Conclusion, recompute
@@ -43,7 +41,7 @@ class RemoteProgress:
     """
 
     phase: str
-    votes: Votes
+    votes: AnswerVotes
     answered: int
     planned: int
     p_lower: float
@@ -142,7 +140,7 @@ def certify_remote(
 
     numbers: dict[str, Any] = {"alpha": alpha, "sigma": sigma, "shape": tuple(pixels.shape)}
 
-    def settled(votes: Votes) -> str | None:
+    def settled(votes: AnswerVotes) -> str | None:
         if method != "anytime" or not votes.n:
             return None
         pair = (votes.k, votes.n - votes.k)  # a one-sided question: all that is not the candidate is the rest
@@ -153,17 +151,17 @@ def certify_remote(
 
     looked = 0
 
-    def ended() -> tuple[Votes, str | None]:
+    def ended() -> tuple[AnswerVotes, str | None]:
         """The votes up to where the question was settled first, and how; all votes and None where it is not.
 
         So what is said does not depend on the answers that were still under way when asking ended.
         """
         nonlocal looked
         select, estimate = stored()
-        votes = count(select, estimate, mapped, n0, n)
+        votes = count_answers(select, estimate, mapped, n0, n)
         for at in looks_when_paid(n):
             if looked < at <= votes.n:
-                part = count(select, estimate[:at], mapped, n0, n)
+                part = count_answers(select, estimate[:at], mapped, n0, n)
                 how = settled(part)
                 if how is not None:
                     return part, how
@@ -174,13 +172,13 @@ def certify_remote(
         assert not isinstance(provider, Described), "asking needs a provider with a client"
         ledger.begin(spec.name, asdict(spec))
         waiting: list[str] = []
-        questions = Questions(pixels.to(place), denoiser, sigma, seed)
+        pictures = QueryPictures(pixels.to(place), denoiser, sigma, seed)
 
         def tell(phase: str) -> None:
             if on_progress is None:
                 return
             select, estimate = stored()
-            votes = count(select, estimate, mapped, n0, n)
+            votes = count_answers(select, estimate, mapped, n0, n)
             now = recompute((votes.k, votes.n - votes.k), 0, method="anytime", **numbers)
             done = min(len(select), n0) + min(len(estimate), n)
             newest = max((q for q in (*select, *estimate) if q.state == ANSWERED), key=lambda q: q.asked, default=None)
@@ -205,17 +203,17 @@ def certify_remote(
                 if phase == "estimate" and (votes.candidate is None or how is not None):
                     break
                 known = {query.number for query in ledger.queries(spec.name, phase)}
-                inquiry = Inquiry(
+                sender = QuerySender(
                     provider,
                     ledger,
                     spec.name,
-                    questions,
+                    pictures,
                     budget,
                     should_stop,
                     lambda why, seconds: waiting.append(f"{why} Waiting {seconds:.0f} s."),
                 )
                 look, unseen = 0.0, 0
-                for settled_number in inquiry.ask(phase, [number for number in range(total) if number not in known]):
+                for settled_number in sender.ask(phase, [number for number in range(total) if number not in known]):
                     asked += settled_number is not None
                     unseen += settled_number is not None
                     started = time.monotonic()
@@ -229,8 +227,8 @@ def certify_remote(
                         break
                     look = time.monotonic() + 9 * (time.monotonic() - started)
                 tell(phase)
-                if inquiry.halt is not None:
-                    halt = inquiry.halt
+                if sender.halt is not None:
+                    halt = sender.halt
                     break
 
     select, estimate = stored()
@@ -272,7 +270,7 @@ def certify_remote(
     )
 
 
-def _certificate(spec: RunSpec, votes: Votes, found: Conclusion, **fields: Any) -> Certificate:
+def _certificate(spec: RunSpec, votes: AnswerVotes, found: Conclusion, **fields: Any) -> Certificate:
     names = [*sorted((votes.counts.keys() | votes.chosen_from.keys()) - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
     candidate = None if votes.candidate is None else names.index(votes.candidate)
     return Certificate(

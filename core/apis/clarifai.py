@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.answers import (
+from core.apis.provider import (
     Answer,
     InDoubtError,
     Label,
+    Limits,
     NotSentError,
     QueryFailedError,
     RefusedError,
     TurnedAwayError,
     UnusableError,
+    best_first,
 )
-from core.apis.limits import Limits
 
 LIMITS = Limits(price=0.0012, rate=10, max_bytes=20 * 2**20)
 """Public documentation: 20 MB a picture; about ten requests a second in the first paid plan."""
@@ -77,7 +78,7 @@ class Clarifai:
         if output.model.model_version.id:
             self.model = f"{MODEL}/{output.model.model_version.id}"
         labels = [Label(concept.name, float(concept.value)) for concept in output.data.concepts]
-        return tuple(sorted(labels, key=lambda label: -label.score))
+        return best_first(labels)
 
 
 _SUCCESS, _THROTTLED, _HOURLY, _MONTHLY = 10000, 11005, 11003, 11004

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from core.apis.http import Endpoint, HttpEndpoint
-from core.apis.limits import Limits
+from core.apis.provider import Limits
 from core.errors import LabError
 
 DEMO_CLASSIFIER = "bundled/cifar10"
@@ -125,11 +125,9 @@ def shared_demo_server() -> DemoServer:
 
 def demo_provider(price: float | None = None, rate: float | None = None) -> HttpEndpoint:
     """``api/demo``: asks this process's demo server, over HTTP."""
-    from core.apis.providers import with_terms
-
     server = shared_demo_server()
     endpoint = Endpoint(
-        server.url, limits=with_terms(DEMO_LIMITS, price, rate), model=f"demo/{(server.classifier.revision or 'unknown')[:12]}"
+        server.url, limits=DEMO_LIMITS.with_terms(price, rate), model=f"demo/{(server.classifier.revision or 'unknown')[:12]}"
     )
     provider = HttpEndpoint("api/demo", endpoint, {})
     provider.destination = DEMO_DESTINATION

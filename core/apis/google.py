@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.answers import Answer, InDoubtError, Label, NotSentError, QueryFailedError, RefusedError, UnusableError
-from core.apis.limits import Limits
-from core.apis.provider import failure_of
+from core.apis.provider import (
+    Answer,
+    InDoubtError,
+    Label,
+    Limits,
+    QueryFailedError,
+    RefusedError,
+    UnusableError,
+    best_first,
+    connection_failure,
+    failure_of,
+)
 
 LIMITS = Limits(price=0.0015, rate=10, max_bytes=7 * 2**20)
 """Public documentation: 1,800 requests a minute, 10 MB a request of JSON, in which pictures grow by a third."""
@@ -53,7 +62,7 @@ class GoogleVision:
         labels = [Label(found.description, float(found.score)) for found in response.label_annotations]
         if any(not label.name for label in labels):
             raise UnusableError("Google's answer has a label without a name.")
-        return tuple(sorted(labels, key=lambda label: -label.score))
+        return best_first(labels)
 
 
 _HTTP = {4: 504, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
@@ -76,18 +85,3 @@ def _failure(error: Exception) -> QueryFailedError:
     if isinstance(error, ParseError | LookupError | ValueError | TypeError | AttributeError):
         return UnusableError(f"Google's answer cannot be read: {type(error).__name__}.")
     return InDoubtError(f"Google's client failed in a way that is not known: {type(error).__name__}.")
-
-
-def connection_failure(error: Exception) -> QueryFailedError:
-    """Tell apart, for clients that use requests, what was never sent from what may have been."""
-    import requests
-    from urllib3.exceptions import MaxRetryError, NewConnectionError
-
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return NotSentError("The API could not be reached in time: check the connection.")
-    reason = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError):
-        return NotSentError("The API could not be reached: check the connection and the address.")
-    if isinstance(error, requests.exceptions.Timeout):
-        return InDoubtError("The API did not answer in time.")
-    return InDoubtError("The connection was cut before the API answered.")

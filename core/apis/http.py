@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from core.apis.answers import Answer, InDoubtError, Label, UnusableError
-from core.apis.google import connection_failure
-from core.apis.limits import Limits
-from core.apis.provider import failure_of
+from core.apis.provider import Answer, InDoubtError, Label, Limits, UnusableError, best_first, connection_failure, failure_of
 from core.errors import LabError
+from core.folders import home_folder
 
 WAYS = ("body", "multipart", "json-base64")
 MAX_ANSWER_BYTES = 2 * 2**20
@@ -123,6 +121,17 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     )
 
 
+def described_endpoints() -> dict[str, str]:
+    """References ``api/http/PATH`` of the endpoints that the operator of the app has described, by the names of their files.
+
+    They are the TOML files of ``endpoints`` in the Lab's own folder. Visitors choose among these by name. They cannot bring
+    addresses of their own, since the machine that runs the Lab would send requests, and headers filled from its environment,
+    wherever a stranger says.
+    """
+    folder = home_folder() / "endpoints"
+    return {path.stem: f"api/http/{path}" for path in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+
+
 def _compile(expression: object, what: str) -> Any:
     import jmespath
 
@@ -199,7 +208,7 @@ class HttpEndpoint:
             labels = [Label(name, float(score)) for name, score in zip(names, scores, strict=True)]
         except (TypeError, ValueError) as error:
             raise UnusableError("The API's answer has a score that is no number.") from error
-        return tuple(sorted(labels, key=lambda label: -label.score))
+        return best_first(labels)
 
 
 def _filled(value: str, secrets: Mapping[str, str]) -> str:

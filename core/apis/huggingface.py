@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.answers import Answer, InDoubtError, Label, NotSentError, QueryFailedError, RefusedError, UnusableError
-from core.apis.limits import Limits
-from core.apis.provider import failure_of
+from core.apis.provider import (
+    Answer,
+    InDoubtError,
+    Label,
+    Limits,
+    NotSentError,
+    QueryFailedError,
+    RefusedError,
+    UnusableError,
+    best_first,
+    failure_of,
+)
 
 LIMITS = Limits(price=0.0001, rate=5, max_bytes=10 * 2**20)
 """Billed by computing time, so the price is a guess that the user puts right."""
@@ -39,7 +48,7 @@ class HuggingFaceInference:
             labels = [Label(str(one["label"]), float(one["score"])) for one in found]
         except (KeyError, TypeError, ValueError) as error:
             raise UnusableError(f"The answer cannot be read: {type(error).__name__}.") from error
-        return tuple(sorted(labels, key=lambda label: -label.score))
+        return best_first(labels)
 
 
 def _failure(error: Exception) -> QueryFailedError:

@@ -1,17 +1,22 @@
-"""From an open set of labels to classes: the best label names the class, and synonyms may be put together."""
+"""From an open set of labels to votes: the best label names the class, synonyms may be one class, kept answers are counted."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.apis.answers import Answer
+from core.apis.ledger import ANSWERED, Query, settled_prefix
+from core.apis.provider import Answer
 from core.errors import LabError
 
 OTHER = "other"
 """The class of every answer whose best label no group of the map names, and of an empty answer."""
+
+NO_ANSWER = "no usable answer"
+"""The class of queries that brought none: unusable, or in doubt. Counting them against every class keeps the bound valid."""
 
 MAX_GROUPS, MAX_WORDS, MAX_LENGTH = 200, 5_000, 200
 
@@ -103,3 +108,59 @@ def parse_label_map(text: str) -> LabelMap:
             raise LabError(f"The label map's line {line.strip()!r} has no colon: write it as 'cat: tabby, kitten'.")
         groups.setdefault(name.strip(), []).extend(words.split(","))
     return LabelMap.of(groups)
+
+
+@dataclass(frozen=True)
+class AnswerVotes:
+    """Votes by class name, the most frequent first; ``other`` and ``no usable answer`` stand among them.
+
+    Attributes:
+        candidate: the class that the n0 answers chose, or None (too few yet, or none names a class).
+        chosen_from: votes of the n0 answers.
+        counts: votes of the answers after them.
+    """
+
+    candidate: str | None
+    chosen_from: dict[str, int]
+    counts: dict[str, int]
+
+    @property
+    def n(self) -> int:
+        """Answers counted."""
+        return sum(self.counts.values())
+
+    @property
+    def k(self) -> int:
+        """Votes for the candidate."""
+        return 0 if self.candidate is None else self.counts.get(self.candidate, 0)
+
+
+def count_answers(select: Sequence[Query], estimate: Sequence[Query], labels: LabelMap, n0: int, n: int) -> AnswerVotes:
+    """Count the first ``n0`` answers of one list and the first ``n`` of the other.
+
+    Only settled queries 0, 1, 2, ... without a gap are counted, so which answers happened to arrive early plays no part.
+    """
+    first = settled_prefix(select)[:n0]
+    chosen_from = _tally(first, labels)
+    named = {name: votes for name, votes in chosen_from.items() if name not in (OTHER, NO_ANSWER)}
+    candidate = max(named, key=lambda name: (named[name], name)) if len(first) == n0 and named else None
+    return AnswerVotes(candidate, chosen_from, _tally(settled_prefix(estimate)[:n], labels) if candidate is not None else {})
+
+
+def looks_when_paid(n: int) -> Iterator[int]:
+    """The numbers of answers at which it is asked whether more are needed: each up to 128, later every 1/64 more.
+
+    They are fixed, so that a run ends at the same answer however many were under way.
+
+    >>> [at for at in looks_when_paid(1_000) if 126 <= at < 136]
+    [126, 127, 128, 130, 132, 134]
+    """
+    at = 0
+    while at < n:
+        at += max(1, at // 64)
+        yield min(at, n)
+
+
+def _tally(queries: Sequence[Query], labels: LabelMap) -> dict[str, int]:
+    tally = Counter(labels.class_of(query.answer) if query.state == ANSWERED else NO_ANSWER for query in queries)
+    return dict(sorted(tally.items(), key=lambda entry: (-entry[1], entry[0])))

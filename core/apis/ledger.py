@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core.apis.answers import Answer, Label
+from core.apis.provider import Answer, Label
 from core.errors import LabError
 
 RESERVED, ANSWERED, UNUSABLE, IN_DOUBT = "reserved", "answered", "unusable", "in doubt"

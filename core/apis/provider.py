@@ -1,14 +1,69 @@
-"""What a provider is, and how HTTP answers that are no answer are told apart."""
+"""What a provider is: what it takes, what it answers, and the ways in which it does not."""
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from core.apis.answers import Answer, InDoubtError, QueryFailedError, RefusedError, TurnedAwayError
-from core.apis.limits import Limits
+from PIL import Image
+
+from core.errors import LabError
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label of an answer, with the API's own score (its scale is the vendor's)."""
+
+    name: str
+    score: float
+
+
+Answer = tuple[Label, ...]
+"""Labels, the best first. Empty where the API saw nothing that it has a word for."""
+
+
+def best_first(labels: Iterable[Label]) -> Answer:
+    """Labels as an answer has them."""
+    return tuple(sorted(labels, key=lambda label: -label.score))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A provider's limits and price, as its public documentation states them; users may put in their own.
+
+    Attributes:
+        price: US dollars a query.
+        rate: queries a second.
+        concurrency: queries under way at once.
+        min_side, max_side: pixels.
+        max_bytes: of the encoded picture.
+        timeout: seconds to wait for an answer.
+    """
+
+    price: float
+    rate: float
+    concurrency: int = 4
+    min_side: int = 1
+    max_side: int = 10_000
+    max_bytes: int = 4 * 2**20
+    timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not (self.price >= 0 and self.rate > 0 and self.concurrency >= 1 and self.timeout > 0):
+            raise LabError(
+                f"price {self.price:g}, rate {self.rate:g}, concurrency {self.concurrency}, timeout {self.timeout:g}: expected"
+                " a price of at least 0 and the others above 0."
+            )
+
+    def with_terms(self, price: float | None, rate: float | None) -> Limits:
+        """The same limits with the user's own price and rate where given."""
+        return dataclasses.replace(self, price=self.price if price is None else price, rate=self.rate if rate is None else rate)
 
 
 class Provider(Protocol):
@@ -33,6 +88,75 @@ class Provider(Protocol):
             QueryFailedError: one of its subclasses, which says whether the query may have been paid for.
         """
         ...
+
+
+def encode(picture: Image.Image, limits: Limits) -> bytes:
+    """An RGB picture as PNG, which loses nothing; a picture below the least side is enlarged to it, whole pixels repeated.
+
+    Enlarging is part of the base classifier: it happens after the noise, so the certificate stays one for the small picture.
+
+    Raises:
+        LabError: where the picture is larger than the API takes.
+    """
+    least, greatest = min(picture.size), max(picture.size)
+    if greatest > limits.max_side:
+        raise LabError(
+            f"The picture has a side of {greatest} pixels: the API takes at most {limits.max_side}; make it smaller."
+        )
+    factor = -(-limits.min_side // least)
+    if factor > 1:
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=3)
+    if buffer.tell() > limits.max_bytes:
+        raise LabError(
+            f"The noisy picture has {buffer.tell() / 2**20:.1f} MB as PNG: the API takes at most"
+            f" {limits.max_bytes / 2**20:.1f}; make it smaller."
+        )
+    return buffer.getvalue()
+
+
+def size_note(height: int, width: int, limits: Limits) -> str | None:
+    """A sentence where a picture is enlarged for the API; None where it is sent as it is."""
+    factor = -(-limits.min_side // min(height, width))
+    if factor <= 1:
+        return None
+    return (
+        f"The API takes pictures of at least {limits.min_side} pixels a side: each copy of {width} x {height} is enlarged"
+        f" {factor} times before it is sent, after the noise."
+    )
+
+
+class QueryFailedError(LabError):
+    """A query that brought no answer. The subclasses say whether it may have been paid for, and what to do."""
+
+
+class NotSentError(QueryFailedError):
+    """The API was not reached (no connection, name unknown): nothing was paid, the same query may be sent again."""
+
+
+class TurnedAwayError(QueryFailedError):
+    """The API answered that it did not serve the query (429, 5xx): nothing was paid, and it may be sent again later.
+
+    Attributes:
+        retry_after: seconds that the API asked to wait, or None.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class InDoubtError(QueryFailedError):
+    """The query was sent, and no answer came (timeout, connection cut): it may have been paid for, so it is not sent again."""
+
+
+class UnusableError(QueryFailedError):
+    """An answer came that cannot be read. It was paid for, so it is kept, and counts for no class."""
+
+
+class RefusedError(QueryFailedError):
+    """The API will serve no query of this kind (credentials, region, quota, picture): asking on makes no sense."""
 
 
 def failure_of(status: int, message: str, retry_after: str | None = None) -> QueryFailedError:
@@ -71,3 +195,18 @@ def seconds_of(retry_after: str | None) -> float | None:
         except (ValueError, TypeError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def connection_failure(error: Exception) -> QueryFailedError:
+    """Tell apart, for clients that use requests, what was never sent from what may have been."""
+    import requests
+    from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return NotSentError("The API could not be reached in time: check the connection.")
+    reason = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError):
+        return NotSentError("The API could not be reached: check the connection and the address.")
+    if isinstance(error, requests.exceptions.Timeout):
+        return InDoubtError("The API did not answer in time.")
+    return InDoubtError("The connection was cut before the API answered.")

@@ -10,8 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from core.apis.http import HttpEndpoint, read_endpoint
-from core.apis.limits import Limits
-from core.apis.provider import Provider
+from core.apis.provider import Limits, Provider
 from core.errors import LabError
 
 
@@ -104,7 +103,7 @@ def describe_provider(reference: str, price: float | None = None, rate: float | 
 
         ref = f"api/huggingface/{rest or DEFAULT_MODEL}" if kind == "huggingface" else f"api/{kind}"
         found = Described(ref, VENDORS[kind].destination, VENDORS[kind].limits)
-    return dataclasses.replace(found, limits=with_terms(found.limits, price, rate))
+    return dataclasses.replace(found, limits=found.limits.with_terms(price, rate))
 
 
 def load_provider(
@@ -124,14 +123,14 @@ def load_provider(
     kind, rest = _parse(reference)
     if kind == "http":
         endpoint = read_endpoint(Path(rest).expanduser())
-        endpoint = dataclasses.replace(endpoint, limits=with_terms(endpoint.limits, price, rate))
+        endpoint = dataclasses.replace(endpoint, limits=endpoint.limits.with_terms(price, rate))
         return HttpEndpoint(reference, endpoint, secrets)
     if kind == "demo":
         from core.apis.demo import demo_provider
 
         return demo_provider(price, rate)
     vendor = VENDORS[kind]
-    limits = with_terms(vendor.limits, price, rate)
+    limits = vendor.limits.with_terms(price, rate)
     maker = getattr(import_module(vendor.module), vendor.name)
     try:
         return maker(secrets, rest, limits) if kind == "huggingface" and rest else maker(secrets, limits=limits)
@@ -140,13 +139,6 @@ def load_provider(
             f"The official client for {reference!r} is not installed: run 'pip install -r requirements-apis.txt'"
             f" (or only {vendor.package})."
         ) from error
-
-
-def with_terms(limits: Limits, price: float | None, rate: float | None) -> Limits:
-    """Limits with the user's own price and rate where given."""
-    return dataclasses.replace(
-        limits, price=limits.price if price is None else price, rate=limits.rate if rate is None else rate
-    )
 
 
 def _parse(reference: str) -> tuple[str, str]:

@@ -1,4 +1,5 @@
-"""Which pictures a run sends: noisy copy number i of one picture, denoised, as 8-bit pixels."""
+"""The queries of a run: which pictures it sends (noisy copy number i of one picture, denoised, as 8-bit pixels), and what they
+cost before the first is paid."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.apis.provider import Limits
 from core.pictures.pixels import image_record, to_picture
 from core.smoothing.model_records import model_record
 from core.smoothing.noise import NoiseStream
+from core.smoothing.radius import radius_ceiling
 from core.smoothing.sampling import BaseClassifier, DenoiserLike, default_batch_size
 
 
@@ -59,7 +62,7 @@ def spec_of(provider: Any, pixels: Tensor, denoiser: DenoiserLike | None, sigma:
     )
 
 
-class Questions:
+class QueryPictures:
     """The pictures of a run by number.
 
     Clipping to [0, 1] and rounding to 8 bits come after the noise and the denoiser: they are part of what is smoothed.
@@ -77,7 +80,7 @@ class Questions:
         }
         self._batch = min(16, default_batch_size(pixels))
 
-    def pictures(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image]]:
+    def sent(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image]]:
         """The pictures with these numbers, made a batch at a time."""
         for number, _, sent in self.pairs(purpose, numbers):
             yield number, sent
@@ -93,3 +96,36 @@ class Questions:
             denoised = self._base.denoise(noisy, self._sigma)
             for number, before, after in zip(some, noisy, denoised, strict=True):
                 yield number, to_picture(before), to_picture(after)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An upper bound on what a run takes; a settled question ends it earlier.
+
+    Attributes:
+        queries: n0 + n, twice that where the picture is also certified without the denoiser; less those answered already.
+        dollars: what they cost.
+        affordable: how many of them the budget pays for.
+        seconds: at the rate limit.
+        radius_ceiling: the greatest l2 radius that n answers can show, were every one the same.
+    """
+
+    queries: int
+    dollars: float
+    affordable: int
+    seconds: float
+    radius_ceiling: float
+
+
+def make_plan(
+    limits: Limits, *, n0: int, n: int, sigma: float, alpha: float, budget: float, method: str, runs: int = 1, stored: int = 0
+) -> Plan:
+    """Plan ``runs`` runs (one with the denoiser, one without) of which ``stored`` queries are answered already.
+
+    >>> plan = make_plan(Limits(price=0.0015, rate=10), n0=20, n=100, sigma=0.25, alpha=0.001, budget=0.1, method="anytime")
+    >>> plan.queries, round(plan.dollars, 2), plan.affordable, plan.seconds
+    (120, 0.18, 66, 12.0)
+    """
+    queries = max(0, runs * (n0 + n) - stored)
+    affordable = queries if limits.price == 0 else min(queries, int(budget / limits.price * (1 + 1e-12)))
+    return Plan(queries, queries * limits.price, affordable, queries / limits.rate, radius_ceiling(sigma, n, alpha, method))

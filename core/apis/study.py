@@ -13,7 +13,7 @@ from core.apis.labels import LabelMap
 from core.apis.ledger import Ledger
 from core.apis.provider import Provider
 from core.apis.providers import Described
-from core.apis.queries import Questions
+from core.apis.queries import QueryPictures, spec_of
 from core.pictures.pixels import to_pixels
 from core.smoothing.sampling import DenoiserLike
 
@@ -123,8 +123,6 @@ def study_remote(
 
 def stored_queries(request: RemoteRequest, picture: Image.Image, facts: Described, denoiser_record: Any, ledger: Ledger) -> int:
     """How many of the queries of a request are answered already."""
-    from core.apis.queries import spec_of
-
     pixels = to_pixels(picture, (request.side, request.side))
     records = [denoiser_record] + ([None] if request.runs == 2 else [])
     found = 0
@@ -140,8 +138,8 @@ def preview(
 ) -> list[tuple[Image.Image, Image.Image]]:
     """The first noisy copies (clipped, for showing) and what is sent of each."""
     pixels = to_pixels(picture, (request.side, request.side)).to(device)
-    questions = Questions(pixels, denoiser, request.sigma, request.seed)
-    return [(noisy, sent) for _, noisy, sent in questions.pairs("select", list(range(count)))]
+    pictures = QueryPictures(pixels, denoiser, request.sigma, request.seed)
+    return [(noisy, sent) for _, noisy, sent in pictures.pairs("select", list(range(count)))]
 
 
 def without_budget(request: RemoteRequest) -> RemoteRequest:

@@ -12,8 +12,8 @@ from typing import Any
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
 from core.apis.labels import LabelMap, read_label_map
 from core.apis.ledger import Ledger
-from core.apis.plan import make_plan
 from core.apis.providers import Described, describe_provider, load_provider
+from core.apis.queries import make_plan
 from core.commands.options import load_denoiser_remarking, read_picture_remarking
 from core.commands.result_text import certificate_text
 from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark

@@ -15,15 +15,14 @@ import pytest
 import torch
 from PIL import Image
 
-from core.apis import asking as inquiry
+from core.apis import asking
+from core.apis.asking import Pace
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
 from core.apis.http import HttpEndpoint, parse_endpoint
-from core.apis.labels import LabelMap
+from core.apis.labels import NO_ANSWER, LabelMap
 from core.apis.ledger import Ledger
-from core.apis.pace import Pace
 from core.apis.providers import describe_provider
-from core.apis.queries import Questions
-from core.apis.votes import NO_ANSWER
+from core.apis.queries import QueryPictures
 from core.errors import LabError
 from core.pictures.pixels import to_pixels
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
@@ -58,8 +57,8 @@ def ask(vendors: Vendors, ledger: Ledger) -> Asking:
 
 def by_hand(sigma: float, seed: int, purpose: str, n: int) -> Counter[str]:
     """What the API's own rule says of the first n pictures of the stream."""
-    questions = Questions(to_pixels(GREY), None, sigma, seed)
-    return Counter(brightness(sent)[0][0].casefold() for _, sent in questions.pictures(purpose, list(range(n))))
+    pictures = QueryPictures(to_pixels(GREY), None, sigma, seed)
+    return Counter(brightness(sent)[0][0].casefold() for _, sent in pictures.sent(purpose, list(range(n))))
 
 
 def test_the_votes_are_those_of_the_same_noise_asked_by_hand(ask: Asking) -> None:
@@ -285,13 +284,13 @@ def test_the_last_of_the_money_goes_to_the_lowest_numbers(seed: int, ask: Asking
 
 
 def test_a_picture_that_cannot_be_sent_holds_nobody_up(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded, encode = iter(range(1000)), inquiry.encode
+    encoded, encode = iter(range(1000)), asking.encode
 
     def fail_once(*arguments: Any) -> bytes:
         if next(encoded) == 12:
             raise LabError("Too large.")
         return encode(*arguments)
 
-    monkeypatch.setattr(inquiry, "encode", fail_once)
+    monkeypatch.setattr(asking, "encode", fail_once)
     with pytest.raises(LabError, match="Too large"):
         ask("concurrency = 8")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.apis.http import HttpEndpoint, parse_endpoint, read_endpoint
-from core.apis.limits import encode
+from core.apis.provider import encode
 from core.apis.providers import describe_provider, load_provider
 from core.errors import LabError
 from tests.apis.conftest import Vendors

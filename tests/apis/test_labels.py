@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.apis.answers import Label
 from core.apis.labels import OTHER, LabelMap, fold, parse_label_map, read_label_map
+from core.apis.provider import Label
 from core.errors import LabError
 
 

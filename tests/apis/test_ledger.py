@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.apis.answers import Label
 from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger, settled_prefix
+from core.apis.provider import Label
 from core.errors import LabError
 
 

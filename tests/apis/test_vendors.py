@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.apis.answers import InDoubtError, NotSentError, RefusedError, TurnedAwayError, UnusableError
-from core.apis.limits import Limits, encode
+from core.apis.provider import InDoubtError, Limits, NotSentError, RefusedError, TurnedAwayError, UnusableError, encode
 from core.apis.providers import VENDORS, load_provider
 from core.errors import LabError
 from tests.apis.conftest import ClarifaiServer, Fault

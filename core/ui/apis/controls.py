@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.apis.demo import DEMO_LIMITS
-from core.apis.endpoints import described_endpoints
+from core.apis.http import described_endpoints
 from core.apis.labels import LabelMap, parse_label_map
 from core.apis.providers import VENDORS, describe_provider
 from core.apis.study import RemoteRequest

@@ -9,7 +9,7 @@ import json
 import streamlit as st
 from PIL import Image
 
-from core.apis.plan import Plan
+from core.apis.queries import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
 from core.commands.terminal import duration
 from core.figures.radius import radius_bar

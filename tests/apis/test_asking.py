@@ -1,11 +1,11 @@
-"""Rates and back-off."""
+"""Asking: rates and back-off."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from core.apis.pace import MOST_WAIT, Pace, backoff
+from core.apis.asking import MOST_WAIT, Pace, backoff
 
 
 def test_threads_together_keep_to_the_rate() -> None:
