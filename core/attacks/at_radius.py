@@ -1,16 +1,109 @@
-"""What a radius means: pictures at exactly that distance in several directions."""
+"""What a radius means: pictures at exactly that distance, without a gradient, and the nearest picture of another class."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, settled, stretched
-from core.attacks.simple import SIMPLE_KINDS, simple_change
+from core.attacks.balls import check_norm, check_radius, distance, length, picture_within, stretched
+from core.attacks.records import KINDS
 from core.errors import LabError
+from core.smoothing.noise import derived_seed
 
+if TYPE_CHECKING:
+    from core.data.datasets import LabelledImages
+
+SIMPLE_KINDS = tuple(kind for kind in KINDS if kind != "gradient")
 DIRECTIONS = (*SIMPLE_KINDS, "gradient")
+
+AT_ONCE = 1024
+"""Pictures of a data set that are compared at once."""
+
+
+def simple_change(kind: str, image: Tensor, norm: str, radius: float, *, seed: int = 0) -> Tensor:
+    """A changed picture at exactly ``radius``, as exactly as float32 pixels can be, and never beyond it.
+
+    ``random``: a uniformly random direction (random signs in linf). ``pixel``: all channels of one pixel, which the seed
+    chooses among those with room, pushed to the opposite end. ``patch``: the same for a square that the seed places, only as
+    large as the radius needs. ``grey``: every value by the same amount, towards the middle grey.
+
+    Args:
+        kind: one of :data:`SIMPLE_KINDS`.
+        image: (3, H, W) in [0, 1].
+        norm, radius: how long the change is to be.
+        seed: of the direction or place.
+
+    Returns:
+        (3, H, W) float32 on the device of ``image``.
+
+    Raises:
+        LabError: where [0, 1] has no room for a change of this kind and length, or an argument is out of range.
+    """
+    check_norm(norm)
+    check_radius(radius)
+    rng = np.random.default_rng(derived_seed(seed, "simple", kind))
+    match kind:
+        case "random":
+            direction = _random(image, norm, rng)
+        case "pixel":
+            direction = _pixel(image, norm, radius, rng)
+        case "patch":
+            direction = _patch(image, norm, radius, rng)
+        case "grey":
+            direction = torch.where(image < 0.5, 1.0, -1.0)
+        case _:
+            raise LabError(f"Unknown change {kind!r}: choose one of {', '.join(SIMPLE_KINDS)}.")
+    return picture_within(stretched(direction, image, norm, radius), image, norm, radius)
+
+
+def push(image: Tensor) -> Tensor:
+    """The longest way that each value can go within [0, 1]: to its opposite end."""
+    return torch.where(image < 0.5, 1 - image, -image)
+
+
+def _random(image: Tensor, norm: str, rng: np.random.Generator) -> Tensor:
+    drawn = torch.from_numpy(rng.standard_normal(tuple(image.shape)).astype(np.float32)).to(image)
+    return drawn.sign() if norm == "linf" else drawn
+
+
+def _pixel(image: Tensor, norm: str, radius: float, rng: np.random.Generator) -> Tensor:
+    way = push(image)
+    _, height, width = image.shape
+    for number in rng.permutation(height * width).tolist():
+        row, column = divmod(number, width)
+        if length(way[:, row, column], norm) >= radius:
+            return _only(way, row, column, 1)
+    most = max(length(way[:, number // width, number % width], norm) for number in range(height * width))
+    raise LabError(
+        f"One pixel of this picture can change by {most:.3f} at most in {norm}, and the radius is {radius:.3f}:"
+        " choose a smaller radius, or a patch."
+    )
+
+
+def _patch(image: Tensor, norm: str, radius: float, rng: np.random.Generator) -> Tensor:
+    way = push(image)
+    _, height, width = image.shape
+    across, down = float(rng.uniform()), float(rng.uniform())
+    for side in range(1, max(height, width) + 1):
+        row, column = round(down * max(height - side, 0)), round(across * max(width - side, 0))
+        change = _only(way, row, column, side)
+        if length(change, norm) >= radius:
+            return change
+    raise LabError(
+        f"The whole picture can change by {length(way, norm):.3f} at most in {norm}, and the radius is {radius:.3f}:"
+        " choose a smaller radius."
+    )
+
+
+def _only(way: Tensor, row: int, column: int, side: int) -> Tensor:
+    change = torch.zeros_like(way)
+    area = (slice(None), slice(row, row + side), slice(column, column + side))
+    change[area] = way[area]
+    return change
 
 
 @dataclass(frozen=True)
@@ -34,7 +127,7 @@ class AtRadius:
     missing: str = ""
 
 
-def pictures_at(
+def pictures_at_radius(
     image: Tensor, radius: float, norm: str = "l2", *, seed: int = 0, gradient: Tensor | None = None
 ) -> tuple[AtRadius, ...]:
     """Pictures at exactly a radius: random, one pixel, patch, grey and, where a change is given, along it.
@@ -57,7 +150,7 @@ def pictures_at(
         try:
             if kind == "gradient":
                 assert gradient is not None
-                picture = settled(stretched(gradient, image, norm, radius), image, norm, radius)
+                picture = picture_within(stretched(gradient, image, norm, radius), image, norm, radius)
             else:
                 picture = simple_change(kind, image, norm, radius, seed=seed)
         except LabError as error:
@@ -68,3 +161,66 @@ def pictures_at(
             AtRadius(kind, picture, distance(picture, image, norm), 255 * float(away.max()), int((away.amax(dim=0) > 0).sum()))
         )
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """The nearest picture of another class.
+
+    Attributes:
+        idx, label: its number and class in its data set.
+        distance: how far away it is, in ``norm``.
+        norm: in which it was looked for.
+        searched: how many pictures of other classes there were.
+        pixels: (3, H, W) uint8.
+    """
+
+    idx: int
+    label: int
+    distance: float
+    norm: str
+    searched: int
+    pixels: Tensor = field(repr=False, compare=False)
+
+    def share(self, radius: float) -> float:
+        """A radius as a share of the distance."""
+        return radius / self.distance
+
+
+def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, norm: str = "l2") -> Neighbour:
+    """Look through a data set.
+
+    Args:
+        image: (3, H, W) in [0, 1].
+        label: its class, among the labels of the data set.
+        data: pictures of the same size.
+        norm: of the distance.
+
+    Raises:
+        LabError: where the sizes differ, or there is no picture of another class.
+    """
+    check_norm(norm)
+    if data.images.shape[1:] != image.shape:
+        have, got = tuple(data.images.shape[2:]), tuple(image.shape[1:])
+        raise LabError(f"The pictures of the data set have {have[0]} x {have[1]} pixels, and this one {got[0]} x {got[1]}.")
+    rows = (data.labels != label).nonzero().flatten()
+    if not len(rows):
+        raise LabError(f"All pictures of the data set are of class {label}: there is none of another class to compare with.")
+    flat = image.detach().cpu().double().flatten()  # (3 H W,)
+    best, best_row = float("inf"), -1
+    for piece in rows.split(AT_ONCE):
+        others = data.images[piece].double().div_(255).flatten(1)  # (piece, 3 H W)
+        away = (others - flat).abs_()
+        match norm:
+            case "l2":
+                distances = away.square_().sum(dim=1).sqrt_()
+            case "l1":
+                distances = away.sum(dim=1)
+            case _:
+                distances = away.amax(dim=1)
+        least = int(distances.argmin())
+        if float(distances[least]) < best:
+            best, best_row = float(distances[least]), int(piece[least])
+    return Neighbour(
+        int(data.indices[best_row]), int(data.labels[best_row]), best, norm, len(rows), data.images[best_row].clone()
+    )

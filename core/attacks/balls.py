@@ -52,7 +52,7 @@ def farthest(image: Tensor, norm: str) -> float:
     return length(torch.maximum(image, 1 - image), norm)
 
 
-def project(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
+def project_to_ball(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
     """The nearest change (in l2) that is at most ``radius`` long and keeps ``image`` in [0, 1].
 
     Exact on the intersection of ball and box, not one after the other. By the Karush-Kuhn-Tucker conditions it is the
@@ -105,10 +105,10 @@ def to_length(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor
     """A change scaled to ``radius``, then put into ball and box: shorter where [0, 1] has no room for more."""
     size = distance(image + change, image, norm)
     factor = radius / size if size else 1.0
-    return project(torch.mul(change, factor), image, norm, radius)
+    return project_to_ball(torch.mul(change, factor), image, norm, radius)
 
 
-def settled(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
+def picture_within(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
     """The changed picture as float32 in [0, 1], never farther than ``radius`` from ``image`` after all rounding.
 
     Returns:

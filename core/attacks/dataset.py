@@ -11,9 +11,8 @@ from torch import Tensor
 
 from core.attacks.balls import check_norm
 from core.attacks.dataset_log import AttackedLine
-from core.attacks.gradient import Climb, climb
-from core.attacks.meter import Meter
-from core.attacks.records import Verdict, certified_in
+from core.attacks.gradient import Climb, Meter, climb
+from core.attacks.records import AttackVerdict, certified_in
 from core.attacks.search import Span, first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.datasets import LabelledImages
@@ -155,7 +154,7 @@ def _attack(
         device=device,
         meter=meter,
     )
-    judged: list[tuple[float, Verdict]] = []
+    judged: list[tuple[float, AttackVerdict]] = []
     rechecked = 0
     change: Tensor | None = None
     for fraction in sorted(s.fractions):
@@ -201,7 +200,7 @@ def _attack(
 
 def _borne_out(
     picture: Tensor,
-    verdict: Verdict,
+    verdict: AttackVerdict,
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
     s: AttackSettings,

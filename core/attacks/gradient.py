@@ -2,19 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, length, project, settled, to_length
-from core.attacks.targets import Target
+from core.attacks.balls import check_norm, check_radius, distance, length, picture_within, project_to_ball, to_length
+from core.attacks.records import AttackVerdict
 from core.errors import LabError
 from core.smoothing.noise import derived_seed
 
 SPARSE_SHARE = 0.01
 """Share of the values that a step in l1 changes: those with the greatest slope (after Tramer and Boneh 2019, 1904.13000)."""
+
+
+GRADIENT_COST = 2
+"""A pass with a gradient counts as so many without: measured at 2 to 2.5 with the bundled networks on a CPU."""
+
+
+class Meter:
+    """Counts passes, tells of them, and says when to end.
+
+    Args:
+        on_spend: called with the passes so far, after every batch.
+        should_stop: asked between batches.
+        limit: passes that may be spent; None for any number.
+    """
+
+    def __init__(
+        self,
+        on_spend: Callable[[int], None] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        limit: int | None = None,
+    ) -> None:
+        self.spent, self.limit, self._on_spend, self._should_stop = 0, limit, on_spend, should_stop
+
+    def spend(self, passes: int) -> None:
+        """Count passes that were made."""
+        self.spent += passes
+        if self._on_spend is not None:
+            self._on_spend(self.spent)
+
+    def stopped(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._should_stop()
+
+    def affords(self, passes: int) -> bool:
+        """Whether so many more stay within the limit."""
+        return self.limit is None or self.spent + passes <= self.limit
+
+
+@dataclass(frozen=True)
+class Slope:
+    """The objective at a picture: its value, which an attack raises, its (3, H, W) gradient, and the (classes,) votes seen."""
+
+    loss: float
+    gradient: Tensor
+    votes: Tensor
+
+
+class Target(Protocol):
+    """What :func:`climb` and :func:`core.attacks.search.smallest_attack` work on."""
+
+    kind: str
+    class_index: int
+    meter: Meter
+
+    @property
+    def slope_cost(self) -> int:
+        """Passes of a gradient."""
+
+    @property
+    def judge_cost(self) -> int:
+        """Passes of a verdict."""
+
+    def slope(self, picture: Tensor) -> Slope:
+        """The objective and its gradient at a (3, H, W) picture."""
+
+    def won(self, votes: Sequence[Tensor]) -> bool:
+        """Whether the votes of the last steps leave little doubt that the attack has succeeded."""
+
+    def judge(self, picture: Tensor) -> AttackVerdict:
+        """What the classifier says of a (3, H, W) picture."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +164,7 @@ def climb(
         if attempt:
             change = random_start(image, norm, radius, rng)
         else:
-            change = torch.zeros_like(image) if start is None else project(start.to(image), image, norm, radius)
+            change = torch.zeros_like(image) if start is None else project_to_ball(start.to(image), image, norm, radius)
         losses: list[float] = []
         votes: list[Tensor] = []
         won = False
@@ -107,7 +179,7 @@ def climb(
                 won = True
                 break
             uphill = steepest(open_ways(slope.gradient.to(image), image + change), norm, rng)
-            change = project(change + how.step * radius * uphill, image, norm, radius)
+            change = project_to_ball(change + how.step * radius * uphill, image, norm, radius)
         if not won and not stopped and bool(change.any()):
             # Where few draws make a noisy gradient, steps cancel each other and end within the ball, where less is tried
             # than the radius allows: their sum, the direction they have in common, is followed to its border.
@@ -119,7 +191,7 @@ def climb(
         if won or stopped:
             break
     assert kept is not None
-    picture = settled(kept[1], image, norm, radius)
+    picture = picture_within(kept[1], image, norm, radius)
     size = distance(picture, image, norm)
     assert size <= radius, (size, radius)
     return Climbed(picture, size, kept[2], stopped)
@@ -157,4 +229,4 @@ def random_start(image: Tensor, norm: str, radius: float, rng: np.random.Generat
     if norm == "linf":
         direction = torch.from_numpy(rng.uniform(-1, 1, tuple(image.shape)).astype(np.float32)).to(image)
     reach = radius * float(rng.uniform())
-    return project(direction * (reach / length(direction, norm)), image, norm, radius)
+    return project_to_ball(direction * (reach / length(direction, norm)), image, norm, radius)

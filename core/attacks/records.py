@@ -26,7 +26,7 @@ KINDS = ("gradient", "random", "pixel", "patch", "grey")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AttackVerdict:
     """What a classifier says of a changed picture.
 
     Attributes:
@@ -76,11 +76,11 @@ class Trial:
 
     radius: float
     size: float
-    verdict: Verdict
+    verdict: AttackVerdict
 
 
 @dataclass(frozen=True)
-class Search:
+class AttackSearch:
     """The smallest successful attack that bisection on the radius found: an upper bound on the smallest there is.
 
     Whether an attack succeeds need not be monotone in its radius, and an attack that fails proves nothing, so this is the
@@ -183,8 +183,8 @@ class Attacked:
     size: float
     sizes: dict[str, float]
     pixels: Pixels = field(repr=False, compare=False)
-    verdicts: dict[str, Verdict]
-    clean: dict[str, Verdict]
+    verdicts: dict[str, AttackVerdict]
+    clean: dict[str, AttackVerdict]
     losses: tuple[float, ...]
     gain: float
     views: dict[str, View] = field(repr=False, compare=False)
@@ -207,7 +207,7 @@ class AttackStudy:
     certificate: Certificate
     certified: float
     attacked: Attacked | None = None
-    searches: dict[str, Search] = field(default_factory=dict)
+    searches: dict[str, AttackSearch] = field(default_factory=dict)
     complete: bool = False
     seconds: float = 0.0
 
@@ -224,7 +224,7 @@ class AttackStudy:
             verdict.target == "smoothed" and verdict.fooled and size <= self.certified for size, verdict in self.judged()
         )
 
-    def judged(self) -> list[tuple[float, Verdict]]:
+    def judged(self) -> list[tuple[float, AttackVerdict]]:
         """Every change that a classifier was asked about: its size in the request's norm, and the verdict."""
         shown = [] if self.attacked is None else [(self.attacked.size, v) for v in self.attacked.verdicts.values()]
         return shown + [(trial.size, trial.verdict) for search in self.searches.values() for trial in search.trials]
@@ -297,12 +297,12 @@ def certified_in(certificate: Certificate, norm: str) -> float:
     return certificate.radius / math.sqrt(values) if norm == "linf" else certificate.radius
 
 
-def verdict_document(verdict: Verdict) -> dict[str, Any]:
+def verdict_document(verdict: AttackVerdict) -> dict[str, Any]:
     """A verdict as JSON, its outcome spelt out."""
     return {"outcome": verdict.outcome} | asdict(verdict)
 
 
-def search_document(search: Search) -> dict[str, Any]:
+def search_document(search: AttackSearch) -> dict[str, Any]:
     """A search as JSON, without pixels."""
     document = {name: getattr(search, name) for name in search.__dataclass_fields__ if name not in ("pixels", "trials")}
     trials = [{"radius": t.radius, "size": t.size, "verdict": verdict_document(t.verdict)} for t in search.trials]

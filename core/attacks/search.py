@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, farthest, settled, to_length
-from core.attacks.gradient import Climb, climb
-from core.attacks.records import Search, Trial, Verdict
-from core.attacks.targets import Target
+from core.attacks.balls import check_norm, check_radius, distance, farthest, picture_within, to_length
+from core.attacks.gradient import Climb, Target, climb
+from core.attacks.records import AttackSearch, AttackVerdict, Trial
 from core.errors import LabError
 from core.smoothing.noise import derived_seed
 
@@ -59,7 +58,7 @@ def smallest_attack(
     seed: int = 0,
     start: Tensor | None = None,
     on_trial: OnTrial | None = None,
-) -> Search:
+) -> AttackSearch:
     """Find a small change that fools the target.
 
     Up: the radius is doubled until an attack succeeds. Down: bisection between the last failure and the smallest success.
@@ -114,7 +113,7 @@ def smallest_attack(
     pixels = None if best is None else best.cpu().numpy()
     failed = [span.low, *(trial.radius for trial in trials if not trial.verdict.fooled)]
     held = max((reached for reached in failed if found is None or reached < found), default=0.0)
-    return Search(
+    return AttackSearch(
         target.kind,
         norm,
         target.class_index,
@@ -131,14 +130,14 @@ def smallest_attack(
 
 def _attempt(
     image: Tensor, target: Target, norm: str, radius: float, how: Climb, seed: int, known: Tensor | None
-) -> tuple[Tensor, Verdict] | None:
+) -> tuple[Tensor, AttackVerdict] | None:
     """One trial; None where it was stopped, or the passes are used up."""
     begin = None
     if known is not None and bool(known.any()):
         if not target.meter.affords(target.judge_cost):
             return None
         begin = to_length(known, image, norm, radius)
-        picture = settled(begin, image, norm, radius)
+        picture = picture_within(begin, image, norm, radius)
         verdict = target.judge(picture)
         if verdict.stopped:
             return None

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.attacks.at_radius import simple_change
 from core.attacks.balls import check_norm, check_radius, distance, farthest
-from core.attacks.gradient import Climb, climb
-from core.attacks.meter import Meter
+from core.attacks.gradient import Climb, Meter, Target, climb
 from core.attacks.records import (
     KINDS,
     NORMS,
@@ -21,15 +21,14 @@ from core.attacks.records import (
     Attacked,
     AttackProgress,
     AttackRequest,
+    AttackSearch,
     AttackStudy,
-    Search,
+    AttackVerdict,
     Trial,
-    Verdict,
     certified_in,
 )
 from core.attacks.search import Span, first_radius, most_passes, smallest_attack
-from core.attacks.simple import simple_change
-from core.attacks.targets import BaseTarget, SmoothedTarget, Target
+from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, to_picture, to_pixels
 from core.smoothing.certificate import Certificate
@@ -186,8 +185,8 @@ class _Run:
             changed, losses = climbed.picture, climbed.losses
         else:
             changed = simple_change(request.kind, self.image, request.norm, radius, seed=request.seed)
-        clean: dict[str, Verdict] = {}
-        verdicts: dict[str, Verdict] = {}
+        clean: dict[str, AttackVerdict] = {}
+        verdicts: dict[str, AttackVerdict] = {}
         for name, target in targets.items():
             if name == "denoised" and self.denoiser is None:
                 continue
@@ -211,7 +210,7 @@ class _Run:
             views,
         )
 
-    def _search(self, name: str, target: Target) -> Search:
+    def _search(self, name: str, target: Target) -> AttackSearch:
         request = self.request
         target.meter.limit = None if request.budget is None else target.meter.spent + request.budget
 

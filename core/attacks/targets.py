@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.attacks.meter import GRADIENT_COST, Meter
-from core.attacks.records import Verdict
+from core.attacks.gradient import GRADIENT_COST, Meter, Slope
+from core.attacks.records import AttackVerdict
 from core.errors import LabError
 from core.smoothing.certify import Progress, check_predict_settings, predict
 from core.smoothing.model_records import model_record
@@ -24,40 +22,6 @@ from core.smoothing.noise import NoiseStream, derived_seed
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
 
 TOP = 5
-
-
-@dataclass(frozen=True)
-class Slope:
-    """The objective at a picture: its value, which an attack raises, its (3, H, W) gradient, and the (classes,) votes seen."""
-
-    loss: float
-    gradient: Tensor
-    votes: Tensor
-
-
-class Target(Protocol):
-    """What :func:`core.attacks.gradient.climb` and :func:`core.attacks.search.smallest_attack` work on."""
-
-    kind: str
-    class_index: int
-    meter: Meter
-
-    @property
-    def slope_cost(self) -> int:
-        """Passes of a gradient."""
-
-    @property
-    def judge_cost(self) -> int:
-        """Passes of a verdict."""
-
-    def slope(self, picture: Tensor) -> Slope:
-        """The objective and its gradient at a (3, H, W) picture."""
-
-    def won(self, votes: Sequence[Tensor]) -> bool:
-        """Whether the votes of the last steps leave little doubt that the attack has succeeded."""
-
-    def judge(self, picture: Tensor) -> Verdict:
-        """What the classifier says of a (3, H, W) picture."""
 
 
 class BaseTarget:
@@ -107,13 +71,13 @@ class BaseTarget:
         """Nothing is random: the last step says it."""
         return bool(votes) and int(votes[-1].argmax()) != self.class_index
 
-    def judge(self, picture: Tensor) -> Verdict:
+    def judge(self, picture: Tensor) -> AttackVerdict:
         """Its class, with softmax shares."""
         shares = self._logits(picture).softmax(dim=0)
         self.meter.spend(1)
         best = shares.topk(min(TOP, len(shares)))
         top = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        return Verdict(self.kind, self.class_index, top[0][0], top, float(shares[self.class_index]), 1, None)
+        return AttackVerdict(self.kind, self.class_index, top[0][0], top, float(shares[self.class_index]), 1, None)
 
     def _logits(self, picture: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -220,7 +184,7 @@ class SmoothedTarget:
         own = float(share[self.class_index])
         return own <= 0.15 and float(share.max()) >= 0.6
 
-    def judge(self, picture: Tensor) -> Verdict:
+    def judge(self, picture: Tensor) -> AttackVerdict:
         """PREDICT, with noise that nothing used before."""
         self._judged += 1
         told = 0
@@ -245,7 +209,7 @@ class SmoothedTarget:
         )
         ranked = sorted(enumerate(p.counts), key=lambda pair: -pair[1])[:TOP]
         top = tuple((index, count / p.n) for index, count in ranked if count)
-        return Verdict(
+        return AttackVerdict(
             self.kind, self.class_index, p.prediction, top, p.counts[self.class_index] / p.n, p.n, p.p_value, p.stopped
         )
 

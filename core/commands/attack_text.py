@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.attacks.dataset_log import AttackSummary
-from core.attacks.records import AttackStudy, Search, Verdict
+from core.attacks.records import AttackSearch, AttackStudy, AttackVerdict
 from core.commands.terminal import class_name, duration, sigma_text
 
 WHO = {
@@ -44,14 +44,14 @@ def study_text(name: str, study: AttackStudy, labels: tuple[str, ...] | None) ->
     return "\n".join(lines)
 
 
-def _smallest(target: str, search: Search) -> str:
+def _smallest(target: str, search: AttackSearch) -> str:
     if search.radius is None:
         why = "" if search.settled else " (the search was cut short)"
         return f"{WHO[target]}: no attack up to {search.held:.4g} succeeded{why}"
     return f"{WHO[target]}: smallest successful attack found {search.radius:.4g} ({len(search.trials)} trials)"
 
 
-def _verdict(verdict: Verdict, labels: tuple[str, ...] | None) -> str:
+def _verdict(verdict: AttackVerdict, labels: tuple[str, ...] | None) -> str:
     if verdict.prediction is None:
         return "abstains"
     return f"{class_name(verdict.prediction, labels)} ({dict(verdict.top)[verdict.prediction]:.0%})"

@@ -194,10 +194,10 @@ def rgb_of(image: Image.Image) -> Image.Image:
         raise LabError("The picture is damaged or cut short and cannot be read: save or download it again.") from error
 
 
-def grey_levels(radius: float, height: int, width: int, norm: str = "l2") -> float:
+def grey_levels_of_radius(radius: float, height: int, width: int, norm: str = "l2") -> float:
     """What a radius means spread evenly: 8-bit grey levels on every channel of every pixel.
 
-    >>> round(grey_levels(0.5, 32, 32), 2), round(grey_levels(8 / 255, 32, 32, "linf"), 2)
+    >>> round(grey_levels_of_radius(0.5, 32, 32), 2), round(grey_levels_of_radius(8 / 255, 32, 32, "linf"), 2)
     (2.3, 8.0)
     """
     values = 3 * height * width

@@ -12,7 +12,7 @@ from html import escape
 from PIL import Image
 
 from core.figures.template import BLUE, GREY, class_colours
-from core.pictures.reading import grey_levels
+from core.pictures.reading import grey_levels_of_radius
 from core.report import words
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.studies.records import View
@@ -77,7 +77,7 @@ def html_report(
     answer = "abstains" if c.abstained else words.class_name(c, c.candidate)
     title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
     caveats = "".join(f"<li>{escape(text)}</li>" for text in words.caveats(c))
-    levels = grey_levels(c.radius, c.image.height, c.image.width, c.norm)
+    levels = grey_levels_of_radius(c.radius, c.image.height, c.image.width, c.norm)
     spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.3g} of 255 grey levels."
     command = f"python -m core verify {shlex.quote(_line(document_name))} --image {shlex.quote(name)} --resample"
     return f"""<!doctype html>

@@ -44,13 +44,13 @@ def headline(certificate: Certificate) -> str:
     if not certificate.abstained:
         pictures = "8-bit picture" if certificate.sound else "picture"
         return (
-            f"For every {pictures} within {distance(certificate)} of this one, the smoothed classifier says {name}. This holds"
-            f" with probability at least {percent(certainty(certificate.failure_probability))} over the noise drawn."
+            f"For every {pictures} within {distance_text(certificate)} of this one, the smoothed classifier says {name}. This"
+            f" holds with probability at least {percent(certainty(certificate.failure_probability))} over the noise drawn."
         )
     return f"The smoothed classifier abstains. {cause_of_abstention(certificate)}"
 
 
-def distance(certificate: Certificate) -> str:
+def distance_text(certificate: Certificate) -> str:
     """The certified radius with its norm, as in ``l2 distance 0.250``; in l-infinity also as grey levels."""
     words = f"{norm_name(certificate.norm)} distance {radius_text(certificate.radius)}"
     return f"{words} ({255 * certificate.radius:.3g} of 255 grey levels)" if certificate.norm == "linf" else words

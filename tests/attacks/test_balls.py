@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.attacks.balls import distance, farthest, length, project, settled, stretched
+from core.attacks.balls import distance, farthest, length, picture_within, project_to_ball, stretched
 from core.attacks.records import NORMS
 from core.errors import LabError
 
@@ -27,7 +27,7 @@ def test_length(norm, expected):
 def test_a_projection_is_the_nearest_change_in_ball_and_box(norm, scale):
     image, change = pictures(2).double(), scale * torch.randn((3, 2, 2), generator=GENERATOR, dtype=torch.float64)
     radius = {"l2": 0.6, "linf": 0.3, "l1": 1.1}[norm]
-    near = project(change, image, norm, radius)
+    near = project_to_ball(change, image, norm, radius)
     assert length(near, norm) <= radius * (1 + 1e-12)
     assert float((image + near).min()) >= -1e-12
     assert float((image + near).max()) <= 1 + 1e-12
@@ -63,7 +63,7 @@ def dykstra(change, image, norm, radius):
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_lies_within_is_left_alone(norm):
     image, change = torch.full((3, 4, 4), 0.5), torch.full((3, 4, 4), 0.01)
-    assert torch.equal(project(change, image, norm, 1.0), change)
+    assert torch.equal(project_to_ball(change, image, norm, 1.0), change)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -72,7 +72,7 @@ def test_a_settled_picture_is_never_a_bit_too_far(norm, radius):
     for _ in range(20):
         image = pictures()
         radius_here = radius if norm != "linf" else radius / 10
-        picture = settled(
+        picture = picture_within(
             stretched(torch.randn(image.shape, generator=GENERATOR), image, norm, radius_here), image, norm, radius_here
         )
         assert picture.dtype == torch.float32

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from core.attacks.balls import distance
-from core.attacks.gradient import Climb, climb, steepest
-from core.attacks.meter import Meter
+from core.attacks.gradient import Climb, Meter, climb, steepest
 from core.attacks.records import NORMS
 from core.attacks.targets import BaseTarget, Slope, SmoothedTarget
 from core.errors import LabError

@@ -7,8 +7,7 @@ import torch
 
 import core
 from core.attacks.balls import distance
-from core.attacks.gradient import Climb
-from core.attacks.meter import Meter
+from core.attacks.gradient import Climb, Meter
 from core.attacks.search import Span, first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError

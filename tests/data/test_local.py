@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.attacks.nearest import nearest_of_another_class
+from core.attacks.at_radius import nearest_of_another_class
 from core.data import local as at_hand
 from core.data.datasets import CIFAR10_LABELS
 from core.data.local import pictures_at_hand

@@ -11,7 +11,7 @@ from picture_files import NOISE, chunk, encode, png
 from PIL import Image
 
 from core.pictures.pixels import to_pixels
-from core.pictures.reading import fit_to, grey_levels, read_picture
+from core.pictures.reading import fit_to, grey_levels_of_radius, read_picture
 
 
 def pixels_of(data: bytes, name: str = "a.png") -> np.ndarray:
@@ -206,6 +206,6 @@ def test_pictures_are_scaled_and_cut_to_size():
 
 
 def test_grey_levels_spread_a_radius_over_the_picture():
-    spread = torch.full((3, 32, 32), grey_levels(0.5, 32, 32) / 255)
+    spread = torch.full((3, 32, 32), grey_levels_of_radius(0.5, 32, 32) / 255)
     assert float(spread.norm()) == pytest.approx(0.5, rel=1e-5)
-    assert grey_levels(0.5, 32, 32) == pytest.approx(2.3004, abs=1e-4)
+    assert grey_levels_of_radius(0.5, 32, 32) == pytest.approx(2.3004, abs=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from torch import Tensor
 
-from core.attacks.at_radius import pictures_at
+from core.attacks.at_radius import pictures_at_radius
 from core.pictures.pixels import to_picture
 from core.report.words import norm_name, radius_text
 from core.ui.strip import enlarged
@@ -23,7 +23,7 @@ def draw_meaning(image: Tensor, radius: float, norm: str, key: str, *, seed: int
     """Pictures at a certified radius of (3, H, W) pixels; along ``change``, too, where there is one."""
     st.subheader("What this radius looks like")
     along = change if change is not None and float(change.abs().max()) > 0 else None
-    found = pictures_at(image, radius, norm, seed=seed, gradient=along)
+    found = pictures_at_radius(image, radius, norm, seed=seed, gradient=along)
     with st.container(key=f"abreast-meaning-{key}"):
         columns = st.columns(len(found))
     for column, one in zip(columns, found, strict=True):

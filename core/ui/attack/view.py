@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 from PIL import Image
 
-from core.attacks.records import Attacked, AttackProgress, AttackStudy, Verdict
+from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict
 from core.figures.number_line import NORM_NAMES, number_line, number_line_alt
 from core.figures.votes import name_of
 from core.models.hub.download import DownloadProgress
@@ -138,7 +138,7 @@ def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
 
 
 def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
-    def says(verdict: Verdict) -> str:
+    def says(verdict: AttackVerdict) -> str:
         if verdict.prediction is None:
             return "abstains"
         share = "votes" if verdict.target == "smoothed" else "softmax"

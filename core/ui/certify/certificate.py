@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 from core.figures.balls import balls, balls_alt
-from core.pictures.reading import grey_levels
+from core.pictures.reading import grey_levels_of_radius
 from core.report import words
 from core.report.formula import abstention_reason, radius_formula
 from core.smoothing.arithmetic import Conclusion, both_ways
@@ -69,7 +69,7 @@ def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
             {
                 "norm": words.norm_name(norm) + (" (chosen)" if norm == c.norm else ""),
                 "radius": words.radius_text(radius),
-                "all values by": _levels(grey_levels(radius, c.image.height, c.image.width, norm)),
+                "all values by": _levels(grey_levels_of_radius(radius, c.image.height, c.image.width, norm)),
                 "one value by": _levels(255 * radius),
             }
             for norm, radius in found.items()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from core.attacks.nearest import Neighbour, nearest_of_another_class
+from core.attacks.at_radius import Neighbour, nearest_of_another_class
 from core.data.local import pictures_at_hand
 from core.pictures.pixels import to_pixels
 from core.smoothing.certificate import Certificate
