@@ -8,6 +8,7 @@ from core.data.samples import sample_picture, samples
 from core.figures.radius import radius_bar
 from core.figures.votes import icon_array, votes_alt
 from core.report import words
+from core.report.notation import class_name, percent
 from core.studies.stored import stored_study
 from core.ui.figure import FigureSheet
 from core.ui.frame import close_page, open_page
@@ -25,7 +26,7 @@ if not finished:
     st.stop()
 sample, study, request = finished.get(FIRST) or next(iter(finished.values()))
 certificate = study.certificate
-said = words.class_name(certificate, certificate.candidate)
+said = class_name(certificate.candidate, certificate.labels)
 
 if certificate.abstained:
     st.markdown(f"##### {words.headline(certificate)}")
@@ -34,7 +35,7 @@ else:
         f"##### {certificate.counts[certificate.candidate or 0]:,} of {certificate.n:,} noisy copies of this picture were seen"
         f" as **{said}**. So no change of the picture smaller than **{certificate.radius:.2f}** (l2 norm) can change that"
         f" majority, whatever an attacker tries: this is proven, up to a chance of"
-        f" {words.percent(certificate.failure_probability)} that the sample of noise misled us."
+        f" {percent(certificate.failure_probability)} that the sample of noise misled us."
     )
 sheet = FigureSheet("landing", "certificate")
 left, right = st.columns([1.5, 1])

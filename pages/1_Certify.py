@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import LabError
-from core.report import words
+from core.report.export import to_csv
+from core.report.notation import norm_name
 from core.studies.records import Study, StudyRequest
 from core.studies.stored import stored_study
 from core.ui.certify.change_notice import note_change
@@ -129,7 +130,7 @@ def draw_table() -> None:
             row |= {
                 "state": c.settled or ("stopped" if c.stopped else "done"),
                 "prediction": "abstains" if c.abstained else c.label,
-                f"radius ({words.norm_name(c.norm)})": float(f"{c.radius:.4g}"),
+                f"radius ({norm_name(c.norm)})": float(f"{c.radius:.4g}"),
                 "p_lower": round(c.p_lower, 4),
                 "n": c.n,
             }
@@ -137,7 +138,7 @@ def draw_table() -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
     if done:
         st.download_button(
-            "All as CSV", words.to_csv(done), "certificates.csv", "text/csv", icon=":material/download:", on_click="ignore"
+            "All as CSV", to_csv(done), "certificates.csv", "text/csv", icon=":material/download:", on_click="ignore"
         )
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.attacks.records import KINDS, NORMS, AttackRequest
 from core.errors import LabError
-from core.figures.number_line import NORM_NAMES
+from core.report.notation import norm_name
 from core.ui.attack.job import ATTACKS, attack_key, start
 from core.ui.attack.view import KIND_NAMES, TARGET_NAMES, draw_attacking, draw_study
 from core.ui.controls import choose_sigma, warn_about_sigma
@@ -30,7 +30,7 @@ with left:
     choice = choose_pictures(classifier)[0]
 with middle:
     sigma = choose_sigma()
-    norm = linked_choice("Norm of the change", list(NORMS), "l2", NORM_NAMES.__getitem__, "norm")
+    norm = linked_choice("Norm of the change", list(NORMS), "l2", norm_name, "norm")
     most, step = {"l2": (4.0, 0.05), "linf": (0.25, 0.005), "l1": (40.0, 0.5)}[norm]
     radius = st.slider(
         "Size of the change shown",

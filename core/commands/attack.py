@@ -22,10 +22,11 @@ from core.commands.options import (
     load_models,
     read_picture_remarking,
 )
-from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import to_picture
+from core.report.notation import duration
 from experiments.attack_tables import print_attack_tables
 
 DEFAULTS = AttackRequest("", "", 0.25)

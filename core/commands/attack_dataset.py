@@ -14,9 +14,10 @@ from core.commands.attack_text import summary_text
 from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.options import load_models
-from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
+from core.report.notation import duration
 from core.runs.resuming import begin_or_resume
 from core.smoothing.model_records import model_record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.attacks.dataset_log import AttackSummary
 from core.attacks.records import AttackSearch, AttackStudy, AttackVerdict
-from core.commands.terminal import class_name, duration, sigma_text
+from core.report.notation import class_name, duration, sigma_text
 
 WHO = {
     "smoothed": "smoothed classifier",

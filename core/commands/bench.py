@@ -11,11 +11,12 @@ from core.bench.certify import benchmark
 from core.bench.evaluate import benchmark_evaluation
 from core.bench.train import benchmark_training
 from core.commands.options import add_classifier_option, add_denoiser_option, add_device_option, add_json_option, load_models
-from core.commands.terminal import ProgressLine, print_json, sigma_text
+from core.commands.terminal import ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError
 from core.models.load import load_classifier
 from core.models.networks import DENOISERS
+from core.report.notation import sigma_text
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.training.recipe import PRECISIONS, Recipe
 

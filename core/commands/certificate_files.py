@@ -9,8 +9,8 @@ from PIL import Image
 
 from core.errors import LabError
 from core.pictures.pixels import to_pixels
+from core.report.export import to_json
 from core.report.page import html_report
-from core.report.words import to_json
 from core.smoothing.certificate import Certificate
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.studies.certify import look_at

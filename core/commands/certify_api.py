@@ -16,11 +16,12 @@ from core.apis.providers import Described, describe_provider, load_provider
 from core.apis.queries import make_plan
 from core.commands.options import load_denoiser_remarking, read_picture_remarking
 from core.commands.result_text import certificate_text
-from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
+from core.report.notation import duration
 from core.smoothing.certify import check_certify_settings
 
 LONGEST_SIDE = 224

@@ -20,11 +20,12 @@ from core.commands.options import (
     load_denoiser_remarking,
     read_picture_remarking,
 )
-from core.commands.terminal import print_json, remark, sigma_text
+from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import image_record, to_picture, to_pixels
 from core.pictures.quality import psnr, ssim
+from core.report.notation import sigma_text
 from core.smoothing.model_records import model_record
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma

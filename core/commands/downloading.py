@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from core.commands.terminal import InterruptFlag, ProgressLine, duration, remark
+from core.commands.terminal import InterruptFlag, ProgressLine, remark
 from core.data.datasets import LabelledImages, load_dataset
 from core.models.hub.download import DownloadProgress
+from core.report.notation import duration
 
 
 class Downloading:

@@ -11,8 +11,9 @@ from typing import TypeVar
 from PIL import Image
 
 from core.commands.options import read_picture_remarking
-from core.commands.terminal import InterruptFlag, ProgressLine, class_name, duration, print_json
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json
 from core.errors import LabError
+from core.report.notation import class_name, duration
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.certify import OnProgress, Progress
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.commands.terminal import class_name, sigma_text
-from core.report.words import cause_of_abstention, noise_text, norm_name, settled_text
+from core.report.notation import class_name, norm_name, sigma_text
+from core.report.words import cause_of_abstention, noise_text, settled_text
 from core.smoothing.certificate import Certificate, ModelRecord, Prediction
 
 

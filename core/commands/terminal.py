@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -23,34 +22,6 @@ def print_json(document: object) -> None:
 def remark(sentence: str) -> None:
     """Tell something the user should know, on stderr."""
     print(f"note: {' '.join(sentence.split())}", file=sys.stderr)
-
-
-def sigma_text(sigma: float) -> str:
-    """Sigma in both units.
-
-    >>> sigma_text(0.25)
-    '0.25 (63.75/255)'
-    """
-    return f"{sigma:g} ({255 * sigma:g}/255)"
-
-
-def duration(seconds: float) -> str:
-    """A time for people.
-
-    >>> duration(7.2), duration(95), duration(7_300)
-    ('7 s', '1 min 35 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def class_name(index: int, labels: Sequence[str] | None) -> str:
-    """The label of a class, or its number where there are no labels."""
-    return f"class {index}" if labels is None else labels[index]
 
 
 class ProgressLine:

@@ -13,7 +13,7 @@ from torch import nn
 
 from core.commands.downloading import Downloading
 from core.commands.folders import writable_folder
-from core.commands.terminal import InterruptFlag, duration, remark
+from core.commands.terminal import InterruptFlag, remark
 from core.commands.train_inputs import (
     check_crop,
     check_reference,
@@ -35,6 +35,7 @@ from core.commands.train_result import keep_result
 from core.device import pick_device
 from core.errors import LabError
 from core.models.hub.upload import check_upload
+from core.report.notation import duration
 from core.training.classifier import measure_classifier, train_classifier
 from core.training.denoiser import figure_sigmas, measure_denoiser, train_denoiser
 from core.training.loop import TrainingProgress

@@ -9,11 +9,12 @@ from typing import Any
 from PIL import Image
 
 from core.commands.options import add_device_option, add_json_option, read_picture_remarking
-from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import pinned
+from core.report.notation import duration
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import read_certificate

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from core.figures.template import BLUE, GREY, ORANGE, VERMILION, styled
-from core.report.words import norm_name, radius_text
+from core.figures.template import styled
+from core.report.notation import BLUE, GREY, ORANGE, VERMILION, norm_name, radius_text
 from core.smoothing.radius import OWN_NORM, steepness
 
 SHAPES = {"l1": "diamond", "l2": "circle", "linf": "square"}

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy import special
 
-from core.figures.template import BLUE, GREY, ORANGE, PINK, VERMILION, styled
+from core.figures.template import styled
+from core.report.notation import BLUE, GREY, ORANGE, PINK, VERMILION
 
 HEIGHT = 340
 

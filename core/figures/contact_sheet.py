@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.figures.votes import name_of
 from core.pictures.pixels import to_picture
+from core.report.notation import class_name
 from core.studies.comparison import NOISY, Panel
 
 # The file carries its own ground, so its ink need not follow the page.
@@ -40,7 +40,7 @@ def contact_sheet(panels: Sequence[Panel], titles: Mapping[str, str], labels: Se
             sheet.paste(_fitted(to_picture(panel.pixels)), (left, top))
             m = panel.measure
             ink.text((left, top + SIDE + 3), f"{m.psnr:.1f} dB, SSIM {m.ssim:.2f}", INK, small)
-            ink.text((left, top + SIDE + 3 + TEXT), f"{name_of(m.top[0][0], labels)} {m.top[0][1]:.0%}", INK, small)
+            ink.text((left, top + SIDE + 3 + TEXT), f"{class_name(m.top[0][0], labels)} {m.top[0][1]:.0%}", INK, small)
             if name == NOISY:
                 ink.text((left, top + SIDE + 3 + 2 * TEXT), f"sigma {sigma:g}, draw {draw + 1}", INK, small)
     return sheet

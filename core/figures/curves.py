@@ -9,7 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.figures.template import CATEGORIES, GREY, styled
+from core.figures.template import styled
+from core.report.notation import CATEGORIES, GREY
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")
 OPEN_SYMBOLS = tuple(f"{symbol}-open" for symbol in SYMBOLS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,8 +9,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from core.figures.template import BLUE, CATEGORIES, GREY, VERMILION, styled
+from core.figures.template import styled
 from core.pictures.pixels import to_picture
+from core.pictures.reading import data_uri
+from core.report.notation import BLUE, CATEGORIES, GREY, VERMILION
 from core.studies.comparison import NOISY, Closeup, Summary
 
 # Blue and vermilion are equally dark, so the sign is told by hue and the size by lightness; grey stands for nothing.
@@ -26,13 +26,6 @@ PANELS_AROUND = 200
 """Pixels of titles, gaps, colour bar and margins around three rows of panels."""
 DODGE = 0.004
 """Sigma by which the lines stand apart, so that their bars can be told apart."""
-
-
-def data_uri(pixels: Tensor) -> str:
-    """(3, H, W) pixels as a PNG in a data URI; values outside [0, 1] are clipped."""
-    file = io.BytesIO()
-    to_picture(pixels).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def map_limit(closeups: Sequence[Closeup]) -> float:
@@ -104,7 +97,9 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
 
 
 def _add_picture(figure: go.Figure, pixels: Tensor, row: int, column: int) -> None:
-    figure.add_trace(go.Image(source=data_uri(pixels), hovertemplate="column %{x}, row %{y}<extra></extra>"), row, column)
+    figure.add_trace(
+        go.Image(source=data_uri(to_picture(pixels)), hovertemplate="column %{x}, row %{y}<extra></extra>"), row, column
+    )
 
 
 def _add_map(figure: go.Figure, values: Tensor, row: int, column: int) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy import special
 
-from core.figures.template import BLUE, GREEN, GREY, MAGNITUDES, ORANGE, PINK, VERMILION, styled
+from core.figures.template import MAGNITUDES, styled
 from core.learn.repeats import Repeats
 from core.learn.smoothing_in_the_plane import field_axis, smoothed_field
+from core.report.notation import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
 
 HEIGHT = 420
 

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy import special
 
-from core.figures.template import BLUE, GREY, ORANGE, PINK, styled
+from core.figures.template import styled
+from core.report.notation import BLUE, GREY, ORANGE, PINK
 
 PLACES = {"plane": 2, "32 x 32 picture": 3 * 32 * 32, "224 x 224 picture": 3 * 224 * 224}
 """Numbers of values, by what has so many."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from core.figures.template import BLUE, GREY, ORANGE, VERMILION, styled
-
-NORM_NAMES = {"l2": "l2", "linf": "l-infinity", "l1": "l1"}
+from core.figures.template import styled
+from core.report.notation import BLUE, GREY, ORANGE, VERMILION, norm_name
 
 
 def number_line(
@@ -46,7 +45,7 @@ def number_line(
                 hovertemplate=f"{name}: %{{x:.4f}}<extra></extra>",
                 marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 3, "color": colour}},
             )
-    figure.update_xaxes(range=[0, far], title=f"{NORM_NAMES[norm]} size of the change, pixels in [0, 1]")
+    figure.update_xaxes(range=[0, far], title=f"{norm_name(norm)} size of the change, pixels in [0, 1]")
     figure.update_yaxes(visible=False, range=[-1, 1])
     styled(figure, "How far until the answer changes", 260)
     return figure.update_layout(legend={"orientation": "h", "y": -0.45, "x": 0}, margin={"b": 110})
@@ -54,7 +53,7 @@ def number_line(
 
 def number_line_alt(certified: float, smoothed: float | None, base: float | None, norm: str) -> str:
     """The same in words."""
-    parts = [f"Certified {NORM_NAMES[norm]} radius {certified:.3f}" if certified > 0 else "Nothing is certified"]
+    parts = [f"Certified {norm_name(norm)} radius {certified:.3f}" if certified > 0 else "Nothing is certified"]
     parts.append(f"smallest attack found on the base classifier {base:.3f}" if base is not None else "")
     parts.append(f"on the smoothed classifier {smoothed:.3f}" if smoothed is not None else "")
     return "; ".join(part for part in parts if part) + "."

@@ -8,9 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.figures.template import BLUE, GREY, ORANGE, PINK, VERMILION, styled
+from core.figures.template import styled
 from core.learn.plane import CLASSES, Classes, Floats, centres, inside, margins, plane_network
 from core.learn.smoothing_in_the_plane import Flip, field_axis, smoothed_field
+from core.report.notation import BLUE, GREY, ORANGE, PINK, VERMILION
 
 COLOURS = (BLUE, ORANGE)
 SYMBOLS = ("circle", "diamond")

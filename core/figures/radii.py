@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from core.evaluation.outcomes import Outcomes
 from core.figures.curves import SYMBOLS
-from core.figures.template import CATEGORIES, GREY, ORANGE, styled
+from core.figures.template import styled
+from core.report.notation import CATEGORIES, GREY, ORANGE
 
 HEIGHT = 400
 BINS = 30

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.template import BLUE, GREY, ORANGE, styled
-from core.report.words import norm_name, radius_text
+from core.figures.template import styled
+from core.report.notation import BLUE, GREY, ORANGE, norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures.template import CATEGORIES, styled
+from core.figures.template import styled
 from core.learn.evaluations import StoredEvaluation
+from core.report.notation import CATEGORIES
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "star", "cross")

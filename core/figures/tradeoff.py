@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures.curves import SYMBOLS
-from core.figures.template import CATEGORIES, GREY, styled
+from core.figures.template import styled
+from core.report.notation import CATEGORIES, GREY
 
 HEIGHT = 440
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.template import BLUE, CATEGORIES, GREY, ORANGE, styled
+from core.figures.template import styled
+from core.report.notation import BLUE, CATEGORIES, GREY, ORANGE
 from core.training.timed import Moment
 
 DASHES = ("solid", "dash", "dot", "dashdot")

@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from core.figures.template import GREY, class_colours, styled
+from core.figures.template import styled
+from core.report.notation import GREY, class_colours, class_name
 
 SYMBOLS = ("square", "circle", "diamond", "cross", "triangle-up", "star")
-
-
-def name_of(index: int, labels: Sequence[str] | None) -> str:
-    """The label of a class, or ``class 3`` where the classifier has no labels."""
-    return labels[index] if labels is not None else f"class {index}"
 
 
 def vote_bars(
@@ -30,7 +26,7 @@ def vote_bars(
     colours = own if colours is None else colours
     total = max(1, sum(counts))
     shown = list(own)[:6]
-    names = [name_of(i, labels) for i in shown]
+    names = [class_name(i, labels) for i in shown]
     votes = [counts[i] for i in shown]
     fill = [colours.get(i, GREY) for i in shown]
     rest = sum(counts) - sum(votes)
@@ -56,7 +52,7 @@ def vote_bars(
 def votes_alt(counts: Sequence[int], labels: Sequence[str] | None) -> str:
     """What the bars show, in words."""
     total = sum(counts)
-    parts = [f"{name_of(i, labels)} {counts[i]:,}" for i in list(class_colours(counts))[:4]]
+    parts = [f"{class_name(i, labels)} {counts[i]:,}" for i in list(class_colours(counts))[:4]]
     return f"Bar chart of {total:,} votes: {', '.join(parts)}."
 
 
@@ -100,11 +96,11 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
             y=[-(place // 10) for place in places],
             mode="markers",
             marker={"symbol": SYMBOLS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)},
-            name=f"{name_of(index, labels)} {len(places)}",
-            hovertemplate=f"{name_of(index, labels)}<extra></extra>",
+            name=f"{class_name(index, labels)} {len(places)}",
+            hovertemplate=f"{class_name(index, labels)}<extra></extra>",
         )
     figure.update_xaxes(visible=False, range=[-0.6, 9.6])
     figure.update_yaxes(visible=False, range=[-9.6, 0.6], scaleanchor="x")
-    title = f"{icons.count(icons[0])} in 100 copies said {name_of(icons[0], labels)}" if icons else "No votes yet"
+    title = f"{icons.count(icons[0])} in 100 copies said {class_name(icons[0], labels)}" if icons else "No votes yet"
     figure = styled(figure, title, 380)
     return figure.update_layout(showlegend=True, legend={"y": -0.02, "yanchor": "top"}, margin={"l": 8, "r": 8, "b": 8})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 import os
@@ -202,3 +203,15 @@ def grey_levels_of_radius(radius: float, height: int, width: int, norm: str = "l
     """
     values = 3 * height * width
     return 255 * radius / {"l2": math.sqrt(values), "linf": 1.0, "l1": float(values)}[norm]
+
+
+def png_bytes(picture: Image.Image) -> bytes:
+    """A picture as a PNG file."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A picture as PNG in a ``data:`` address."""
+    return f"data:image/png;base64,{base64.b64encode(png_bytes(picture)).decode()}"

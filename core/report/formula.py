@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.report.words import norm_name, radius_text
+from core.report.notation import norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.smoothing.radius import OWN_NORM, own_radius
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 
-from PIL import Image
-
-from core.figures.template import BLUE, GREY, class_colours
-from core.pictures.reading import grey_levels_of_radius
+from core.pictures.reading import data_uri, grey_levels_of_radius
 from core.report import words
+from core.report.notation import BLUE, GREY, STAGES, class_colours, class_name, norm_name, percent, radius_text, sigma_text
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.studies.records import View
 
 LONGEST_LABEL = 48
 MOST_VERSIONS = 8
-STAGES = {"original": "Original", "noisy": "With noise", "denoised": "Denoised"}
 
 # Nothing is fetched and nothing runs: what a stranger wrote into a label stays text.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -74,7 +69,7 @@ def html_report(
     """
     c = _shortened(certificate)
     name = _line(picture_name)
-    answer = "abstains" if c.abstained else words.class_name(c, c.candidate)
+    answer = "abstains" if c.abstained else class_name(c.candidate, c.labels)
     title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
     caveats = "".join(f"<li>{escape(text)}</li>" for text in words.caveats(c))
     levels = grey_levels_of_radius(c.radius, c.image.height, c.image.width, c.norm)
@@ -98,7 +93,7 @@ def html_report(
 {_pictures(c, views)}
 <div class="pair">
 <section><h2>Votes of the noisy copies</h2>{_votes(c)}</section>
-<section><h2>Certified radius ({escape(words.norm_name(c.norm))})</h2>{_radius(c)}</section>
+<section><h2>Certified radius ({escape(norm_name(c.norm))})</h2>{_radius(c)}</section>
 </div>
 <section><h2>What this does not say</h2><ol>{caveats}</ol></section>
 <section><h2>All numbers</h2><div class="pair">{_table(_numbers(c))}{_table(_run(c))}</div></section>
@@ -136,7 +131,7 @@ def _pictures(c: Certificate, views: Mapping[str, View]) -> str:
         said = ""
         if view.top:
             index, share = view.top[0]
-            said = f"; the classifier alone says {words.class_name(c, index)} ({share:.0%})"
+            said = f"; the classifier alone says {class_name(index, c.labels)} ({share:.0%})"
         caption = f"{STAGES.get(stage, _short(stage))}{extra}{said}"
         shown.append(
             f'<figure><img src="{data_uri(view.picture)}" alt="{escape(caption)}">'
@@ -145,20 +140,13 @@ def _pictures(c: Certificate, views: Mapping[str, View]) -> str:
     return f'<div class="figures">{"".join(shown)}</div>' if shown else ""
 
 
-def data_uri(picture: Image.Image) -> str:
-    """A picture as PNG in a ``data:`` address."""
-    data = io.BytesIO()
-    picture.save(data, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
-
-
 def _votes(c: Certificate) -> str:
     """At most five classes and the rest together, one bar each with its name and votes."""
     total = sum(c.counts)
     if not total:
         return "<p>No vote was counted.</p>"
     colours = class_colours(c.counts)
-    rows = [(_short(words.class_name(c, index), 28), c.counts[index], colours[index]) for index in list(colours)[:5]]
+    rows = [(_short(class_name(index, c.labels), 28), c.counts[index], colours[index]) for index in list(colours)[:5]]
     rest = total - sum(votes for _, votes, _ in rows)
     if rest:
         rows.append(("all others", rest, GREY))
@@ -194,15 +182,15 @@ def _radius(c: Certificate) -> str:
     ticks = "".join(
         f'<line x1="{x:g}" x2="{x:g}" y1="36" y2="41" stroke="{GREY}"/>'
         f'<text x="{x:g}" y="54" text-anchor="{anchor}">{value}</text>'
-        for x, anchor, value in ((0.5, "start", "0"), (319.5, "end", f"ceiling {words.radius_text(ceiling)}"))
+        for x, anchor, value in ((0.5, "start", "0"), (319.5, "end", f"ceiling {radius_text(ceiling)}"))
     )
-    said = "0 (abstains)" if c.abstained else words.radius_text(c.radius)
+    said = "0 (abstains)" if c.abstained else radius_text(c.radius)
     body = (
         f'<text x="0" y="12" font-weight="bold">{said}</text>'
         f'<rect x="0" y="18" width="320" height="18" fill="#eceff2" stroke="{GREY}" stroke-dasharray="4 3"/>'
         f'<rect x="0" y="18" width="{end:.2f}" height="18" fill="{BLUE}"/>{ticks}'
     )
-    spoken = f"Certified radius {said}, of at most {words.radius_text(ceiling)} that {c.n:,} samples can show at this alpha."
+    spoken = f"Certified radius {said}, of at most {radius_text(ceiling)} that {c.n:,} samples can show at this alpha."
     return _svg(320, 60, body, spoken) + f"<p>{escape(spoken)} In units of pixels from 0 to 1.</p>"
 
 
@@ -213,12 +201,12 @@ def _svg(width: int, height: int, body: str, spoken: str) -> str:
 def _numbers(c: Certificate) -> list[tuple[str, str]]:
     exact = ", exact integer sampling" if c.sound else ""
     rows = [
-        ("sigma", f"{c.sigma:g} ({255 * c.sigma:g}/255), {c.noise} noise{exact}"),
+        ("sigma", f"{sigma_text(c.sigma)}, {c.noise} noise{exact}"),
         ("votes", f"{c.n:,} counted, {c.n0:,} others chose the class"),
         ("bound", f"p at least {c.p_lower!r} ({c.method})"),
     ]
     if c.two_sided and c.p_upper is not None:
-        rows.append(("runner-up", f"{words.class_name(c, c.runner_up)}, p at most {c.p_upper!r}"))
+        rows.append(("runner-up", f"{class_name(c.runner_up, c.labels)}, p at most {c.p_upper!r}"))
     radii = c.radii or {c.norm: c.radius}
     rows += [(f"radius, {norm}", repr(radius)) for norm, radius in radii.items()]
     return [*rows, ("ceiling", f"{c.radius_ceiling!r} ({c.norm})")]
@@ -226,7 +214,7 @@ def _numbers(c: Certificate) -> list[tuple[str, str]]:
 
 def _run(c: Certificate) -> list[tuple[str, str]]:
     rows = [
-        ("alpha", f"{c.alpha:g}; may be wrong with probability {words.percent(c.failure_probability)}"),
+        ("alpha", f"{c.alpha:g}; may be wrong with probability {percent(c.failure_probability)}"),
         ("seed", _short(str(c.seed))),
         ("samples", f"stopped after {c.n:,} of {c.n_planned:,}" if c.stopped else f"ran to its end, {c.n_planned:,}"),
     ]

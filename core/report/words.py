@@ -1,51 +1,22 @@
-"""A certificate in words, as CSV, and as a Python snippet that makes it again."""
+"""A certificate in sentences: what it says, what it does not, why it abstains, what moving a control did."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from decimal import Decimal
-
-from core.models.references import pinned
-from core.smoothing.bounds import GROUP_SEQUENTIAL, clopper_pearson_upper
+from core.report.notation import certainty, class_name, norm_name, percent, radius_text
+from core.smoothing.bounds import clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.question import TABLE
 from core.smoothing.until import OUT_OF_REACH, REACHED, WITHIN, samples_fixed_beforehand
 
 
-def percent(share: float | Decimal) -> str:
-    """A probability as percent, to its last digit: a confidence is never rounded up to 100%.
-
-    >>> percent(0.001), percent(certainty(1e-9))
-    ('0.1%', '99.9999999%')
-    """
-    return f"{(100 * Decimal(str(share))).normalize():f}%"
-
-
-def certainty(failure_probability: float) -> Decimal:
-    """1 minus a failure probability, exactly as it is written."""
-    return 1 - Decimal(str(failure_probability))
-
-
-def norm_name(norm: str) -> str:
-    """A norm as it is written in a sentence.
-
-    >>> norm_name("l2"), norm_name("linf")
-    ('l2', 'l-infinity')
-    """
-    return "l-infinity" if norm == "linf" else norm
-
-
 def headline(certificate: Certificate) -> str:
     """What the certificate says, in one or two sentences; never more than the theorem."""
-    name = class_name(certificate, certificate.candidate)
+    name = class_name(certificate.candidate, certificate.labels)
     if not certificate.abstained:
         pictures = "8-bit picture" if certificate.sound else "picture"
         return (
-            f"For every {pictures} within {distance_text(certificate)} of this one, the smoothed classifier says {name}. This"
-            f" holds with probability at least {percent(certainty(certificate.failure_probability))} over the noise drawn."
+            f"For every {pictures} within {distance_text(certificate)} of this one, the smoothed classifier says {name}."
+            f" This holds with probability at least {percent(certainty(certificate.failure_probability))} over the noise drawn."
         )
     return f"The smoothed classifier abstains. {cause_of_abstention(certificate)}"
 
@@ -54,15 +25,6 @@ def distance_text(certificate: Certificate) -> str:
     """The certified radius with its norm, as in ``l2 distance 0.250``; in l-infinity also as grey levels."""
     words = f"{norm_name(certificate.norm)} distance {radius_text(certificate.radius)}"
     return f"{words} ({255 * certificate.radius:.3g} of 255 grey levels)" if certificate.norm == "linf" else words
-
-
-def radius_text(radius: float) -> str:
-    """Three decimals, or three digits where that would be too few, as of l-infinity radii.
-
-    >>> radius_text(0.25), radius_text(0.008731)
-    ('0.250', '0.00873')
-    """
-    return f"{radius:.3f}" if radius >= 0.1 or radius == 0 else f"{radius:.3g}"
 
 
 def settled_text(certificate: Certificate) -> str:
@@ -120,11 +82,11 @@ def cause_of_abstention(certificate: Certificate) -> str:
     if certificate.candidate is None or certificate.n == 0:
         return "It was stopped before a class was chosen: start again, or let it run longer."
     k, n = certificate.counts[certificate.candidate], certificate.n
-    name = class_name(certificate, certificate.candidate)
+    name = class_name(certificate.candidate, certificate.labels)
     vote = f"{k:,} of {n:,} noisy copies said {name}"
     if certificate.two_sided and certificate.runner_up is not None:
         other = certificate.counts[certificate.runner_up]
-        vote = f"{vote} and {other:,} said {class_name(certificate, certificate.runner_up)}"
+        vote = f"{vote} and {other:,} said {class_name(certificate.runner_up, certificate.labels)}"
         if k > other:
             return f"{vote}: a lead, but too slim to be sure of with this many samples. More samples may settle it."
         return f"{vote}: no class leads surely under this much noise. A smaller sigma or a better denoiser may help."
@@ -152,131 +114,71 @@ def named_radius(name: str, certificate: Certificate) -> tuple[str, float]:
     """A run, the class it certifies, and the radius, for a figure that compares runs."""
     if certificate.abstained:
         return name, 0.0
-    return f"{name}: {class_name(certificate, certificate.prediction)}", certificate.radius
+    return f"{name}: {class_name(certificate.prediction, certificate.labels)}", certificate.radius
 
 
-def class_name(certificate: Certificate, index: int | None) -> str:
-    """The label of a class, or its number where the classifier has no labels."""
-    if index is None:
-        return "no class"
-    return f"class {index}" if certificate.labels is None else certificate.labels[index]
+def what_changed(before: Certificate, now: Certificate) -> str:
+    """What was changed between two certificates, what came of it, and why; empty where there is nothing to compare.
 
+    Args:
+        before, now: of the same picture. Radii in different norms, or of different classifiers, are not compared.
 
-def _size_of(certificate: Certificate) -> str:
-    """The size of the picture, where the model did not choose it by itself (bundled models have one size)."""
-    if certificate.classifier.ref.startswith(("bundled/", "python/")):
-        return ""
-    return f", size=({certificate.image.height}, {certificate.image.width})"
-
-
-def _question_of(certificate: Certificate) -> str:
-    """A comment on what the run was to settle; empty where nothing was asked."""
-    words = settled_text(certificate)
-    return f"# {words}\n" if words else ""
-
-
-def _n_of(certificate: Certificate) -> int:
-    """Of a run that ended early the n that it reached; a test of given radii depends on the n that was planned."""
-    return certificate.n_planned if certificate.method == GROUP_SEQUENTIAL else max(certificate.n, 1)
-
-
-_COLUMNS = (
-    "picture",
-    "sha256",
-    "height",
-    "width",
-    "prediction",
-    "label",
-    "abstained",
-    "radius",
-    "radius_ceiling",
-    "p_lower",
-    "candidate_votes",
-    "n",
-    "n0",
-    "alpha",
-    "failure_probability",
-    "sigma",
-    "norm",
-    "noise",
-    "method",
-    "stopped",
-    "seed",
-    "classifier",
-    "classifier_revision",
-    "denoiser",
-    "denoiser_revision",
-    "device",
-    "seconds",
-    "sound",
-    "two_sided",
-    "p_upper",
-    "radius_l1",
-    "radius_l2",
-    "radius_linf",
-    "until_radius",
-    "settled",
-    "within",
-    "table_radii",
-)
-
-
-def to_csv(certificates: Sequence[tuple[str, Certificate]]) -> str:
-    """One line a certificate, with a header; for each the picture's name and the certificate."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for name, c in certificates:
-        row = {column: getattr(c, column, None) for column in _COLUMNS}
-        row |= {
-            "picture": name,
-            "sha256": c.image.sha256,
-            "height": c.image.height,
-            "width": c.image.width,
-            "candidate_votes": 0 if c.candidate is None or c.n == 0 else c.counts[c.candidate],
-            "classifier": c.classifier.ref,
-            "classifier_revision": c.classifier.revision,
-            "denoiser": c.denoiser.ref,
-            "denoiser_revision": c.denoiser.revision,
-            "seconds": round(c.seconds, 3),
-            "table_radii": " ".join(f"{radius:g}" for radius in c.table_radii),
-            **{f"radius_{norm}": radius for norm, radius in c.radii.items()},
-        }
-        writer.writerow(row)
-    return text.getvalue()
-
-
-def to_json(certificate: Certificate) -> str:
-    """The whole certificate as a JSON document."""
-    return json.dumps(certificate.to_dict(), indent=2) + "\n"
-
-
-def python_snippet(certificate: Certificate, file_name: str) -> str:
-    """A script that makes the certificate again, run beside the picture in the project's folder.
-
-    A run that ended early, stopped or settled, is made again with the n that it reached; its counts come out the same.
+    Returns:
+        a sentence or two that say no more than the two certificates do: both are samples of noise.
     """
-    return f'''"""Makes the certificate of {file_name!r} again: run it in the project's folder, beside the picture."""
+    comparable = before.image == now.image and before.classifier.ref == now.classifier.ref and before.norm == now.norm
+    moved = _moved(before, now)
+    if not comparable or not moved:
+        return ""
+    return f"{moved}: {_came_of_it(before, now)}"
 
-from core import certify, load_classifier, load_denoiser
 
-certificate = certify(
-    {file_name!r},
-    load_classifier({pinned(certificate.classifier.ref, certificate.classifier.revision)!r}{_size_of(certificate)}),
-    load_denoiser({pinned(certificate.denoiser.ref, certificate.denoiser.revision)!r}),
-    sigma={certificate.sigma!r},
-    n0={certificate.n0!r},
-    n={_n_of(certificate)!r},
-    alpha={certificate.alpha!r},
-    seed={certificate.seed!r},
-    method={certificate.method!r},
-    noise={certificate.noise!r},
-    norm={certificate.norm!r},
-    sound={certificate.sound!r},
-    two_sided={certificate.two_sided!r},
-    table_radii={certificate.table_radii or None!r},
-)
-print("prediction:", certificate.label, " radius:", certificate.radius)
-print("counts:", certificate.counts)
-{_question_of(certificate)}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
-'''
+def _moved(before: Certificate, now: Certificate) -> str:
+    """The controls that differ, in words."""
+    pairs = {
+        "sigma": (f"{before.sigma:g}", f"{now.sigma:g}"),
+        "denoiser": (before.denoiser.ref, now.denoiser.ref),
+        "noise": (before.noise, now.noise),
+        "n": (f"{before.n_planned:,}", f"{now.n_planned:,}"),
+        "alpha": (f"{before.alpha:g}", f"{now.alpha:g}"),
+        "seed": (str(before.seed), str(now.seed)),
+    }
+    return ", ".join(f"{name} {old} → {new}" for name, (old, new) in pairs.items() if old != new)
+
+
+def _came_of_it(before: Certificate, now: Certificate) -> str:
+    if before.abstained or now.abstained:
+        if before.abstained and now.abstained:
+            return "it abstains as before."
+        if now.abstained:
+            return f"the majority for {class_name(now.candidate, now.labels)} is too thin to certify now, so it abstains."
+        return f"it no longer abstains; it says {class_name(now.candidate, now.labels)}, radius {radius_text(now.radius)}."
+    if before.prediction != now.prediction:
+        return (
+            f"it says {class_name(now.candidate, now.labels)} now, radius {radius_text(now.radius)}, where it said"
+            f" {class_name(before.candidate, before.labels)}, radius {radius_text(before.radius)}."
+        )
+    return (
+        f"the lower bound on p went from {before.p_lower:.3f} to {now.p_lower:.3f}, the {norm_name(now.norm)} radius from"
+        f" {radius_text(before.radius)} to {radius_text(now.radius)}. {_why(before, now)}".rstrip()
+    )
+
+
+def _why(before: Certificate, now: Certificate) -> str:
+    """Sigma stretches what p gives; only where sigma alone was moved is the reason that simple."""
+    if _moved(before, now).count("→") != 1 or before.sigma == now.sigma:
+        return ""
+    up, surer, farther = now.sigma > before.sigma, now.p_lower > before.p_lower, now.radius > before.radius
+    if up and not surer:
+        return (
+            "More noise hides more of the picture, but what is sure reaches further: here the reach won."
+            if farther
+            else "More noise reaches further, but hides more of the picture: here the lost votes weighed more."
+        )
+    if not up and surer:
+        return (
+            "Less noise leaves more of the picture to see, but reaches less far: here the won votes weighed more."
+            if farther
+            else "Less noise leaves more of the picture to see, but what is sure reaches less far: here the reach was lost."
+        )
+    return ""

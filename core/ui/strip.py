@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import streamlit as st
 from PIL import Image
 
-from core.figures.votes import name_of
+from core.report.notation import STAGES, class_name
 from core.studies.records import View
 
-STAGES = {"original": "Original", "noisy": "With noise", "denoised": "Denoised"}
 CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 
 
@@ -30,7 +29,7 @@ def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma:
             st.image(
                 enlarged(view.picture),
                 width="stretch",
-                alt=f"{STAGES[name]} picture; the classifier alone says {name_of(best, labels)} ({share:.0%}).",
+                alt=f"{STAGES[name]} picture; the classifier alone says {class_name(best, labels)} ({share:.0%}).",
             )
             extra = f" (sigma {sigma:g})" if name == "noisy" else ""
-            st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{name_of(best, labels)}** {share:.0%}")
+            st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{class_name(best, labels)}** {share:.0%}")

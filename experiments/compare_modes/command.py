@@ -18,9 +18,10 @@ from core.commands.options import (
     add_seed_option,
     load_models,
 )
-from core.commands.terminal import InterruptFlag, ProgressLine, duration, print_json, remark
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
+from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, read_made_by
 from core.smoothing.model_records import model_record
 from experiments.compare_modes.records import read_modes

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.commands.terminal import ProgressLine
-from core.report.page import data_uri
+from core.pictures.reading import data_uri
 from core.smoothing.document import read_certificate
 
 

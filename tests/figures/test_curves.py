@@ -10,8 +10,8 @@ import pytest
 from core.evaluation.outcomes import Outcomes
 from core.figures.curves import MOST_BANDS, Curve, Points, certified_curves, curves_alt, share_at
 from core.figures.radii import ClassShare, Projected, bound_histogram, class_bars, radius_histogram, samples_effect
-from core.figures.template import CATEGORIES
 from core.figures.tradeoff import Spot, pareto_front, pareto_view, sigma_path, tradeoff_alt
+from core.report.notation import CATEGORIES
 
 
 def curve(name: str, group: str = "a", rank: int = 0, height: float = 0.8) -> Curve:

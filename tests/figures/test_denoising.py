@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 
 from core.figures.contact_sheet import GAP, SIDE, contact_sheet
-from core.figures.denoising import broken, data_uri, linked_alt, linked_panels, map_limit, sweep_alt, sweep_figure
-from core.figures.template import GREY
+from core.figures.denoising import broken, linked_alt, linked_panels, map_limit, sweep_alt, sweep_figure
+from core.pictures.pixels import to_picture
+from core.pictures.reading import data_uri
+from core.report.notation import GREY
 from core.studies.comparison import NOISY, Closeup, Measure, Panel, Summary
 
 TITLES = {NOISY: "Noisy", "classical/tv": "Total variation", "classical/nlm": "Non-local means"}
@@ -25,7 +27,7 @@ def closeup(name: str, wrong: float) -> Closeup:
 
 def test_data_uri_is_a_png_of_the_clipped_pixels() -> None:
     pixels = torch.linspace(-0.5, 1.5, 3 * 8 * 12).reshape(3, 8, 12)
-    kind, _, data = data_uri(pixels).partition(",")
+    kind, _, data = data_uri(to_picture(pixels)).partition(",")
     assert kind == "data:image/png;base64"
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     np.testing.assert_array_equal(shown, (pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())

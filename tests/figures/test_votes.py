@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.figures.template import class_colours
 from core.figures.votes import icon_array, of_hundred, vote_bars, votes_alt
+from core.report.notation import class_colours
 
 
 @pytest.mark.parametrize("counts", [[1000, 0], [994, 3, 3], [1, 1, 1], [50_001, 49_999], [7, 2, 1], [997, 1, 1, 1]])

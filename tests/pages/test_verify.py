@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.samples import sample_picture
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import BUNDLED_FOLDER
-from core.report.words import to_json
+from core.report.export import to_json
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.certify import certify
 from core.smoothing.document import MAX_DOCUMENT_BYTES

@@ -1,38 +1,18 @@
-"""Words, CSV and the snippet that makes a certificate again."""
+"""Certificates in sentences, and what moving a control did."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import json
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from core.models.load import load_classifier
-from core.models.networks import ConvClassifier
-from core.models.storage import ModelConfig, save_model
+import core
 from core.report import words
-from core.smoothing.certificate import Certificate
-from core.smoothing.certify import certify
+from core.report.words import what_changed
+from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.until import samples_fixed_beforehand
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, str]:
-    """A certificate of a tiny saved classifier, and the picture's path."""
-    folder = tmp_path_factory.mktemp("model")
-    torch.manual_seed(0)
-    network = ConvClassifier(num_classes=3, widths=(8, 8), stem=8)
-    options = {"num_classes": 3, "widths": [8, 8], "stem": 8}
-    save_model(folder, network, ModelConfig("classifier", "conv", options, (16, 16), ("a", "b", "c")), {})
-    path = folder / "pict'ure.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(path)
-    classifier = load_classifier(f"local/{folder}")
-    return certify(path, classifier, sigma=0.1, n=200, method="anytime", device="cpu"), str(path)
 
 
 def test_headline_and_caveats_promise_no_more_than_the_theorem(made: tuple[Certificate, str]) -> None:
@@ -103,49 +83,54 @@ def test_how_the_question_of_a_radius_ended(made: tuple[Certificate, str]) -> No
     assert "not settled" in words.settled_text(dataclasses.replace(asked, settled=None))
 
 
-def test_percent_hides_nothing() -> None:
-    assert words.percent(0.999) == "99.9%"
-    assert words.percent(0.9999) == "99.99%"
-    assert words.percent(words.certainty(1e-12)) == "99.9999999999%"
-    assert words.percent(2e-9) == "0.0000002%"
+GREY = torch.full((3, 4, 4), 0.5)
 
 
-def test_csv_and_json_hold_the_certificate(made: tuple[Certificate, str]) -> None:
-    certificate, _ = made
-    (row,) = csv.DictReader(io.StringIO(words.to_csv([("a, b.png", certificate)])))
-    assert row["picture"] == "a, b.png"
-    assert float(row["radius"]) == certificate.radius
-    assert int(row["candidate_votes"]) == certificate.counts[certificate.candidate or 0]
-    document = json.loads(words.to_json(certificate))
-    assert document["counts"] == list(certificate.counts)
-    assert document["p_lower"] == certificate.p_lower
+def certificate(sigma=0.25, margin=0.3, **settings):
+    """Of a half-space whose border is ``margin`` from the picture: the more noise, the fewer votes."""
+
+    def classifier(pixels):
+        side = (pixels - 0.5).flatten(1).sum(dim=1) / 48**0.5 + margin
+        return torch.stack([-side, side], dim=1)
+
+    chosen = {"n": 1_000, "device": "cpu"} | settings
+    return core.certify(GREY, classifier, sigma=sigma, **chosen)
 
 
-def test_the_snippet_runs_and_makes_the_same_counts(made: tuple[Certificate, str]) -> None:
-    certificate, path = made
-    space: dict[str, object] = {}
-    exec(compile(words.python_snippet(certificate, path), "snippet", "exec"), space)
-    again = space["certificate"]
-    assert isinstance(again, Certificate)
-    assert again.counts == certificate.counts
-    assert again.radius == certificate.radius
+def test_sigma_moved():
+    before, now = certificate(0.2), certificate(0.5)
+    said = what_changed(before, now)
+    assert said.startswith("sigma 0.2 → 0.5: the lower bound on p went from 0.")
+    assert f"{before.p_lower:.3f} to {now.p_lower:.3f}" in said
+    assert f"l2 radius from {before.radius:.3f} to {now.radius:.3f}" in said
+    assert now.p_lower < before.p_lower
+    assert ("the reach won" in said) == (now.radius > before.radius)
+    back = what_changed(now, before)
+    assert back.startswith("sigma 0.5 → 0.2")
+    assert back.endswith(("the won votes weighed more.", "the reach was lost."))
 
 
-@pytest.mark.parametrize(
-    "settings", [{"noise": "laplace", "norm": "linf", "two_sided": True}, {"sound": True}, {"until_radius": 0.05}], ids=str
-)
-def test_the_snippet_carries_every_choice(made: tuple[Certificate, str], settings: dict[str, object]) -> None:
-    first, path = made
-    chosen: dict[str, object] = {"sigma": 0.1, "n": 200, "method": "anytime", "device": "cpu"} | settings
-    certificate = certify(path, load_classifier(first.classifier.ref), **chosen)  # type: ignore[arg-type]
-    space: dict[str, object] = {}
-    exec(compile(words.python_snippet(certificate, path), "snippet", "exec"), space)
-    again = space["certificate"]
-    assert isinstance(again, Certificate)
-    assert (again.counts, again.radii, again.noise, again.sound, again.two_sided) == (
-        certificate.counts,
-        certificate.radii,
-        certificate.noise,
-        certificate.sound,
-        certificate.two_sided,
-    )
+def test_reasons_are_given_only_where_they_are_those_of_sigma():
+    before = certificate(0.2)
+    assert what_changed(before, replace(before, sigma=0.4, p_lower=0.99, radius=0.9)).endswith("0.900.")
+    assert what_changed(before, replace(before, sigma=0.4, seed=5, p_lower=0.8)).startswith("sigma 0.2 → 0.4, seed 0 → 5: ")
+    assert "weighed" not in what_changed(before, replace(before, sigma=0.4, seed=5, p_lower=0.8))
+
+
+def test_abstaining_and_other_classes():
+    sure, unsure = certificate(0.2), certificate(0.2, margin=0.0)
+    assert unsure.abstained
+    thin = replace(unsure, sigma=0.9)
+    assert what_changed(sure, thin).endswith("is too thin to certify now, so it abstains.")
+    assert "no longer abstains; it says" in what_changed(thin, sure)
+    assert what_changed(unsure, thin) == "sigma 0.2 → 0.9: it abstains as before."
+    other = certificate(0.3, margin=-0.3)
+    assert "it says class 0 now" in what_changed(sure, other)
+    assert "where it said class 1" in what_changed(sure, other)
+
+
+@pytest.mark.parametrize("change", [{"norm": "linf"}, {"classifier": ModelRecord("other", None)}])
+def test_what_cannot_be_compared(change):
+    before = certificate(0.2)
+    assert what_changed(before, before) == ""
+    assert what_changed(before, replace(before, sigma=0.3, **change)) == ""

@@ -11,10 +11,10 @@ from PIL import Image
 
 from core.apis.queries import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
-from core.commands.terminal import duration
 from core.figures.radius import radius_bar
 from core.figures.votes import vote_bars, votes_alt
 from core.report import words
+from core.report.notation import class_name, duration
 from core.ui.figure import FigureSheet
 from core.ui.jobs.queue import Job
 from core.ui.jobs.waiting import draw_stop, draw_waiting
@@ -90,7 +90,7 @@ def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
                     f"{title} the denoiser. {votes_alt(c.counts, c.labels)}",
                     f"{title.lower()}-denoiser",
                 )
-                name = words.class_name(c, c.candidate)
+                name = class_name(c.candidate, c.labels)
                 verdict = "abstains" if c.abstained else f"says {name}, radius {c.radius:.3f}"
                 st.markdown(f"{title} denoiser the smoothed API **{verdict}**; ${result.spent:.4f}.")
     sheet.offer()
@@ -100,7 +100,7 @@ def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
 def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
     result = study.result
     c = result.certificate
-    name = words.class_name(c, c.candidate)
+    name = class_name(c.candidate, c.labels)
     with st.container(key=f"paired-{key}"):
         answer, radius, votes, money = st.columns([1.4, 1, 1, 1])
     answer.metric("Smoothed API says", "abstains" if c.abstained else name)

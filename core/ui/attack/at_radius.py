@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.attacks.at_radius import pictures_at_radius
 from core.pictures.pixels import to_picture
-from core.report.words import norm_name, radius_text
+from core.report.notation import norm_name, radius_text
 from core.ui.strip import enlarged
 
 _TITLES = {
@@ -32,7 +32,7 @@ def draw_meaning(image: Tensor, radius: float, norm: str, key: str, *, seed: int
             if one.pixels is None:
                 st.caption(f"**{title}**: {one.missing}")
                 continue
-            words = f"at most {_levels(one.greatest)} of 255 on {one.changed:,} pixel{'s' if one.changed > 1 else ''}"
+            words = f"at most {one.greatest:.3g} of 255 on {one.changed:,} pixel{'s' if one.changed > 1 else ''}"
             st.image(
                 enlarged(to_picture(one.pixels)),
                 width="stretch",
@@ -42,12 +42,3 @@ def draw_meaning(image: Tensor, radius: float, norm: str, key: str, *, seed: int
     st.caption(
         f"Each lies at {norm_name(norm)} distance {radius_text(radius)} from the original, on the edge of what is certified."
     )
-
-
-def _levels(greatest: float) -> str:
-    """Whole grey levels, or two digits where they are few.
-
-    >>> _levels(127.5), _levels(0.31415)
-    ('128', '0.31')
-    """
-    return f"{greatest:.0f}" if greatest >= 10 else f"{greatest:.2g}"

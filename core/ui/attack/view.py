@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import streamlit as st
@@ -10,11 +9,11 @@ import torch
 from PIL import Image
 
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict
-from core.figures.number_line import NORM_NAMES, number_line, number_line_alt
-from core.figures.votes import name_of
+from core.figures.number_line import number_line, number_line_alt
 from core.models.hub.download import DownloadProgress
 from core.pictures.pixels import to_pixels
-from core.report import words
+from core.pictures.reading import png_bytes
+from core.report.notation import class_name, norm_name
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_meaning
 from core.ui.figure import draw_figure
@@ -62,8 +61,8 @@ def draw_attacking(job: Job) -> None:
 
 def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: bool = True) -> None:
     """What there is of a study."""
-    c, norm = study.certificate, NORM_NAMES[study.request.norm]
-    name = words.class_name(c, c.candidate)
+    c, norm = study.certificate, norm_name(study.request.norm)
+    name = class_name(c.candidate, c.labels)
     searches = study.searches
     smoothed, base = searches.get("smoothed"), searches.get("base")
     with st.container(key=f"paired-{key}"):
@@ -130,10 +129,11 @@ def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
         columns = st.columns(len(shown))
     for column, (name, view) in zip(columns, shown.items(), strict=True):
         with column:
-            says = f"classifier alone: {name_of(view.top[0][0], certificate.labels)} {view.top[0][1]:.0%}" if view.top else ""
+            index, share = view.top[0] if view.top else (None, 0.0)
+            says = f"classifier alone: {class_name(index, certificate.labels)} {share:.0%}" if view.top else ""
             st.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
             st.markdown(f"**{titles[name]}**  \n{says}")
-    sizes = ", ".join(f"{NORM_NAMES[norm]} {size:.3f}" for norm, size in attacked.sizes.items())
+    sizes = ", ".join(f"{norm_name(norm)} {size:.3f}" for norm, size in attacked.sizes.items())
     st.caption(f"The change measures {sizes}. Saved as an 8-bit file it would be rounded, and so be another picture.")
 
 
@@ -143,7 +143,7 @@ def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
             return "abstains"
         share = "votes" if verdict.target == "smoothed" else "softmax"
         best = dict(verdict.top).get(verdict.prediction, 0.0)
-        return f"{name_of(verdict.prediction, certificate.labels)} ({best:.0%} of {share})"
+        return f"{class_name(verdict.prediction, certificate.labels)} ({best:.0%} of {share})"
 
     rows = [
         {
@@ -198,6 +198,4 @@ def _strip_png(pictures: list[Image.Image]) -> bytes:
     for one in large:
         sheet.paste(one, (left, 0))
         left += one.width + 8
-    data = io.BytesIO()
-    sheet.save(data, "PNG")
-    return data.getvalue()
+    return png_bytes(sheet)

@@ -10,6 +10,7 @@ from core.figures.balls import balls, balls_alt
 from core.pictures.reading import grey_levels_of_radius
 from core.report import words
 from core.report.formula import abstention_reason, radius_formula
+from core.report.notation import class_name, norm_name, percent, radius_text
 from core.smoothing.arithmetic import Conclusion, both_ways
 from core.smoothing.certificate import Certificate
 from core.smoothing.radius import OWN_NORM, radii
@@ -22,11 +23,11 @@ ONE, TWO = "one-sided", "two-sided"
 def draw_headline(certificate: Certificate, key: str) -> None:
     """The answer, its radius, what it means in one sentence, and how the run ended where it ended early."""
     c = certificate
-    name = words.class_name(c, c.candidate)
+    name = class_name(c.candidate, c.labels)
     with st.container(key=f"paired-{key}"):
         answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
     answer.metric("Smoothed classifier says", "abstains" if c.abstained else name)
-    radius.metric(f"Certified radius ({words.norm_name(c.norm)})", words.radius_text(c.radius), help="In [0, 1] pixel units.")
+    radius.metric(f"Certified radius ({norm_name(c.norm)})", radius_text(c.radius), help="In [0, 1] pixel units.")
     bound.metric("Lower bound on p", f"{c.p_lower:.4f}", help="p: probability of this class under the noise.")
     if c.candidate is not None and c.n:
         votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Noisy copies that said {plain(name)}.")
@@ -41,7 +42,7 @@ def draw_headline(certificate: Certificate, key: str) -> None:
     if c.stopped and c.settled is None:
         st.info(
             f"Stopped after {c.n:,} of {c.n_planned:,} samples. What stands here is valid:"
-            f" it uses the anytime bound, wrong with probability at most {words.percent(c.failure_probability)}.",
+            f" it uses the anytime bound, wrong with probability at most {percent(c.failure_probability)}.",
             icon=":material/stop_circle:",
         )
 
@@ -67,8 +68,8 @@ def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
     with left:
         rows = [
             {
-                "norm": words.norm_name(norm) + (" (chosen)" if norm == c.norm else ""),
-                "radius": words.radius_text(radius),
+                "norm": norm_name(norm) + (" (chosen)" if norm == c.norm else ""),
+                "radius": radius_text(radius),
                 "all values by": _levels(grey_levels_of_radius(radius, c.image.height, c.image.width, norm)),
                 "one value by": _levels(255 * radius),
             }
@@ -87,7 +88,7 @@ def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
 
 
 def _far(noise: str, d: int) -> str:
-    own = words.norm_name(OWN_NORM[noise])
+    own = norm_name(OWN_NORM[noise])
     if noise == "gaussian":
         return (
             f"the corner of a square is {math.sqrt(2):.2f} times as far from the middle as its side, that of a cube of {d:,}"
@@ -124,7 +125,7 @@ def draw_both_ways(certificate: Certificate) -> None:
         return
     mine, other = (TWO, ONE) if c.two_sided else (ONE, TWO)
     with st.expander(f"Compare with the {other} radius", icon=":material/compare_arrows:"):
-        halves, norm = _both(c, c.alpha / 2), words.norm_name(c.norm)
+        halves, norm = _both(c, c.alpha / 2), norm_name(c.norm)
         rows = [
             {
                 "bound": f"{way}{' (this certificate)' if way == mine else ''}",
@@ -157,7 +158,7 @@ def _both(c: Certificate, alpha: float) -> dict[str, Conclusion]:
 
 
 def _found(found: Conclusion) -> str:
-    return "abstains" if found.abstained else words.radius_text(found.radius)
+    return "abstains" if found.abstained else radius_text(found.radius)
 
 
 def _levels(levels: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.report.what_changed import what_changed
+from core.report.words import what_changed
 from core.smoothing.certificate import Certificate
 from core.ui.plain_text import plain
 

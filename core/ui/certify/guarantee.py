@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.errors import LabError
-from core.report.words import norm_name
+from core.report.notation import norm_name
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM
 from core.smoothing.settings import check_certify_settings
 from core.studies.records import StudyRequest

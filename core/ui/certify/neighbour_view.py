@@ -6,7 +6,7 @@ import streamlit as st
 from PIL import Image
 
 from core.errors import LabError
-from core.report.words import norm_name, radius_text
+from core.report.notation import norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.certify.neighbour_job import NEIGHBOURS, Search, search_key, start_search
 from core.ui.plain_text import plain

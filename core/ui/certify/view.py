@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core.figures.radius import growth, growth_alt, radius_bar
-from core.figures.template import class_colours
 from core.figures.votes import icon_array, vote_bars, votes_alt
 from core.pictures.pixels import to_pixels
 from core.report import words
+from core.report.export import python_snippet, to_csv, to_json
+from core.report.notation import class_colours, class_name, radius_text
 from core.report.page import html_report
 from core.smoothing.certify import Progress
 from core.studies.records import Study, StudyProgress
@@ -63,8 +64,8 @@ def _question(now: Progress) -> str:
     if now.until_radius is None or now.radius_possible is None:
         return ""
     return (
-        f"Radius {words.radius_text(now.until_radius)} asked for: {words.radius_text(now.radius)} is certified by now, and"
-        f" endless sampling would certify {words.radius_text(now.radius_possible)} at most."
+        f"Radius {radius_text(now.until_radius)} asked for: {radius_text(now.radius)} is certified by now, and"
+        f" endless sampling would certify {radius_text(now.radius_possible)} at most."
     )
 
 
@@ -80,9 +81,9 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     sheet.draw(
         radius_bar(words.named_radius("certified", certificate), certificate.radius_ceiling, other, certificate.norm),
         f"radius-{key}",
-        f"Certified radius {words.radius_text(certificate.radius)} of at most"
-        f" {words.radius_text(certificate.radius_ceiling)}"
-        + (f"; without the denoiser {words.radius_text(result.without.radius)}." if result.without else "."),
+        f"Certified radius {radius_text(certificate.radius)} of at most"
+        f" {radius_text(certificate.radius_ceiling)}"
+        + (f"; without the denoiser {radius_text(result.without.radius)}." if result.without else "."),
         "radius",
     )
     colours = class_colours(_counts_of_both(result))
@@ -135,8 +136,8 @@ def draw_comparison(result: Study, key: str, sheet: FigureSheet) -> None:
                 f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
                 f"{title.lower()}-denoiser",
             )
-            name = plain(words.class_name(certificate, certificate.candidate))
-            verdict = "abstains" if certificate.abstained else f"says {name}, radius {words.radius_text(certificate.radius)}"
+            name = plain(class_name(certificate.candidate, certificate.labels))
+            verdict = "abstains" if certificate.abstained else f"says {name}, radius {radius_text(certificate.radius)}"
             st.markdown(f"{title} denoiser the smoothed classifier **{verdict}**.")
 
 
@@ -155,9 +156,9 @@ def draw_downloads(result: Study, picture_name: str, key: str) -> None:
     certificate, document = result.certificate, f"{stem}-certificate.json"
     files = (
         ("Report (HTML)", f"{stem}-words.html", html_report(certificate, picture_name, result.views, document), "text/html"),
-        ("JSON", document, words.to_json(certificate), "application/json"),
-        ("CSV", f"{stem}-certificate.csv", words.to_csv([(picture_name, certificate)]), "text/csv"),
-        ("Python", f"{stem}-certificate.py", words.python_snippet(certificate, picture_name), "text/x-python"),
+        ("JSON", document, to_json(certificate), "application/json"),
+        ("CSV", f"{stem}-certificate.csv", to_csv([(picture_name, certificate)]), "text/csv"),
+        ("Python", f"{stem}-certificate.py", python_snippet(certificate, picture_name), "text/x-python"),
     )
     st.subheader("Take it with you")
     with st.container(horizontal=True):

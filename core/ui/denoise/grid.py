@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from core.figures.denoising import data_uri
-from core.figures.votes import name_of
+from core.pictures.pixels import to_picture
+from core.pictures.reading import data_uri
+from core.report.notation import class_name
 from core.studies.comparison import Measure, Panel, Top
 
 # Colours are the page's own: text inherits them, lines and bars are made of the text's colour.
@@ -55,14 +56,15 @@ def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequen
 def _cell(panel: Panel, titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
     m = panel.measure
     index, share = m.top[0]
-    says = f"{name_of(index, labels)} {share:.0%}"
+    says = f"{class_name(index, labels)} {share:.0%}"
     mark = "✓" if index == clean_class else "✗"
     alt = (
         f"{titles[m.denoiser]}, sigma {m.sigma:g}, draw {m.draw + 1}: PSNR {m.psnr:.1f} dB, SSIM {m.ssim:.2f};"
         f" the classifier alone says {says}."
     )
+    source = data_uri(to_picture(panel.pixels))
     return (
-        f'<td><img src="{data_uri(panel.pixels)}" alt="{escape(alt, quote=True)}"><p>{mark} <b>{escape(says)}</b><br>'
+        f'<td><img src="{source}" alt="{escape(alt, quote=True)}"><p>{mark} <b>{escape(says)}</b><br>'
         f'<span class="faint">{m.psnr:.1f} dB · {m.ssim:.2f}</span></p></td>'
     )
 
@@ -82,6 +84,6 @@ def top_html(clean_top: Top, measures: Sequence[Measure], titles: Mapping[str, s
 def _rank(entry: tuple[int, float], labels: Sequence[str] | None) -> str:
     index, share = entry
     return (
-        f'<td><p>{escape(name_of(index, labels))} <span class="faint">{share:.1%}</span>'
+        f'<td><p>{escape(class_name(index, labels))} <span class="faint">{share:.1%}</span>'
         f'<span class="bar" style="display:block;width:{max(share, 0.005):.1%}"></span></p></td>'
     )

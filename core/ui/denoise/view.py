@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.figures.contact_sheet import contact_sheet
 from core.figures.denoising import PANELS_AROUND, linked_alt, linked_panels, sweep_alt, sweep_figure
-from core.figures.votes import name_of
 from core.pictures.pixels import to_picture
+from core.report.notation import class_name
 from core.studies.comparison import NOISY, close_up
 from core.studies.comparison_table import measures_csv, summaries_csv
 from core.studies.denoise import Comparison
@@ -50,7 +50,7 @@ def draw_clean(result: Comparison, picture_name: str) -> None:
     """The clean picture, as the noise saw it, and what the classifier says of it."""
     left, right = st.columns([1, 4], vertical_alignment="center")
     index, share = result.clean_top[0]
-    said = name_of(index, result.labels)
+    said = class_name(index, result.labels)
     left.image(
         enlarged(to_picture(result.clean), 160),
         width=160,

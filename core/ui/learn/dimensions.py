@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.data.samples import samples
 from core.figures.noise_length import noise_length_alt, noise_length_figure
-from core.figures.template import class_colours
 from core.figures.votes import vote_bars, votes_alt
+from core.report.notation import class_colours
 from core.studies.stored import stored_study
 from core.ui.figure import draw_figure
 from core.ui.learn.terms import draw_terms

@@ -13,6 +13,7 @@ from PIL import Image
 from core.evaluation.families import Behind, images_behind
 from core.evaluation.log_pictures import CIFAR10, class_names, dataset_of, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
+from core.report.notation import class_name
 from core.ui.linked import linked_choice
 from core.ui.strip import enlarged
 from core.ui.tradeoffs.logs import Chosen
@@ -140,9 +141,7 @@ def _table(log: RecordedEvaluation, places: NDArray[np.int64], words: tuple[str,
     o = log.outcomes.where(places)
 
     def named(number: int) -> str:
-        if number == -1:
-            return "abstains"
-        return words[number] if words is not None and number < len(words) else str(number)
+        return "abstains" if number == -1 else class_name(number, words)
 
     return pd.DataFrame(
         {
@@ -185,10 +184,10 @@ def _draw_pictures(
         one = found.get(int(index))
         if one is None:
             continue
-        name = words[label] if words is not None and label < len(words) else f"class {label}"
+        name = class_name(label, words)
         said = "abstains" if predict == -1 else f"radius {radius:.3f}"
         if predict not in (-1, label):
-            said = f"taken for {words[predict] if words is not None and predict < len(words) else predict}"
+            said = f"taken for {class_name(predict, words)}"
         images.append(_spaced(enlarged(one.picture, _SHOWN_SIDE)))
         captions.append(f"{name}: {said}")
         alts.append(f"Image {index}, a {name}; {said}.")

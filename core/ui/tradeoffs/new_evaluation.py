@@ -14,6 +14,7 @@ from core.evaluation.made_by import MadeBy
 from core.evaluation.outcomes import Outcomes
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.curves import Curve, certified_curves, curves_alt
+from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest
 from core.ui.controls import ALPHAS, choose_seed, choose_sigma, warn_about_sigma
 from core.ui.figure import draw_figure
@@ -242,7 +243,7 @@ def _say_effort(request: EvaluationRequest) -> None:
     speed, samples = st.session_state.get(SPEED), request.images * (request.n0 + request.n)
     if speed and request.within is None and not request.table_radii:
         st.caption(
-            f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {_duration(samples / speed)}, or until"
+            f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {duration(samples / speed)}, or until"
             " the minutes are over."
         )
 
@@ -263,7 +264,7 @@ def _draw_running(job: Job, draw: DrawCurve) -> None:
         draw_waiting(job, "Reading the pictures, loading the models…")
         draw_stop(job)
         return
-    left = "" if progress.seconds_left is None else f" · about {_duration(progress.seconds_left)} left"
+    left = "" if progress.seconds_left is None else f" · about {duration(progress.seconds_left)} left"
     st.progress(progress.done / progress.planned, text=f"{progress.done:,} of {progress.planned:,} images{left}")
     draw_stop(job, "Keeps every image that is finished; it can be gone on with.")
     if progress.done:
@@ -303,14 +304,3 @@ def _draw_ended(job: Job, draw: DrawCurve) -> None:
             help="Among the evaluations made here.",
         ):
             st.rerun()
-
-
-def _duration(seconds: float) -> str:
-    """A length of time for people.
-
-    >>> _duration(9), _duration(100), _duration(9000)
-    ('9 s', '2 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

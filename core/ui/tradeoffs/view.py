@@ -18,6 +18,7 @@ from core.evaluation.recorded import RecordedEvaluation
 from core.figures.curves import Curve, Points, certified_curves, curves_alt
 from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
+from core.report.notation import class_name
 from core.ui.figure import draw_figure
 from core.ui.linked import linked_choice
 from core.ui.linked_several import linked_choices
@@ -216,11 +217,8 @@ def draw_classes(chosen: Chosen, radius: float) -> None:
     log = chosen.logs[key]
     words = class_names(dataset_of(log))
 
-    def name(label: int) -> str:
-        return words[label] if words is not None and label < len(words) else f"class {label}"
-
     shares = [
-        ClassShare(name(label), s.images, s.clean, s.certified[float(radius)], *s.interval[float(radius)])
+        ClassShare(class_name(label, words), s.images, s.clean, s.certified[float(radius)], *s.interval[float(radius)])
         for label, s in by_class(log.outcomes, [radius]).items()
     ]
     if len(shares) > 40:

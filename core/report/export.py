@@ -1,0 +1,103 @@
+"""A certificate to take along: CSV, its JSON document, and a Python script that makes it again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from core.models.references import pinned
+from core.report.words import settled_text
+from core.smoothing.bounds import GROUP_SEQUENTIAL
+from core.smoothing.certificate import Certificate
+from core.smoothing.radius import NORMS
+
+
+def to_csv(certificates: Sequence[tuple[str, Certificate]]) -> str:
+    """One line a certificate, with a header; for each the picture's name and the certificate."""
+    rows = [_row(name, certificate) for name, certificate in certificates]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(name: str, c: Certificate) -> dict[str, object]:
+    def fields(*names: str) -> dict[str, object]:
+        return {field: getattr(c, field) for field in names}
+
+    image = {"sha256": c.image.sha256, "height": c.image.height, "width": c.image.width}
+    votes = 0 if c.candidate is None or c.n == 0 else c.counts[c.candidate]
+    return {
+        "picture": name,
+        **image,
+        **fields("prediction", "label", "abstained", "radius", "radius_ceiling", "p_lower"),
+        "candidate_votes": votes,
+        **fields("n", "n0", "alpha", "failure_probability", "sigma", "norm", "noise", "method", "stopped", "seed"),
+        "classifier": c.classifier.ref,
+        "classifier_revision": c.classifier.revision,
+        "denoiser": c.denoiser.ref,
+        "denoiser_revision": c.denoiser.revision,
+        "device": c.device,
+        "seconds": round(c.seconds, 3),
+        **fields("sound", "two_sided", "p_upper"),
+        **{f"radius_{norm}": c.radii.get(norm) for norm in NORMS},
+        **fields("until_radius", "settled", "within"),
+        "table_radii": " ".join(f"{radius:g}" for radius in c.table_radii),
+    }
+
+
+def to_json(certificate: Certificate) -> str:
+    """The whole certificate as a JSON document."""
+    return json.dumps(certificate.to_dict(), indent=2) + "\n"
+
+
+def python_snippet(certificate: Certificate, file_name: str) -> str:
+    """A script that makes the certificate again, run beside the picture in the project's folder.
+
+    A run that ended early, stopped or settled, is made again with the n that it reached; its counts come out the same.
+    """
+    return f'''"""Makes the certificate of {file_name!r} again: run it in the project's folder, beside the picture."""
+
+from core import certify, load_classifier, load_denoiser
+
+certificate = certify(
+    {file_name!r},
+    load_classifier({pinned(certificate.classifier.ref, certificate.classifier.revision)!r}{_size_of(certificate)}),
+    load_denoiser({pinned(certificate.denoiser.ref, certificate.denoiser.revision)!r}),
+    sigma={certificate.sigma!r},
+    n0={certificate.n0!r},
+    n={_n_of(certificate)!r},
+    alpha={certificate.alpha!r},
+    seed={certificate.seed!r},
+    method={certificate.method!r},
+    noise={certificate.noise!r},
+    norm={certificate.norm!r},
+    sound={certificate.sound!r},
+    two_sided={certificate.two_sided!r},
+    table_radii={certificate.table_radii or None!r},
+)
+print("prediction:", certificate.label, " radius:", certificate.radius)
+print("counts:", certificate.counts)
+{_question_of(certificate)}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
+'''
+
+
+def _size_of(certificate: Certificate) -> str:
+    """The size of the picture, where the model did not choose it by itself (bundled models have one size)."""
+    if certificate.classifier.ref.startswith(("bundled/", "python/")):
+        return ""
+    return f", size=({certificate.image.height}, {certificate.image.width})"
+
+
+def _question_of(certificate: Certificate) -> str:
+    """A comment on what the run was to settle; empty where nothing was asked."""
+    words = settled_text(certificate)
+    return f"# {words}\n" if words else ""
+
+
+def _n_of(certificate: Certificate) -> int:
+    """Of a run that ended early the n that it reached; a test of given radii depends on the n that was planned."""
+    return certificate.n_planned if certificate.method == GROUP_SEQUENTIAL else max(certificate.n, 1)
