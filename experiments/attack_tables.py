@@ -9,7 +9,7 @@ from typing import Any
 from core.attacks.dataset_log import AttackSummary, read_lines, summarise_attacks
 from core.commands.terminal import print_json
 from core.errors import LabError
-from core.runs.resuming import read_made_by
+from core.runs.resuming import read_beside
 
 INSIDE = (
     "classifier + denoiser",
@@ -41,8 +41,7 @@ def print_attack_tables(args: argparse.Namespace) -> int:
         raise LabError("--summary reads files that are there: leave PICTURE, --dataset and --out away.")
     rows = []
     for path in args.summary:
-        side = path.with_name(path.name + ".made.json")
-        made_by = read_made_by(path, side, ("norm", "alpha", "classifier", "denoiser"))
+        made_by = read_beside(path, ("norm", "alpha", "classifier", "denoiser"))
         rows.append((str(path), made_by, summarise_attacks(read_lines(path), made_by["alpha"])))
     if args.json:
         print_json([{"file": path, "made_by": made_by, "summary": summary.to_dict()} for path, made_by, summary in rows])

@@ -12,13 +12,10 @@ from core.apis.ledger import Ledger
 from core.apis.provider import Provider
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.log import LogLine
+from core.evaluation.log import ABSTAINED, UNNAMED, LogLine
 from core.models.formats.labels import known_labels
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import DenoiserLike
-
-CHANGED = -2
-"""What ``predict`` says in a log where a label was certified that the data set has no class for."""
 
 
 def class_names(data: LabelledImages) -> tuple[str, ...]:
@@ -79,6 +76,6 @@ def evaluate_remote(
                 return
             raise LabError(result.halt.message)
         c = result.certificate
-        predict = -1 if c.label is None else numbers.get(fold(c.label), CHANGED)
+        predict = ABSTAINED if c.label is None else numbers.get(fold(c.label), UNNAMED)
         right = c.label is not None and fold(c.label) == fold(names[label])
         yield LogLine(index, label, predict, c.radius, right, time.monotonic() - began), result

@@ -18,7 +18,7 @@ from core.commands.terminal import InterruptFlag, ProgressLine, print_json, rema
 from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
-from core.runs.resuming import begin_or_resume
+from core.runs.resuming import begin_or_resume, beside
 from core.smoothing.model_records import model_record
 
 DEFAULTS = AttackSettings(0.25)
@@ -127,6 +127,5 @@ def _settings(args: argparse.Namespace) -> AttackSettings:
 
 def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLine]:
     """Begin a file, or read what an earlier run finished."""
-    # To resume what was never begun is to begin: a chain of commands may be started again as it stands.
-    side = path.with_name(path.name + ".made.json")
-    return read_lines(path) if begin_or_resume(path, side, made_by, resume=resume and path.exists()) else []
+    there = begin_or_resume(path, beside(path), made_by, resume=resume, on_notice=remark)
+    return read_lines(path) if there else []

@@ -15,8 +15,6 @@ from core.apis.providers import is_api
 from core.commands.certify_api import add_api_options
 from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.log_files import LogFiles
-from core.commands.log_order import put_in_order
 from core.commands.options import (
     add_noise_options,
     add_radius_options,
@@ -34,6 +32,7 @@ from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, Work, make_engine
 from core.evaluation.evaluate import Settings
 from core.models.load import Classifier
+from core.runs.log_files import LogFiles, put_in_order
 from core.smoothing.bounds import METHODS
 from core.smoothing.certify import check_certify_settings
 from core.smoothing.model_records import model_record
@@ -103,7 +102,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
     }
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
-    files = LogFiles(args.out, made_by, args.resume)
+    files = LogFiles(args.out, made_by, args.resume, remark)
     _remark_on_labels(classifier, data)
     left = data.where(torch.tensor([index not in files.done for index in data.indices.tolist()]))
     side = args.noise_size

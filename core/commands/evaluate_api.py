@@ -15,11 +15,11 @@ from core.apis.providers import load_provider
 from core.commands.certify_api import checked_budget
 from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import chosen_images
-from core.commands.log_files import LogFiles
 from core.commands.options import load_denoiser_remarking
 from core.commands.terminal import InterruptFlag, remark
 from core.device import pick_device
 from core.errors import LabError
+from core.runs.log_files import LogFiles
 from core.smoothing.certify import check_certify_settings
 from core.smoothing.model_records import model_record
 
@@ -56,7 +56,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
         "classifier": {"ref": provider.ref, "destination": provider.destination},
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
-    files = LogFiles(args.out, made_by, args.resume)
+    files = LogFiles(args.out, made_by, args.resume, remark)
     left, finished, spent, began = len(data) - len(files.done), 0, 0.0, time.monotonic()
     remark(f"{left:,} pictures, at most ${budget:g} each, ${left * budget:g} in all, to {provider.destination}.")
     ledger = Ledger(args.answers)

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from core.evaluation.log import LogLine
-from core.evaluation.outcomes import Outcomes
+from core.evaluation.log import LogLine, Outcomes
 
 LEVEL = 0.95
 """Of all intervals over images."""
@@ -89,6 +88,11 @@ def certified_counts(outcomes: Outcomes, radii: Sequence[float] | NDArray[np.flo
     return len(reach) - np.searchsorted(reach, np.asarray(radii, dtype=np.float64), side="left")
 
 
+def certified_accuracy(outcomes: Outcomes, radii: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of all images that are right with a radius of at least r, for each r: (R,)."""
+    return certified_counts(outcomes, radii) / len(outcomes)
+
+
 def binomial_interval(
     k: NDArray[Any] | Sequence[int], n: int, level: float = LEVEL
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -124,3 +128,41 @@ def quantile_radii(outcomes: Outcomes, most: int = 300) -> NDArray[np.float64]:
     if len(steps) > most:
         steps = steps[np.linspace(0, len(steps) - 1, most).astype(np.int64)]
     return np.unique(np.append(0.0, steps))
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """A curve of certified accuracy at those radii at which it steps, with its interval over images.
+
+    Attributes:
+        radii, certified, low, high: (R,).
+        keys: (R,) the log behind each point.
+    """
+
+    radii: NDArray[np.float64]
+    certified: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    keys: tuple[str, ...]
+
+
+def best_steps(logs: Mapping[str, Outcomes], most: int = 300) -> Steps:
+    """The curve of one log, or the upper envelope of several, with the log that is best at each radius.
+
+    Of equally good ones the first. Where they step more often than ``most``, at so many of the steps; and once more just
+    beyond the last, where nothing is certified.
+    """
+    every = np.unique(np.concatenate([quantile_radii(log, most) for log in logs.values()]))
+    if len(every) > most:
+        every = every[np.linspace(0, len(every) - 1, most).astype(np.int64)]
+    radii = np.append(every, every[-1] * 1.0001 + 1e-9)
+    keys = list(logs)
+    counts = np.array([certified_counts(log, radii) for log in logs.values()])  # (logs, R)
+    sizes = np.array([len(log) for log in logs.values()])
+    best = np.argmax(counts / sizes[:, None], axis=0)
+    certified, low, high = np.zeros((3, len(radii)))
+    for place, size in enumerate(sizes):
+        mine = best == place
+        certified[mine] = counts[place, mine] / size
+        low[mine], high[mine] = binomial_interval(counts[place, mine], int(size))
+    return Steps(radii=radii, certified=certified, low=low, high=high, keys=tuple(keys[place] for place in best))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core.data.datasets import LabelledImages
 from core.evaluation.log import LogLine
 from core.evaluation.together import certify_together
-from core.evaluation.votes import Votes
+from core.evaluation.votes import ImageVotes
 from core.smoothing.certification import Certification
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -39,7 +39,7 @@ class Evaluated(NamedTuple):
     """What came of one image."""
 
     line: LogLine
-    votes: Votes
+    votes: ImageVotes
 
 
 def evaluate(
@@ -72,4 +72,4 @@ def evaluate(
         index, label = int(data.indices[number]), int(data.labels[number])
         predict = -1 if result.prediction is None else result.prediction
         line = LogLine(index, label, predict, result.radius, predict == label, result.seconds)
-        yield Evaluated(line, Votes.of(index, result))
+        yield Evaluated(line, ImageVotes.of(index, result))

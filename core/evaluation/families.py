@@ -7,31 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.evaluation.curve import binomial_interval, certified_counts, quantile_radii, summarise
+from core.evaluation.curve import summarise
 from core.evaluation.recorded import RecordedEvaluation
 
 _NUMBER = re.compile(r"(?<![\d.])\d*\.\d+")
 _OBJECTIVES = {"-stab": "STAB", "-black-box": "black-box", "-mse": "MSE"}
 _NOISE_TRAINED = "bundled/cifar10-noise-*"
 _ORDER = ("STAB", "black-box", "MSE", "no denoiser", "noise-trained")
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """A curve of certified accuracy at those radii at which it steps, with its interval over images.
-
-    Attributes:
-        radii, certified, low, high: (R,).
-        keys: (R,) the log behind each point.
-    """
-
-    radii: NDArray[np.float64]
-    certified: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    keys: tuple[str, ...]
 
 
 def family_of(log: RecordedEvaluation) -> str:
@@ -108,37 +91,6 @@ def title_of(log: RecordedEvaluation, family: str) -> str:
     return f"{family}{sigma}"
 
 
-def steps_of(key: str, log: RecordedEvaluation, most: int = 300) -> Steps:
-    """The curve of one log; where it steps more often than ``most``, at so many of the steps."""
-    radii = _to_the_ground(quantile_radii(log.outcomes, most))
-    counts = certified_counts(log.outcomes, radii)
-    low, high = binomial_interval(counts, len(log.outcomes))
-    return Steps(radii, counts / len(log.outcomes), low, high, (key,) * len(radii))
-
-
-def best_steps(logs: Mapping[str, RecordedEvaluation], most: int = 300) -> Steps:
-    """The upper envelope of several logs, with the log that is best at each radius; of equally good ones the first."""
-    every = np.unique(np.concatenate([quantile_radii(log.outcomes, most) for log in logs.values()]))
-    if len(every) > most:
-        every = every[np.linspace(0, len(every) - 1, most).astype(np.int64)]
-    radii = _to_the_ground(every)
-    keys = list(logs)
-    counts = np.array([certified_counts(log.outcomes, radii) for log in logs.values()])  # (logs, R)
-    sizes = np.array([len(log.outcomes) for log in logs.values()])
-    best = np.argmax(counts / sizes[:, None], axis=0)
-    certified, low, high = np.zeros((3, len(radii)))
-    for place, size in enumerate(sizes):
-        mine = best == place
-        certified[mine] = counts[place, mine] / size
-        low[mine], high[mine] = binomial_interval(counts[place, mine], int(size))
-    return Steps(radii, certified, low, high, tuple(keys[place] for place in best))
-
-
-def _to_the_ground(radii: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One more radius just beyond the last, at which nothing is certified."""
-    return np.append(radii, radii[-1] * 1.0001 + 1e-9)
-
-
 def by_family(logs: Mapping[str, RecordedEvaluation]) -> dict[str, dict[str, RecordedEvaluation]]:
     """The logs of each family by their keys, small sigma first."""
     found: dict[str, dict[str, RecordedEvaluation]] = {}
@@ -178,38 +130,6 @@ def shares_at(log: RecordedEvaluation, radius: float) -> tuple[float, float, flo
     """Clean accuracy, certified accuracy at a radius, and the ends of the latter's interval."""
     summary = summarise(log.outcomes, [radius])
     return (summary.clean, summary.certified[float(radius)], *summary.interval[float(radius)])
-
-
-@dataclass(frozen=True, eq=False)
-class Behind:
-    """The images behind a point of a curve, as places in the log.
-
-    Attributes:
-        kept: right with a radius of at least ``upper``.
-        lost: right with a radius from ``lower`` up to, and without, ``upper``; the last ones lost first.
-        wrong: never right: another class was predicted. ``abstained``: nothing was.
-    """
-
-    lower: float
-    upper: float
-    kept: NDArray[np.int64]
-    lost: NDArray[np.int64]
-    wrong: NDArray[np.int64]
-    abstained: NDArray[np.int64]
-
-
-def images_behind(log: RecordedEvaluation, upper: float, lower: float = 0.0) -> Behind:
-    """Sort the images by what became of them on the way to a radius."""
-    o = log.outcomes
-    lost = np.flatnonzero(o.right & (o.radius < upper) & (o.radius >= lower))
-    return Behind(
-        lower,
-        upper,
-        np.flatnonzero(o.right & (o.radius >= upper)),
-        lost[np.argsort(-o.radius[lost], kind="stable")],
-        np.flatnonzero(~o.right & ~o.abstained),
-        np.flatnonzero(o.abstained),
-    )
 
 
 def first_names(names: Sequence[str], most: int = 3) -> str:

@@ -1,14 +1,31 @@
-"""The field's log of certified images: tab-separated, one line an image (Cohen et al. 2019 and all who followed)."""
+"""The field's log of certified images: tab-separated, one line an image (Cohen et al. 2019 and all who followed).
+
+Its one reader. A log may have thousands of lines, which are compared at once, so they are read into columns.
+"""
 
 from __future__ import annotations
 
-import math
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import LabError
 
 HEADER = ("idx", "label", "predict", "radius", "correct", "time")
+ABSTAINED = -1
+UNNAMED = -2
+"""What ``predict`` says where a vision API's label was certified that the data set has no class for."""
+
+MOST_BYTES = 64 * 2**20
+MOST_LINES = 1_000_000
+"""A log is at most so large; ImageNet's 50,000 test images take 2 MB."""
+
+_CLOCK = re.compile(r"(?:(\d+) days?, )?(\d+(?::\d+)*(?:\.\d*)?)")
 
 
 @dataclass(frozen=True)
@@ -30,36 +47,191 @@ class LogLine:
         return f"{self.idx}\t{self.label}\t{self.predict}\t{self.radius:.6g}\t{int(self.correct)}\t{self.seconds:.3f}"
 
 
-def read_log(path: Path) -> list[LogLine]:
-    """Read a log.
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What became of each image of a log: its lines as columns, one entry an image, all of length N.
+
+    Attributes:
+        idx: (N,) int64, the image's own number.
+        label, predict: (N,) int64; predict is -1 where it abstained.
+        radius: (N,) float64, in [0, 1] pixel units; 0 where it abstained.
+        right: (N,) bool.
+        seconds: (N,) float64.
+    """
+
+    idx: NDArray[np.int64]
+    label: NDArray[np.int64]
+    predict: NDArray[np.int64]
+    radius: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    seconds: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.idx)
+
+    @property
+    def abstained(self) -> NDArray[np.bool_]:
+        """(N,) where nothing was predicted."""
+        return self.predict == ABSTAINED
+
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """The six of them, in the order of the file."""
+        return self.idx, self.label, self.predict, self.radius, self.right, self.seconds
+
+    def where(self, keep: NDArray[Any]) -> Outcomes:
+        """Those images at which ``keep``, truth values or places, says so."""
+        return Outcomes(*(column[keep] for column in self.columns()))
+
+    def lines(self) -> list[LogLine]:
+        """Line by line."""
+        return [LogLine(*row) for row in zip(*(column.tolist() for column in self.columns()), strict=True)]
+
+    @classmethod
+    def of(cls, lines: Sequence[LogLine]) -> Outcomes:
+        """From lines that were read already."""
+        return cls.of_rows([(o.idx, o.label, o.predict, o.radius, o.correct, o.seconds) for o in lines])
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[tuple[int, int, int, float, bool, float]]) -> Outcomes:
+        """From the numbers of each line, in the order of the file."""
+        columns = list(zip(*rows, strict=True)) or [()] * len(HEADER)
+        kinds = (np.int64, np.int64, np.int64, np.float64, np.bool_, np.float64)
+        return cls(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+
+
+def log_text(lines: Iterable[LogLine] = ()) -> str:
+    """The whole file, header first."""
+    return "\t".join(HEADER) + "\n" + "".join(f"{line.text()}\n" for line in lines)
+
+
+def read_log(path: Path) -> Outcomes:
+    """Read a log; :func:`core.evaluation.recorded.read_recorded` reads what lies beside it, too, and has remarks.
 
     Raises:
-        LabError: where it cannot be read, its header is another, or a line is not what it should be; it names the line.
+        LabError: as :func:`parse_log`, and where the file cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"The log {str(path)!r} cannot be read: {error}.") from error
-    if not lines or tuple(lines[0].split("\t")) != HEADER:
-        raise LabError(f"{str(path)!r} is no certification log: its first line should be {' '.join(HEADER)}, with tabs.")
-    return [_parse(line, f"{path.name}, line {number}") for number, line in enumerate(lines[1:], 2) if line]
+        text = path.read_bytes()
+    except OSError as error:
+        raise LabError(f"The log {str(path)!r} cannot be read: {error.strerror or error}.") from error
+    return parse_log(text, path.name)[0]
 
 
-def _parse(line: str, where: str) -> LogLine:
-    parts = line.split("\t")
+def parse_log(text: bytes, name: str) -> tuple[Outcomes, tuple[str, ...]]:
+    """Read the bytes of a log that may still be written to; it may have no images yet.
+
+    A last line without its end is what a kill, or a writer at work, leaves behind: it is left out, and a remark says so.
+
+    Args:
+        text: the file, with or without a byte-order mark.
+        name: of the file, for messages.
+
+    Returns:
+        the images, and remarks for the user, a sentence each.
+
+    Raises:
+        LabError: where the file is too large, the first line is another than the header, a line is not what it should be, or
+            an image is there twice; it names the line.
+    """
+    if len(text) > MOST_BYTES:
+        raise LabError(f"{name} has {len(text) / 2**20:.0f} MiB: a log of at most {MOST_BYTES // 2**20} MiB is read.")
     try:
-        idx, label, predict, radius, correct, seconds = parts
-        parsed = LogLine(int(idx), int(label), int(predict), float(radius), bool(int(correct)), _seconds(seconds))
-    except ValueError as error:
-        raise LabError(f"{where} is not a line of a certification log: {line[:80]!r}.") from error
-    if not math.isfinite(parsed.radius) or parsed.radius < 0:
-        raise LabError(f"{where} has radius {parts[3]}: expected a finite number of at least 0.")
-    return parsed
+        lines = text.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise LabError(
+            f"{name} is no text (byte {error.start:,} is no UTF-8): expected a log of tab-separated lines."
+        ) from error
+    _check_header(lines[0].rstrip("\r"), name)
+    remarks = []
+    if lines[-1].strip() and len(lines) > 1:
+        remarks.append(
+            f"{name}: the last line has no end ({lines[-1][:60]!r}) and was left out; an evaluation that is under way, or was"
+            " killed, leaves such a line."
+        )
+    numbered = [(number, line.rstrip("\r")) for number, line in enumerate(lines[1:-1], 2) if line.strip()]
+    if len(numbered) > MOST_LINES:
+        raise LabError(f"{name} has {len(numbered):,} lines: at most {MOST_LINES:,} are read.")
+    outcomes = _parsed(numbered, name)
+    _check(outcomes, [number for number, _ in numbered], name)
+    return outcomes, tuple(remarks)
+
+
+def _check_header(line: str, name: str) -> None:
+    if tuple(line.split("\t")) == HEADER:
+        return
+    found = line if len(line) <= 60 else f"{line[:60]}…"
+    raise LabError(
+        f"{name} is no certification log: its first line should be '{' '.join(HEADER)}', with tabs between, and is {found!r}."
+    )
+
+
+def _parsed(numbered: Sequence[tuple[int, str]], name: str) -> Outcomes:
+    """All lines at once; where that fails, the first wrong line is looked for and named."""
+    rows = [line.split("\t") for _, line in numbered]
+    if any(len(row) != len(HEADER) for row in rows):
+        raise _first_mistake(numbered, name)
+    try:
+        return Outcomes.of_rows([(int(i), int(y), int(p), float(r), bool(int(c)), _seconds(t)) for i, y, p, r, c, t in rows])
+    except (ValueError, OverflowError) as error:
+        raise _first_mistake(numbered, name) from error
 
 
 def _seconds(text: str) -> float:
-    """Seconds, or h:mm:ss as most published logs have it."""
+    """Seconds, or a clock as many published logs have it.
+
+    >>> _seconds("2.5"), _seconds("0:01:02.5"), _seconds("1 day, 0:00:03")
+    (2.5, 62.5, 86403.0)
+    """
+    if ":" not in text:
+        return float(text)
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
     seconds = 0.0
-    for part in text.split(":"):
+    for part in found[2].split(":"):
         seconds = 60 * seconds + float(part)
-    return seconds
+    return 86_400 * int(found[1] or 0) + seconds
+
+
+def _first_mistake(numbered: Sequence[tuple[int, str]], name: str) -> LabError:
+    kinds: tuple[Callable[[str], float], ...] = (int, int, int, float, int, _seconds)
+    for number, line in numbered:
+        where = f"{name}, line {number}"
+        parts = line.split("\t")
+        if tuple(parts) == HEADER:
+            return LabError(f"{where} is the header once more: several logs seem to be joined; give each as a file of its own.")
+        if len(parts) != len(HEADER):
+            return LabError(f"{where} has {len(parts)} columns: expected {len(HEADER)} ({' '.join(HEADER)}): {line[:60]!r}.")
+        for column, part, kind in zip(HEADER, parts, kinds, strict=True):
+            try:
+                value = float(kind(part))
+            except ValueError:
+                value = float("inf")
+            if abs(value) >= 2**62:
+                return LabError(f"{where}: {column} is {part[:40]!r}: expected a number.")
+    return LabError(f"{name} cannot be read as a certification log.")
+
+
+def _check(o: Outcomes, numbers: Sequence[int], name: str) -> None:
+    mistakes: tuple[tuple[NDArray[np.bool_], Callable[[int], str]], ...] = (
+        (
+            ~np.isfinite(o.radius) | (o.radius < 0),
+            lambda i: f"has radius {o.radius[i]:g}: expected a finite number of at least 0",
+        ),
+        (o.predict < UNNAMED, lambda i: f"has predict {o.predict[i]}: expected a class, or -1 where it abstained"),
+        (o.abstained & o.right, lambda i: "says that an abstention (predict -1) is correct: an abstention counts as wrong"),
+        (o.abstained & (o.radius > 0), lambda i: f"abstains (predict -1) with radius {o.radius[i]:g}: expected 0"),
+    )
+    for wrong, told in mistakes:
+        if wrong.any():
+            place = int(np.flatnonzero(wrong)[0])
+            raise LabError(f"{name}, line {numbers[place]} {told(place)}.")
+    order = np.argsort(o.idx, kind="stable")
+    twice = np.flatnonzero(np.diff(o.idx[order]) == 0)
+    if len(twice):
+        one, other = (numbers[int(order[twice[0] + step])] for step in (0, 1))
+        more = f", and {len(twice) - 1} more such lines" if len(twice) > 1 else ""
+        raise LabError(
+            f"{name} has image {o.idx[order[twice[0]]]} twice, in lines {one} and {other}{more}: each image counts once,"
+            " so remove one of them."
+        )

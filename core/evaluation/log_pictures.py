@@ -1,4 +1,7 @@
-"""The pictures behind the lines of a log, where their data set is on this machine; nothing is downloaded for them."""
+"""The images behind a point of a curve, and their pictures, where the data set is on this machine.
+
+Nothing is downloaded for them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.data.parquet import columns_of, count_rows, read_rows
+from core.evaluation.log import Outcomes
 from core.evaluation.recorded import RecordedEvaluation
 from core.models.references import BUNDLED_FOLDER
 
@@ -24,6 +30,37 @@ class LogPicture:
 
     picture: Image.Image
     label: int
+
+
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """The images behind a point of a curve, as places in the log.
+
+    Attributes:
+        kept: right with a radius of at least ``upper``.
+        lost: right with a radius from ``lower`` up to, and without, ``upper``; the last ones lost first.
+        wrong: never right: another class was predicted. ``abstained``: nothing was.
+    """
+
+    lower: float
+    upper: float
+    kept: NDArray[np.int64]
+    lost: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+    abstained: NDArray[np.int64]
+
+
+def images_behind(o: Outcomes, upper: float, lower: float = 0.0) -> Behind:
+    """Sort the images by what became of them on the way to a radius."""
+    lost = np.flatnonzero(o.right & (o.radius < upper) & (o.radius >= lower))
+    return Behind(
+        lower=lower,
+        upper=upper,
+        kept=np.flatnonzero(o.right & (o.radius >= upper)),
+        lost=lost[np.argsort(-o.radius[lost], kind="stable")],
+        wrong=np.flatnonzero(~o.right & ~o.abstained),
+        abstained=np.flatnonzero(o.abstained),
+    )
 
 
 def dataset_of(log: RecordedEvaluation) -> str | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from core.errors import LabError
-from core.evaluation.outcomes import ABSTAINED, Outcomes
+from core.evaluation.log import ABSTAINED, Outcomes
 from core.evaluation.recorded import RecordedEvaluation
 from core.smoothing.bounds import METHODS, lower_bound
 from core.smoothing.radius import OWN_NORM, share_needed

@@ -1,18 +1,80 @@
-"""An evaluation as its files tell it: the log, what made it, and the votes behind it. Needs no torch."""
+"""An evaluation as its files tell it: the log, what it was made with, and the votes behind it. Needs no torch."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core.errors import LabError
-from core.evaluation.made_by import MadeBy, made_by_name, read_made_by
-from core.evaluation.outcomes import Outcomes, read_outcomes
-from core.evaluation.votes import Votes, votes_path
+from core.evaluation.log import Outcomes, parse_log
+from core.evaluation.votes import ImageVotes, parse_votes, votes_path
+from core.folders import EVALUATIONS
+from core.smoothing.bounds import METHODS, lower_bound
+from core.smoothing.radius import OWN_NORM, own_radius
+
+_SIGMA_IN_NAME = re.compile(r"sigma[_=-]?(\d+(?:\.\d+)?|\.\d+)", re.IGNORECASE)
+_ROUNDED = 0.005
+"""Relative: published logs have three digits."""
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """The settings of an evaluation; None where they are not known.
+
+    Attributes:
+        sigma: of the noise; with ``sigma_from_name`` it was read off the file's name.
+        n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take.
+        noise, norm: of the radii; the field's logs are Gaussian and l2.
+        two_sided, stops_early: whether the runner-up was bounded, too; whether sampling ended once a question was settled.
+        classifier, denoiser: references.
+        dataset, split, device: as the command had them.
+        document: the whole side file; None where there is none.
+    """
+
+    sigma: float | None = None
+    sigma_from_name: bool = False
+    n0: int | None = None
+    n: int | None = None
+    alpha: float | None = None
+    method: str = "clopper-pearson"
+    noise: str = "gaussian"
+    norm: str = "l2"
+    two_sided: bool = False
+    stops_early: bool = False
+    classifier: str | None = None
+    denoiser: str | None = None
+    dataset: str | None = None
+    split: str | None = None
+    device: str | None = None
+    document: dict[str, Any] | None = None
+
+    @property
+    def samples(self) -> int | None:
+        """Noisy copies an image takes at most."""
+        return None if self.n is None else self.n + (self.n0 or 0)
+
+    @property
+    def ceiling(self) -> float | None:
+        """The largest radius that these numbers can give, were every vote the same; None where they do not say.
+
+        A two-sided bound, or stopping early, gives no more.
+        """
+        if self.sigma is None or self.n is None or self.alpha is None:
+            return None
+        if self.norm != OWN_NORM.get(self.noise) or self.method not in METHODS:
+            return None
+        return own_radius(self.noise, lower_bound(self.n, self.n, self.alpha, self.method), None, self.sigma)
+
+    def allows(self, radius: float) -> bool:
+        """Whether a radius, which may be rounded to three digits, is within the ceiling."""
+        return self.ceiling is None or radius <= self.ceiling * (1 + _ROUNDED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +87,13 @@ class RecordedEvaluation:
         made_by: how it was made, as far as that is known.
         votes: the votes behind each image; empty where none were kept.
         remarks: what the user should know, a sentence each.
-        digest: SHA-256 of all its files, for caches.
     """
 
     name: str
     outcomes: Outcomes
     made_by: MadeBy
-    votes: dict[int, Votes]
+    votes: dict[int, ImageVotes]
     remarks: tuple[str, ...]
-    digest: str
 
 
 def read_recorded(path: Path) -> RecordedEvaluation:
@@ -63,20 +123,44 @@ def recorded_from(name: str, log: bytes, side: bytes | None = None, votes: bytes
         LabError: as :func:`read_recorded`.
     """
     stem = Path(name).stem
-    outcomes, remarks = read_outcomes(log, name)
-    made_by = made_by_name(name) if side is None else read_made_by(side, f"{stem}.json")
+    outcomes, remarks = parse_log(log, name)
+    if not len(outcomes):
+        raise LabError(f"{name} has no images yet: expected a line for each below the header.")
+    made_by = _made_by_name(name) if side is None else _read_side(side, f"{stem}.json")
     _check_ceiling(outcomes, made_by, name)
-    kept, torn = ({}, False) if votes is None else _read_votes(votes, f"{stem}.votes.jsonl")
-    if torn:
-        remarks = (*remarks, f"{stem}.votes.jsonl: the last line has no end and was left out.")
+    counted, more = parse_votes(votes or b"", f"{stem}.votes.jsonl")
+    remarks += more
     differing = int((outcomes.right & (outcomes.predict != outcomes.label)).sum())
     if differing:
         remarks = (
             *remarks,
             f"{name}: {differing} lines count as correct though predict and label differ; the column 'correct' is believed.",
         )
-    digest = hashlib.sha256(b"\0".join((log, side or b"", votes or b"", name.encode()))).hexdigest()
-    return RecordedEvaluation(stem, outcomes, made_by, kept, remarks, digest)
+    return RecordedEvaluation(name=stem, outcomes=outcomes, made_by=made_by, votes=counted, remarks=remarks)
+
+
+def read_stored(path: Path) -> RecordedEvaluation:
+    """As :func:`read_recorded`; read once for as long as none of the files changes."""
+    files = (path, path.with_suffix(".json"), votes_path(path))
+    return _read_once(path, *(file.stat().st_mtime if file.exists() else 0.0 for file in files))
+
+
+@lru_cache(maxsize=64)
+def _read_once(path: Path, *modified: float) -> RecordedEvaluation:
+    return read_recorded(path)
+
+
+def stored_evaluations(classifier: str = "bundled/cifar10", folder: Path = EVALUATIONS) -> tuple[RecordedEvaluation, ...]:
+    """Those that come with the Lab, of one classifier and in l2, by denoiser and then by sigma.
+
+    A log without its settings beside it is left out.
+
+    Raises:
+        LabError: where a log cannot be read.
+    """
+    logs = [read_stored(path) for path in sorted(folder.glob("*.tsv")) if path.with_suffix(".json").exists()]
+    found = [log for log in logs if log.made_by.classifier == classifier and log.made_by.sigma and log.made_by.norm == "l2"]
+    return tuple(sorted(found, key=lambda log: (log.made_by.denoiser or "", log.made_by.sigma or 0.0)))
 
 
 def _check_ceiling(outcomes: Outcomes, made_by: MadeBy, name: str) -> None:
@@ -89,16 +173,80 @@ def _check_ceiling(outcomes: Outcomes, made_by: MadeBy, name: str) -> None:
         )
 
 
-def _read_votes(text: bytes, name: str) -> tuple[dict[int, Votes], bool]:
-    """The votes by image, the later where an image is there twice, and whether a torn last line was left out."""
-    found: dict[int, Votes] = {}
-    lines = text.split(b"\n")
-    for number, line in enumerate(lines[:-1], 1):
-        if not line.strip():
-            continue
-        try:
-            votes = Votes.from_dict(json.loads(line))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LabError(f"{name}, line {number} does not hold the votes of an image ({error}).") from error
-        found[votes.idx] = votes
-    return found, bool(lines[-1].strip())
+def _made_by_name(name: str) -> MadeBy:
+    """What the name of a log without a side file gives away.
+
+    >>> _made_by_name("cifar10_resnet110_noise_0.25_test_sigma_0.25.tsv").sigma
+    0.25
+    """
+    found = _SIGMA_IN_NAME.search(name)
+    sigma = float(found[1].rstrip(".")) if found else 0.0
+    return MadeBy(sigma=sigma, sigma_from_name=True) if sigma > 0 else MadeBy()
+
+
+def _read_side(text: bytes, name: str) -> MadeBy:
+    """Read the file beside a log.
+
+    Args:
+        text: its content.
+        name: for messages.
+
+    Raises:
+        LabError: where it is no JSON object, names several sigmas, or a number is impossible.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise LabError(f"{name}, which says how its log was made, is no JSON ({error}).") from error
+    if not isinstance(document, dict):
+        raise LabError(f"{name} should hold a JSON object that says how its log was made, and holds another value.")
+    sigma = document.get("sigma")
+    if isinstance(sigma, list) and len(sigma) > 1:
+        raise LabError(
+            f"{name} says that its log has several sigmas ({', '.join(map(str, sigma))}): a log is of one; split it by sigma."
+        )
+    noise, norm = str(document.get("noise", "gaussian")), str(document.get("norm") or "")
+    if noise not in OWN_NORM:
+        raise LabError(f"{name} names the noise {noise!r}: expected one of {', '.join(OWN_NORM)}.")
+    return MadeBy(
+        sigma=_number(document, "sigma", name),
+        n0=_whole(document, "n0", name),
+        n=_whole(document, "n", name),
+        alpha=_number(document, "alpha", name, below=1.0),
+        method=str(document.get("method", "clopper-pearson")),
+        noise=noise,
+        norm=norm or "l2",
+        two_sided=bool(document.get("two_sided", False)),
+        stops_early=any(document.get(key) is not None for key in ("until_radius", "within", "table_radii")),
+        classifier=_reference(document.get("classifier")),
+        denoiser=_reference(document.get("denoiser")),
+        dataset=_text(document.get("dataset")),
+        split=_text(document.get("split")),
+        device=_text(document.get("device")),
+        document=document,
+    )
+
+
+def _number(document: dict[str, Any], key: str, name: str, below: float = math.inf) -> float | None:
+    value = document.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below:
+        expected = "a number above 0" if below == math.inf else f"a number between 0 and {below:g}"
+        raise LabError(f"{name} says {key} is {value!r}: expected {expected}.")
+    return float(value)
+
+
+def _whole(document: dict[str, Any], key: str, name: str) -> int | None:
+    value = _number(document, key, name)
+    if value is not None and value != int(value):
+        raise LabError(f"{name} says {key} is {value!r}: expected a whole number.")
+    return None if value is None else int(value)
+
+
+def _reference(record: Any) -> str | None:
+    return _text(record.get("ref")) if isinstance(record, dict) else _text(record)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

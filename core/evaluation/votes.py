@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from core.smoothing.certificate import Certificate
 
 
 @dataclass(frozen=True)
-class Votes:
+class ImageVotes:
     """How the noisy copies of one image were classified.
 
     Attributes:
@@ -32,10 +33,11 @@ class Votes:
     settled: str | None = None
 
     @classmethod
-    def of(cls, idx: int, certificate: Certificate) -> Votes:
+    def of(cls, idx: int, certificate: Certificate) -> ImageVotes:
         """The votes of a certificate."""
         counts = {label: count for label, count in enumerate(certificate.counts) if count}
-        return cls(idx, certificate.candidate, counts, certificate.n, certificate.p_lower, certificate.settled)
+        c = certificate
+        return cls(idx=idx, candidate=c.candidate, counts=counts, n=c.n, p_lower=c.p_lower, settled=c.settled)
 
     def to_dict(self) -> dict[str, Any]:
         """The document of one line of the file; JSON has names only, so classes become text."""
@@ -49,17 +51,17 @@ class Votes:
         }
 
     @classmethod
-    def from_dict(cls, document: dict[str, Any]) -> Votes:
+    def from_dict(cls, document: dict[str, Any]) -> ImageVotes:
         """Undo :meth:`to_dict`. Raises KeyError, TypeError or ValueError where it is no such document."""
         counts = {int(label): int(count) for label, count in document["counts"].items()}
         candidate = document["candidate"]
         votes = cls(
-            int(document["idx"]),
-            None if candidate is None else int(candidate),
-            counts,
-            int(document["n"]),
-            float(document["p_lower"]),
-            document["settled"],
+            idx=int(document["idx"]),
+            candidate=None if candidate is None else int(candidate),
+            counts=counts,
+            n=int(document["n"]),
+            p_lower=float(document["p_lower"]),
+            settled=document["settled"],
         )
         if votes.n < 0 or min(counts.values(), default=0) < 0 or sum(counts.values()) != votes.n:
             raise ValueError(f"{sum(counts.values())} votes, but n is {votes.n}")
@@ -71,26 +73,41 @@ def votes_path(log: Path) -> Path:
     return log.with_suffix(".votes.jsonl")
 
 
-def read_votes(log: Path) -> dict[int, Votes]:
-    """The votes behind a log, by image number; empty where none were kept, as with logs from elsewhere.
-
-    An image that a kill parted from its log line was certified again; its later votes are those of the log.
+def read_votes(log: Path) -> dict[int, ImageVotes]:
+    """The votes beside a log; empty where none were kept, as with logs from elsewhere.
 
     Raises:
-        LabError: where the file cannot be read; it names the line.
+        LabError: as :func:`parse_votes`, and where the file cannot be read.
     """
     path = votes_path(log)
-    if not path.exists():
-        return {}
-    found = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_votes(path.read_bytes(), path.name)[0] if path.exists() else {}
+    except OSError as error:
         raise LabError(f"The votes {str(path)!r} cannot be read: {error}.") from error
-    for number, line in enumerate(lines, 1):
+
+
+def parse_votes(text: bytes, name: str) -> tuple[dict[int, ImageVotes], tuple[str, ...]]:
+    """The votes behind a log, by image number, and remarks for the user.
+
+    An image that a kill parted from its log line was certified again; its later votes are those of the log. A last line
+    without its end is left out, and remarked on.
+
+    Raises:
+        LabError: where a line does not hold the votes of an image; it names the line.
+    """
+    found = {}
+    lines = text.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):
+        if not line.strip():
+            continue
         try:
-            votes = Votes.from_dict(json.loads(line))
+            votes = ImageVotes.from_dict(json.loads(line))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LabError(f"{path.name}, line {number} does not hold the votes of an image ({error}).") from error
+            raise LabError(f"{name}, line {number} does not hold the votes of an image ({error}).") from error
         found[votes.idx] = votes
-    return found
+    return found, (f"{name}: the last line has no end and was left out.",) if lines[-1].strip() else ()
+
+
+def votes_text(votes: Iterable[ImageVotes]) -> str:
+    """The whole file, one line an image."""
+    return "".join(json.dumps(one.to_dict()) + "\n" for one in votes)

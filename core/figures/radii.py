@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.evaluation.outcomes import Outcomes
+from core.evaluation.log import Outcomes
 from core.figures.curves import SYMBOLS
 from core.figures.template import styled
 from core.report.notation import CATEGORIES, GREY, ORANGE

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.evaluation.curve import certified_accuracy
+from core.evaluation.recorded import RecordedEvaluation
 from core.figures.template import styled
-from core.learn.evaluations import StoredEvaluation
 from core.report.notation import CATEGORIES
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -16,7 +17,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "star", "cross")
 HEIGHT = 420
 
 
-def radius_curves(evaluations: Sequence[StoredEvaluation], titles: Mapping[str, str], marked: float) -> go.Figure:
+def radius_curves(evaluations: Sequence[RecordedEvaluation], titles: Mapping[str, str], marked: float) -> go.Figure:
     """Colour and marker tell sigma, the dash tells the denoiser; with one sigma all three tell the denoiser.
 
     Args:
@@ -24,19 +25,20 @@ def radius_curves(evaluations: Sequence[StoredEvaluation], titles: Mapping[str, 
         titles: of the denoisers, by reference.
         marked: a radius to draw a line at.
     """
-    sigmas = sorted({e.sigma for e in evaluations})
-    denoisers = list(dict.fromkeys(e.denoiser for e in evaluations))
+    sigmas = sorted({_sigma(e) for e in evaluations})
+    denoisers = list(dict.fromkeys(_denoiser(e) for e in evaluations))
     figure = go.Figure()
-    most = max((line.radius for e in evaluations for line in e.lines if line.correct), default=1.0)
+    most = max((float(e.outcomes.radius[e.outcomes.right].max(initial=0.0)) for e in evaluations), default=0.0) or 1.0
     radii = np.linspace(0, most * 1.05, 121)
     for e in evaluations:
-        dash = DASHES[denoisers.index(e.denoiser) % len(DASHES)]
-        rank = sigmas.index(e.sigma) if len(sigmas) > 1 else denoisers.index(e.denoiser)
+        sigma, denoiser = _sigma(e), _denoiser(e)
+        dash = DASHES[denoisers.index(denoiser) % len(DASHES)]
+        rank = sigmas.index(sigma) if len(sigmas) > 1 else denoisers.index(denoiser)
         figure.add_scatter(
             x=radii,
-            y=[e.certified(r) for r in radii],
+            y=certified_accuracy(e.outcomes, radii),
             mode="lines+markers",
-            name=f"sigma {e.sigma:g}, {titles.get(e.denoiser, e.denoiser)}",
+            name=f"sigma {sigma:g}, {titles.get(denoiser, denoiser)}",
             line={"color": CATEGORIES[rank % len(CATEGORIES)], "width": 3, "dash": dash, "shape": "hv"},
             marker={"symbol": SYMBOLS[rank % len(SYMBOLS)], "size": 9, "maxdisplayed": 8},
             hovertemplate="radius %{x:.3f}: %{y:.1%}<extra>%{fullData.name}</extra>",
@@ -48,11 +50,19 @@ def radius_curves(evaluations: Sequence[StoredEvaluation], titles: Mapping[str, 
     return figure.update_layout(legend={"y": -0.2, "yanchor": "top"}, height=HEIGHT + 26 * len(evaluations))
 
 
-def radius_curves_alt(evaluations: Sequence[StoredEvaluation], titles: Mapping[str, str], marked: float) -> str:
+def radius_curves_alt(evaluations: Sequence[RecordedEvaluation], titles: Mapping[str, str], marked: float) -> str:
     """What it shows, in words."""
-    parts = [
-        f"sigma {e.sigma:g} with {titles.get(e.denoiser, e.denoiser)}: {e.certified(0):.0%} right,"
-        f" {e.certified(marked):.0%} certified"
-        for e in evaluations
-    ]
+    parts = []
+    for e in evaluations:
+        right, certified = certified_accuracy(e.outcomes, [0.0, marked])
+        title = titles.get(_denoiser(e), _denoiser(e))
+        parts.append(f"sigma {_sigma(e):g} with {title}: {right:.0%} right, {certified:.0%} certified")
     return f"Falling curves of certified accuracy against radius; at radius {marked:g}: {'; '.join(parts)}."
+
+
+def _sigma(evaluation: RecordedEvaluation) -> float:
+    return evaluation.made_by.sigma or 0.0
+
+
+def _denoiser(evaluation: RecordedEvaluation) -> str:
+    return evaluation.made_by.denoiser or "none"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -159,23 +158,6 @@ def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"The run {run.name!r} does not say how it was made, so it cannot be gone on with.") from error
-
-
-def check_same(run: StoredRun, document: dict[str, Any]) -> list[str]:
-    """See that a run can be gone on with: the same parameters and weights give the same lines.
-
-    Returns:
-        the packages whose version is another than when it was begun; last digits may differ from here on.
-
-    Raises:
-        LabError: where parameters differ, which are named.
-    """
-    then, now = dict(run.settings), json.loads(json.dumps(document))  # as it was stored: a tuple, say, is a list then
-    before, here = then.pop("versions", None) or {}, now.pop("versions")
-    differing = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
-    if differing:
-        raise LabError(f"The run {run.name!r} was begun with another {', '.join(differing)} than is here now: begin a new one.")
-    return sorted(name for name in before if before[name] != here.get(name))
 
 
 def evaluate_into(

@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from core.evaluation.log import HEADER, LogLine
+from core.evaluation.log import log_text
 from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
+from core.evaluation.votes import votes_text
 from core.runs.store import LONGEST_NAME, RunStore
 
 
@@ -23,9 +24,7 @@ def import_log(store: RunStore, path: Path) -> int:
 
 def import_recorded(store: RunStore, log: RecordedEvaluation) -> int:
     """The same of a log that was read already."""
-    o = log.outcomes
-    columns = (o.idx.tolist(), o.label.tolist(), o.predict.tolist(), o.radius.tolist(), o.right.tolist(), o.seconds.tolist())
-    images = ((line, log.votes.get(line.idx)) for line in (LogLine(*row) for row in zip(*columns, strict=True)))
+    images = ((line, log.votes.get(line.idx)) for line in log.outcomes.lines())
     settings = log.made_by.document
     if settings is None:
         settings = {} if log.made_by.sigma is None else {"sigma": log.made_by.sigma}
@@ -34,7 +33,7 @@ def import_recorded(store: RunStore, log: RecordedEvaluation) -> int:
 
 def export_log(store: RunStore, run: int) -> str:
     """A run as a log in the field's format; only its header where there is no such run."""
-    return "\t".join(HEADER) + "\n" + "".join(line.text() + "\n" for line in store.lines(run))
+    return log_text(store.lines(run))
 
 
 def export_files(store: RunStore, run: int) -> dict[str, bytes]:
@@ -50,8 +49,7 @@ def export_files(store: RunStore, run: int) -> dict[str, bytes]:
         files[f"{stem}.json"] = (json.dumps(stored.settings, indent=2) + "\n").encode()
     votes = store.votes(run)
     if votes:
-        text = "".join(json.dumps(one.to_dict()) + "\n" for one in votes.values())
-        files[f"{stem}.votes.jsonl"] = text.encode()
+        files[f"{stem}.votes.jsonl"] = votes_text(votes.values()).encode()
     return files
 
 

@@ -1,21 +1,54 @@
-"""Files that a killed run leaves and a later one goes on with: one line a picture, and beside them what made them."""
+"""Going on with what an earlier run left: the one check, and files of lines, beside which stands what made them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.commands.terminal import remark
 from core.errors import LabError
 from core.versions import versions
 
 VERSIONS = "versions"
+UNSAID = {
+    "noise": "gaussian",
+    "norm": "l2",
+    "sound": False,
+    "two_sided": False,
+    "until_radius": None,
+    "within": None,
+    "table_radii": None,
+}
+"""What was begun before there was a choice does not say it, and was made with this."""
+
+
+def changed_since(then: Mapping[str, Any], now: Mapping[str, Any], *, begun: str, otherwise: str) -> list[str]:
+    """See that what was begun can be gone on with: the same parameters and weights give the same lines.
+
+    Args:
+        then: every parameter that decided a line when it was begun, as it was stored, and the versions of packages.
+        now: the same of what is to go on.
+        begun: what was, for the message.
+        otherwise: the end of the message: what to do where it cannot.
+
+    Returns:
+        the packages whose version is another than was noted then; last digits may differ from here on.
+
+    Raises:
+        LabError: where parameters differ, which are named.
+    """
+    here = json.loads(json.dumps(now))  # as it was stored: a tuple, say, is a list then
+    before = {key: value for key, value in UNSAID.items() if key in here} | dict(then)
+    differing = sorted(key for key in (before.keys() | here.keys()) - {VERSIONS} if before.get(key) != here.get(key))
+    if differing:
+        raise LabError(f"{begun} was begun with another {', '.join(differing)}{otherwise}")
+    noted, current = then.get(VERSIONS) or {}, versions()
+    return sorted(name for name in noted if noted[name] != current.get(name))
 
 
 def begin_or_resume(
-    path: Path, side: Path, made_by: dict[str, Any], *, resume: bool, head: str = "", before: Mapping[str, Any] | None = None
+    path: Path, side: Path, made_by: Mapping[str, Any], *, resume: bool, on_notice: Callable[[str], None], head: str = ""
 ) -> bool:
     """Begin a file of lines, or make an earlier run's ready to be gone on with.
 
@@ -23,8 +56,8 @@ def begin_or_resume(
         path, side: the lines, and the file that says what made them.
         made_by: every parameter that decides a line; the side file names the versions of packages, too, which may change.
         resume: go on with what is there; where there is nothing yet, begin.
+        on_notice: told, in a sentence, where versions have changed.
         head: the first line of a new file, newline included.
-        before: values of parameters that older side files do not name.
 
     Returns:
         whether there is something to go on with. A line that a kill cut short has been dropped then.
@@ -44,29 +77,31 @@ def begin_or_resume(
         made = json.loads(side.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LabError(f"{str(path)!r} cannot be resumed: {side.name} beside it cannot be read ({error}).") from error
-    made_by = json.loads(json.dumps(made_by))  # as it was written: a tuple, say, is a list then
-    made = {key: value for key, value in (before or {}).items() if key in made_by} | made
-    then = made.pop(VERSIONS, None)
-    differing = sorted(key for key in made_by.keys() | made.keys() if made_by.get(key) != made.get(key))
-    if differing:
-        raise LabError(f"{str(path)!r} was begun with another {', '.join(differing)}: use the same, or another --out.")
-    if then not in (None, versions()):
-        changed = ", ".join(name for name, version in versions().items() if then.get(name) != version)
-        remark(f"{path.name} was begun with another version of {changed}: its last digits may differ from here on.")
+    changed = changed_since(made, made_by, begun=repr(str(path)), otherwise=": use the same, or another --out.")
+    if changed:
+        on_notice(
+            f"{path.name} was begun with another version of {', '.join(changed)}: its last digits may differ from here on."
+        )
     drop_torn_line(path)
     return True
 
 
-def read_made_by(path: Path, side: Path, names: Sequence[str]) -> dict[str, Any]:
-    """What made a file of lines: the document beside it.
+def beside(path: Path) -> Path:
+    """Where it stands what made a file of JSON lines."""
+    return path.with_name(path.name + ".made.json")
+
+
+def read_beside(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """What made a file of JSON lines.
 
     Args:
-        path, side: the lines, and the file that says what made them.
+        path: the lines.
         names: parameters that it must have.
 
     Raises:
         LabError: where it cannot be read, or lacks one of them.
     """
+    side = beside(path)
     try:
         made = json.loads(side.read_text(encoding="utf-8"))
         missing = [name for name in names if name not in made]

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import LabError
 from core.evaluation.log import LogLine
-from core.evaluation.votes import Votes
+from core.evaluation.votes import ImageVotes
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
 
 SILENT_SECONDS = 60.0
@@ -28,7 +28,7 @@ SILENT_SECONDS = 60.0
 BEAT_SECONDS = 10.0
 LONGEST_NAME = 200
 
-Image = LogLine | tuple[LogLine, Votes | None]
+Image = LogLine | tuple[LogLine, ImageVotes | None]
 """What came of an image: its line, or line and votes, as :func:`core.evaluation.evaluate.evaluate` yields them."""
 
 
@@ -138,11 +138,11 @@ class RunStore:
             rows = connection.execute(select(*columns).where(lines.c.run_id == run).order_by(lines.c.idx)).all()
         return [LogLine(*row) for row in rows]
 
-    def votes(self, run: int) -> dict[int, Votes]:
+    def votes(self, run: int) -> dict[int, ImageVotes]:
         """The votes behind each image, where they were kept."""
         with self._database.reading() as connection:
             wanted = select(lines.c.votes).where(lines.c.run_id == run, lines.c.votes.is_not(None)).order_by(lines.c.idx)
-            found = [Votes.from_dict(document) for document in connection.execute(wanted).scalars()]
+            found = [ImageVotes.from_dict(document) for document in connection.execute(wanted).scalars()]
         return {votes.idx: votes for votes in found}
 
     def rename(self, run: int, name: str) -> None:
@@ -266,7 +266,7 @@ def _reference(record: Any) -> str:
     return str((record.get("ref") if isinstance(record, dict) else record) or "")
 
 
-def _row(run: int, line: LogLine, votes: Votes | None) -> dict[str, Any]:
+def _row(run: int, line: LogLine, votes: ImageVotes | None) -> dict[str, Any]:
     return {
         "run_id": run,
         "idx": line.idx,

@@ -22,7 +22,7 @@ from core.commands.terminal import InterruptFlag, ProgressLine, print_json, rema
 from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
-from core.runs.resuming import begin_or_resume, read_made_by
+from core.runs.resuming import begin_or_resume, beside, read_beside
 from core.smoothing.model_records import model_record
 from experiments.compare_modes.records import read_modes
 from experiments.compare_modes.run import ModesSettings, compare_modes
@@ -88,8 +88,7 @@ def run_compare_modes(args: argparse.Namespace) -> int:
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
-    # To resume what was never begun is to begin: a chain of commands may be started again as it stands.
-    there = begin_or_resume(args.out, _side(args.out), made_by, resume=args.resume and args.out.exists())
+    there = begin_or_resume(args.out, beside(args.out), made_by, resume=args.resume, on_notice=remark)
     chosen = set(data.indices.tolist())
     finished = [line for line in read_modes(args.out) if line.idx in chosen] if there else []
     progress, began, begun_with = ProgressLine(), time.monotonic(), len(finished)
@@ -120,17 +119,13 @@ def _print_tables(args: argparse.Namespace) -> int:
         raise LabError("--summary reads files that are there: leave --dataset and --out away.")
     rows = []
     for path in args.summary:
-        made_by = read_made_by(path, _side(path), ("sigma", "alpha", "classifier", "denoiser"))
+        made_by = read_beside(path, ("sigma", "alpha", "classifier", "denoiser"))
         rows.append((path, made_by, summarise_modes(read_modes(path), sigma=made_by["sigma"], alpha=made_by["alpha"])))
     if args.json:
         print_json([{"file": str(path), "made_by": made_by, "summary": s.to_dict()} for path, made_by, s in rows])
     else:
         print(modes_table([(made_by, summary) for _, made_by, summary in rows]))
     return 0
-
-
-def _side(path: Path) -> Path:
-    return path.with_name(path.name + ".made.json")
 
 
 def _settings(args: argparse.Namespace) -> ModesSettings:

@@ -12,7 +12,7 @@ from typing import Any
 from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.options import add_json_option, add_sampling_options, load_models, table_option
-from core.commands.terminal import print_json
+from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.evaluation.evaluate import Settings
 from core.runs.resuming import begin_or_resume
@@ -58,7 +58,7 @@ def run_replay(args: argparse.Namespace) -> int:
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
-    there = begin_or_resume(args.out, args.out.with_suffix(".json"), made_by, resume=args.resume)
+    there = begin_or_resume(args.out, args.out.with_suffix(".json"), made_by, resume=args.resume, on_notice=remark)
     done = {run.idx for run in read_votes_at_looks(args.out)} if there else set()
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     began, finished, left = time.monotonic(), 0, sum(index not in done for index in data.indices.tolist())

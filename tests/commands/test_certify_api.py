@@ -175,7 +175,7 @@ def test_a_data_set_by_an_api_is_a_log_and_resumes(
     assert main(command) == 2
     assert "--budget" in capsys.readouterr().err
     assert main([*command, "--budget", "0.35"]) == 0
-    lines = read_log(log)
+    lines = read_log(log).lines()
     assert [line.idx for line in lines] == [0, 500]
     assert demo.asked == 70
     assert all(line.predict in range(-1, 10) for line in lines)
@@ -184,5 +184,5 @@ def test_a_data_set_by_an_api_is_a_log_and_resumes(
     assert any(line.correct for line in lines)
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:2]))  # as if killed after the first picture
     assert main([*command, "--budget", "0.35", "--resume"]) == 0
-    assert [line.radius for line in read_log(log)] == [line.radius for line in lines]
+    assert [line.radius for line in read_log(log).lines()] == [line.radius for line in lines]
     assert demo.asked == 70, "answers that were kept were paid again"

@@ -10,7 +10,6 @@ import torch
 from scipy.stats import beta, norm
 
 from core.commands.cli import main
-from core.errors import LabError
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_votes, votes_path
 from core.models.networks import ConvClassifier
@@ -54,7 +53,7 @@ def command(classifier: str, out: Path, *more: str) -> list[str]:
 def test_a_log_a_line_an_image_and_its_curve(classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "logs" / "log.tsv"
     assert main(command(classifier, out)) == 0
-    lines = read_log(out)
+    lines = read_log(out).lines()
     assert [line.idx for line in lines] == list(range(0, 200, 20))
     assert all(line.label == line.idx % 10 for line in lines)
     assert json.loads(out.with_suffix(".json").read_text())["sigma"] == 0.25
@@ -74,7 +73,7 @@ def test_resuming_after_a_torn_line_gives_the_unbroken_log(classifier: str, tmp_
     assert main(command(classifier, broken, "--resume")) == 0
 
     def without_time(path: Path) -> list[tuple[object, ...]]:
-        return [(line.idx, line.label, line.predict, line.radius, line.correct) for line in read_log(path)]
+        return [(line.idx, line.label, line.predict, line.radius, line.correct) for line in read_log(path).lines()]
 
     assert without_time(broken) == without_time(whole)
 
@@ -140,7 +139,7 @@ def test_a_table_and_a_part_of_the_radius_end_images_early(
     assert main([*command(classifier, table), *many, "--table-radii", "0,0.05,0.2"]) == 0
     side = json.loads(table.with_suffix(".json").read_text())
     assert (side["method"], side["table_radii"], side["within"]) == ("group-sequential", [0.0, 0.05, 0.2], None)
-    assert {line.radius for line in read_log(table)} <= {0.0, 0.05, 0.2}
+    assert {line.radius for line in read_log(table).lines()} <= {0.0, 0.05, 0.2}
     assert any(of.n < 600 and of.settled == "table" for of in read_votes(table).values())
     assert main([*command(classifier, table), *many, "--table-radii", "0,0.05,0.2", "--resume"]) == 0
     assert main([*command(classifier, within), *many, "--within", "0.3"]) == 0
@@ -162,7 +161,7 @@ def test_the_votes_lie_beside_the_log(classifier: str, tmp_path: Path) -> None:
     out = tmp_path / "log.tsv"
     assert main(command(classifier, out)) == 0
     votes = read_votes(out)
-    lines = read_log(out)
+    lines = read_log(out).lines()
     assert list(votes) == [line.idx for line in lines]
     for line in lines:
         of = votes[line.idx]
@@ -190,16 +189,7 @@ def test_a_torn_line_of_votes_is_dropped_and_other_versions_are_said(
     assert main(command(classifier, out, "--resume")) == 0
     assert "begun with another version of torch" in capsys.readouterr().err
     assert read_votes(out) == whole
-    assert [line.idx for line in read_log(out)] == list(range(0, 200, 20))
-
-
-@pytest.mark.parametrize(
-    "line", ["", "[]", '{"idx": 1}', '{"idx": 1, "candidate": 0, "n": 3, "p_lower": 0, "settled": null, "counts": {"0": 2}}']
-)
-def test_other_votes_are_named_by_line(line: str, tmp_path: Path) -> None:
-    votes_path(tmp_path / "log.tsv").write_text(line + "\n")
-    with pytest.raises(LabError, match=r"log.votes.jsonl, line 1 does not hold the votes of an image"):
-        read_votes(tmp_path / "log.tsv")
+    assert [line.idx for line in read_log(out).lines()] == list(range(0, 200, 20))
 
 
 def test_labels_outside_the_classifiers_classes_are_refused_and_leave_nothing(

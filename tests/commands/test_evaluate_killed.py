@@ -17,7 +17,6 @@ import pytest
 import torch
 from PIL import Image
 
-from core.commands.log_files import LogFiles
 from core.evaluation.log import HEADER, read_log
 from core.evaluation.votes import read_votes, votes_path
 from core.models.networks import ConvClassifier
@@ -152,12 +151,3 @@ def test_a_kill_before_the_log_was_there(folder, begin, tmp_path):
     assert begin(command(folder, out, "--resume")) == 0
     assert without_time(out) == without_time(whole)
     assert votes_path(out).read_text() == votes_path(whole).read_text()
-
-
-def test_a_line_of_votes_that_cannot_be_read_is_left_to_be_named(tmp_path):
-    out = tmp_path / "log.tsv"
-    with LogFiles(out, {"sigma": 0.25}, resume=False):
-        pass
-    votes_path(out).write_text("damaged\n")
-    LogFiles(out, {"sigma": 0.25}, resume=True)
-    assert votes_path(out).read_text() == "damaged\n"

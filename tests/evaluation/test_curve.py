@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.errors import LabError
-from core.evaluation.curve import binomial_interval, by_class, certified_counts, envelope, summarise
-from core.evaluation.families import best_steps, by_family, images_behind, steps_of, titles, usual_order
-from core.evaluation.log import HEADER, LogLine, read_log
-from core.evaluation.outcomes import Outcomes
+from core.evaluation.curve import best_steps, binomial_interval, by_class, certified_counts, envelope, summarise
+from core.evaluation.families import by_family, titles, usual_order
+from core.evaluation.log import HEADER, LogLine, Outcomes
 from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
 
 HEAD = "\t".join(HEADER) + "\n"
@@ -50,14 +48,13 @@ def random_log(images: int, seed: int, name: str = "log.tsv", start: int = 0) ->
 def test_published_figures_come_out_of_the_published_logs(published_logs: Path, sigma: str) -> None:
     clean, acr, abstained, certified = PUBLISHED[sigma]
     path = published_logs / f"cifar10_resnet110_noise_{sigma}_test_sigma_{sigma}.tsv"
-    for images in (read_log(path), read_recorded(path).outcomes):
-        summary = summarise(images, list(certified))
-        assert summary.images == 500
-        assert summary.clean == pytest.approx(clean, abs=5e-4)
-        assert summary.acr == pytest.approx(acr, abs=5e-4)
-        if abstained is not None:
-            assert summary.abstained == pytest.approx(abstained, abs=5e-4)
-        assert summary.certified == pytest.approx(certified, abs=5e-4)
+    summary = summarise(read_recorded(path).outcomes, list(certified))
+    assert summary.images == 500
+    assert summary.clean == pytest.approx(clean, abs=5e-4)
+    assert summary.acr == pytest.approx(acr, abs=5e-4)
+    if abstained is not None:
+        assert summary.abstained == pytest.approx(abstained, abs=5e-4)
+    assert summary.certified == pytest.approx(certified, abs=5e-4)
 
 
 def test_the_envelope_over_published_logs_names_the_sigma_that_is_best(published_logs: Path) -> None:
@@ -116,7 +113,7 @@ def test_counts_at_many_radii_are_those_counted_one_by_one() -> None:
 
 def test_a_curve_steps_where_its_log_does_and_ends_on_the_ground() -> None:
     log = random_log(200, 2)
-    steps = steps_of("log", log)
+    steps = best_steps({"log": log.outcomes})
     assert steps.certified.tolist() == pytest.approx((certified_counts(log.outcomes, steps.radii) / 200).tolist())
     assert steps.radii[0] == 0
     assert steps.certified[-1] == 0
@@ -127,7 +124,7 @@ def test_a_curve_steps_where_its_log_does_and_ends_on_the_ground() -> None:
 
 def test_the_envelope_is_the_best_at_every_radius_and_says_whose_it_is() -> None:
     logs = {name: random_log(images, seed) for name, images, seed in (("a", 150, 3), ("b", 200, 4))}
-    best = best_steps(logs)
+    best = best_steps({key: log.outcomes for key, log in logs.items()})
     for place in range(0, len(best.radii), 7):
         shares = {key: summarise(log.outcomes, [best.radii[place]]).certified[best.radii[place]] for key, log in logs.items()}
         assert best.certified[place] == pytest.approx(max(shares.values()))
@@ -182,54 +179,14 @@ def test_models_for_one_sigma_each_are_one_family_and_noise_trained_ones_leave_t
     assert set(titles(odd).values()) >= {"noise-trained", f"{noise}0.25, no denoiser", "bundled/cifar10, STAB"}
 
 
-def test_every_image_is_behind_a_point_in_one_way() -> None:
-    log = log_of(LINES)
-    behind = images_behind(log, 0.4)
-    assert [behind.kept.tolist(), behind.lost.tolist(), behind.wrong.tolist(), behind.abstained.tolist()] == [
-        [0],
-        [3],
-        [1],
-        [2],
-    ]
-    assert images_behind(log, 0.4, 0.3).lost.tolist() == []
-    assert images_behind(log, 0.6, 0.1).lost.tolist() == [0, 3]  # the last one lost first
-
-
 def test_fifty_logs_of_ten_thousand_images_take_less_than_a_second_a_change() -> None:
     logs = {str(seed): random_log(10_000, seed) for seed in range(3)}
     many = {f"{name}-{copy}": log for name, log in logs.items() for copy in range(17)}
     began = time.process_time()
-    for key, log in many.items():
-        steps_of(key, log, 100)
-    best_steps(many, 100)
+    outcomes = {key: log.outcomes for key, log in many.items()}
+    for key, one in outcomes.items():
+        best_steps({key: one}, 100)
+    best_steps(outcomes, 100)
     radii = [0.25, 0.5, 0.75, 1.0]
     envelope({key: summarise(log.outcomes, radii) for key, log in many.items()}, radii)
     assert time.process_time() - began < 0.8
-
-
-def test_a_line_survives_writing_and_reading(tmp_path: Path) -> None:
-    line = LogLine(123, 4, -1, 0.0, False, 7.25)
-    path = tmp_path / "log.tsv"
-    path.write_text(HEAD + line.text() + "\n")
-    assert read_log(path) == [line]
-    read = read_recorded(path).outcomes
-    assert (read.idx.tolist(), read.predict.tolist(), read.seconds.tolist()) == ([123], [-1], [7.25])
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "its first line should be"),
-        ("a\tb\n", "its first line should be"),
-        (HEAD + "1\t2\t3\n", "line 2"),
-        (HEAD + "1\t2\t2\t0.1\t1\t0:00:01\n1\t2\tx\t0.1\t1\t1\n", "line 3"),
-        (HEAD + "1\t2\t2\tnan\t1\t1\n", "radius nan"),
-    ],
-)
-def test_broken_logs_are_told_by_line(tmp_path: Path, text: str, told: str) -> None:
-    path = tmp_path / "log.tsv"
-    path.write_text(text)
-    with pytest.raises(LabError, match=told):
-        read_log(path)
-    with pytest.raises(LabError, match=told):
-        read_recorded(path)

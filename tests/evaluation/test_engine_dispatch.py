@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 
 from core.commands.cli import main
-from core.commands.log_order import put_in_order
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.engines import Work, make_engine
@@ -19,8 +17,8 @@ from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Finished,
 from core.evaluation.engines.work import Piece
 from core.evaluation.engines.worker import check_versions
 from core.evaluation.evaluate import Evaluated, Settings
-from core.evaluation.log import HEADER, LogLine, read_log
-from core.evaluation.votes import Votes
+from core.evaluation.log import LogLine
+from core.evaluation.votes import ImageVotes
 
 SETTINGS = Settings(0.25, 10, 100, 0.001, 0, "clopper-pearson", "cpu")
 
@@ -54,7 +52,7 @@ class Scripted:
                 self._events.append(Lost(worker, "SIGKILL"))
                 return
             line = LogLine(number, label, label, 0.5, True, 0.1)
-            self._events.append(Finished(worker, Evaluated(line, Votes(number, label, {label: 1}, 1, 0.5))))
+            self._events.append(Finished(worker, Evaluated(line, ImageVotes(number, label, {label: 1}, 1, 0.5))))
         self._events.append(Idle(worker))
 
     def events(self, seconds: float) -> list[Event]:
@@ -177,14 +175,3 @@ def test_devices_that_are_not_there_in_such_numbers() -> None:
                 Work(work_of(3).data, lambda x: x, None, Settings(0.25, 1, 9, 0.1, 0, "x", "mps"))
             )
         )
-
-
-def test_a_finished_log_stands_in_the_order_of_its_data(tmp_path: Path) -> None:
-    log = tmp_path / "log.tsv"
-    lines = [LogLine(number, 1, 1, 0.25, True, 0.1) for number in (6, 0, 9, 3)]
-    log.write_text("\n".join(["\t".join(HEADER), *(line.text() for line in lines)]) + "\n")
-    put_in_order(log, [0, 9, 3, 6])
-    assert [line.idx for line in read_log(log)] == [0, 9, 3, 6]
-    before = log.stat().st_mtime_ns
-    put_in_order(log, [0, 9, 3, 6])
-    assert log.stat().st_mtime_ns == before

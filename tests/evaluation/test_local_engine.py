@@ -124,7 +124,7 @@ def test_a_log_begun_alone_goes_on_with_two_workers_and_ends_the_same(
     text = shared.read_text()
     shared.write_text(text[: text.index("\n60\t") + 1])
     assert main(command(shared, "--resume", "--workers", "2")) == 0
-    assert [line.idx for line in read_log(shared)] == list(range(0, 300, 20))
+    assert [line.idx for line in read_log(shared).lines()] == list(range(0, 300, 20))
     assert [line[:5] for line in map(str.split, shared.read_text().splitlines())] == [
         line[:5] for line in map(str.split, whole.read_text().splitlines())
     ]

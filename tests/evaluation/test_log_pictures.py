@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from core.data.datasets import CIFAR10_LABELS, SHAPES_LABELS, load_dataset
-from core.evaluation.log import HEADER
-from core.evaluation.log_pictures import class_names, dataset_of, pictures_at
+from core.evaluation.log import HEADER, LogLine, Outcomes
+from core.evaluation.log_pictures import class_names, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation, recorded_from
 
+LINES = [
+    LogLine(0, 1, 1, 0.5, True, 0.1),
+    LogLine(1, 1, 2, 0.9, False, 0.1),
+    LogLine(2, 1, -1, 0.0, False, 0.1),
+    LogLine(3, 0, 0, 0.25, True, 0.1),
+]
 LOG = ("\t".join(HEADER) + "\n0\t3\t3\t0.1\t1\t1\n").encode()
 
 
@@ -63,3 +69,16 @@ def test_pictures_of_cifar10_have_the_labels_of_published_logs(cifar10_folder: P
 def test_no_other_data_set_is_looked_for() -> None:
     assert pictures_at(None, [0]) == {}
     assert pictures_at("ImageNet", [0]) == {}
+
+
+def test_every_image_is_behind_a_point_in_one_way() -> None:
+    log = Outcomes.of(LINES)
+    behind = images_behind(log, 0.4)
+    assert [behind.kept.tolist(), behind.lost.tolist(), behind.wrong.tolist(), behind.abstained.tolist()] == [
+        [0],
+        [3],
+        [1],
+        [2],
+    ]
+    assert images_behind(log, 0.4, 0.3).lost.tolist() == []
+    assert images_behind(log, 0.6, 0.1).lost.tolist() == [0, 3]  # the last one lost first

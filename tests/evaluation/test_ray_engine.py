@@ -135,7 +135,7 @@ def test_a_log_begun_here_goes_on_in_ray_and_ends_the_same(
     assert [line[:5] for line in map(str.split, shared.read_text().splitlines())] == [
         line[:5] for line in map(str.split, whole.read_text().splitlines())
     ]
-    assert [line.idx for line in read_log(shared)] == list(range(0, 200, 20))
+    assert [line.idx for line in read_log(shared).lines()] == list(range(0, 200, 20))
     assert list(read_votes(shared).items()) == list(read_votes(whole).items())
     assert "7/7" in capsys.readouterr().err
 
@@ -259,4 +259,4 @@ def test_a_cluster_started_for_the_run_ends_with_it(reference: str, tmp_path: Pa
     environment = {**os.environ, "RAY_TMPDIR": str(folder)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    assert [line.idx for line in read_log(out)] == [0, 20]
+    assert [line.idx for line in read_log(out).lines()] == [0, 20]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.evaluation.outcomes import Outcomes
+from core.evaluation.log import Outcomes
 from core.figures.curves import MOST_BANDS, Curve, Points, certified_curves, curves_alt, share_at
 from core.figures.radii import ClassShare, Projected, bound_histogram, class_bars, radius_histogram, samples_effect
 from core.figures.tradeoff import Spot, pareto_front, pareto_view, sigma_path, tradeoff_alt

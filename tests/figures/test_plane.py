@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 import pytest
 from scipy import stats
 
+from core.evaluation.recorded import stored_evaluations
 from core.figures.bound import posterior_alt, posterior_figure, shift_alt, shift_figure
 from core.figures.limits import norm_balls, radius_map, repeats_figure, share_abstaining
 from core.figures.noise_length import noise_length, noise_length_figure
 from core.figures.plane import add_circle, add_cloud, add_flip, add_point, add_smoothed_border, plane_figure
 from core.figures.radius_curves import radius_curves
-from core.learn.evaluations import stored_evaluations
 from core.learn.plane import margins
 from core.learn.repeats import repeat
 from core.learn.smoothing_in_the_plane import certify_vote, flip_of_base, flip_of_smoothed, vote

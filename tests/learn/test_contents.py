@@ -1,8 +1,7 @@
-"""Quiz, glossary, repeats, stored evaluations and lessons."""
+"""Quiz, glossary, repeats and lessons."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -11,8 +10,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.evaluation.curve import summarise
-from core.learn.evaluations import EVALUATIONS, stored_evaluations
 from core.learn.glossary import GLOSSARY
 from core.learn.quiz import QUIZ, shuffled
 from core.learn.repeats import repeat
@@ -57,41 +54,6 @@ def test_repeated_bounds_are_clopper_and_pearsons_and_fail_no_more_often_than_al
     assert stats.binomtest(found.wrong, 4_000, 0.05, alternative="greater").pvalue > 1e-4
     assert found.wrong > 0
     assert repeat(0.0, 10, 0.05, 5, 0).bounds.tolist() == [0.0] * 5
-
-
-def test_stored_evaluations_agree_with_the_curves() -> None:
-    found = stored_evaluations()
-    assert found
-    for evaluation in found:
-        settings = json.loads((EVALUATIONS / f"{evaluation.name}.json").read_text())
-        assert evaluation.sigma == settings["sigma"]
-        summary = summarise(evaluation.lines, [0.0, 0.25])
-        assert evaluation.certified(0.25) == pytest.approx(summary.certified[0.25])
-        assert evaluation.certified(0.0) == pytest.approx(summary.clean)
-
-
-def test_evaluations_are_read_anew_when_they_change_and_none_is_no_error(tmp_path: Path) -> None:
-    assert stored_evaluations(folder=tmp_path) == ()
-    log, settings = tmp_path / "a.tsv", tmp_path / "a.json"
-    log.write_text("idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.5\t1\t1.0\n1\t1\t-1\t0\t0\t1.0\n")
-    assert stored_evaluations(folder=tmp_path) == (), "no settings, no sigma"
-    made = {
-        "dataset": "hub/uoft-cs/cifar10",
-        "split": "test",
-        "sigma": 0.5,
-        "n": 1000,
-        "alpha": 0.001,
-        "classifier": {"ref": "bundled/cifar10"},
-        "denoiser": {"ref": "none"},
-    }
-    settings.write_text(json.dumps(made))
-    (one,) = stored_evaluations(folder=tmp_path)
-    assert (one.sigma, one.certified(0), one.certified(0.5), one.certified(0.51)) == (0.5, 0.5, 0.5, 0.0)
-    settings.write_text(json.dumps(made | {"classifier": {"ref": "hub/some/other"}}))
-    import os
-
-    os.utime(settings, (1, 1))
-    assert stored_evaluations(folder=tmp_path) == ()
 
 
 def test_lessons_lead_to_pages_and_controls_that_exist() -> None:

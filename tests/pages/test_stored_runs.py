@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.evaluation.log import HEADER, LogLine
 from core.evaluation.recorded import read_recorded
-from core.evaluation.votes import Votes
+from core.evaluation.votes import ImageVotes
 from core.models.references import BUNDLED_FOLDER
 from core.runs.files import import_log
 from core.runs.store import RunStore, StoredRun
@@ -88,10 +88,10 @@ def words(elements: Any) -> str:
     return " ".join(str(element.value) for element in elements)
 
 
-def lines(count: int, seed: int = 0) -> list[tuple[LogLine, Votes | None]]:
+def lines(count: int, seed: int = 0) -> list[tuple[LogLine, ImageVotes | None]]:
     rng = np.random.default_rng(seed)
     return [
-        (LogLine(i, i % 10, i % 10, float(rng.uniform(0, 0.6)), True, 0.5), Votes(i, i % 10, {i % 10: 20}, 20, 0.7))
+        (LogLine(i, i % 10, i % 10, float(rng.uniform(0, 0.6)), True, 0.5), ImageVotes(i, i % 10, {i % 10: 20}, 20, 0.7))
         for i in range(count)
     ]
 

@@ -13,16 +13,16 @@ import traceback
 
 from core.errors import LabError
 from core.evaluation.log import LogLine
-from core.evaluation.votes import Votes
+from core.evaluation.votes import ImageVotes
 from core.runs.store import RunStore
 
 REFUSED = 7
 
 
-def image(idx: int) -> tuple[LogLine, Votes]:
+def image(idx: int) -> tuple[LogLine, ImageVotes]:
     """What every writer says of an image."""
     line = LogLine(idx, idx % 10, idx % 7, idx / 1024, idx % 10 == idx % 7, 0.5)
-    return line, Votes(idx, idx % 7, {idx % 7: 90, 9: 10}, 100, 0.75)
+    return line, ImageVotes(idx, idx % 7, {idx % 7: 90, 9: 10}, 100, 0.75)
 
 
 def write(url: str, run: int | str, numbers: list[int]) -> int:

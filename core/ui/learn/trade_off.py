@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.evaluation.curve import certified_accuracy
 from core.evaluation.families import denoiser_words
+from core.evaluation.recorded import RecordedEvaluation, stored_evaluations
 from core.figures.radius_curves import radius_curves, radius_curves_alt
-from core.learn.evaluations import StoredEvaluation, stored_evaluations
 from core.ui.figure import draw_figure
 from core.ui.learn.terms import draw_terms
 
@@ -26,8 +27,8 @@ def draw_trade_off() -> None:
         st.info("No evaluations are stored: 'python -m core evaluate' makes one.", icon=":material/info:")
         return
     left, right = st.columns([1.45, 1])
-    references = list(dict.fromkeys(e.denoiser for e in everything))
-    several = len({e.sigma for e in everything}) > 1
+    references = list(dict.fromkeys(e.made_by.denoiser or "none" for e in everything))
+    several = len({e.made_by.sigma for e in everything}) > 1
     usual = [USUAL] if several and USUAL in references else references
     with right:
         wanted = (
@@ -44,17 +45,19 @@ def draw_trade_off() -> None:
             or usual
         )
         marked = float(st.slider("Radius to read off", 0.0, 1.0, 0.25, 0.05, key="learn-radius", bind="query-params"))
-    shown = [e for e in everything if e.denoiser in wanted]
+    shown = [e for e in everything if (e.made_by.denoiser or "none") in wanted]
     titles = {reference: denoiser_words(reference) for reference in references}
     with left:
         draw_figure(radius_curves(shown, titles, marked), "trade-off", radius_curves_alt(shown, titles, marked), "trade-off")
     with right:
         reached = f"at {marked:g}"
+        rows = []
+        for e in shown:
+            right_ones, certified = certified_accuracy(e.outcomes, [0.0, marked])
+            title = titles[e.made_by.denoiser or "none"]
+            rows.append({"sigma": e.made_by.sigma, "denoiser": title, "right": right_ones, reached: certified})
         st.dataframe(
-            [
-                {"sigma": e.sigma, "denoiser": titles[e.denoiser], "right": e.certified(0), reached: e.certified(marked)}
-                for e in shown
-            ],
+            rows,
             hide_index=True,
             column_config={column: st.column_config.NumberColumn(format="percent") for column in ("right", reached)},
         )
@@ -64,12 +67,12 @@ def draw_trade_off() -> None:
         st.caption("Only one sigma is stored here yet; with several, each has a curve of its own.")
 
 
-def _measured(shown: Sequence[StoredEvaluation]) -> str:
-    counts = sorted({len(e.lines) for e in shown})
+def _measured(shown: Sequence[RecordedEvaluation]) -> str:
+    counts = sorted({len(e.outcomes) for e in shown})
     images = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    first = shown[0]
-    votes = " or ".join(f"{n:,}" for n in sorted({e.n for e in shown}))
-    data = "CIFAR-10" if "cifar10" in first.dataset else first.dataset
+    first = shown[0].made_by
+    votes = " or ".join(f"{n:,}" for n in sorted({e.made_by.n or 0 for e in shown}))
+    data = "CIFAR-10" if "cifar10" in (first.dataset or "") else first.dataset
     return (
         f"Measured on {images} pictures of the {first.split} part of {data}, with {first.classifier}, {votes} votes a picture,"
         f" alpha {first.alpha:g}. On {counts[0]} pictures a share is known to within about {_half_width(counts[0]):.0%} (95%)."

@@ -11,15 +11,8 @@ from core.data.classes import check_classes
 from core.data.datasets import load_dataset
 from core.device import pick_device
 from core.errors import LabError
-from core.runs.evaluation import (
-    EvaluationProgress,
-    EvaluationRequest,
-    check_same,
-    chosen_images,
-    document_of,
-    evaluate_into,
-    request_of,
-)
+from core.runs.evaluation import EvaluationProgress, EvaluationRequest, chosen_images, document_of, evaluate_into, request_of
+from core.runs.resuming import changed_since
 from core.runs.store import StoredRun
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs
@@ -90,8 +83,11 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
         check_classes(data, classifier)
         chosen = chosen_images(data, request.images, request.seed)
         document = document_of(request, settings, classifier, denoiser)
-        changed = [] if run is None else check_same(run, document)
-        number = book.begin(name, document, len(chosen)) if run is None else run.id
+        if run is None:
+            changed, number = [], book.begin(name, document, len(chosen))
+        else:
+            begun, otherwise = f"The run {run.name!r}", " than is here now: begin a new one."
+            changed, number = changed_since(run.settings, document, begun=begun, otherwise=otherwise), run.id
         with book.working_on(number, begun=run is None):
             progress = evaluate_into(
                 book, number, chosen, classifier, denoiser, settings, minutes=request.minutes, report=tell, should_stop=stop

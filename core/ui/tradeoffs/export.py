@@ -8,9 +8,9 @@ import zipfile
 
 import streamlit as st
 
-from core.evaluation.log import HEADER, LogLine
-from core.evaluation.recorded import RecordedEvaluation
+from core.evaluation.log import log_text
 from core.evaluation.table_text import TextTable
+from core.evaluation.votes import votes_text
 from core.ui.tradeoffs.logs import Chosen
 
 
@@ -50,16 +50,9 @@ def logs_archive(chosen: Chosen) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, log in chosen.logs.items():
             stem = key.replace("/", "-").replace("\\", "-")
-            archive.writestr(f"{stem}.tsv", log_text(log))
+            archive.writestr(f"{stem}.tsv", log_text(log.outcomes.lines()))
             if log.made_by.document is not None:
                 archive.writestr(f"{stem}.json", json.dumps(log.made_by.document, indent=2) + "\n")
             if log.votes:
-                archive.writestr(f"{stem}.votes.jsonl", "".join(json.dumps(v.to_dict()) + "\n" for v in log.votes.values()))
+                archive.writestr(f"{stem}.votes.jsonl", votes_text(log.votes.values()))
     return file.getvalue()
-
-
-def log_text(log: RecordedEvaluation) -> str:
-    """A log as text, header first."""
-    o = log.outcomes
-    columns = (o.idx.tolist(), o.label.tolist(), o.predict.tolist(), o.radius.tolist(), o.right.tolist(), o.seconds.tolist())
-    return "\t".join(HEADER) + "\n" + "".join(LogLine(*line).text() + "\n" for line in zip(*columns, strict=True))

@@ -10,8 +10,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.evaluation.families import Behind, images_behind
-from core.evaluation.log_pictures import CIFAR10, class_names, dataset_of, pictures_at
+from core.evaluation.log import ABSTAINED
+from core.evaluation.log_pictures import CIFAR10, Behind, class_names, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
 from core.report.notation import class_name
 from core.ui.linked import linked_choice
@@ -74,7 +74,7 @@ def draw_images_behind(chosen: Chosen) -> None:
     if lower > upper:
         st.warning(f"'Lost since' is {lower:g}, above the radius {upper:g}: expected at most that.", icon=":material/warning:")
         return
-    behind = images_behind(log, upper, lower)
+    behind = images_behind(log.outcomes, upper, lower)
     total = len(log.outcomes)
     with st.container(key="paired-behind"):
         columns = st.columns(4)
@@ -141,7 +141,7 @@ def _table(log: RecordedEvaluation, places: NDArray[np.int64], words: tuple[str,
     o = log.outcomes.where(places)
 
     def named(number: int) -> str:
-        return "abstains" if number == -1 else class_name(number, words)
+        return "abstains" if number == ABSTAINED else class_name(number, words)
 
     return pd.DataFrame(
         {

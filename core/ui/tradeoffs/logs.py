@@ -12,8 +12,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import LabError
 from core.evaluation.families import family_of, title_of, titles, usual_order
-from core.evaluation.outcomes import MOST_LINES
-from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
+from core.evaluation.log import MOST_LINES
+from core.evaluation.recorded import RecordedEvaluation, read_stored, recorded_from
 from core.folders import EVALUATIONS
 from core.ui.linked_several import linked_choices
 from core.ui.plain_text import plain
@@ -106,26 +106,13 @@ def stored_logs() -> dict[str, RecordedEvaluation]:
     found = {}
     for path in sorted(EVALUATIONS.glob("*.tsv")):
         try:
-            found[path.stem] = _stored(path, *(_modified(p) for p in _files(path)))
+            found[path.stem] = read_stored(path)
         except LabError as error:
             st.error(plain(str(error)), icon=":material/error:")
     return found
 
 
-def _files(path: Path) -> tuple[Path, ...]:
-    return path, path.with_suffix(".json"), path.with_suffix(_VOTES)
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime if path.exists() else 0.0
-
-
 # Resources are shared, not copied: nobody writes to a log that was read.
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _stored(path: Path, *modified: float) -> RecordedEvaluation:
-    return read_recorded(path)
-
-
 @st.cache_resource(max_entries=160, show_spinner="Reading the logs…")
 def read_upload_log(name: str, log: bytes, side: bytes | None, votes: bytes | None) -> RecordedEvaluation:
     """Read an uploaded log once; raises LabError as :func:`core.evaluation.recorded.recorded_from`."""

@@ -7,12 +7,9 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.errors import LabError
-from core.evaluation.curve import summarise
-from core.evaluation.families import denoiser_words, steps_of
-from core.evaluation.log import LogLine
-from core.evaluation.made_by import MadeBy
-from core.evaluation.outcomes import Outcomes
-from core.evaluation.recorded import RecordedEvaluation
+from core.evaluation.curve import best_steps, summarise
+from core.evaluation.families import denoiser_words
+from core.evaluation.log import LogLine, Outcomes
 from core.figures.curves import Curve, certified_curves, curves_alt
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest
@@ -51,7 +48,7 @@ def draw_curve(lines: Sequence[LogLine]) -> None:
     with st.container(key="paired-evaluation"):
         for column, (label, share, (low, high)) in zip(st.columns(len(shares)), shares, strict=True):
             column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
-    steps = steps_of("", RecordedEvaluation("", Outcomes.of(lines), MadeBy(), {}, (), ""), 150)
+    steps = best_steps({"": Outcomes.of(lines)}, 150)
     curve = Curve(f"{len(lines):,} images", "", "", 0, steps.radii, steps.certified, steps.low, steps.high)
     draw_figure(certified_curves([curve], []), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
     st.caption("The band is the 95% interval over images: it narrows as more of them are done.")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import LabError
-from core.evaluation.outcomes import MOST_LINES
+from core.evaluation.log import MOST_LINES
 from core.runs.files import export_files, file_stem, import_recorded
 from core.runs.store import LONGEST_NAME, StoredRun
 from core.ui.plain_text import plain

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.curve import by_class, envelope, summarise
+from core.evaluation.curve import Steps, best_steps, by_class, envelope, summarise
 from core.evaluation.curve_table import curve_table
-from core.evaluation.families import Steps, best_steps, by_family, shares_at, steps_of, titles
+from core.evaluation.families import by_family, shares_at, titles
 from core.evaluation.log_pictures import class_names, dataset_of
 from core.evaluation.projection import lower_bounds_of
 from core.evaluation.published import PublishedCurve, published_curves
@@ -106,11 +106,13 @@ def _curves(chosen: Chosen, best_only: bool) -> list[Curve]:
     most = 300 if len(chosen.logs) <= MOST_FINE else 100
     curves = []
     for group, logs in alike(chosen).items():
+        outcomes = {key: log.outcomes for key, log in logs.items()}
         if best_only and len(logs) > 1:
-            curves.append(_curve(best_steps(logs, most), f"{group}, best sigma", group, 0))
+            curves.append(_curve(best_steps(outcomes, most), f"{group}, best sigma", group, 0))
             continue
         curves += [
-            _curve(steps_of(key, log, most), chosen.titles[key], group, rank) for rank, (key, log) in enumerate(logs.items())
+            _curve(best_steps({key: one}, most), chosen.titles[key], group, rank)
+            for rank, (key, one) in enumerate(outcomes.items())
         ]
     return curves
 

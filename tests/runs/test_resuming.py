@@ -1,0 +1,69 @@
+"""Going on with files of lines and with stored runs: one check for both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import LabError
+from core.runs.resuming import begin_or_resume, beside, changed_since, read_beside
+from core.versions import versions
+
+MADE = {"sigma": 0.25, "noise": "gaussian", "table_radii": (0.25, 0.5), "within": None}
+
+
+def changed(then: dict[str, Any], now: dict[str, Any] = MADE) -> list[str]:
+    return changed_since(json.loads(json.dumps(then)), now, begun="The run 'mine'", otherwise=": begin a new one.")
+
+
+def test_what_decides_a_line_may_not_change_and_is_named() -> None:
+    assert changed(MADE) == changed(MADE | {"versions": versions()}) == []
+    with pytest.raises(LabError, match=r"^The run 'mine' was begun with another more, sigma: begin a new one\.$"):
+        changed(MADE | {"sigma": 0.5, "more": 1})
+    with pytest.raises(LabError, match="another table_radii"):
+        changed(MADE | {"table_radii": [0.25]})
+
+
+def test_what_was_begun_before_there_was_a_choice_goes_on() -> None:
+    assert changed({"sigma": 0.25, "table_radii": [0.25, 0.5]}) == []
+    with pytest.raises(LabError, match="another noise"):
+        changed({"sigma": 0.25, "table_radii": [0.25, 0.5]}, MADE | {"noise": "uniform"})
+
+
+def test_versions_may_change_and_a_package_that_was_not_noted_did_not() -> None:
+    then = {name: version for name, version in versions().items() if name != "pillow"}
+    assert changed(MADE | {"versions": then}) == []
+    assert changed(MADE | {"versions": then | {"torch": "1.0", "gone": "2"}}) == ["gone", "torch"]
+
+
+def test_a_file_is_begun_and_gone_on_with(tmp_path: Path) -> None:
+    path, notices = tmp_path / "new" / "lines.jsonl", list[str]()
+
+    def begin(resume: bool, **change: Any) -> bool:
+        return begin_or_resume(path, beside(path), MADE | change, resume=resume, on_notice=notices.append, head="head\n")
+
+    assert not begin(resume=True)
+    assert path.read_text() == "head\n"
+    assert read_beside(path, ("sigma",))["versions"] == versions()
+    path.write_text("head\none\ntw")
+    with pytest.raises(LabError, match="exists already: add --resume"):
+        begin(resume=False)
+    with pytest.raises(LabError, match="was begun with another sigma: use the same, or another --out"):
+        begin(resume=True, sigma=1.0)
+    assert begin(resume=True)
+    assert path.read_text() == "head\none\n"
+    assert not notices
+    beside(path).write_text(json.dumps(MADE | {"versions": {"torch": "1.0"}}))
+    assert begin(resume=True)
+    assert notices == ["lines.jsonl was begun with another version of torch: its last digits may differ from here on."]
+    beside(path).write_text("{")
+    with pytest.raises(LabError, match="cannot be resumed"):
+        begin(resume=True)
+    with pytest.raises(LabError, match="cannot be read"):
+        read_beside(path, ())
+    beside(path).write_text("{}")
+    with pytest.raises(LabError, match="lacks sigma"):
+        read_beside(path, ("sigma",))
