@@ -22,7 +22,7 @@ st.title("A prediction that provably holds")
 
 finished = {s.name: (s, *found) for s in samples() if (found := stored_study(s.name)) is not None}
 if not finished:
-    st.warning("No finished certificates are stored: run 'python -m core examples' once.", icon=":material/warning:")
+    st.warning("No finished certificates are stored: run 'python -m assets.certificates.make' once.", icon=":material/warning:")
     st.stop()
 sample, study, request = finished.get(FIRST) or next(iter(finished.values()))
 certificate = study.certificate

@@ -8,25 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from core.attacks.records import KINDS, NORMS, TARGETS, AttackProgress, AttackRequest, AttackStudy
+from core.attacks.records import KINDS, NORMS, TARGETS, AttackProgress, AttackRequest, AttackSearch, AttackStudy, AttackVerdict
 from core.attacks.study import attack_study, check_request
 from core.commands.attack_dataset import add_dataset_options, run_attack_dataset
-from core.commands.attack_text import study_text
 from core.commands.folders import writable_folder
+from core.commands.inputs import load_models, read_picture_remarking
 from core.commands.options import (
     add_classifier_option,
     add_denoiser_option,
     add_device_option,
     add_json_option,
     add_seed_option,
-    load_models,
-    read_picture_remarking,
 )
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import to_picture
-from core.report.notation import duration
+from core.report.notation import class_name, duration, sigma_text
 from experiments.attack_tables import print_attack_tables
 
 DEFAULTS = AttackRequest("", "", 0.25)
@@ -176,3 +174,54 @@ def _save(study: AttackStudy, folder: Path) -> list[str]:
         with written[-1].open("wb") as file:
             np.savez(file, **arrays)
     return [str(path) for path in written]
+
+
+WHO = {
+    "smoothed": "smoothed classifier",
+    "base": "base classifier alone",
+    "denoised": "base classifier behind the denoiser, no noise",
+}
+
+
+def study_text(name: str, study: AttackStudy, labels: tuple[str, ...] | None) -> str:
+    """A block: the number line first, then the change that was shown, then what none of this says."""
+    r, c = study.request, study.certificate
+    if c.prediction is None:
+        lines = [f"{name}: abstains, so nothing is certified; attacks are on the leading class."]
+    else:
+        lines = [f"{name}: {class_name(c.prediction, labels)}, certified within {r.norm} radius {study.certified:.4g}"]
+    for target, search in study.searches.items():
+        lines.append(f"  {_smallest(target, search)}")
+    if study.gap is not None:
+        lines.append(f"  gap between certificate and attack: {study.gap:.4g}")
+    if study.attacked is not None:
+        a = study.attacked
+        how = f"{a.kind}, up the gradient of the {WHO[a.target]}" if a.kind == "gradient" else a.kind
+        lines.append(f"  change of {r.norm} size {a.size:.4g} (at most {a.radius:.4g} asked; {how})")
+        for target, verdict in a.verdicts.items():
+            lines.append(f"    {WHO[target]}: {_verdict(a.clean[target], labels)} -> {_verdict(verdict, labels)}")
+    lines.append(f"  settings  sigma {sigma_text(r.sigma)}, alpha {r.alpha:g}, {r.steps} steps, {r.draws} draws, seed {r.seed}")
+    lines.append(f"  took      {duration(study.seconds)}{'' if study.complete else ', not all of the search was done'}")
+    if study.violation:
+        lines.append(
+            "  VIOLATION a change within the certified radius made PREDICT return another class. Certificate and PREDICT may\n"
+            f"            each be wrong with probability {r.alpha:g}: try another seed and more samples."
+        )
+    lines.append(
+        "  caveats   the smallest attack found is an upper bound: a smaller one may exist. Nothing within the certified\n"
+        f"            radius can succeed, with probability at least 1 - {c.failure_probability:g}."
+    )
+    return "\n".join(lines)
+
+
+def _smallest(target: str, search: AttackSearch) -> str:
+    if search.radius is None:
+        why = "" if search.settled else " (the search was cut short)"
+        return f"{WHO[target]}: no attack up to {search.held:.4g} succeeded{why}"
+    return f"{WHO[target]}: smallest successful attack found {search.radius:.4g} ({len(search.trials)} trials)"
+
+
+def _verdict(verdict: AttackVerdict, labels: tuple[str, ...] | None) -> str:
+    if verdict.prediction is None:
+        return "abstains"
+    return f"{class_name(verdict.prediction, labels)} ({dict(verdict.top)[verdict.prediction]:.0%})"

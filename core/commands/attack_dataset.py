@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.attacks.dataset import AttackSettings, attack_dataset
-from core.attacks.dataset_log import AttackedLine, read_lines, summarise_attacks
-from core.commands.attack_text import summary_text
-from core.commands.downloading import fetched_dataset
+from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.options import load_models
+from core.commands.inputs import fetched_dataset, load_models
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
@@ -129,3 +127,30 @@ def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLin
     """Begin a file, or read what an earlier run finished."""
     there = begin_or_resume(path, beside(path), made_by, resume=resume, on_notice=remark)
     return read_lines(path) if there else []
+
+
+def summary_text(summary: AttackSummary, norm: str, alpha: float) -> str:
+    """A block: violations first, then radii."""
+    s = summary
+    mean = _number(s.mean_certified)
+    return "\n".join(
+        [
+            f"{s.images} pictures, {s.certified} certified, mean {norm} radius {mean}",
+            f"  violations      {s.violations} of {s.inside} attacks within the certified radius, on {s.violated} pictures;"
+            f" {s.rechecked} borne out by ten times the votes",
+            f"  by bad luck     at most {s.expected:.2g} pictures on average; more than {s.allowed} has a chance below 0.001"
+            f" (alpha {alpha:g} for each certificate and each PREDICT)",
+            f"  abstentions     {s.abstentions} of these attacks made PREDICT abstain; no other class was returned",
+            f"  smoothed        smallest attack found: mean {_number(s.mean_smoothed)} on {s.found} of {s.certified} pictures,"
+            f" median {_number(s.median_ratio)} times the certified radius; the budget ended {s.found - s.settled} of these"
+            " searches early",
+            f"  base alone      smallest attack found: mean {_number(s.mean_base)};"
+            f" {s.base_inside} lie within the radius certified for the smoothed classifier",
+            f"  smallest gap    {_number(s.smallest_gap)} between certificate and attack",
+            f"  took            {duration(s.seconds)}",
+        ]
+    )
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"

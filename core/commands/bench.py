@@ -10,7 +10,8 @@ import torch
 from core.bench.certify import benchmark
 from core.bench.evaluate import benchmark_evaluation
 from core.bench.train import benchmark_training
-from core.commands.options import add_classifier_option, add_denoiser_option, add_device_option, add_json_option, load_models
+from core.commands.inputs import load_models
+from core.commands.options import add_classifier_option, add_denoiser_option, add_device_option, add_json_option
 from core.commands.terminal import ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError

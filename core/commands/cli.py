@@ -16,7 +16,6 @@ from core.commands.certify import add_certify_verb
 from core.commands.curve import add_curve_verb
 from core.commands.denoise import add_denoise_verb
 from core.commands.evaluate import add_evaluate_verb
-from core.commands.examples import add_examples_verb
 from core.commands.models import add_models_verb
 from core.commands.predict import add_predict_verb
 from core.commands.serve_demo_api import add_serve_demo_api_verb
@@ -50,7 +49,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_compare_modes_verb(verbs)
     add_evaluate_verb(verbs)
     add_curve_verb(verbs)
-    add_examples_verb(verbs)
     add_models_verb(verbs)
     add_training_verbs(verbs)
     add_verify_verb(verbs)

@@ -12,14 +12,8 @@ import torch
 from torch import Tensor
 
 from core.commands.folders import writable_folder
-from core.commands.options import (
-    add_denoiser_option,
-    add_device_option,
-    add_json_option,
-    add_seed_option,
-    load_denoiser_remarking,
-    read_picture_remarking,
-)
+from core.commands.inputs import load_denoiser_remarking, read_picture_remarking
+from core.commands.options import add_denoiser_option, add_device_option, add_json_option, add_seed_option
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.errors import LabError

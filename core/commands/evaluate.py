@@ -12,17 +12,10 @@ from typing import Any
 import torch
 
 from core.apis.providers import is_api
-from core.commands.certify_api import add_api_options
-from core.commands.downloading import fetched_dataset
+from core.commands.apis import add_api_options
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.options import (
-    add_noise_options,
-    add_radius_options,
-    add_sampling_options,
-    default_method,
-    load_models,
-    refuse_with_api,
-)
+from core.commands.inputs import fetched_dataset, load_models
+from core.commands.options import add_noise_options, add_radius_options, add_sampling_options, default_method, refuse_with_api
 from core.commands.terminal import remark
 from core.data.classes import check_classes
 from core.data.datasets import LabelledImages
@@ -76,7 +69,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         refuse_with_api(args, settles=False)
         if args.engine != "local" or args.ray_address or args.workers:
             raise LabError("An API is asked from this process alone: leave --engine, --ray-address and --workers out.")
-        from core.commands.evaluate_api import run_evaluate_api
+        from core.commands.apis import run_evaluate_api
 
         return run_evaluate_api(args)
     check_image_choice(args)

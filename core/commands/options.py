@@ -1,17 +1,10 @@
-"""Options that several verbs share, and the models that they name."""
+"""Options that several verbs share."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from core.commands.downloading import Downloading
-from core.commands.terminal import remark
-from core.device import pick_device
 from core.errors import LabError
-from core.models.classical import ClassicalDenoiser
-from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
-from core.pictures.reading import Picture, read_picture
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.table import parse_table
@@ -136,42 +129,3 @@ def add_seed_option(parser: argparse.ArgumentParser) -> None:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """``--json``."""
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
-
-
-def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:
-    """The models that the options name; a doubtful sigma is remarked on.
-
-    Raises:
-        LabError: where a model or the device is not there.
-    """
-    pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
-    side = getattr(args, "noise_size", None)
-    with Downloading() as download:
-        classifier = load_classifier(
-            args.classifier, size=None if side is None else (side, side), on_progress=download.show, should_stop=download.is_set
-        )
-    for note in classifier.notes:
-        remark(note)
-    return classifier, load_denoiser_remarking(args, classifier)
-
-
-def load_denoiser_remarking(
-    args: argparse.Namespace, classifier: Classifier | None = None
-) -> Denoiser | ClassicalDenoiser | None:
-    """The denoiser that the options name; a sigma that is doubtful for it, or for the classifier alone, is remarked on."""
-    with Downloading() as download:
-        denoiser = load_denoiser(args.denoiser, on_progress=download.show, should_stop=download.is_set)
-    for note in getattr(denoiser, "notes", ()):
-        remark(note)
-    warning = sigma_warning(denoiser, args.sigma, classifier)
-    if warning:
-        remark(warning)
-    return denoiser
-
-
-def read_picture_remarking(path: Path) -> Picture:
-    """Read a picture; what was changed on the way is remarked on."""
-    picture = read_picture(path)
-    for note in picture.notes:
-        remark(note)
-    return picture

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image
 
-from core.commands.options import add_json_option, add_noise_options, add_sampling_options, load_models
-from core.commands.pictures import run_over_pictures
-from core.commands.result_text import prediction_text
+from core.commands.inputs import load_models
+from core.commands.options import add_json_option, add_noise_options, add_sampling_options
+from core.commands.results import prediction_text, run_over_pictures
 from core.smoothing.certificate import Prediction
 from core.smoothing.certify import OnProgress, check_predict_settings, predict
 

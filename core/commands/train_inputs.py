@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from core.commands.downloading import Downloading, fetched_dataset
+from core.commands.inputs import Downloading, fetched_dataset
 from core.commands.terminal import remark
 from core.data.datasets import LabelledImages
 from core.errors import LabError

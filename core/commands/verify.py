@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from core.commands.options import add_device_option, add_json_option, read_picture_remarking
+from core.commands.inputs import read_picture_remarking
+from core.commands.options import add_device_option, add_json_option
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError

@@ -8,15 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
+from core.commands.inputs import fetched_dataset, load_models
 from core.commands.options import (
     add_classifier_option,
     add_denoiser_option,
     add_device_option,
     add_json_option,
     add_seed_option,
-    load_models,
 )
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device

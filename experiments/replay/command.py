@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.commands.downloading import fetched_dataset
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.options import add_json_option, add_sampling_options, load_models, table_option
+from core.commands.inputs import fetched_dataset, load_models
+from core.commands.options import add_json_option, add_sampling_options, table_option
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.evaluation.evaluate import Settings

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.commands.downloading import skipped_text
+from core.commands.inputs import skipped_text
 from core.data import datasets
 from core.data.datasets import CIFAR10_LABELS, LabelledImages, load_dataset
 from core.data.shapes import LABELS

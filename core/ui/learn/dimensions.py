@@ -27,7 +27,7 @@ def draw_dimensions() -> None:
     )
     finished = {s.name: s for s in samples() if stored_study(s.name) is not None}
     if not finished:
-        st.info("No finished studies are stored: run 'python -m core examples' once.", icon=":material/info:")
+        st.info("No finished studies are stored: run 'python -m assets.certificates.make' once.", icon=":material/info:")
         return
     first = SAMPLE if SAMPLE in finished else next(iter(finished))
     name = linked_choice("Sample picture", list(finished), first, lambda n: finished[n].title, "learn-picture")

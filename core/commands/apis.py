@@ -1,28 +1,34 @@
-"""`certify --classifier api/...`: a certificate from a vision API, within a budget."""
+"""`certify` and `evaluate` with `--classifier api/...`: a vision API certified within a budget a picture."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
+from core.apis.evaluate import class_names, evaluate_remote
 from core.apis.labels import LabelMap, read_label_map
 from core.apis.ledger import Ledger
 from core.apis.providers import Described, describe_provider, load_provider
 from core.apis.queries import make_plan
-from core.commands.options import load_denoiser_remarking, read_picture_remarking
-from core.commands.result_text import certificate_text
+from core.commands.image_choice import chosen_images
+from core.commands.inputs import fetched_dataset, load_denoiser_remarking, read_picture_remarking
+from core.commands.results import certificate_text
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
 from core.report.notation import duration
+from core.runs.log_files import LogFiles
 from core.smoothing.certify import check_certify_settings
+from core.smoothing.model_records import model_record
 
 LONGEST_SIDE = 224
 """Larger pictures are cut and scaled to this side before the noise: denoising them takes seconds a copy."""
@@ -180,3 +186,67 @@ def _document(result: RemoteResult) -> dict[str, Any]:
         "notes": list(result.notes),
     }
     return result.certificate.to_dict() | {"api": api}
+
+
+def run_evaluate_api(args: argparse.Namespace) -> int:
+    """Certify image after image; answers are kept one by one, lines one by one."""
+    settings: dict[str, Any] = {
+        "sigma": args.sigma,
+        "n0": args.n0,
+        "n": args.n,
+        "alpha": args.alpha,
+        "seed": args.seed,
+        "method": args.method,
+    }
+    check_certify_settings(**settings)
+    if args.offline:
+        raise LabError("--offline counts the answers of one picture: use it with certify.")
+    budget = checked_budget(args)
+    labels = LabelMap() if args.label_map is None else read_label_map(args.label_map)
+    provider = load_provider(args.classifier, price=args.price, rate=args.rate)
+    denoiser = load_denoiser_remarking(args)
+    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    class_names(data)
+    settings["device"] = str(pick_device(args.device))
+    made_by = {
+        "dataset": args.dataset,
+        "split": args.split,
+        "start": args.start,
+        "stop": args.stop,
+        "every": args.every,
+        **settings,
+        "budget_a_picture": budget,
+        "labels": [list(group) for group in labels.groups],
+        "classifier": {"ref": provider.ref, "destination": provider.destination},
+        "denoiser": dataclasses.asdict(model_record(denoiser)),
+    }
+    files = LogFiles(args.out, made_by, args.resume, remark)
+    left, finished, spent, began = len(data) - len(files.done), 0, 0.0, time.monotonic()
+    remark(f"{left:,} pictures, at most ${budget:g} each, ${left * budget:g} in all, to {provider.destination}.")
+    ledger = Ledger(args.answers)
+    with files, InterruptFlag() as interrupt:
+        for line, result in evaluate_remote(
+            data,
+            provider,
+            denoiser,
+            ledger,
+            settings,
+            budget=budget,
+            labels=labels,
+            done=files.done,
+            should_stop=interrupt.is_set,
+        ):
+            files.add(line)
+            finished, spent = finished + 1, spent + result.spent
+            minutes = (time.monotonic() - began) / finished * (left - finished) / 60
+            print(
+                f"{finished}/{left}  image {line.idx}  {result.certificate.label or 'abstains'}  radius {line.radius:.3f}"
+                f"  ${spent:.4f} spent  {minutes:.1f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+    ledger.close()
+    if interrupt.is_set():
+        return 130
+    remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
+    return 0

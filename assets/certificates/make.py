@@ -1,10 +1,9 @@
-"""`examples`: computes the finished certificates that the app opens on."""
+"""Computes the finished certificates that the app opens on: ``python -m assets.certificates.make``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
 
 from core.data.samples import sample_picture, samples
 from core.device import pick_device
@@ -15,17 +14,13 @@ from core.studies.records import StudyRequest
 from core.studies.stored import STORED_FOLDER, dump_study
 
 
-def add_examples_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser("examples", help="certify every sample picture and store the results for the app's first view")
+def main() -> None:
+    """Certify each sample with its classifier's usual denoiser, with the numbers the Certify page starts with."""
+    parser = argparse.ArgumentParser(prog="python -m assets.certificates.make", description=__doc__)
     parser.add_argument("--sigma", type=float, default=0.25)
     parser.add_argument("--n", type=int, default=1_000)
     parser.add_argument("--device", default="auto")
-    parser.set_defaults(run=run_examples)
-
-
-def run_examples(args: argparse.Namespace) -> None:
-    """Certify each sample with its classifier's usual denoiser, with the numbers the Certify page starts with."""
+    args = parser.parse_args()
     device, cache = pick_device(args.device), ModelCache()
     STORED_FOLDER.mkdir(parents=True, exist_ok=True)
     for sample in samples():
@@ -36,3 +31,7 @@ def run_examples(args: argparse.Namespace) -> None:
         c = result.certificate
         verdict = "abstains" if c.abstained else f"{c.label}, radius {c.radius:.3f}"
         print(f"{sample.name} ({sample.label}): {verdict}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

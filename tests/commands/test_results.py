@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.commands.result_text import certificate_text
+from core.commands.results import certificate_text
 from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
 
 

@@ -1,0 +1,103 @@
+"""What a command line names, loaded: models, data sets and pictures, with downloads and remarks on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.commands.terminal import InterruptFlag, ProgressLine, remark
+from core.data.datasets import LabelledImages, load_dataset
+from core.device import pick_device
+from core.models.classical import ClassicalDenoiser
+from core.models.hub.download import DownloadProgress
+from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
+from core.pictures.reading import Picture, read_picture
+from core.report.notation import duration
+
+
+class Downloading:
+    """A download from the Hub on the terminal: bytes and time left, and Ctrl-C that stops it at once.
+
+    Within ``with``: hand :meth:`show` and :meth:`is_set` to a loader.
+    """
+
+    def __init__(self) -> None:
+        self._line, self._interrupt = ProgressLine(), InterruptFlag()
+
+    def show(self, progress: DownloadProgress) -> None:
+        """Show how far it is."""
+        left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
+        self._line.show(f"{progress.name}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}")
+
+    def is_set(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._interrupt.is_set()
+
+    def __enter__(self) -> Self:
+        self._interrupt.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._line.clear()
+        self._interrupt.__exit__(kind, error, trace)
+
+
+def fetched_dataset(reference: str, split: str) -> LabelledImages:
+    """A data set by reference; a download from the Hub is shown and can be stopped; pictures left out are told.
+
+    Raises:
+        LabError: as :func:`core.data.datasets.load_dataset`.
+    """
+    with Downloading() as download:
+        data = load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)
+    if data.skipped:
+        remark(f"{skipped_text(data)}.")
+    return data
+
+
+def skipped_text(data: LabelledImages, most: int = 5) -> str:
+    """How many pictures of a data set were left out, which, and why."""
+    some, count = "; ".join(data.skipped[:most]), len(data.skipped)
+    more = f"; and {count - most:,} more" if count > most else ""
+    return f"{count:,} of {count + len(data):,} pictures left out: {some}{more}"
+
+
+def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:
+    """The models that the options name; a doubtful sigma is remarked on.
+
+    Raises:
+        LabError: where a model or the device is not there.
+    """
+    pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
+    side = getattr(args, "noise_size", None)
+    with Downloading() as download:
+        classifier = load_classifier(
+            args.classifier, size=None if side is None else (side, side), on_progress=download.show, should_stop=download.is_set
+        )
+    for note in classifier.notes:
+        remark(note)
+    return classifier, load_denoiser_remarking(args, classifier)
+
+
+def load_denoiser_remarking(
+    args: argparse.Namespace, classifier: Classifier | None = None
+) -> Denoiser | ClassicalDenoiser | None:
+    """The denoiser that the options name; a sigma that is doubtful for it, or for the classifier alone, is remarked on."""
+    with Downloading() as download:
+        denoiser = load_denoiser(args.denoiser, on_progress=download.show, should_stop=download.is_set)
+    for note in getattr(denoiser, "notes", ()):
+        remark(note)
+    warning = sigma_warning(denoiser, args.sigma, classifier)
+    if warning:
+        remark(warning)
+    return denoiser
+
+
+def read_picture_remarking(path: Path) -> Picture:
+    """Read a picture; what was changed on the way is remarked on."""
+    picture = read_picture(path)
+    for note in picture.notes:
+        remark(note)
+    return picture
