@@ -39,7 +39,7 @@ numbers = choose_numbers()
 guarantee = choose_guarantee()
 warn_about_sigma(denoiser, sigma, classifier)
 request = request_of(classifier, denoiser, sigma, numbers, size, guarantee)
-wrong = objection(request)
+wrong = objection(request.settings)
 if wrong is not None:
     st.error(wrong, icon=":material/error:")
 

@@ -87,17 +87,7 @@ def follow() -> None:
 
 
 stored = answered_already(picture, request)
-plan = make_plan(
-    facts.limits,
-    n0=request.n0,
-    n=request.n,
-    sigma=request.sigma,
-    alpha=request.alpha,
-    budget=request.budget,
-    method=request.method,
-    runs=request.runs,
-    stored=stored,
-)
+plan = make_plan(facts.limits, request.settings, budget=request.budget, runs=request.runs, stored=stored)
 draw_plan(plan, request, stored)
 with st.container(horizontal=True):
     running = ASKED.find(key) is not None and busy

@@ -8,10 +8,11 @@ import torch
 
 from core.data.datasets import LabelledImages
 from core.evaluation.engines import Engine, Work
-from core.evaluation.evaluate import Evaluated, Settings, evaluate
+from core.evaluation.evaluate import Evaluated, evaluate
 from core.models.load import load_classifier
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
+from core.smoothing.settings import Settings
 
 Content = tuple[object, ...]
 
@@ -32,8 +33,8 @@ def small_work(reference: str, images: int = 30, n: int = 200) -> Work:
     """Grey pictures numbered by threes: they differ in their noise alone, and so do their lines."""
     numbers = torch.arange(images)
     data = LabelledImages(torch.full((images, 3, 32, 32), 128, dtype=torch.uint8), numbers % 2, 3 * numbers, None)
-    settings = Settings(0.5, 20, n, 0.001, 7, "clopper-pearson", "cpu", norm="l2")
-    return Work(data, load_classifier(reference), None, settings)
+    settings = Settings(sigma=0.5, n0=20, n=n, seed=7, norm="l2")
+    return Work(data, load_classifier(reference), None, settings, device="cpu")
 
 
 def content(evaluated: Evaluated) -> Content:
@@ -44,7 +45,7 @@ def content(evaluated: Evaluated) -> Content:
 
 def one_by_one(work: Work) -> list[Content]:
     """What the plain loop gives."""
-    return [content(each) for each in evaluate(work.data, work.classifier, work.denoiser, work.settings)]
+    return [content(each) for each in evaluate(work.data, work.classifier, work.denoiser, work.settings, device=work.device)]
 
 
 def process_of(engine: Engine) -> int:

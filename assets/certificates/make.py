@@ -9,6 +9,7 @@ from core.data.samples import sample_picture, samples
 from core.device import pick_device
 from core.models.cache import ModelCache
 from core.models.catalogue import usual_denoiser
+from core.smoothing.settings import Settings
 from core.studies.certify import study
 from core.studies.records import StudyRequest
 from core.studies.stored import STORED_FOLDER, dump_study
@@ -24,7 +25,9 @@ def main() -> None:
     device, cache = pick_device(args.device), ModelCache()
     STORED_FOLDER.mkdir(parents=True, exist_ok=True)
     for sample in samples():
-        request = StudyRequest(sample.classifier, usual_denoiser(sample.classifier), args.sigma, n=args.n)
+        request = StudyRequest(
+            sample.classifier, usual_denoiser(sample.classifier), Settings(sigma=args.sigma, n=args.n, method="anytime")
+        )
         classifier, denoiser = cache.classifier(request.classifier, device), cache.denoiser(request.denoiser, device)
         result = study(sample_picture(sample.name).image, classifier, denoiser, request, device=device)
         (STORED_FOLDER / f"{sample.name}.json").write_text(dump_study(result, request))

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor
 
 from core.apis.asking import Halt, QuerySender
-from core.apis.labels import NO_ANSWER, OTHER, AnswerVotes, LabelMap, count_answers, looks_when_paid
-from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Ledger, Query
+from core.apis.labels import NO_ANSWER, OTHER, AnswerVotes, LabelMap, class_of_query, looks_when_paid
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Ledger, Query, settled_prefix
 from core.apis.provider import Limits, Provider, size_note
 from core.apis.providers import Described
 from core.apis.queries import QueryPictures, RunSpec, spec_of
 from core.device import pick_device
 from core.pictures.pixels import ImageSource, to_pixels
-from core.smoothing.arithmetic import Conclusion, recompute
-from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
-from core.smoothing.certify import check_certify_settings
-from core.smoothing.model_records import model_record
+from core.pictures.reading import ImageRecord
+from core.smoothing.certificate import Certificate, ModelRecord, Provenance, model_record
+from core.smoothing.certification import Certification
 from core.smoothing.sampling import DenoiserLike, ready
-from core.smoothing.until import OUT_OF_REACH, radius_possible, settle
+from core.smoothing.settings import Settings
 from core.versions import versions
 
 
@@ -81,21 +82,77 @@ class RemoteResult:
     notes: tuple[str, ...]
 
 
+class AnsweredCertification:
+    """CERTIFY fed with kept answers: one by one, in the order of their numbers, and none after the one that settles it.
+
+    So what is said does not depend on the answers that were still under way when asking ended.
+
+    Args:
+        settings, shape: as for :class:`core.smoothing.certification.Certification`.
+        labels: which labels count as which class.
+    """
+
+    def __init__(self, settings: Settings, shape: tuple[int, ...], labels: LabelMap) -> None:
+        self.certification = Certification(
+            settings, shape, at=tuple(looks_when_paid(settings.n)), choose=self._choose, give_up=settings.method == "anytime"
+        )
+        self._labels = labels
+        self._names = {OTHER: 0, NO_ANSWER: 1}
+        self._counted = {"select": 0, "estimate": 0}
+
+    def count(self, select: Sequence[Query], estimate: Sequence[Query]) -> None:
+        """Count those answers that were not counted before."""
+        c = self.certification
+        for purpose, queries, most in (("select", select, c.settings.n0), ("estimate", estimate, c.settings.n)):
+            for query in settled_prefix(queries)[self._counted[purpose] : most]:
+                if purpose == "estimate" and (c.candidate is None or c.finished):
+                    return
+                self._counted[purpose] += 1
+                name = class_of_query(query, self._labels)
+                index = self._names.setdefault(name, len(self._names))
+                c.add(purpose, torch.eye(len(self._names), dtype=torch.int64)[index])
+
+    def _choose(self, votes: Tensor) -> int | None:
+        known = {name: int(votes[index]) for name, index in self._names.items() if index > 1 and index < len(votes)}
+        best = max(known, key=lambda name: (known[name], name), default=None)
+        return None if best is None else self._names[best]
+
+    @property
+    def votes(self) -> AnswerVotes:
+        """By class name."""
+        c, names = self.certification, list(self._names)
+        candidate = None if c.candidate is None else names[c.candidate]
+        return AnswerVotes(candidate, self._by_name(c.counts0), self._by_name(c.counts))
+
+    def _by_name(self, votes: Tensor) -> dict[str, int]:
+        found = {name: count for name, count in zip(self._names, votes.tolist(), strict=False) if count}
+        return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
+
+    def certificate(self, provenance: Provenance, seconds: float, samples: int) -> Certificate:
+        """The certificate; its classes are the labels seen in order, then ``other`` and ``no usable answer``."""
+        made = self.certification.certificate(provenance, seconds, samples)
+        names = [*sorted(self._names.keys() - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
+        votes = self.votes
+        candidate = None if votes.candidate is None else names.index(votes.candidate)
+        return replace(
+            made,
+            counts=tuple(votes.counts.get(name, 0) for name in names),
+            labels=tuple(names),
+            candidate=candidate,
+            prediction=None if made.abstained else candidate,
+            label=None if made.abstained else votes.candidate,
+        )
+
+
 def certify_remote(
     image: ImageSource,
     provider: Provider | Described,
-    denoiser: DenoiserLike | None = None,
+    denoiser: DenoiserLike | None,
+    settings: Settings,
     *,
-    sigma: float,
     ledger: Ledger,
     budget: float,
-    n0: int = 20,
-    n: int = 100,
-    alpha: float = 0.001,
-    seed: int = 0,
-    method: str = "anytime",
     labels: LabelMap | None = None,
-    until_radius: float | None = None,
     size: tuple[int, int] | None = None,
     device: str = "auto",
     offline: bool = False,
@@ -108,14 +165,11 @@ def certify_remote(
         image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
         provider: from :func:`core.apis.providers.load_provider`; a :class:`Described` one suffices where ``offline``.
         denoiser: put before the API; it runs on this machine.
-        sigma: standard deviation of the noise, in [0, 1] pixel units.
+        settings: with ``anytime``, asking stops as soon as ``until_radius`` is settled, or, where there is none, as soon as
+            abstention is certain; with ``clopper-pearson``, all n are asked.
         ledger: where answers are kept; what is there already is not asked again.
         budget: dollars for this run, earlier processes included.
-        n0, n, alpha, seed: as for :func:`core.certify`.
-        method: ``anytime`` (asking stops as soon as the question is settled) or ``clopper-pearson`` (all n are asked).
         labels: which labels count as which class; None takes each label as its own class.
-        until_radius: with ``anytime``, stop as soon as this l2 radius is certified or out of reach; None goes on to n, unless
-            abstention is certain before.
         size: (height, width) to bring the picture to before the noise; None leaves it.
         device: where the denoiser runs.
         offline: count what is stored; ask nothing.
@@ -125,84 +179,55 @@ def certify_remote(
     Raises:
         LabError: where a number is not usable, or another process asks the same queries now.
     """
-    check_certify_settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, until_radius=until_radius)
     mapped = labels or LabelMap()
     pixels = to_pixels(image, size)
     place = pick_device(device)
+    counted = AnsweredCertification(settings, tuple(pixels.shape), mapped)
+    c = counted.certification
     ready(denoiser, place, "denoiser")
-    spec = spec_of(provider, pixels, denoiser, sigma, seed)
+    spec = spec_of(provider, pixels, denoiser, settings.sigma, settings.seed)
     began, asked, halt = time.monotonic(), 0, None
 
-    def stored() -> tuple[list[Query], list[Query]]:
-        return ledger.queries(spec.name, "select"), ledger.queries(spec.name, "estimate")
+    def count() -> tuple[list[Query], list[Query]]:
+        """Count what is kept by now, and return it."""
+        kept = ledger.queries(spec.name, "select"), ledger.queries(spec.name, "estimate")
+        counted.count(*kept)
+        return kept
 
-    before = sum(map(len, stored()))
-
-    numbers: dict[str, Any] = {"alpha": alpha, "sigma": sigma, "shape": tuple(pixels.shape)}
-
-    def settled(votes: AnswerVotes) -> str | None:
-        if method != "anytime" or not votes.n:
-            return None
-        pair = (votes.k, votes.n - votes.k)  # a one-sided question: all that is not the candidate is the rest
-        if until_radius is not None:
-            return settle(pair, 0, until_radius, **numbers)
-        # Nobody asked for a radius: asking on is in vain only where abstention is certain.
-        return OUT_OF_REACH if radius_possible(pair, 0, **numbers) == 0 else None
-
-    looked = 0
-
-    def ended() -> tuple[AnswerVotes, str | None]:
-        """The votes up to where the question was settled first, and how; all votes and None where it is not.
-
-        So what is said does not depend on the answers that were still under way when asking ended.
-        """
-        nonlocal looked
-        select, estimate = stored()
-        votes = count_answers(select, estimate, mapped, n0, n)
-        for at in looks_when_paid(n):
-            if looked < at <= votes.n:
-                part = count_answers(select, estimate[:at], mapped, n0, n)
-                how = settled(part)
-                if how is not None:
-                    return part, how
-                looked = at
-        return votes, None
-
+    before = sum(map(len, count()))
     if not offline:
         assert not isinstance(provider, Described), "asking needs a provider with a client"
         ledger.begin(spec.name, asdict(spec))
         waiting: list[str] = []
-        pictures = QueryPictures(pixels.to(place), denoiser, sigma, seed)
+        pictures = QueryPictures(pixels.to(place), denoiser, settings.sigma, settings.seed)
 
         def tell(phase: str) -> None:
+            select, estimate = count()
             if on_progress is None:
                 return
-            select, estimate = stored()
-            votes = count_answers(select, estimate, mapped, n0, n)
-            now = recompute((votes.k, votes.n - votes.k), 0, method="anytime", **numbers)
-            done = min(len(select), n0) + min(len(estimate), n)
+            now, planned = c.conclusion("anytime"), settings.n0 + settings.n
+            done = min(len(select), settings.n0) + min(len(estimate), settings.n)
             newest = max((q for q in (*select, *estimate) if q.state == ANSWERED), key=lambda q: q.asked, default=None)
             on_progress(
                 RemoteProgress(
-                    phase,
-                    votes,
-                    done,
-                    n0 + n,
-                    now.p_lower,
-                    now.radius,
-                    ledger.spent(spec.name),
-                    newest.answer[0].name if newest is not None and newest.answer else None,
-                    waiting.pop() if waiting else None,
-                    (time.monotonic() - began) / max(asked, 1) * (n0 + n - done),
+                    phase=phase,
+                    votes=counted.votes,
+                    answered=done,
+                    planned=planned,
+                    p_lower=now.p_lower,
+                    radius=now.radius,
+                    spent=ledger.spent(spec.name),
+                    latest=newest.answer[0].name if newest is not None and newest.answer else None,
+                    waiting=waiting.pop() if waiting else None,
+                    seconds_left=(time.monotonic() - began) / max(asked, 1) * (planned - done),
                 )
             )
 
         with ledger.working_on(spec.name):
-            for phase, total in (("select", n0), ("estimate", n)):
-                votes, how = ended()
-                if phase == "estimate" and (votes.candidate is None or how is not None):
+            for phase, total in (("select", settings.n0), ("estimate", settings.n)):
+                known = {query.number for query in count()[phase == "estimate"]}
+                if phase == "estimate" and (c.candidate is None or c.settled is not None):
                     break
-                known = {query.number for query in ledger.queries(spec.name, phase)}
                 sender = QuerySender(
                     provider,
                     ledger,
@@ -213,9 +238,9 @@ def certify_remote(
                     lambda why, seconds: waiting.append(f"{why} Waiting {seconds:.0f} s."),
                 )
                 look, unseen = 0.0, 0
-                for settled_number in sender.ask(phase, [number for number in range(total) if number not in known]):
-                    asked += settled_number is not None
-                    unseen += settled_number is not None
+                for number in sender.ask(phase, [number for number in range(total) if number not in known]):
+                    asked += number is not None
+                    unseen += number is not None
                     started = time.monotonic()
                     # Reading thousands of answers anew after each would take longer than asking; but each is paid for, so
                     # that few more than are needed may be bought, however busy this machine is.
@@ -223,7 +248,7 @@ def certify_remote(
                         continue
                     unseen = 0
                     tell(phase)
-                    if phase == "estimate" and ended()[1] is not None:
+                    if phase == "estimate" and c.settled is not None:
                         break
                     look = time.monotonic() + 9 * (time.monotonic() - started)
                 tell(phase)
@@ -231,68 +256,31 @@ def certify_remote(
                     halt = sender.halt
                     break
 
-    select, estimate = stored()
+    select, estimate = count()
     asked = len(select) + len(estimate) - before
-    votes, outcome = ended()
-    counted = (select[:n0], estimate[: votes.n])
-    used = method if votes.n == n else "anytime"
-    models = sorted({query.model for part in counted for query in part if query.model})
-    certificate = _certificate(
-        spec,
-        votes,
-        recompute((votes.k, votes.n - votes.k), 0, method=used, **numbers),
-        alpha=alpha,
-        n0=n0,
-        n_planned=n,
-        method=used,
-        failure_probability=alpha if used == method else 2 * alpha,
-        until_radius=until_radius,
-        settled=outcome if until_radius is not None else None,
-        classifier=ModelRecord(spec.provider, ", ".join(models) or None),
-        denoiser=model_record(denoiser),
+    every = [*select[: settings.n0], *estimate[: c.done]]
+    models = sorted({query.model for query in every if query.model})
+    provenance = Provenance(
+        ImageRecord(spec.image_sha256, spec.height, spec.width),
+        ModelRecord(spec.provider, ", ".join(models) or None),
+        model_record(denoiser),
+        labels=None,
         device=str(place),
-        seconds=time.monotonic() - began,
-        samples_per_second=asked / max(time.monotonic() - began, 1e-9),
+        versions=versions(),
     )
-    every = [query for part in counted for query in part]
+    certificate = counted.certificate(provenance, time.monotonic() - began, asked)
     best = Counter(query.answer[0].name for query in every if query.answer)
     return RemoteResult(
-        certificate,
-        spec.name,
-        ledger.spent(spec.name),
-        asked,
-        outcome,
-        sum(q.state == UNUSABLE for q in every),
-        sum(q.state == IN_DOUBT for q in every),
-        halt,
-        dict(best.most_common()),
-        _notes(spec, provider.limits, every, mapped, certificate),
-    )
-
-
-def _certificate(spec: RunSpec, votes: AnswerVotes, found: Conclusion, **fields: Any) -> Certificate:
-    names = [*sorted((votes.counts.keys() | votes.chosen_from.keys()) - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
-    candidate = None if votes.candidate is None else names.index(votes.candidate)
-    return Certificate(
-        prediction=None if found.abstained else candidate,
-        label=None if found.abstained else votes.candidate,
-        abstained=found.abstained,
-        counts=tuple(votes.counts.get(name, 0) for name in names),
-        n=votes.n,
-        sigma=spec.sigma,
-        seed=spec.seed,
-        stopped=votes.n < fields["n_planned"],
-        image=ImageRecord(spec.image_sha256, spec.height, spec.width),
-        labels=tuple(names),
-        versions=versions(),
-        candidate=candidate,
-        radius=found.radius,
-        radii=found.radii,
-        radius_ceiling=found.radius_ceiling,
-        p_lower=found.p_lower,
-        norm="l2",
-        noise="gaussian",
-        **fields,
+        certificate=certificate,
+        run=spec.name,
+        spent=ledger.spent(spec.name),
+        asked=asked,
+        settled=c.settled,
+        unusable=sum(q.state == UNUSABLE for q in every),
+        in_doubt=sum(q.state == IN_DOUBT for q in every),
+        halt=halt,
+        labels_seen=dict(best.most_common()),
+        notes=_notes(spec, provider.limits, every, mapped, certificate),
     )
 
 

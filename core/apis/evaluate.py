@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
 
 from core.apis.certify import RemoteResult, certify_remote
 from core.apis.labels import LabelMap, fold
@@ -16,6 +16,7 @@ from core.evaluation.log import ABSTAINED, UNNAMED, LogLine
 from core.models.formats.labels import known_labels
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import DenoiserLike
+from core.smoothing.settings import Settings
 
 
 def class_names(data: LabelledImages) -> tuple[str, ...]:
@@ -37,8 +38,9 @@ def evaluate_remote(
     provider: Provider,
     denoiser: DenoiserLike | None,
     ledger: Ledger,
-    settings: dict[str, Any],
+    settings: Settings,
     *,
+    device: str = "auto",
     budget: float,
     labels: LabelMap | None = None,
     done: frozenset[int] = frozenset(),
@@ -49,7 +51,7 @@ def evaluate_remote(
     A prediction is right where its name is that of the picture's class, whatever its case.
 
     Args:
-        settings: ``sigma``, ``n0``, ``n``, ``alpha``, ``seed``, ``method``, ``device`` of :func:`certify_remote`.
+        settings, device: as for :func:`certify_remote`; the seed of each picture is made of the settings' own.
 
     Raises:
         LabError: as :func:`certify_remote`, or where the API refuses or stays away: what was asked is kept.
@@ -60,12 +62,13 @@ def evaluate_remote(
         if index in done:
             continue
         began = time.monotonic()
-        seed = image_seed(settings["seed"], index)
+        seed = image_seed(settings.seed, index)
         result = certify_remote(
             image.float() / 255,
             provider,
             denoiser,
-            **{**settings, "seed": seed},
+            replace(settings, seed=seed),
+            device=device,
             ledger=ledger,
             budget=budget,
             labels=labels,

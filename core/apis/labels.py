@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.apis.ledger import ANSWERED, Query, settled_prefix
+from core.apis.ledger import ANSWERED, Query
 from core.apis.provider import Answer
 from core.errors import LabError
 
@@ -135,18 +134,6 @@ class AnswerVotes:
         return 0 if self.candidate is None else self.counts.get(self.candidate, 0)
 
 
-def count_answers(select: Sequence[Query], estimate: Sequence[Query], labels: LabelMap, n0: int, n: int) -> AnswerVotes:
-    """Count the first ``n0`` answers of one list and the first ``n`` of the other.
-
-    Only settled queries 0, 1, 2, ... without a gap are counted, so which answers happened to arrive early plays no part.
-    """
-    first = settled_prefix(select)[:n0]
-    chosen_from = _tally(first, labels)
-    named = {name: votes for name, votes in chosen_from.items() if name not in (OTHER, NO_ANSWER)}
-    candidate = max(named, key=lambda name: (named[name], name)) if len(first) == n0 and named else None
-    return AnswerVotes(candidate, chosen_from, _tally(settled_prefix(estimate)[:n], labels) if candidate is not None else {})
-
-
 def looks_when_paid(n: int) -> Iterator[int]:
     """The numbers of answers at which it is asked whether more are needed: each up to 128, later every 1/64 more.
 
@@ -161,6 +148,6 @@ def looks_when_paid(n: int) -> Iterator[int]:
         yield min(at, n)
 
 
-def _tally(queries: Sequence[Query], labels: LabelMap) -> dict[str, int]:
-    tally = Counter(labels.class_of(query.answer) if query.state == ANSWERED else NO_ANSWER for query in queries)
-    return dict(sorted(tally.items(), key=lambda entry: (-entry[1], entry[0])))
+def class_of_query(query: Query, labels: LabelMap) -> str:
+    """The class that a settled query votes for."""
+    return labels.class_of(query.answer) if query.state == ANSWERED else NO_ANSWER

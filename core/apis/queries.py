@@ -15,10 +15,11 @@ from torch import Tensor
 
 from core.apis.provider import Limits
 from core.pictures.pixels import image_record, to_picture
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import radius_ceiling
 from core.smoothing.sampling import BaseClassifier, DenoiserLike, default_batch_size
+from core.smoothing.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -117,15 +118,15 @@ class Plan:
     radius_ceiling: float
 
 
-def make_plan(
-    limits: Limits, *, n0: int, n: int, sigma: float, alpha: float, budget: float, method: str, runs: int = 1, stored: int = 0
-) -> Plan:
+def make_plan(limits: Limits, settings: Settings, *, budget: float, runs: int = 1, stored: int = 0) -> Plan:
     """Plan ``runs`` runs (one with the denoiser, one without) of which ``stored`` queries are answered already.
 
-    >>> plan = make_plan(Limits(price=0.0015, rate=10), n0=20, n=100, sigma=0.25, alpha=0.001, budget=0.1, method="anytime")
+    >>> settings = Settings(sigma=0.25, n0=20, n=100, method="anytime")
+    >>> plan = make_plan(Limits(price=0.0015, rate=10), settings, budget=0.1)
     >>> plan.queries, round(plan.dollars, 2), plan.affordable, plan.seconds
     (120, 0.18, 66, 12.0)
     """
-    queries = max(0, runs * (n0 + n) - stored)
+    queries = max(0, runs * (settings.n0 + settings.n) - stored)
+    ceiling = radius_ceiling(settings.sigma, settings.n, settings.alpha, settings.method)
     affordable = queries if limits.price == 0 else min(queries, int(budget / limits.price * (1 + 1e-12)))
-    return Plan(queries, queries * limits.price, affordable, queries / limits.rate, radius_ceiling(sigma, n, alpha, method))
+    return Plan(queries, queries * limits.price, affordable, queries / limits.rate, ceiling)

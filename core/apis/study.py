@@ -16,6 +16,7 @@ from core.apis.providers import Described
 from core.apis.queries import QueryPictures, spec_of
 from core.pictures.pixels import to_pixels
 from core.smoothing.sampling import DenoiserLike
+from core.smoothing.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,15 @@ class RemoteRequest:
     Attributes:
         side: pictures are brought to ``side`` x ``side`` before the noise.
         budget: dollars for the whole study; where ``compare``, each of the two runs gets half.
-        until_radius: stop as soon as this radius is settled; None goes on to n.
+        settings: as :func:`core.apis.certify.certify_remote` takes them.
     """
 
     provider: str
     price: float
     rate: float
     denoiser: str
-    sigma: float
+    settings: Settings
     side: int
-    n0: int
-    n: int
-    alpha: float
-    seed: int
-    method: str
-    until_radius: float | None
     budget: float
     compare: bool
     labels: LabelMap = field(default_factory=LabelMap)
@@ -99,16 +94,10 @@ def study_remote(
             picture,
             provider,
             put_before,
-            sigma=request.sigma,
+            request.settings,
             ledger=ledger,
             budget=request.budget / request.runs,
-            n0=request.n0,
-            n=request.n,
-            alpha=request.alpha,
-            seed=request.seed,
-            method=request.method,
             labels=request.labels,
-            until_radius=request.until_radius,
             size=(request.side, request.side),
             device=device,
             offline=offline,
@@ -127,8 +116,8 @@ def stored_queries(request: RemoteRequest, picture: Image.Image, facts: Describe
     records = [denoiser_record] + ([None] if request.runs == 2 else [])
     found = 0
     for record in records:
-        run = spec_of(facts, pixels, record, request.sigma, request.seed).name
-        for purpose, most in (("select", request.n0), ("estimate", request.n)):
+        run = spec_of(facts, pixels, record, request.settings.sigma, request.settings.seed).name
+        for purpose, most in (("select", request.settings.n0), ("estimate", request.settings.n)):
             found += min(most, len(ledger.queries(run, purpose)))
     return found
 
@@ -138,22 +127,11 @@ def preview(
 ) -> list[tuple[Image.Image, Image.Image]]:
     """The first noisy copies (clipped, for showing) and what is sent of each."""
     pixels = to_pixels(picture, (request.side, request.side)).to(device)
-    pictures = QueryPictures(pixels, denoiser, request.sigma, request.seed)
+    pictures = QueryPictures(pixels, denoiser, request.settings.sigma, request.settings.seed)
     return [(noisy, sent) for _, noisy, sent in pictures.pairs("select", list(range(count)))]
 
 
 def without_budget(request: RemoteRequest) -> RemoteRequest:
     """The part of a request that decides the pictures: previews with another budget are the same."""
-    return replace(
-        request,
-        price=0.0,
-        rate=1.0,
-        n0=1,
-        n=1,
-        alpha=0.001,
-        method="anytime",
-        until_radius=None,
-        budget=0.0,
-        compare=False,
-        labels=LabelMap(),
-    )
+    asked = Settings(sigma=request.settings.sigma, seed=request.settings.seed)
+    return replace(request, price=0.0, rate=1.0, settings=asked, budget=0.0, compare=False, labels=LabelMap())

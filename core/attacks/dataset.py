@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,9 +17,10 @@ from core.attacks.search import Span, first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.smoothing.certify import MAX_N, certify, check_certify_settings, check_predict_settings, predict
+from core.smoothing.certify import certify, predict
 from core.smoothing.noise import derived_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import MAX_N, Settings
 
 RECHECK = 10
 """A violation is looked at again with so many times the votes."""
@@ -53,8 +54,9 @@ class AttackSettings:
     def check(self) -> None:
         """Raise LabError where a number is out of range."""
         check_norm(self.norm)
-        check_certify_settings(sigma=self.sigma, n0=self.n0, n=self.n, alpha=self.alpha, seed=self.seed)
-        check_predict_settings(sigma=self.sigma, n=self.n_predict, alpha=self.alpha, seed=self.seed)
+        settings = Settings(sigma=self.sigma, n0=self.n0, n=self.n, alpha=self.alpha, seed=self.seed)
+        settings.check()
+        replace(settings, n=self.n_predict).check_predict()
         Climb(self.steps, self.step_size, self.restarts)
         Span(1.0, None, 0.0, self.tolerance)
         if not self.fractions or not all(0 < fraction < 1 for fraction in self.fractions):

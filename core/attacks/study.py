@@ -31,10 +31,10 @@ from core.attacks.search import Span, first_radius, most_passes, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, to_picture, to_pixels
-from core.smoothing.certificate import Certificate
-from core.smoothing.certify import Progress, certify, check_certify_settings, check_predict_settings
-from core.smoothing.model_records import model_size
+from core.smoothing.certificate import Certificate, model_size
+from core.smoothing.certify import Progress, certify
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
 from core.studies.certify import look_at
 from core.studies.records import View
 
@@ -52,10 +52,11 @@ def check_request(request: AttackRequest) -> None:
     _check_choice("target", (request.target,), TARGETS)
     _check_choice("kind", (request.kind,), KINDS)
     _check_choice("search", request.search, TARGETS)
-    check_certify_settings(
+    settings = Settings(
         sigma=request.sigma, n0=request.n0, n=request.n, alpha=request.alpha, seed=request.seed, method="anytime"
     )
-    check_predict_settings(sigma=request.sigma, n=request.n_predict, alpha=request.alpha, seed=request.seed)
+    settings.check()
+    dataclasses.replace(settings, n=request.n_predict).check_predict()
     if not 1 <= request.draws <= 4096:
         raise LabError(f"draws is {request.draws}: expected 1 to 4096 noise draws for each gradient, such as 16.")
     if request.budget is not None and request.budget < 1:
@@ -194,7 +195,8 @@ class _Run:
             if clean[name].stopped or verdicts[name].stopped:
                 return None
         change = changed - self.image
-        views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), request.sigma, request.seed)
+        shown = Settings(sigma=request.sigma, seed=request.seed)
+        views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), shown)
         return Attacked(
             request.kind,
             request.target,
@@ -295,14 +297,14 @@ class _Run:
         return dataclasses.replace(self.study, complete=complete, seconds=time.perf_counter() - self.began)
 
 
-def strip(image: Tensor, changed: Tensor, base: BaseClassifier, sigma: float, seed: int) -> tuple[dict[str, View], float]:
+def strip(image: Tensor, changed: Tensor, base: BaseClassifier, settings: Settings) -> tuple[dict[str, View], float]:
     """The pictures to show: original, magnified change, attacked, one noisy copy of that, and the same denoised.
 
     Returns:
         The views, and how many times the change is magnified.
     """
-    before = look_at(image, dataclasses.replace(base, denoiser=None), sigma, seed)
-    after = look_at(changed, base, sigma, seed)
+    before = look_at(image, dataclasses.replace(base, denoiser=None), settings)
+    after = look_at(changed, base, settings)
     picture, gain = magnified(changed - image)
     views = {"original": before["original"], "change": View(picture, ()), "attacked": after["original"]}
     return views | {name: after[name] for name in ("noisy", "denoised") if name in after}, gain

@@ -16,10 +16,11 @@ from torch import Tensor
 from core.attacks.gradient import GRADIENT_COST, Meter, Slope
 from core.attacks.records import AttackVerdict
 from core.errors import LabError
-from core.smoothing.certify import Progress, check_predict_settings, predict
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
+from core.smoothing.certify import Progress, predict
 from core.smoothing.noise import NoiseStream, derived_seed
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
+from core.smoothing.settings import Settings
 
 TOP = 5
 
@@ -123,7 +124,7 @@ class SmoothedTarget:
         batch_size: int | None = None,
         meter: Meter | None = None,
     ) -> None:
-        check_predict_settings(sigma=sigma, n=n_predict, alpha=alpha, seed=seed)
+        Settings(sigma=sigma, n=n_predict, alpha=alpha, seed=seed).check_predict()
         if not 1 <= draws <= 4096:
             raise LabError(f"draws is {draws}: expected 1 to 4096 noise draws for each gradient, such as 16.")
         _ready(classifier, denoiser, device)

@@ -13,8 +13,8 @@ from torch import Tensor
 from core.bench.rounds import OnRound, seconds_by_turns
 from core.device import describe_device
 from core.errors import LabError
+from core.smoothing.certificate import model_record
 from core.smoothing.certify import certify
-from core.smoothing.model_records import model_record
 from core.smoothing.radius import check_sigma
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, default_batch_size, ready
 

@@ -13,11 +13,12 @@ from core.bench.rounds import OnRound, seconds_by_turns
 from core.data.datasets import LabelledImages
 from core.device import describe_device
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, evaluate
+from core.evaluation.evaluate import evaluate
+from core.smoothing.certificate import model_record
 from core.smoothing.certify import certify
-from core.smoothing.model_records import model_record
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
+from core.smoothing.settings import Settings
 
 ALPHA = 0.4
 """What it is does not matter to the speed; so two samples can decide, and few of them can be measured, too."""
@@ -85,13 +86,13 @@ def benchmark_evaluation(
             raise LabError(f"The {name} of a benchmark is {value}: expected at least {least}.")
     pixels = torch.randint(0, 256, (images, 3, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     data = LabelledImages(pixels, torch.zeros(images, dtype=torch.long), torch.arange(images), None)
-    settings = Settings(sigma, n0, n, ALPHA, 0, "clopper-pearson", str(device))
+    settings = Settings(sigma=sigma, n0=n0, n=n, alpha=ALPHA)
     ready(classifier, device, "classifier")
     ready(denoiser, device, "denoiser")
 
     def together() -> float:
         started = time.perf_counter()
-        for _ in evaluate(data, classifier, denoiser, settings):
+        for _ in evaluate(data, classifier, denoiser, settings, device=str(device)):
             pass
         return time.perf_counter() - started
 

@@ -14,7 +14,7 @@ from core.bench.rounds import OnRound, seconds_by_turns
 from core.device import describe_device
 from core.errors import LabError
 from core.models.networks import build
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 from core.training.denoiser import denoising_loss
 from core.training.loop import TrainingProgress, fit
 from core.training.noise import draw_gaussian, draw_sigmas

@@ -27,8 +27,8 @@ from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
 from core.report.notation import duration
 from core.runs.log_files import LogFiles
-from core.smoothing.certify import check_certify_settings
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
+from core.smoothing.settings import Settings
 
 LONGEST_SIDE = 224
 """Larger pictures are cut and scaled to this side before the noise: denoising them takes seconds a copy."""
@@ -49,15 +49,16 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
 
 def run_certify_api(args: argparse.Namespace) -> int:
     """Plan, ask, print."""
-    settings: dict[str, Any] = {
-        "sigma": args.sigma,
-        "n0": args.n0,
-        "n": args.n,
-        "alpha": args.alpha,
-        "seed": args.seed,
-        "method": args.method or "anytime",
-    }
-    check_certify_settings(**settings, until_radius=args.until_radius)
+    settings = Settings(
+        sigma=args.sigma,
+        n0=args.n0,
+        n=args.n,
+        alpha=args.alpha,
+        seed=args.seed,
+        method=args.method or "anytime",
+        until_radius=args.until_radius,
+    )
+    settings.check()
     pick_device(args.device)
     facts = describe_provider(args.classifier, args.price, args.rate)
     budget = checked_budget(args)
@@ -76,12 +77,11 @@ def run_certify_api(args: argparse.Namespace) -> int:
                 picture.image,
                 provider,
                 denoiser,
-                **settings,
+                settings,
                 ledger=ledger,
                 budget=budget,
                 labels=labels,
                 device=args.device,
-                until_radius=args.until_radius,
                 size=picture_size(picture, args.noise_size),
                 offline=args.offline,
                 on_progress=_shower(line, picture.name),
@@ -134,20 +134,12 @@ def picture_size(picture: Picture, side: int | None = None) -> tuple[int, int] |
     return None if max(width, height) <= LONGEST_SIDE else (LONGEST_SIDE, LONGEST_SIDE)
 
 
-def _tell_plan(facts: Described, budget: float, pictures: int, settings: dict[str, Any]) -> None:
-    plan = make_plan(
-        facts.limits,
-        n0=settings["n0"],
-        n=settings["n"],
-        sigma=settings["sigma"],
-        alpha=settings["alpha"],
-        budget=budget,
-        method=settings["method"],
-    )
+def _tell_plan(facts: Described, budget: float, pictures: int, settings: Settings) -> None:
+    plan = make_plan(facts.limits, settings, budget=budget)
     remark(
         f"noisy pictures go to {facts.destination}: at most {plan.affordable:,} of {plan.queries:,} queries a picture"
         f" (${facts.limits.price:g} each, {pictures} times at most ${min(budget, plan.dollars):g}), at"
-        f" least {duration(plan.affordable / facts.limits.rate)} each at {facts.limits.rate:g} a second; {settings['n']:,}"
+        f" least {duration(plan.affordable / facts.limits.rate)} each at {facts.limits.rate:g} a second; {settings.n:,}"
         f" answers can show a radius of {plan.radius_ceiling:.3f} at most."
     )
 
@@ -190,15 +182,8 @@ def _document(result: RemoteResult) -> dict[str, Any]:
 
 def run_evaluate_api(args: argparse.Namespace) -> int:
     """Certify image after image; answers are kept one by one, lines one by one."""
-    settings: dict[str, Any] = {
-        "sigma": args.sigma,
-        "n0": args.n0,
-        "n": args.n,
-        "alpha": args.alpha,
-        "seed": args.seed,
-        "method": args.method,
-    }
-    check_certify_settings(**settings)
+    settings = Settings(sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, method=args.method)
+    settings.check()
     if args.offline:
         raise LabError("--offline counts the answers of one picture: use it with certify.")
     budget = checked_budget(args)
@@ -207,14 +192,15 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     denoiser = load_denoiser_remarking(args)
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
     class_names(data)
-    settings["device"] = str(pick_device(args.device))
+    device = str(pick_device(args.device))
     made_by = {
         "dataset": args.dataset,
         "split": args.split,
         "start": args.start,
         "stop": args.stop,
         "every": args.every,
-        **settings,
+        **{name: getattr(settings, name) for name in ("sigma", "n0", "n", "alpha", "seed", "method")},
+        "device": device,
         "budget_a_picture": budget,
         "labels": [list(group) for group in labels.groups],
         "classifier": {"ref": provider.ref, "destination": provider.destination},
@@ -231,6 +217,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
             denoiser,
             ledger,
             settings,
+            device=device,
             budget=budget,
             labels=labels,
             done=files.done,

@@ -17,7 +17,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 
 DEFAULTS = AttackSettings(0.25)
 

@@ -27,8 +27,9 @@ from core.report.export import to_json
 from core.report.page import html_report
 from core.smoothing.bounds import METHODS
 from core.smoothing.certificate import Certificate
-from core.smoothing.certify import OnProgress, certify, check_certify_settings
+from core.smoothing.certify import OnProgress, certify_picture
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
 from core.studies.certify import look_at
 
 
@@ -58,30 +59,17 @@ def run_certify(args: argparse.Namespace) -> int:
     if is_api(args.classifier):
         refuse_with_api(args, settles=True)
         return run_certify_api(args)
-    settings: dict[str, Any] = {
-        "sigma": args.sigma,
-        "n0": args.n0,
-        "n": args.n,
-        "alpha": args.alpha,
-        "seed": args.seed,
-        "method": args.method or default_method(args),
-        "noise": args.noise,
-        "norm": args.norm,
-        "sound": args.sound,
-        "two_sided": args.two_sided,
-        "until_radius": args.until_radius,
-        "within": args.within,
-        "table_radii": args.table_radii,
-    }
-    check_certify_settings(**settings)
+    args.method = args.method or default_method(args)
+    settings = Settings.of(vars(args))
+    settings.check()
     classifier, denoiser = load_models(args)
 
     def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Certificate:
-        certificate = certify(
+        certificate = certify_picture(
             image,
             classifier,
             denoiser,
-            **settings,
+            settings,
             device=args.device,
             batch_size=args.batch_size,
             on_progress=on_progress,
@@ -131,6 +119,6 @@ def write_files(
     if args.report is not None:
         c = certificate
         pixels = to_pixels(picture, (c.image.height, c.image.width)).to(c.device)
-        views = look_at(pixels, BaseClassifier(classifier, denoiser), c.sigma, c.seed, kind=c.noise, sound=c.sound)
+        views = look_at(pixels, BaseClassifier(classifier, denoiser), c.settings)
         document = "certificate.json" if args.save is None else args.save.name
         args.report.write_text(html_report(c, args.images[0].name, views, document), encoding="utf-8")

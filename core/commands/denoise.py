@@ -20,7 +20,7 @@ from core.errors import LabError
 from core.pictures.pixels import image_record, to_picture, to_pixels
 from core.pictures.quality import psnr, ssim
 from core.report.notation import sigma_text
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma
 from core.smoothing.sampling import BaseClassifier, ready

@@ -23,13 +23,12 @@ from core.data.label_order import check_label_order
 from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, Work, make_engine
-from core.evaluation.evaluate import Settings
 from core.models.load import Classifier
 from core.runs.log_files import LogFiles, put_in_order
 from core.smoothing.bounds import METHODS
-from core.smoothing.certify import check_certify_settings
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
+from core.smoothing.settings import Settings
 
 
 def add_evaluate_verb(verbs: Any) -> None:
@@ -76,12 +75,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
     device = args.device
     if args.engine == "ray":
         args.device = "cpu"  # of this process, which loads the models and counts nothing
+    pick_device(args.device)
     settings = _settings(args)
     with make_engine(args.engine, ray_address=args.ray_address, workers=args.workers) as engine:
-        return _evaluate(args, engine, dataclasses.replace(settings, device=engine.device(device)))
+        return _evaluate(args, engine, settings, engine.device(device))
 
 
-def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> int:
+def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, device: str) -> int:
     classifier, denoiser = load_models(args)
     made_by = {
         "dataset": args.dataset,
@@ -90,6 +90,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
         "stop": args.stop,
         "every": args.every,
         **dataclasses.asdict(settings),
+        "device": device,
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
@@ -99,7 +100,8 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
     _remark_on_labels(classifier, data)
     left = data.where(torch.tensor([index not in files.done for index in data.indices.tolist()]))
     side = args.noise_size
-    work = Work(left, classifier, denoiser, settings, None if side is None else (side, side))
+    size = None if side is None else (side, side)
+    work = Work(left, classifier, denoiser, settings, device=device, size=size)
     began, finished = time.monotonic(), 0
     with files:
         for line, votes in engine.run(work, on_notice=remark):
@@ -117,25 +119,8 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings) -> i
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    settings = Settings(
-        args.sigma,
-        args.n0,
-        args.n,
-        args.alpha,
-        args.seed,
-        args.method,
-        str(pick_device(args.device)),
-        args.noise,
-        args.norm or OWN_NORM[args.noise],
-        args.sound,
-        args.two_sided,
-        args.until_radius,
-        args.within,
-        args.table_radii,
-    )
-    numbers = dataclasses.asdict(settings)
-    del numbers["device"]
-    check_certify_settings(**numbers)
+    settings = Settings.of(vars(args) | {"norm": args.norm or OWN_NORM[args.noise]})
+    settings.check()
     return settings
 
 

@@ -13,7 +13,8 @@ from core.commands.inputs import load_models
 from core.commands.options import add_json_option, add_noise_options, add_sampling_options
 from core.commands.results import prediction_text, run_over_pictures
 from core.smoothing.certificate import Prediction
-from core.smoothing.certify import OnProgress, check_predict_settings, predict
+from core.smoothing.certify import OnProgress, predict_picture
+from core.smoothing.settings import Settings
 
 
 def add_predict_verb(verbs: Any) -> None:
@@ -28,23 +29,16 @@ def add_predict_verb(verbs: Any) -> None:
 
 def run_predict(args: argparse.Namespace) -> int:
     """Predict and print."""
-    settings: dict[str, Any] = {
-        "sigma": args.sigma,
-        "n": args.n,
-        "alpha": args.alpha,
-        "seed": args.seed,
-        "noise": args.noise,
-        "sound": args.sound,
-    }
-    check_predict_settings(**settings)
+    settings = Settings.of(vars(args))
+    settings.check_predict()
     classifier, denoiser = load_models(args)
 
     def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Prediction:
-        return predict(
+        return predict_picture(
             image,
             classifier,
             denoiser,
-            **settings,
+            settings,
             device=args.device,
             batch_size=args.batch_size,
             on_progress=on_progress,

@@ -10,7 +10,7 @@ from torch import nn
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.smoothing.model_records import model_labels
+from core.smoothing.certificate import model_labels
 from core.smoothing.sampling import ClassifierLike
 
 _NO_WORDS = re.compile(r"(label|class)?[ _-]*\d+|n\d{8}", re.IGNORECASE)

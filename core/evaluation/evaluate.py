@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 from core.data.datasets import LabelledImages
 from core.evaluation.log import LogLine
-from core.evaluation.together import certify_together
 from core.evaluation.votes import ImageVotes
 from core.smoothing.certification import Certification
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of an evaluation, as :func:`core.certify` takes them."""
-
-    sigma: float
-    n0: int
-    n: int
-    alpha: float
-    seed: int
-    method: str
-    device: str
-    noise: str = "gaussian"
-    norm: str | None = None
-    sound: bool = False
-    two_sided: bool = False
-    until_radius: float | None = None
-    within: float | None = None
-    table_radii: tuple[float, ...] | None = None
+from core.smoothing.settings import Settings
+from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
 
 
 class Evaluated(NamedTuple):
@@ -48,6 +29,7 @@ def evaluate(
     denoiser: DenoiserLike | None,
     settings: Settings,
     *,
+    device: str = "auto",
     done: frozenset[int] = frozenset(),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Evaluated]:
@@ -59,16 +41,19 @@ def evaluate(
     Raises:
         LabError: as :func:`core.certify`.
     """
-    numbers: dict[str, Any] = asdict(settings)
-    del numbers["seed"]
     wanted = [number for number, index in enumerate(data.indices.tolist()) if index not in done]
 
-    def certifications() -> Iterator[Certification]:
+    def samplings() -> Iterator[Sampling]:
         for number in wanted:
-            seed = image_seed(settings.seed, int(data.indices[number]))
-            yield Certification(data.images[number].float() / 255, classifier, denoiser, seed=seed, **numbers)
+            own = replace(settings, seed=image_seed(settings.seed, int(data.indices[number])))
+            own.check()
+            picture = PictureUnderNoise(data.images[number].float() / 255, classifier, denoiser, own, device=device)
+            yield Sampling(picture, Certification(own, picture.shape))
 
-    for number, result in zip(wanted, certify_together(certifications(), should_stop=should_stop), strict=False):
+    finished = sample_under_noise(samplings(), should_stop=should_stop)
+    for number, sampling in zip(wanted, finished, strict=False):
+        assert isinstance(sampling.counter, Certification)
+        result = sampling.counter.certificate(sampling.picture.provenance, sampling.seconds)
         index, label = int(data.indices[number]), int(data.labels[number])
         predict = -1 if result.prediction is None else result.prediction
         line = LogLine(index, label, predict, result.radius, predict == label, result.seconds)

@@ -11,8 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import LabError
-from core.pictures.reading import fit_to, read_picture, rgb_of
-from core.smoothing.certificate import ImageRecord
+from core.pictures.reading import ImageRecord, fit_to, read_picture, rgb_of
 
 ImageSource = str | os.PathLike[str] | Image.Image | Tensor
 """What :func:`core.certify` takes: a path, a PIL picture, or a (3, H, W) tensor in [0, 1]."""

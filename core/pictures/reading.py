@@ -44,6 +44,15 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ImageRecord:
+    """The picture as the noise saw it: sha256 of its 8-bit RGB bytes, and its size in pixels."""
+
+    sha256: str
+    height: int
+    width: int
+
+
 def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None) -> Picture:
     """Read a PNG, JPEG or WebP picture.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from core.report.notation import certainty, class_name, norm_name, percent, radius_text
 from core.smoothing.bounds import clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
-from core.smoothing.question import TABLE
-from core.smoothing.until import OUT_OF_REACH, REACHED, WITHIN, samples_fixed_beforehand
+from core.smoothing.stopping import OUT_OF_REACH, REACHED, TABLE, WITHIN, samples_fixed_beforehand
 
 
 def headline(certificate: Certificate) -> str:
@@ -47,10 +46,7 @@ def settled_text(certificate: Certificate) -> str:
         )
     if c.settled != REACHED or c.candidate is None:
         return f"{asked} is not settled after {took}."
-    shape = (3, c.image.height, c.image.width)
-    fixed = samples_fixed_beforehand(
-        c.counts[c.candidate] / c.n, c.until_radius, alpha=c.alpha, sigma=c.sigma, shape=shape, noise=c.noise, norm=c.norm
-    )
+    fixed = samples_fixed_beforehand(c.counts[c.candidate] / c.n, c.until_radius, c.terms)
     words = f"{asked} is reached, settled after {took}."
     if fixed is None:
         return words

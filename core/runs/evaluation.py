@@ -12,14 +12,14 @@ import torch
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, evaluate
+from core.evaluation.evaluate import evaluate
 from core.evaluation.log import LogLine
 from core.runs.store import RunStore, StoredRun
 from core.smoothing.bounds import GROUP_SEQUENTIAL
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.smoothing.settings import check_certify_settings
+from core.smoothing.settings import Settings
 from core.versions import versions
 
 MOST_IMAGES = 100_000
@@ -52,7 +52,7 @@ class EvaluationRequest:
     table_radii: tuple[float, ...] | None
     minutes: float
 
-    def settings(self, device: str) -> Settings:
+    def settings(self) -> Settings:
         """What decides the lines, beside data and models.
 
         Raises:
@@ -64,20 +64,17 @@ class EvaluationRequest:
             raise LabError(f"A budget of {self.minutes:g} minutes was given: expected more than 0, at most {MOST_MINUTES:g}.")
         method = "anytime" if self.within is not None else GROUP_SEQUENTIAL if self.table_radii else "clopper-pearson"
         settings = Settings(
-            self.sigma,
-            self.n0,
-            self.n,
-            self.alpha,
-            self.seed,
-            method,
-            device,
+            sigma=self.sigma,
+            n0=self.n0,
+            n=self.n,
+            alpha=self.alpha,
+            seed=self.seed,
+            method=method,
             norm=OWN_NORM["gaussian"],
             within=self.within,
             table_radii=self.table_radii,
         )
-        numbers = asdict(settings)
-        del numbers["device"]
-        check_certify_settings(**numbers)
+        settings.check()
         return settings
 
 
@@ -118,7 +115,7 @@ def chosen_images(data: LabelledImages, images: int, seed: int) -> LabelledImage
 
 
 def document_of(
-    request: EvaluationRequest, settings: Settings, classifier: ClassifierLike, denoiser: DenoiserLike | None
+    request: EvaluationRequest, classifier: ClassifierLike, denoiser: DenoiserLike | None, *, device: str
 ) -> dict[str, Any]:
     """Every parameter that decides a line, as the side file of a log has them."""
     return {
@@ -126,7 +123,8 @@ def document_of(
         "split": request.split,
         "images": request.images,
         "chosen": "at random, by the seed",
-        **asdict(settings),
+        **asdict(request.settings()),
+        "device": device,
         "classifier": asdict(model_record(classifier)),
         "denoiser": asdict(model_record(denoiser)),
         "versions": versions(),
@@ -168,6 +166,7 @@ def evaluate_into(
     denoiser: DenoiserLike | None,
     settings: Settings,
     *,
+    device: str,
     minutes: float,
     report: Callable[[EvaluationProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -201,7 +200,7 @@ def evaluate_into(
         return should_stop() or time.monotonic() - began > 60 * minutes
 
     report(progress())
-    for line, votes in evaluate(data, classifier, denoiser, settings, done=done, should_stop=stopping):
+    for line, votes in evaluate(data, classifier, denoiser, settings, device=device, done=done, should_stop=stopping):
         store.add(run, [(line, votes)])
         lines.append(line)
         report(progress())

@@ -1,21 +1,16 @@
-"""What CERTIFY and PREDICT return."""
+"""What CERTIFY and PREDICT return, and how they name picture and models. Needs no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.pictures.reading import ImageRecord
+from core.smoothing.settings import Settings, Terms
+
 CERTIFICATE_SCHEMA = "denoised-smoothing-lab/certificate/1"
 """Names the form of the document that :meth:`Certificate.to_dict` makes, with its version: docs/certificate.schema.json."""
-
-
-@dataclass(frozen=True)
-class ImageRecord:
-    """The picture as the noise saw it: sha256 of its 8-bit RGB bytes, and its size in pixels."""
-
-    sha256: str
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +27,77 @@ class ModelRecord:
     ref: str
     revision: str | None
     weights: str | None = None
+
+
+def model_record(model: object | None) -> ModelRecord:
+    """Reference, revision and weights hash; ``none`` for no model, ``python/NAME`` for a callable that carries no reference."""
+    if model is None:
+        return ModelRecord("none", None)
+    ref = getattr(model, "ref", None)
+    if isinstance(ref, str):
+        return ModelRecord(ref, getattr(model, "revision", None), getattr(model, "weights_sha256", None))
+    return ModelRecord(f"python/{getattr(model, '__name__', type(model).__name__)}", None)
+
+
+def model_labels(model: object) -> tuple[str, ...] | None:
+    """The class names a model carries, if any."""
+    labels = getattr(model, "labels", None)
+    return None if labels is None else tuple(str(label) for label in labels)
+
+
+def model_size(model: object) -> tuple[int, int] | None:
+    """The (height, width) a model asks for, if it says: two numbers, or three with the channels first.
+
+    Anyone's module may use the attribute for something else (``nn.LSTM`` does): then nothing is asked for.
+    """
+    size = getattr(model, "input_size", None)
+    if not isinstance(size, tuple | list) or len(size) not in (2, 3) or not all(isinstance(side, int) for side in size):
+        return None
+    return size[-2], size[-1]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a certificate names beside numbers: the picture, the models, and where they computed.
+
+    Attributes:
+        labels: the classifier's class names, or None.
+        device: as torch names it.
+        versions: of the Lab and the packages it computes with.
+    """
+
+    image: ImageRecord
+    classifier: ModelRecord
+    denoiser: ModelRecord
+    labels: tuple[str, ...] | None
+    device: str
+    versions: dict[str, str]
+
+    def sampled(
+        self, settings: Settings, prediction: int | None, counts: Sequence[int], *, seconds: float, samples: int
+    ) -> dict[str, Any]:
+        """The fields that certificates and predictions have in common."""
+        return {
+            "prediction": prediction,
+            "label": None if prediction is None or self.labels is None else self.labels[prediction],
+            "abstained": prediction is None,
+            "counts": tuple(counts),
+            "n": sum(counts),
+            "alpha": settings.alpha,
+            "sigma": settings.sigma,
+            "seed": settings.seed,
+            "stopped": sum(counts) < settings.n,
+            "image": self.image,
+            "classifier": self.classifier,
+            "denoiser": self.denoiser,
+            "labels": self.labels,
+            "device": self.device,
+            "seconds": seconds,
+            "samples_per_second": samples / max(seconds, 1e-9),
+            "versions": self.versions,
+            "noise": settings.noise,
+            "sound": settings.sound,
+        }
 
 
 @dataclass(frozen=True)
@@ -133,6 +199,16 @@ class Certificate(_Sampled):
     settled: str | None = None
     within: float | None = None
     table_radii: tuple[float, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """What CERTIFY was asked, as far as the certificate says: where it ended early, the bound that it fell back on."""
+        return Settings.of(vars(self) | {"n": self.n_planned, "table_radii": self.table_radii or None})
+
+    @property
+    def terms(self) -> Terms:
+        """What its bound and radius rest on."""
+        return self.settings.terms((3, self.image.height, self.image.width))
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as a document: what ``--json`` prints, the app offers for download, and ``verify`` reads."""

@@ -1,152 +1,199 @@
-"""CERTIFY for one picture, step by step: whoever drives it brings the votes."""
+"""CERTIFY and PREDICT (Cohen, Rosenfeld, Kolter 2019, section 3.2), fed with votes by whoever has them.
+
+As the paper has them::
+
+    CERTIFY(f, sigma, x, n0, n, alpha)                       PREDICT(f, sigma, x, n, alpha)
+      counts0 <- SampleUnderNoise(f, x, n0, sigma)             counts <- SampleUnderNoise(f, x, n, sigma)
+      cA      <- top index in counts0                          cA, cB <- top two indices in counts
+      counts  <- SampleUnderNoise(f, x, n, sigma)              nA, nB <- counts[cA], counts[cB]
+      pA      <- LowerConfBound(counts[cA], n, 1 - alpha)      if BinomPValue(nA, nA + nB, 1/2) <= alpha
+      if pA > 1/2 return cA and radius sigma Phi^-1(pA)          return cA
+      else return ABSTAIN                                      else return ABSTAIN
+
+The votes are sampled here (core/smoothing/under_noise.py), bought from an API, or recorded before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from core.pictures.pixels import ImageSource
-from core.smoothing.arithmetic import recompute
-from core.smoothing.bounds import GROUP_SEQUENTIAL
-from core.smoothing.certificate import Certificate
-from core.smoothing.question import Question
-from core.smoothing.radius import OWN_NORM
-from core.smoothing.run import Run
-from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.smoothing.settings import check_certify_settings
+from core.smoothing.bounds import GROUP_SEQUENTIAL, prediction_p_value
+from core.smoothing.certificate import Certificate, Prediction, Provenance
+from core.smoothing.conclusion import Conclusion, conclude
+from core.smoothing.settings import Settings
+from core.smoothing.stopping import OUT_OF_REACH, check_reachable, outcome, radius_possible
+from core.smoothing.table import looks
 
 
 class Certification:
-    """Arguments as for :func:`core.certify`.
+    """CERTIFY for one picture, step by step: whoever has votes brings them, sampled here, bought, or recorded before.
+
+    Args:
+        settings: checked here.
+        shape: (3, H, W) of the picture.
+        at: the sample numbers, of n, at which it asks whether it may end; by default :func:`looks`, where it may end early.
+        choose: which class the (classes,) votes of the n0 samples choose; None for no class, which ends it.
+        give_up: also end where it has become clear that no number of samples would certify the class.
 
     Attributes:
-        run: picture, networks and noise.
-        question: what ends it early.
-        asks: the sample numbers, of n, at which it asks whether it is settled.
-        selected, counts: votes so far of the n0 and of the n samples; None before the first.
+        counts0, counts: (classes,) votes so far of the n0 and of the n samples; empty before the first.
         candidate: the class that n0 samples chose; None before.
-        settled: as in :class:`Certificate`.
+        settled: how what was asked is settled, as in :class:`Certificate`.
 
     Raises:
-        LabError: as :func:`core.certify`.
+        LabError: as :func:`certify`.
     """
 
     def __init__(
         self,
-        image: ImageSource,
-        classifier: ClassifierLike,
-        denoiser: DenoiserLike | None,
+        settings: Settings,
+        shape: tuple[int, ...],
         *,
-        sigma: float,
-        n0: int,
-        n: int,
-        alpha: float,
-        seed: int,
-        method: str,
-        noise: str,
-        norm: str | None,
-        sound: bool,
-        two_sided: bool,
-        until_radius: float | None,
-        within: float | None,
-        table_radii: Sequence[float] | None,
-        device: str,
-        batch_size: int | None = None,
+        at: Sequence[int] | None = None,
+        choose: Callable[[Tensor], int | None] = lambda votes: int(votes.argmax()),
+        give_up: bool = False,
     ) -> None:
-        check_certify_settings(
-            sigma=sigma,
-            n0=n0,
-            n=n,
-            alpha=alpha,
-            seed=seed,
-            method=method,
-            noise=noise,
-            norm=norm,
-            sound=sound,
-            two_sided=two_sided,
-            until_radius=until_radius,
-            within=within,
-            table_radii=table_radii,
-        )
-        self.n0, self.n, self.alpha, self.method = n0, n, alpha, method
-        self.norm, self.two_sided = norm or OWN_NORM[noise], two_sided
-        self.question = Question(until_radius, within, tuple(table_radii or ()))
-        self.run = Run(
-            image, classifier, denoiser, sigma=sigma, seed=seed, noise=noise, sound=sound, device=device, batch_size=batch_size
-        )
-        self.rules: dict[str, Any] = {
-            "alpha": alpha,
-            "sigma": sigma,
-            "shape": self.run.shape,
-            "noise": noise,
-            "norm": self.norm,
-            "two_sided": two_sided,
-        }
-        self.question.check_reachable(n, self.rules)
-        self.asks = self.question.looks(n)
-        self.selected: Tensor | None = None
-        self.counts: Tensor | None = None
+        settings.check()
+        self.settings, self.terms = settings, settings.terms(shape)
+        check_reachable(settings, self.terms)
+        self._looks = tuple(at) if at is not None else looks(settings.n) if settings.may_end_early else ()
+        self._choose, self._give_up = choose, give_up
+        self.counts0 = self.counts = torch.zeros(0, dtype=torch.int64)
         self.candidate: int | None = None
         self.settled: str | None = None
 
     @property
-    def chosen_from(self) -> int:
-        """How many of the n0 samples have voted."""
-        return 0 if self.selected is None else int(self.selected.sum())
-
-    @property
     def done(self) -> int:
         """How many of the n samples have been counted."""
-        return 0 if self.counts is None else int(self.counts.sum())
+        return int(self.counts.sum())
 
-    def select(self, votes: Tensor) -> None:
-        """Add (classes,) votes of the n0 samples; the last of them choose the class."""
-        self.selected = votes if self.selected is None else self.selected + votes
-        if self.chosen_from == self.n0:
-            self.candidate = int(self.selected.argmax())
-            self.counts = torch.zeros_like(self.selected)
+    @property
+    def finished(self) -> bool:
+        """Whether no more votes are wanted."""
+        return self.settled is not None or self.done == self.settings.n
 
-    def count(self, votes: Tensor) -> None:
-        """Add (classes,) votes of the n samples, once a class is chosen; no batch runs past one of ``asks``."""
-        assert self.counts is not None
-        self.counts += votes
-        if self.done in self.asks:
-            self.settled = self._settled()
+    def wanted(self, sent: Mapping[str, int]) -> tuple[str, int] | None:
+        """n0 samples that choose the class, then fresh ones up to the next look."""
+        if sent["select"] < self.settings.n0:
+            return "select", self.settings.n0
+        most = next((look for look in self._looks if look > self.done), self.settings.n)
+        return None if self.settled is not None or sent["estimate"] >= most else ("estimate", most)
 
-    def _settled(self) -> str | None:
-        assert self.counts is not None
-        assert self.candidate is not None
-        return self.question.settled(self.counts.tolist(), self.candidate, self.n, self.rules)
+    def add(self, purpose: str, votes: Tensor) -> None:
+        """Count (classes,) votes of the next samples; none of them runs past the n0 samples, or past a look."""
+        if purpose == "select":
+            self.counts0 = _sum(self.counts0, votes)
+            if int(self.counts0.sum()) == self.settings.n0:
+                self.candidate = self._choose(self.counts0)
+            return
+        self.counts = _sum(self.counts, votes)
+        if self.done in self._looks:
+            self.settled = self._outcome()
+            if self._give_up and self.settled is None and self._hopeless():
+                self.settled = OUT_OF_REACH
 
-    def certificate(self) -> Certificate:
-        """What the votes so far allow to say; of at least one sample."""
-        assert self.selected is not None
-        counts = torch.zeros_like(self.selected) if self.counts is None else self.counts
-        done, n = self.done, self.n
-        used = "anytime" if done < n and self.method != GROUP_SEQUENTIAL else self.method
-        table = self.question.table_radii
-        found = recompute(counts.tolist(), self.candidate, method=used, table_radii=table, n_planned=n, **self.rules)
-        prediction = None if found.abstained else self.candidate
+    def _outcome(self) -> str | None:
+        if self.candidate is None or not self.done:
+            return None
+        return outcome(self.counts.tolist(), self.candidate, self.settings, self.terms)
+
+    def _hopeless(self) -> bool:
+        return self.candidate is not None and radius_possible(self.counts.tolist(), self.candidate, self.terms) == 0
+
+    @property
+    def method(self) -> str:
+        """The bound of the votes so far: where sampling ended before n, the one that holds wherever it ends."""
+        early = self.done < self.settings.n and self.settings.method != GROUP_SEQUENTIAL
+        return "anytime" if early else self.settings.method
+
+    def conclusion(self, method: str | None = None) -> Conclusion:
+        """What the votes so far allow to say, by this bound; by default the certificate's own."""
+        return conclude(self.counts.tolist(), self.candidate, replace(self.terms, method=method or self.method))
+
+    def certificate(self, provenance: Provenance, seconds: float, samples: int | None = None) -> Certificate:
+        """The same as a certificate.
+
+        Args:
+            provenance: of picture and models.
+            seconds: that sampling took.
+            samples: taken meanwhile; by default all that were counted, n0 included.
+        """
+        s, found = self.settings, self.conclusion()
+        counts = _sum(self.counts, torch.zeros_like(self.counts0)).tolist()
         return Certificate(
-            **self.run.record(prediction, counts, done < n, self.n0 + done, self.alpha),
+            **provenance.sampled(
+                s,
+                None if found.abstained else self.candidate,
+                counts,
+                seconds=seconds,
+                samples=s.n0 + self.done if samples is None else samples,
+            ),
             candidate=self.candidate,
             radius=found.radius,
             radius_ceiling=found.radius_ceiling,
             p_lower=found.p_lower,
-            n0=self.n0,
-            n_planned=n,
-            norm=self.norm,
-            method=used,
-            failure_probability=self.alpha if used == self.method else 2 * self.alpha,
-            two_sided=self.two_sided,
+            n0=s.n0,
+            n_planned=s.n,
+            norm=self.terms.norm,
+            method=self.method,
+            failure_probability=s.alpha if self.method == s.method else 2 * s.alpha,
+            two_sided=s.two_sided,
             runner_up=found.runner_up,
             p_upper=found.p_upper,
             radii=found.radii,
-            until_radius=self.question.until_radius,
-            settled=self._settled() if done else None,
-            within=self.question.within,
-            table_radii=table,
+            until_radius=s.until_radius,
+            settled=self._outcome(),
+            within=s.within,
+            table_radii=s.table_radii or (),
         )
+
+
+class PredictionVote:
+    """PREDICT for one picture: n samples, and whether the two largest counts differ by more than chance.
+
+    Args:
+        settings: checked here; n0 and what concerns the radius play no part.
+
+    Raises:
+        LabError: as :func:`core.predict`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        settings.check_predict()
+        self.settings, self.counts = settings, torch.zeros(0, dtype=torch.int64)
+
+    @property
+    def done(self) -> int:
+        """How many samples have been counted."""
+        return int(self.counts.sum())
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more votes are wanted."""
+        return self.done == self.settings.n
+
+    def wanted(self, sent: Mapping[str, int]) -> tuple[str, int] | None:
+        """All n samples."""
+        return None if sent["predict"] >= self.settings.n else ("predict", self.settings.n)
+
+    def add(self, purpose: str, votes: Tensor) -> None:
+        """Count (classes,) votes of the next samples."""
+        self.counts = _sum(self.counts, votes)
+
+    def prediction(self, provenance: Provenance, seconds: float) -> Prediction:
+        """The class, or an abstention, as after a stop: the test is valid for a fixed n only."""
+        p_value = prediction_p_value(*self.counts.topk(2)[0].tolist())
+        predicted = int(self.counts.argmax()) if p_value <= self.settings.alpha and self.finished else None
+        counts = self.counts.tolist()
+        fields = provenance.sampled(self.settings, predicted, counts, seconds=seconds, samples=self.done)
+        return Prediction(**fields, p_value=p_value)
+
+
+def _sum(first: Tensor, second: Tensor) -> Tensor:
+    """Counts of the same classes, of which one may name fewer so far."""
+    size = max(len(first), len(second))
+    return torch.constant_pad_nd(first, (0, size - len(first))) + torch.constant_pad_nd(second, (0, size - len(second)))

@@ -1,4 +1,4 @@
-"""CERTIFY and PREDICT (Cohen, Rosenfeld, Kolter 2019, section 3.2) for a base classifier behind a denoiser."""
+"""Certifying and predicting one picture: a base classifier behind a denoiser, noise, votes, and what they allow to say."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from core.pictures.pixels import ImageSource
-from core.smoothing.arithmetic import recompute
-from core.smoothing.bounds import prediction_p_value
 from core.smoothing.certificate import Certificate, Prediction
-from core.smoothing.certification import Certification
-from core.smoothing.run import Run
+from core.smoothing.certification import Certification, PredictionVote
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.smoothing.settings import MAX_N, check_certify_settings, check_predict_settings
-from core.smoothing.until import radius_possible
-
-__all__ = ["MAX_N", "OnProgress", "Progress", "certify", "check_certify_settings", "check_predict_settings", "predict"]
+from core.smoothing.settings import Settings
+from core.smoothing.stopping import radius_possible
+from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,61 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+def certify_picture(
+    image: ImageSource,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    settings: Settings,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Certificate:
+    """:func:`certify` with its settings in one object."""
+    settings.check()
+    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=device)
+    c = Certification(settings, picture.shape)
+    sampling, told = Sampling(picture, c), -math.inf
+
+    def tell() -> None:
+        # The bound takes milliseconds, which small batches on a GPU would notice.
+        nonlocal told
+        if on_progress is not None and (not c.done or sampling.seconds - told > 0.05 or c.finished):
+            told = sampling.seconds
+            on_progress(_progress(c, told))
+
+    for _ in sample_under_noise([sampling], batch_size=batch_size, after_batch=tell, should_stop=should_stop):
+        pass
+    return c.certificate(picture.provenance, sampling.seconds)
+
+
+def predict_picture(
+    image: ImageSource,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    settings: Settings,
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Prediction:
+    """:func:`predict` with its settings in one object; of these n0 and what concerns the radius play no part."""
+    vote = PredictionVote(settings)
+    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=device)
+    sampling = Sampling(picture, vote)
+
+    def tell() -> None:
+        if on_progress is not None:
+            counts = tuple(vote.counts.tolist())
+            on_progress(Progress(vote.done, settings.n, None, counts, 0.0, 0.0, sampling.seconds))
+
+    for _ in sample_under_noise([sampling], batch_size=batch_size, after_batch=tell, should_stop=should_stop):
+        pass
+    return vote.prediction(picture.provenance, sampling.seconds)
+
+
 def certify(
     image: ImageSource,
     classifier: ClassifierLike,
@@ -87,25 +136,8 @@ def certify(
         image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
         classifier: (B, 3, H, W) pixels in [0, 1] -> (B, C) logits; any callable, an ``nn.Module`` in evaluation mode included.
         denoiser: ``(noisy, sigma)`` -> same shape; None smooths the classifier alone.
-        sigma: standard deviation of the noise in each channel, in [0, 1] pixel units, whatever the noise.
-        n0: samples that choose the class.
-        n: fresh samples that count it.
-        alpha: the chance that the certificate may be wrong.
-        seed: same seed, same noise, whatever the batch size (on one type of device).
-        method: ``clopper-pearson`` for this very n; ``anytime``, which stays valid wherever the run is stopped; or
-            ``group-sequential``, the test of ``table_radii``, and of nothing else.
-        noise: ``gaussian``, ``uniform`` or ``laplace``.
-        norm: ``l1``, ``l2`` or ``linf``, in which the radius is told; by default the noise's own, l2 for Gaussian and l1 for
-            the others. The certificate has the radii in all of them.
-        sound: draw Gaussian noise on the 8-bit grid by exact integer sampling, so that floating point is no gap in the proof.
-            For 8-bit pictures; the certificate speaks of 8-bit pictures.
-        two_sided: bound the runner-up from above, too, each at alpha/2.
-        until_radius: with ``anytime``, end as soon as it is settled whether this radius, in ``norm``, can be certified.
-        within: with ``anytime``, end as soon as the radius is at most this part (0.05 is 5%) below what n samples would give,
-            if the shares of the votes stayed as they are; or as no class can be certified.
-        table_radii: with ``group-sequential``, end as soon as each of these radii, ascending, in ``norm``, is certified or
-            predicted to stay uncertified; the certificate's radius is then the greatest of them that is certified. 0 asks
-            whether a class can be certified at all.
+        sigma, n0, n, alpha, seed, method, noise, norm, sound, two_sided, until_radius, within, table_radii: the
+            :class:`core.smoothing.settings.Settings`, which say what each is.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``; modules are moved there.
         batch_size: copies at once; by default what suits device and picture.
         on_progress: called after every batch, in this thread.
@@ -114,10 +146,7 @@ def certify(
     Raises:
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
     """
-    c = Certification(
-        image,
-        classifier,
-        denoiser,
+    settings = Settings(
         sigma=sigma,
         n0=n0,
         n=n,
@@ -130,31 +159,18 @@ def certify(
         two_sided=two_sided,
         until_radius=until_radius,
         within=within,
-        table_radii=table_radii,
+        table_radii=None if table_radii is None else tuple(table_radii),
+    )
+    return certify_picture(
+        image,
+        classifier,
+        denoiser,
+        settings,
         device=device,
         batch_size=batch_size,
+        on_progress=on_progress,
+        should_stop=should_stop,
     )
-    run = c.run
-
-    # Phase one: n0 samples choose the class. They are not counted again.
-    for votes in run.votes("select", n0):
-        c.select(votes)
-        if on_progress is not None:
-            on_progress(Progress(c.chosen_from, n0 + n, None, (), 0.0, 0.0, run.seconds(), until_radius=until_radius))
-        if should_stop():
-            break
-
-    # Phase two: n fresh samples count it.
-    told = -math.inf
-    for votes in run.votes("estimate", n, c.asks) if c.candidate is not None else ():
-        c.count(votes)
-        # The bound takes milliseconds, which small batches on a GPU would notice.
-        if on_progress is not None and (run.seconds() - told > 0.05 or c.done == n or c.settled is not None):
-            told = run.seconds()
-            on_progress(_progress(c, told))
-        if c.settled is not None or (c.done < n and should_stop()):
-            break
-    return c.certificate()
 
 
 def predict(
@@ -177,33 +193,34 @@ def predict(
 
     A stopped run abstains: the test is valid for a fixed n only.
     """
-    check_predict_settings(sigma=sigma, n=n, alpha=alpha, seed=seed, noise=noise, sound=sound)
-    run = Run(
-        image, classifier, denoiser, sigma=sigma, seed=seed, noise=noise, sound=sound, device=device, batch_size=batch_size
+    settings = Settings(sigma=sigma, n=n, alpha=alpha, seed=seed, noise=noise, sound=sound)
+    return predict_picture(
+        image,
+        classifier,
+        denoiser,
+        settings,
+        device=device,
+        batch_size=batch_size,
+        on_progress=on_progress,
+        should_stop=should_stop,
     )
-    counts: Tensor | None = None
-    for votes in run.votes("predict", n):
-        counts = votes if counts is None else counts + votes
-        done = int(counts.sum())
-        if on_progress is not None:
-            on_progress(Progress(done, n, None, tuple(counts.tolist()), 0.0, 0.0, run.seconds()))
-        if done < n and should_stop():
-            break
-    assert counts is not None
-    first, second = counts.topk(2)[0].tolist()
-    stopped = int(counts.sum()) < n
-    p_value = prediction_p_value(first, second)
-    prediction = int(counts.argmax()) if p_value <= alpha and not stopped else None
-    return Prediction(**run.record(prediction, counts, stopped, int(counts.sum()), alpha), p_value=p_value)
 
 
 def _progress(c: Certification, seconds: float) -> Progress:
-    assert c.counts is not None
-    assert c.candidate is not None
+    s, chosen_from = c.settings, int(c.counts0.sum())
+    if not c.done or c.candidate is None:
+        return Progress(chosen_from, s.n0 + s.n, None, (), 0.0, 0.0, seconds, until_radius=s.until_radius)
     votes = tuple(c.counts.tolist())
-    now = recompute(votes, c.candidate, method="anytime", **c.rules)
-    until = c.question.until_radius
-    possible = None if until is None else radius_possible(votes, c.candidate, **c.rules)
+    now = c.conclusion("anytime")
     return Progress(
-        c.n0 + sum(votes), c.n0 + c.n, c.candidate, votes, now.p_lower, now.radius, seconds, now.radius_ceiling, until, possible
+        s.n0 + c.done,
+        s.n0 + s.n,
+        c.candidate,
+        votes,
+        now.p_lower,
+        now.radius,
+        seconds,
+        radius_ceiling=now.radius_ceiling,
+        until_radius=s.until_radius,
+        radius_possible=None if s.until_radius is None else radius_possible(votes, c.candidate, c.terms),
     )

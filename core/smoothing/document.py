@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
-from core.pictures.reading import MAX_PIXELS
+from core.pictures.reading import MAX_PIXELS, ImageRecord
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
-from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ImageRecord, ModelRecord
-from core.smoothing.question import MOST_RADII, OUTCOMES
+from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ModelRecord
 from core.smoothing.radius import NOISES, NORMS
+from core.smoothing.settings import MOST_RADII
+from core.smoothing.stopping import OUTCOMES
 
 MAX_DOCUMENT_BYTES = 4 * 2**20
 MAX_CLASSES = 100_000

@@ -1,17 +1,15 @@
-"""Noise -> denoiser -> classifier -> class counts, in batches, on one device."""
+"""The base classifier, checked at every call, and how much of it a device holds at once."""
 
 from __future__ import annotations
 
 import gc
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.smoothing.noise import NoiseSource, noisy_copies
 
 ClassifierLike = Callable[[Tensor], Tensor]
 """(B, 3, H, W) pixels -> (B, C) logits."""
@@ -51,76 +49,6 @@ class BaseClassifier:
         if out.shape[1] < 2:
             raise LabError("The classifier returned one class: at least two are needed for a vote.")
         return out
-
-
-def count_votes(
-    base: BaseClassifier,
-    image: Tensor,
-    sigma: float,
-    noise: NoiseSource,
-    n: int,
-    *,
-    batch_size: int | None = None,
-    looks: Sequence[int] = (),
-) -> Iterator[Tensor]:
-    """Classify ``n`` noisy copies of one picture and yield the votes of each batch.
-
-    Memory holds one batch whatever ``n`` is. Where a batch does not fit, it is halved and sampling goes on from the
-    same sample number, so the votes stay what they would have been. On a GPU one batch is under way while the last is
-    read, so that it does not wait.
-
-    Args:
-        base: denoiser and classifier.
-        image: (C, H, W) pixels on the device that computes.
-        sigma: standard deviation of the noise, in [0, 1] units.
-        noise: where sample i comes from; in grey levels it comes with sigma in it.
-        n: how many copies.
-        batch_size: copies at once; by default what suits device and picture.
-        looks: sample numbers, ascending, that no batch runs past, so that whoever looks there sees the same votes whatever
-            the batch size is.
-
-    Yields:
-        (classes,) int64 counts on the CPU, one a batch.
-
-    Raises:
-        LabError: where networks return the wrong shape, NaN or infinity, or one copy does not fit in memory.
-    """
-    size = default_batch_size(image) if batch_size is None else batch_size
-    if size < 1:
-        raise LabError(f"batch_size is {size}: expected at least 1.")
-    pending: Tensor | None = None
-    start = 0
-    while start < n:
-        later = bisect_right(looks, start)
-        stop = min(start + size, n, *looks[later : later + 1])
-        try:
-            votes = vote(base, noisy_copies(image, sigma, noise(start, stop)), sigma)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            if size == 1:
-                raise LabError(
-                    "One noisy copy does not fit in memory: use a smaller picture, model or another device."
-                ) from error
-            size = max(1, size // 2)
-            del error
-            free_memory(image.device)
-            continue
-        start = stop
-        if image.device.type == "cpu":  # where it has been computed by now: nothing is won by waiting
-            yield read_votes(votes)
-            continue
-        if pending is not None:
-            yield read_votes(pending)
-        pending = votes
-    if pending is not None:
-        yield read_votes(pending)
-
-
-def vote(base: BaseClassifier, noisy: Tensor, sigma: float) -> Tensor:
-    """(B, C, H, W) noisy copies -> (classes + 1,) counts on the device, as :func:`read_votes` takes them."""
-    top, classes = classify(base, noisy, sigma)
-    return torch.bincount(top, minlength=classes + 1)
 
 
 @torch.inference_mode()

@@ -1,87 +1,205 @@
-"""The numbers and names that CERTIFY and PREDICT take, checked before anything is loaded or sampled."""
+"""What CERTIFY and PREDICT are asked, in one object, and its one check."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from numbers import Integral
+from typing import Any
 
 from core.errors import LabError
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, least_n_to_certify, least_n_to_predict
-from core.smoothing.question import check_question
-from core.smoothing.radius import NOISES, NORMS, check_sigma
+from core.smoothing.radius import NOISES, NORMS, OWN_NORM, check_sigma, radii, share_needed
 
 MAX_N = 1_000_000
+MOST_RADII = 50
+"""Of a table."""
 
 MAX_SOUND_SIGMA = 16.0
 """Of noise on the grid of grey levels: the table of its thresholds grows with sigma, 0.1 s of work for 1.0, 2 s for this."""
 
 
-def check_certify_settings(
-    *,
-    sigma: float,
-    n0: int,
-    n: int,
-    alpha: float,
-    seed: int,
-    method: str = "clopper-pearson",
-    noise: str = "gaussian",
-    norm: str | None = None,
-    sound: bool = False,
-    two_sided: bool = False,
-    until_radius: float | None = None,
-    within: float | None = None,
-    table_radii: Sequence[float] | None = None,
-) -> None:
-    """Raise LabError where :func:`core.certify` cannot run with these settings, whatever the picture and the models."""
-    _check_numbers(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed)
-    check_noise(noise, sound)
-    _check_sound_sigma(sigma, sound)
-    if method not in (*METHODS, GROUP_SEQUENTIAL):
-        raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
-    if norm is not None and norm not in NORMS:
-        raise LabError(f"{noise.capitalize()} noise certifies no radius in {norm!r}: choose one of {', '.join(NORMS)}.")
-    least = least_n_to_certify(alpha / 2 if two_sided else alpha, method if method in METHODS else METHODS[0])
-    if n < least:
-        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can be certified; use more.")
-    check_question(until_radius=until_radius, within=within, table_radii=table_radii, method=method, two_sided=two_sided)
+@dataclass(frozen=True)
+class Settings:
+    """All that CERTIFY is asked, beside picture and models. Whatever asks for a certificate contains one of these.
 
+    Attributes:
+        sigma: standard deviation of the noise in each channel, in [0, 1] pixel units, whatever the noise.
+        n0: samples that choose the class.
+        n: fresh samples that count it.
+        alpha: the chance that the certificate may be wrong.
+        seed: same seed, same noise, whatever the batch size (on one type of device).
+        method: ``clopper-pearson`` for this very n; ``anytime``, which stays valid wherever the run is stopped; or
+            ``group-sequential``, the test of ``table_radii``, and of nothing else.
+        noise: ``gaussian``, ``uniform`` or ``laplace``.
+        norm: ``l1``, ``l2`` or ``linf``, in which the radius is told; None for the noise's own, l2 for Gaussian and l1 for
+            the others. The certificate has the radii in all of them.
+        sound: draw Gaussian noise on the 8-bit grid by exact integer sampling, so that floating point is no gap in the proof.
+            For 8-bit pictures; the certificate speaks of 8-bit pictures.
+        two_sided: bound the runner-up from above, too, each at alpha/2.
+        until_radius: with ``anytime``, end as soon as it is settled whether this radius, in ``norm``, can be certified.
+        within: with ``anytime``, end as soon as the radius is at most this part (0.05 is 5%) below what n samples would give,
+            if the shares of the votes stayed as they are; or as no class can be certified.
+        table_radii: with ``group-sequential``, end as soon as each of these radii, ascending, in ``norm``, is certified or
+            predicted to stay uncertified; the certificate's radius is then the greatest of them that is certified. 0 asks
+            whether a class can be certified at all.
+    """
 
-def check_predict_settings(
-    *, sigma: float, n: int, alpha: float, seed: int, noise: str = "gaussian", sound: bool = False
-) -> None:
-    """Raise LabError where :func:`core.predict` cannot run with these settings."""
-    _check_numbers(sigma=sigma, n0=1, n=n, alpha=alpha, seed=seed)
-    check_noise(noise, sound)
-    _check_sound_sigma(sigma, sound)
-    least = least_n_to_predict(alpha)
-    if n < least:
-        raise LabError(f"n is {n}: with alpha {alpha:g} no vote of fewer than {least} samples can decide; use more.")
+    sigma: float
+    n0: int = 100
+    n: int = 10_000
+    alpha: float = 0.001
+    seed: int = 0
+    method: str = "clopper-pearson"
+    noise: str = "gaussian"
+    norm: str | None = None
+    sound: bool = False
+    two_sided: bool = False
+    until_radius: float | None = None
+    within: float | None = None
+    table_radii: tuple[float, ...] | None = None
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Those of the values that are settings; whatever else the mapping holds is left alone. A list becomes a tuple."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        radii_asked = known.get("table_radii")
+        return cls(**known | {"table_radii": None if radii_asked is None else tuple(radii_asked)})
 
-def check_noise(noise: str, sound: bool) -> None:
-    """Raise LabError where there is no such noise."""
-    if noise not in NOISES:
-        raise LabError(f"Unknown noise {noise!r}: choose one of {', '.join(NOISES)}.")
-    if sound and noise != "gaussian":
-        raise LabError(
-            f"Sound mode draws Gaussian noise on the 8-bit grid, not {noise} noise: use gaussian, or leave sound out."
+    def check(self) -> None:
+        """Raise LabError where :func:`core.certify` cannot run with these settings, whatever the picture and the models."""
+        self._check_numbers()
+        if self.method not in (*METHODS, GROUP_SEQUENTIAL):
+            raise LabError(f"Unknown bound {self.method!r}: choose one of {', '.join(METHODS)}.")
+        if self.norm is not None and self.norm not in NORMS:
+            raise LabError(
+                f"{self.noise.capitalize()} noise certifies no radius in {self.norm!r}: choose one of {', '.join(NORMS)}."
+            )
+        bound = self.method if self.method in METHODS else METHODS[0]
+        least = least_n_to_certify(self.alpha / 2 if self.two_sided else self.alpha, bound)
+        if self.n < least:
+            raise LabError(
+                f"n is {self.n}: with alpha {self.alpha:g} no vote of fewer than {least} samples can be certified; use more."
+            )
+        self._check_stopping()
+
+    def check_predict(self) -> None:
+        """Raise LabError where :func:`core.predict` cannot run with these sigma, n, alpha, seed, noise and sound."""
+        self._check_numbers()
+        least = least_n_to_predict(self.alpha)
+        if self.n < least:
+            raise LabError(
+                f"n is {self.n}: with alpha {self.alpha:g} no vote of fewer than {least} samples can decide; use more."
+            )
+
+    def terms(self, shape: tuple[int, ...]) -> Terms:
+        """What bound and radius of a (3, H, W) picture need."""
+        return Terms(
+            alpha=self.alpha,
+            sigma=self.sigma,
+            shape=shape,
+            method=self.method,
+            noise=self.noise,
+            norm=self.norm or OWN_NORM[self.noise],
+            two_sided=self.two_sided,
+            n_planned=self.n,
+            table_radii=self.table_radii or (),
         )
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether sampling ends before n where what was asked is settled."""
+        return self.until_radius is not None or self.within is not None or self.table_radii is not None
 
-def _check_sound_sigma(sigma: float, sound: bool) -> None:
-    if sound and sigma > MAX_SOUND_SIGMA:
-        raise LabError(
-            f"sigma is {sigma:g}: sound mode draws exact noise on the 8-bit grid for a sigma of at most {MAX_SOUND_SIGMA:g};"
-            " use a smaller sigma, or leave sound out."
-        )
+    def _check_numbers(self) -> None:
+        check_sigma(self.sigma)
+        for name, value in (("n0", self.n0), ("n", self.n)):
+            if not isinstance(value, Integral) or not 1 <= value <= MAX_N:
+                raise LabError(f"{name} is {value}: expected a whole number of samples, 1 to {MAX_N:,}.")
+        if not 0 < self.alpha < 0.5:
+            raise LabError(f"alpha is {self.alpha}: expected a number above 0 and below 0.5, such as 0.001.")
+        if not isinstance(self.seed, Integral) or self.seed < 0:
+            raise LabError(f"seed is {self.seed}: expected a whole number of at least 0.")
+        if self.noise not in NOISES:
+            raise LabError(f"Unknown noise {self.noise!r}: choose one of {', '.join(NOISES)}.")
+        if self.sound and self.noise != "gaussian":
+            raise LabError(
+                f"Sound mode draws Gaussian noise on the 8-bit grid, not {self.noise} noise: use gaussian, or leave sound out."
+            )
+        if self.sound and self.sigma > MAX_SOUND_SIGMA:
+            raise LabError(
+                f"sigma is {self.sigma:g}: sound mode draws exact noise on the 8-bit grid for a sigma of at most"
+                f" {MAX_SOUND_SIGMA:g}; use a smaller sigma, or leave sound out."
+            )
+
+    def _check_stopping(self) -> None:
+        names = [name for name in ("until_radius", "within", "table_radii") if getattr(self, name) is not None]
+        if len(names) > 1:
+            raise LabError(f"{' and '.join(names)} ask different questions: a run settles one, so leave the others out.")
+        if self.method == GROUP_SEQUENTIAL and self.table_radii is None:
+            raise LabError(f"Method {self.method!r} tests radii that are given beforehand: say which with table_radii.")
+        for name in names:
+            if name != "table_radii" and self.method != "anytime":
+                raise LabError(
+                    f"{name} needs a bound that holds wherever sampling ends, which {self.method} does not:"
+                    " use method 'anytime'."
+                )
+        if self.within is not None and not 0 < self.within < 1:
+            raise LabError(f"within is {self.within}: expected a part above 0 and below 1, such as 0.05.")
+        if self.until_radius is not None and (not math.isfinite(self.until_radius) or self.until_radius <= 0):
+            raise LabError(f"until_radius is {self.until_radius}: expected a radius above 0, in [0, 1] pixel units.")
+        if self.table_radii is not None:
+            self._check_table(self.table_radii)
+
+    def _check_table(self, table: Sequence[float]) -> None:
+        usable = all(math.isfinite(radius) and radius >= 0 for radius in table) and sorted(set(table)) == [*table]
+        if not 1 <= len(table) <= MOST_RADII or not usable:
+            told = ", ".join(f"{radius:g}" for radius in table)
+            raise LabError(f"table_radii is {told or 'empty'}: expected 1 to {MOST_RADII} ascending radii of at least 0.")
+        if self.method != GROUP_SEQUENTIAL:
+            raise LabError(f"table_radii are tested by method {GROUP_SEQUENTIAL!r}, not by {self.method}: use that method.")
+        if self.two_sided:
+            raise LabError("table_radii are tested by the votes of one class alone: leave two_sided out.")
 
 
-def _check_numbers(*, sigma: float, n0: int, n: int, alpha: float, seed: int) -> None:
-    check_sigma(sigma)
-    for name, value in (("n0", n0), ("n", n)):
-        if not isinstance(value, Integral) or not 1 <= value <= MAX_N:
-            raise LabError(f"{name} is {value}: expected a whole number of samples, 1 to {MAX_N:,}.")
-    if not 0 < alpha < 0.5:
-        raise LabError(f"alpha is {alpha}: expected a number above 0 and below 0.5, such as 0.001.")
-    if not isinstance(seed, Integral) or seed < 0:
-        raise LabError(f"seed is {seed}: expected a whole number of at least 0.")
+@dataclass(frozen=True)
+class Terms:
+    """What a bound and a radius need: part of the :class:`Settings`, and the picture's shape.
+
+    Attributes:
+        alpha: the chance that the conclusion may be wrong; two bounds have half of it each.
+        sigma: standard deviation of the noise.
+        shape: (3, H, W) of the picture.
+        method: ``clopper-pearson``, ``anytime``, or ``group-sequential`` where the radii of a table are tested.
+        noise: ``gaussian``, ``uniform`` or ``laplace``; in sound mode ``gaussian``, with the same formulas.
+        norm: of the radius; empty for the noise's own.
+        two_sided: bound the runner-up from above, too.
+        n_planned: samples that were planned.
+        table_radii: of ``group-sequential``: the radii, ascending.
+    """
+
+    alpha: float
+    sigma: float
+    shape: tuple[int, ...]
+    method: str = "clopper-pearson"
+    noise: str = "gaussian"
+    norm: str = ""
+    two_sided: bool = False
+    n_planned: int = 0
+    table_radii: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "norm", self.norm or OWN_NORM[self.noise])
+
+    def radii(self, p_lower: float, p_upper: float | None = None) -> dict[str, float]:
+        """The radius in every norm from a lower bound on the class and an upper one on every other; None takes 1 - p_lower."""
+        return radii(self.noise, p_lower, p_upper, self.sigma, self.shape)
+
+    def radius(self, p_lower: float, p_upper: float | None = None) -> float:
+        """The same in ``norm`` alone."""
+        return self.radii(p_lower, p_upper)[self.norm]
+
+    def share_needed(self, radius: float) -> float:
+        """The probability that a class must have for this radius, in ``norm``; 1 or above where none suffices."""
+        return share_needed(radius, self.noise, self.norm, self.sigma, self.shape)

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from scipy import special
 
 from core.errors import LabError
-from core.smoothing.looks import looks
-from core.smoothing.radius import OWN_NORM, share_needed
+from core.smoothing.settings import Terms
 
 EARLY = 0.3
 """The part of alpha that may be spent before the last look; the rest is kept for it, so that little is lost there."""
@@ -47,6 +45,25 @@ def parse_table(text: str) -> tuple[float, ...]:
         raise LabError(
             f"{text!r} is not a list of radii: expected numbers with commas between them, such as 0.25,0.5."
         ) from error
+
+
+FIRST_LOOK = 32
+
+
+@cache
+def looks(n: int) -> tuple[int, ...]:
+    """The sample numbers at which a run of at most ``n`` looks whether it is settled: every 32, later every 1/16 more.
+
+    They are fixed, so that a run ends at the same sample whatever its batches are.
+
+    >>> looks(200)
+    (32, 64, 96, 128, 160, 192, 200)
+    """
+    numbers, at = [], 0
+    while at < n:
+        at = min(n, at + max(FIRST_LOOK, at // 16 // FIRST_LOOK * FIRST_LOOK))
+        numbers.append(at)
+    return tuple(numbers)
 
 
 @cache
@@ -110,51 +127,29 @@ def _convolved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(product, 0.0)
 
 
-def reached(
-    votes: int,
-    n: int,
-    radii: Sequence[float],
-    *,
-    n_planned: int,
-    alpha: float,
-    sigma: float,
-    shape: tuple[int, ...],
-    noise: str,
-    norm: str | None,
-) -> int:
-    """How many of the radii, ascending, ``votes`` of ``n`` certify by now.
+def radii_reached(votes: int, n: int, terms: Terms) -> int:
+    """How many of the terms' table of radii, ascending, ``votes`` of ``n`` certify by now.
 
     Between two looks the limit is that of the earlier one, which was kept then if it is kept now.
     """
-    look = bisect_right(looks(n_planned), n) - 1
+    planned = terms.n_planned or n
+    look = bisect_right(looks(planned), n) - 1
     if look < 0:
         return 0
-    for number, radius in enumerate(radii):
-        needed = share_needed(radius, noise, norm or OWN_NORM[noise], sigma, shape)
-        if needed >= 1 or n - votes > limits(needed, n_planned, alpha)[look]:
+    for number, radius in enumerate(terms.table_radii):
+        share = terms.share_needed(radius)
+        if share >= 1 or n - votes > limits(share, planned, terms.alpha)[look]:
             return number
-    return len(radii)
+    return len(terms.table_radii)
 
 
-def settled(
-    votes: int,
-    n: int,
-    radii: Sequence[float],
-    *,
-    n_planned: int,
-    alpha: float,
-    sigma: float,
-    shape: tuple[int, ...],
-    noise: str = "gaussian",
-    norm: str | None = None,
-) -> bool:
+def table_is_settled(votes: int, n: int, terms: Terms) -> bool:
     """Whether each radius is certified, or unlikely to be with all the samples that were planned."""
-    numbers = {"n_planned": n_planned, "alpha": alpha, "sigma": sigma, "shape": shape, "noise": noise, "norm": norm}
-    count = reached(votes, n, radii, **numbers)  # type: ignore[arg-type]
-    if count == len(radii) or n >= n_planned:
+    planned, count = terms.n_planned, radii_reached(votes, n, terms)
+    if count == len(terms.table_radii) or n >= planned:
         return True
-    needed = share_needed(radii[count], noise, norm or OWN_NORM[noise], sigma, shape)
-    return needed >= 1 or chance(votes, n, limits(needed, n_planned, alpha)[-1], n_planned) < UNLIKELY
+    share = terms.share_needed(terms.table_radii[count])
+    return share >= 1 or chance(votes, n, limits(share, planned, terms.alpha)[-1], planned) < UNLIKELY
 
 
 def chance(votes: int, n: int, limit: int, n_planned: int) -> float:

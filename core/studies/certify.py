@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from PIL import Image
@@ -12,11 +11,12 @@ from torch import Tensor
 
 from core.models.load import sigma_warning
 from core.pictures.pixels import to_picture, to_pixels
-from core.smoothing.certificate import Certificate, GrowthPoint
-from core.smoothing.certify import Progress, certify
-from core.smoothing.model_records import model_labels
-from core.smoothing.noise import NoiseSource, NoiseStream, noisy_copies
+from core.smoothing.certificate import Certificate, GrowthPoint, model_labels
+from core.smoothing.certify import Progress, certify_picture
+from core.smoothing.noise import noisy_copies
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
+from core.smoothing.under_noise import noise_source
 from core.studies.records import Study, StudyProgress, StudyRequest, View
 
 MAX_POINTS = 300
@@ -46,14 +46,14 @@ def study(
     """
     pixels = to_pixels(picture, getattr(classifier, "input_size", None))
     base = BaseClassifier(classifier, denoiser)
-    views = look_at(pixels.to(device), base, request.sigma, request.seed, kind=request.noise, sound=request.sound)
+    views = look_at(pixels.to(device), base, request.settings)
     points: list[GrowthPoint] = []
     labels = model_labels(classifier)
 
     def told(part: str) -> Callable[[Progress], None]:
         def tell(now: Progress) -> None:
             if now.candidate is not None and part == "certificate":
-                done = now.done - request.n0
+                done = now.done - request.settings.n0
                 points.append(GrowthPoint(done, now.p_lower, now.radius, now.radius_ceiling))
                 if len(points) > MAX_POINTS:  # keep the newest, thin the rest
                     points[:] = points[:-1:2] + points[-1:]
@@ -61,27 +61,22 @@ def study(
 
         return tell
 
-    numbers: dict[str, Any] = {
-        "sigma": request.sigma,
-        "n0": request.n0,
-        "n": request.n,
-        "alpha": request.alpha,
-        "seed": request.seed,
-        "method": request.method,
-        "noise": request.noise,
-        "norm": request.norm,
-        "sound": request.sound,
-        "two_sided": request.two_sided,
-        "until_radius": request.until_radius,
-        "device": str(device),
-        "should_stop": should_stop,
-    }
-    first = certify(picture, classifier, denoiser, on_progress=told("certificate"), **numbers)
-    without = None
+    def certified(part: str, put_before: DenoiserLike | None) -> Certificate:
+        return certify_picture(
+            picture,
+            classifier,
+            put_before,
+            request.settings,
+            device=str(device),
+            on_progress=told(part),
+            should_stop=should_stop,
+        )
+
+    first, without = certified("certificate", denoiser), None
     if request.compare and denoiser is not None and _ended(first) and not should_stop():
-        second = certify(picture, classifier, None, on_progress=told("without"), **numbers)
+        second = certified("without", None)
         without = second if _ended(second) else None
-    warning = sigma_warning(denoiser, request.sigma, classifier)
+    warning = sigma_warning(denoiser, request.settings.sigma, classifier)
     notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
     return Study(first, without, tuple(points), views, notes)
 
@@ -92,23 +87,16 @@ def _ended(certificate: Certificate) -> bool:
 
 
 @torch.inference_mode()
-def look_at(
-    pixels: Tensor, base: BaseClassifier, sigma: float, seed: int, top: int = 5, *, kind: str = "gaussian", sound: bool = False
-) -> dict[str, View]:
+def look_at(pixels: Tensor, base: BaseClassifier, settings: Settings, top: int = 5) -> dict[str, View]:
     """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes.
 
     Args:
-        pixels: (3, H, W) in [0, 1], where ``sound`` on the 8-bit grid, on the device that computes.
-        kind: of noise.
-        sound: Gaussian noise on the grid of grey levels, as sound mode draws it.
+        pixels: (3, H, W) in [0, 1], of sound settings on the 8-bit grid, on the device that computes.
+        settings: of which sigma, seed, noise and sound say what the noise is.
     """
-    shape = tuple(pixels.shape)
-    stream: NoiseSource = NoiseStream(shape, seed, "show", pixels.device, kind)
-    if sound:
-        from core.smoothing.grid_noise import GridNoiseStream  # makes its tables of exact thresholds when it is used
-
-        stream = GridNoiseStream(shape, sigma, seed, "show", pixels.device)
-    noisy = noisy_copies(pixels, sigma, stream(0, 1))[0]
+    noise = noise_source(tuple(pixels.shape), settings, "show", pixels.device)
+    sigma = settings.sigma
+    noisy = noisy_copies(pixels, sigma, noise(0, 1))[0]
     stages = {"original": pixels, "noisy": noisy}
     if base.denoiser is not None:
         stages["denoised"] = base.denoise(noisy[None], sigma)[0]

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.pictures.pixels import to_pixels
-from core.smoothing.model_records import model_labels, model_size
+from core.smoothing.certificate import model_labels, model_size
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
 from core.studies.comparison import Measure, Panel, Summary, Top, compare, summarise, top_classes
 

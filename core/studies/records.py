@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from core.smoothing.certificate import Certificate, GrowthPoint
+from core.smoothing.settings import Settings
 
 if TYPE_CHECKING:
     from core.smoothing.certify import Progress
@@ -21,26 +22,15 @@ class StudyRequest:
     """Everything that decides a study, beside the picture itself.
 
     ``compare`` asks for a second certificate without the denoiser, from the same noise. ``size`` is the side that the
-    picture is brought to before the noise; None for what suits the classifier. The last five are as for
-    :func:`core.certify`.
+    picture is brought to before the noise; None for what suits the classifier.
     """
 
     classifier: str
     denoiser: str
-    sigma: float
-    n0: int = 100
-    n: int = 1_000
-    alpha: float = 0.001
-    seed: int = 0
-    method: str = "anytime"
+    settings: Settings
     compare: bool = True
     device: str = "auto"
     size: int | None = None
-    noise: str = "gaussian"
-    norm: str | None = None
-    sound: bool = False
-    two_sided: bool = False
-    until_radius: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ import io
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from core.folders import ASSETS
 from core.smoothing.certificate import GrowthPoint
 from core.smoothing.document import certificate_of
+from core.smoothing.settings import Settings
 from core.studies.records import Study, StudyRequest, View
 
 STORED_FOLDER = ASSETS / "certificates"
@@ -22,7 +24,7 @@ STORED_FOLDER = ASSETS / "certificates"
 def dump_study(study: Study, request: StudyRequest) -> str:
     """A study as a JSON document; pictures as PNG in base64."""
     document = {
-        "request": dataclasses.asdict(request),
+        "request": _flat(request),
         "certificate": study.certificate.to_dict(),
         "without": None if study.without is None else study.without.to_dict(),
         "points": [dataclasses.astuple(point) for point in study.points],
@@ -43,13 +45,26 @@ def parse_study(text: str) -> tuple[Study, StudyRequest]:
             for name, view in document["views"].items()
         },
     )
-    return study, StudyRequest(**document["request"])
+    return study, _request_of(document["request"])
 
 
 def stored_study(sample: str) -> tuple[Study, StudyRequest] | None:
     """The finished study of a sample picture, or None where none is stored."""
     path = STORED_FOLDER / f"{sample}.json"
     return _read(path, path.stat().st_mtime) if path.exists() else None
+
+
+def _flat(request: StudyRequest) -> dict[str, Any]:
+    """A request as it is stored: its settings beside the rest, but for what a study never asks."""
+    fields = dataclasses.asdict(request)
+    settings = fields.pop("settings")
+    return fields | {name: value for name, value in settings.items() if name not in ("within", "table_radii")}
+
+
+def _request_of(stored: dict[str, Any]) -> StudyRequest:
+    own = {field.name for field in dataclasses.fields(StudyRequest)}
+    rest = {name: value for name, value in stored.items() if name in own}
+    return StudyRequest(settings=Settings.of({"n": 1_000, "method": "anytime"} | stored), **rest)
 
 
 @cache

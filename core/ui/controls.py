@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.models.catalogue import catalogue
 from core.models.load import sigma_warning
+from core.smoothing.settings import Settings
 from core.studies.records import StudyRequest
 from core.ui.certify.guarantee import Guarantee
 from core.ui.linked import linked_choice
@@ -110,20 +111,17 @@ def request_of(
     classifier: str, denoiser: str, sigma: float, numbers: Numbers, size: int | None, guarantee: Guarantee
 ) -> StudyRequest:
     """The request that these controls make."""
-    return StudyRequest(
-        classifier,
-        denoiser,
-        sigma,
-        numbers.n0,
-        numbers.n,
-        numbers.alpha,
-        numbers.seed,
-        numbers.method,
-        numbers.compare,
-        size=size,
+    settings = Settings(
+        sigma=sigma,
+        n0=numbers.n0,
+        n=numbers.n,
+        alpha=numbers.alpha,
+        seed=numbers.seed,
+        method=numbers.method,
         noise=guarantee.noise,
         norm=guarantee.norm,
         sound=guarantee.sound,
         two_sided=guarantee.two_sided,
         until_radius=guarantee.until_radius,
     )
+    return StudyRequest(classifier, denoiser, settings, compare=numbers.compare, size=size)

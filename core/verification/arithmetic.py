@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from core.smoothing.arithmetic import recompute
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate
-from core.smoothing.question import Question
+from core.smoothing.conclusion import conclude
+from core.smoothing.stopping import outcome
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
 
 TOLERANCE = 1e-8
@@ -59,16 +59,7 @@ def _check_run(c: Certificate) -> list[Check]:
 
 def _check_claims(c: Certificate) -> list[Check]:
     """What CERTIFY would conclude from these counts."""
-    shape = (3, c.image.height, c.image.width)
-    numbers: dict[str, Any] = {
-        "alpha": c.alpha,
-        "sigma": c.sigma,
-        "shape": shape,
-        "noise": c.noise,
-        "norm": c.norm,
-        "two_sided": c.two_sided,
-    }
-    found = recompute(c.counts, c.candidate, method=c.method, table_radii=c.table_radii, n_planned=c.n_planned, **numbers)
+    found = conclude(c.counts, c.candidate, c.terms)
     prediction = None if found.abstained else c.candidate
     label = None if prediction is None or c.labels is None else c.labels[prediction]
     checks = [
@@ -81,10 +72,10 @@ def _check_claims(c: Certificate) -> list[Check]:
         _compare("prediction", c.prediction, prediction, "the counts"),
         _compare("label", c.label, label, "prediction and labels"),
     ]
-    outcome = None
+    settled = None
     if c.candidate is not None and c.n:
-        outcome = Question(c.until_radius, c.within, c.table_radii).settled(c.counts, c.candidate, c.n_planned, numbers)
-    checks.append(_compare("settled", c.settled, outcome, "the counts and what was to be settled"))
+        settled = outcome(c.counts, c.candidate, c.settings, c.terms)
+    checks.append(_compare("settled", c.settled, settled, "the counts and what was to be settled"))
     if c.sound and c.noise != "gaussian":
         checks.append(Check("sound", DIFFERS, f"No {c.noise} noise is drawn by exact integer sampling.", c.sound, False))
     if c.radii:  # missing in documents from before they were recorded

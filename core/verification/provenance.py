@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from core.pictures.reading import fit_to
-from core.smoothing.certificate import Certificate, ModelRecord
-from core.smoothing.model_records import model_labels, model_record
+from core.smoothing.certificate import Certificate, ModelRecord, model_labels, model_record
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
 
 

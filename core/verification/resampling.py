@@ -12,8 +12,9 @@ from core.errors import LabError
 from core.pictures.reading import fit_to
 from core.smoothing.bounds import least_n_to_certify
 from core.smoothing.certificate import Certificate
-from core.smoothing.certify import Progress, certify
+from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
 from core.verification.consistency import LEVEL, consistency_p_value
 from core.versions import versions
@@ -104,17 +105,11 @@ def _sample(
 ) -> Certificate:
     c = certificate
     # Sample i depends on the seed and i alone, so a run that stopped after n samples is repeated by one planned with n.
-    return certify(
+    return certify_picture(
         fit_to(picture, (c.image.height, c.image.width)),
         classifier,
         denoiser,
-        sigma=c.sigma,
-        n0=c.n0,
-        n=c.n,
-        alpha=c.alpha,
-        seed=seed,
-        noise=c.noise,
-        sound=c.sound,
+        Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=seed, noise=c.noise, sound=c.sound),
         device=str(device),
         batch_size=batch_size,
         on_progress=lambda now: on_progress(part, now),

@@ -22,7 +22,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside, read_beside
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import model_record
 from experiments.compare_modes.records import read_modes
 from experiments.compare_modes.run import ModesSettings, compare_modes
 from experiments.compare_modes.summary import summarise_modes

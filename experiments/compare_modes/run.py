@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.smoothing.arithmetic import recompute
 from core.smoothing.certificate import Certificate
-from core.smoothing.certify import certify, check_certify_settings
+from core.smoothing.certify import certify_picture
+from core.smoothing.conclusion import conclude
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
 from experiments.compare_modes.records import FLOAT, ROUNDED, SOUND, ModesLine, Settling, VotesOf
 
 OTHER_NOISES = ("uniform", "laplace")
@@ -48,21 +48,24 @@ class ModesSettings:
 
     def check(self) -> None:
         """Raise LabError where a number is out of range, or a radius can never be settled."""
-        common = {"sigma": self.sigma, "n0": self.n0, "alpha": self.alpha, "seed": self.seed}
-        check_certify_settings(n=self.n, sound=True, **common)  # type: ignore[arg-type]
+        settings = self.settings()
+        replace(settings, sound=True).check()
         for noise in self.noises:
             if noise not in OTHER_NOISES:
                 raise LabError(f"Unknown other noise {noise!r}: choose among {', '.join(OTHER_NOISES)}, or none.")
         for radius in self.until:
-            check_certify_settings(n=self.until_n, method="anytime", until_radius=radius, **common)  # type: ignore[arg-type]
-            most = recompute(
-                (self.until_n, 0), 0, alpha=self.alpha, method="anytime", sigma=self.sigma, shape=(3, 1, 1)
-            ).radius_ceiling
+            settling = replace(settings, n=self.until_n, method="anytime", until_radius=radius)
+            settling.check()
+            most = conclude((self.until_n, 0), 0, settling.terms((3, 1, 1))).radius_ceiling
             if radius > most:
                 raise LabError(
                     f"The radius to settle is {radius:g}: {self.until_n:,} samples can show {most:.4g} at most; use a smaller"
                     " radius, or more samples."
                 )
+
+    def settings(self, seed: int | None = None) -> Settings:
+        """Of the run that the others are compared with; by default with the comparison's own seed."""
+        return Settings(sigma=self.sigma, n0=self.n0, n=self.n, alpha=self.alpha, seed=self.seed if seed is None else seed)
 
 
 def compare_modes(
@@ -97,17 +100,8 @@ def compare_modes(
         pixels = image.float() / 255
         if not warm:  # the first calls pay for tables, memory and kernels
             for sound in (False, True):
-                certify(
-                    pixels,
-                    classifier,
-                    denoiser,
-                    sigma=settings.sigma,
-                    n0=64,
-                    n=64,
-                    alpha=0.4,
-                    sound=sound,
-                    device=settings.device,
-                )
+                first = Settings(sigma=settings.sigma, n0=64, n=64, alpha=0.4, sound=sound)
+                certify_picture(pixels, classifier, denoiser, first, device=settings.device)
             warm = True
         line = _line(pixels, label, index, classifier, denoiser, settings, should_stop)
         if line is None:
@@ -140,40 +134,33 @@ def _line(
     should_stop: Callable[[], bool],
 ) -> ModesLine | None:
     """One picture; None where it was stopped."""
-    common: dict[str, Any] = {
-        "sigma": s.sigma,
-        "n0": s.n0,
-        "alpha": s.alpha,
-        "seed": image_seed(s.seed, index),
-        "device": s.device,
-        "should_stop": should_stop,
+    base = s.settings(image_seed(s.seed, index))
+    ways: dict[str, tuple[DenoiserLike | None, Settings]] = {
+        FLOAT: (denoiser, base),
+        SOUND: (denoiser, replace(base, sound=True)),
     }
-    ways: dict[str, tuple[DenoiserLike | None, dict[str, Any]]] = {FLOAT: (denoiser, {}), SOUND: (denoiser, {"sound": True})}
     order = [FLOAT, SOUND] if index % 2 == 0 else [SOUND, FLOAT]
-    ways = {name: ways[name] for name in order} | {ROUNDED: (rounds_first(denoiser), {})}
-    ways |= {noise: (denoiser, {"noise": noise}) for noise in s.noises}
+    ways = {name: ways[name] for name in order} | {ROUNDED: (rounds_first(denoiser), base)}
+    ways |= {noise: (denoiser, replace(base, noise=noise)) for noise in s.noises}
+
+    def timed(put_before: DenoiserLike | None, settings: Settings) -> tuple[Certificate, float, float]:
+        """A certificate, the seconds it took, and those of the processor."""
+        began, busy = time.perf_counter(), time.process_time()
+        certificate = certify_picture(image, classifier, put_before, settings, device=s.device, should_stop=should_stop)
+        return certificate, time.perf_counter() - began, time.process_time() - busy
+
     runs = {}
     for name, (before, how) in ways.items():
-        certificate, seconds, processor = _timed(image, classifier, before, n=s.n, **how, **common)
+        certificate, seconds, processor = timed(before, how)
         if certificate.stopped:
             return None
         runs[name] = VotesOf(certificate.candidate, certificate.counts, seconds, processor)
     settlings = []
     for radius in s.until:
-        certificate, seconds, processor = _timed(
-            image, classifier, denoiser, n=s.until_n, method="anytime", until_radius=radius, **common
-        )
+        settling = replace(base, n=s.until_n, method="anytime", until_radius=radius)
+        certificate, seconds, processor = timed(denoiser, settling)
         if certificate.stopped and certificate.settled is None:
             return None
         settlings.append(Settling(radius, certificate.settled, certificate.n, seconds, processor))
     height, width = image.shape[-2:]
     return ModesLine(index, label, height, width, runs, tuple(settlings))
-
-
-def _timed(
-    image: Tensor, classifier: ClassifierLike, denoiser: DenoiserLike | None, **how: Any
-) -> tuple[Certificate, float, float]:
-    """A certificate, the seconds it took, and those of the processor."""
-    began, busy = time.perf_counter(), time.process_time()
-    certificate = certify(image, classifier, denoiser, **how)
-    return certificate, time.perf_counter() - began, time.process_time() - busy

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import LabError
-from core.smoothing.arithmetic import Conclusion, both_ways
-from core.smoothing.until import OUT_OF_REACH, REACHED, samples_fixed_beforehand
+from core.smoothing.conclusion import Conclusion, both_ways
+from core.smoothing.settings import Terms
+from core.smoothing.stopping import OUT_OF_REACH, REACHED, samples_fixed_beforehand
 from experiments.compare_modes.paired import Ratio, geometric_mean_ratio, ratio_of_means
 from experiments.compare_modes.records import FLOAT, ROUNDED, SOUND, ModesLine, Settling, VotesOf
 
@@ -173,15 +174,8 @@ def _time(lines: Sequence[ModesLine], taken: Callable[[VotesOf], float]) -> Rati
 def _conclusions(line: ModesLine, name: str, sigma: float, alpha: float) -> tuple[Conclusion, Conclusion]:
     run = line.runs[name]
     noise = "gaussian" if name in (FLOAT, SOUND, ROUNDED) else name
-    return both_ways(
-        run.counts,
-        run.candidate,
-        alpha=alpha,
-        method="clopper-pearson",
-        sigma=sigma,
-        shape=(3, line.height, line.width),
-        noise=noise,
-    )
+    terms = Terms(alpha=alpha, sigma=sigma, shape=(3, line.height, line.width), noise=noise)
+    return both_ways(run.counts, run.candidate, terms)
 
 
 def _accuracies(
@@ -259,7 +253,7 @@ def _settled(
         if run.settled != REACHED or votes.candidate is None:
             continue
         share = votes.counts[votes.candidate] / sum(votes.counts)
-        least = samples_fixed_beforehand(share, radius, alpha=alpha, sigma=sigma, shape=(3, line.height, line.width))
+        least = samples_fixed_beforehand(share, radius, Terms(alpha=alpha, sigma=sigma, shape=(3, line.height, line.width)))
         if least is not None:
             known.append((run.samples, least))
     return SettledSummary(

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,9 @@ from core.commands.inputs import fetched_dataset, load_models
 from core.commands.options import add_json_option, add_sampling_options, table_option
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
-from core.evaluation.evaluate import Settings
 from core.runs.resuming import begin_or_resume
-from core.smoothing.model_records import model_record
-from core.smoothing.question import Question
-from core.smoothing.settings import check_certify_settings
+from core.smoothing.certificate import model_record
+from core.smoothing.settings import Settings
 from experiments.replay.savings import Saving, read_votes_at_looks, sample_at_looks, saving
 
 
@@ -41,11 +40,12 @@ def add_replay_verb(verbs: Any) -> None:
 def run_replay(args: argparse.Namespace) -> int:
     """Sample what is not sampled yet, then replay everything."""
     check_image_choice(args)
-    settings = Settings(args.sigma, args.n0, args.n, args.alpha, args.seed, "clopper-pearson", str(pick_device(args.device)))
-    numbers: dict[str, Any] = {"sigma": args.sigma, "n0": args.n0, "n": args.n, "alpha": args.alpha, "seed": args.seed}
-    check_certify_settings(**numbers)
-    check_certify_settings(**numbers, method="group-sequential", table_radii=args.table_radii)
-    check_certify_settings(**numbers, method="anytime", within=args.within)
+    table, device = tuple(args.table_radii), str(pick_device(args.device))
+    settings = Settings(sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, norm="l2")
+    in_table = replace(settings, method="group-sequential", table_radii=table)
+    anytime = replace(settings, method="anytime", within=args.within)
+    for asked in (settings, in_table, anytime):
+        asked.check()
     classifier, denoiser = load_models(args)
     made_by = {
         "dataset": args.dataset,
@@ -54,7 +54,7 @@ def run_replay(args: argparse.Namespace) -> int:
         "n0": args.n0,
         "n": args.n,
         "seed": args.seed,
-        "device": settings.device,
+        "device": device,
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
@@ -66,21 +66,20 @@ def run_replay(args: argparse.Namespace) -> int:
         for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
             if index in done:
                 continue
-            file.write(sample_at_looks(image, label, index, classifier, denoiser, settings).to_line() + "\n")
+            file.write(sample_at_looks(image, label, index, classifier, denoiser, settings, device=device).to_line() + "\n")
             file.flush()
             finished += 1
             minutes = (time.monotonic() - began) / finished * (left - finished) / 60
             print(f"{finished}/{left}  image {index}  {minutes:.1f} min left", file=sys.stderr, flush=True)
     runs = read_votes_at_looks(args.out)
-    rules = {"alpha": args.alpha, "sigma": args.sigma, "shape": tuple(data.images.shape[1:]), "noise": "gaussian", "norm": "l2"}
-    table = tuple(args.table_radii)
-    questions = {
-        **{f"until radius {radius:g}": Question(until_radius=radius) for radius in table if radius > 0},
-        **{f"table radius {radius:g} alone": Question(table_radii=(radius,)) for radius in table},
-        "table radii together": Question(table_radii=table),
-        f"within {args.within:g}": Question(within=args.within),
+    shape = tuple(data.images.shape[1:])
+    rules = {
+        **{f"until radius {radius:g}": replace(anytime, within=None, until_radius=radius) for radius in table if radius > 0},
+        **{f"table radius {radius:g} alone": replace(in_table, table_radii=(radius,)) for radius in table},
+        "table radii together": in_table,
+        f"within {args.within:g}": anytime,
     }
-    savings = [saving(runs, rule, q, table, n0=args.n0, n=args.n, rules=rules) for rule, q in questions.items()]
+    savings = [saving(runs, rule, asked, table, shape) for rule, asked in rules.items()]
     if args.json:
         print_json({"images": len(runs), "n": args.n, "n0": args.n0, "rules": [found.to_dict() for found in savings]})
     else:

@@ -6,9 +6,8 @@ Every rule is asked about the very same noisy copies, so that what differs is th
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,12 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError
-from core.evaluation.evaluate import Settings
-from core.smoothing.arithmetic import recompute
-from core.smoothing.bounds import GROUP_SEQUENTIAL
-from core.smoothing.looks import looks
+from core.smoothing.certification import Certification
 from core.smoothing.noise import image_seed
-from core.smoothing.question import Question
-from core.smoothing.run import Run
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
+from core.smoothing.table import looks
+from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class VotesAtLooks:
     Attributes:
         idx, label: the image's number and class.
         candidate: the class that n0 samples chose.
-        votes: for it, at each sample number of :func:`core.smoothing.looks.looks`.
+        votes: for it, at each sample number of :func:`core.smoothing.table.looks`.
     """
 
     idx: int
@@ -46,8 +43,29 @@ class VotesAtLooks:
         return json.dumps(asdict(self) | {"votes": list(self.votes)})
 
 
+class _AtLooks(Certification):
+    """CERTIFY that keeps the candidate's votes at each look."""
+
+    def __init__(self, settings: Settings, shape: tuple[int, ...]) -> None:
+        super().__init__(settings, shape, at=looks(settings.n))
+        self.votes: list[int] = []
+
+    def add(self, purpose: str, votes: Tensor) -> None:
+        """Count them; no batch runs past a look."""
+        super().add(purpose, votes)
+        if purpose == "estimate" and self.candidate is not None and self.done in looks(self.settings.n):
+            self.votes.append(int(self.counts[self.candidate]))
+
+
 def sample_at_looks(
-    image: Tensor, label: int, index: int, classifier: ClassifierLike, denoiser: DenoiserLike | None, settings: Settings
+    image: Tensor,
+    label: int,
+    index: int,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    settings: Settings,
+    *,
+    device: str = "auto",
 ) -> VotesAtLooks:
     """Run an image to its n, as :func:`core.evaluation.evaluate.evaluate` does, and keep its votes at every look.
 
@@ -58,25 +76,13 @@ def sample_at_looks(
     Raises:
         LabError: as :func:`core.certify`.
     """
-    s = settings
-    run = Run(
-        image.float() / 255,
-        classifier,
-        denoiser,
-        sigma=s.sigma,
-        seed=image_seed(s.seed, index),
-        noise=s.noise,
-        sound=s.sound,
-        device=s.device,
-        batch_size=None,
-    )
-    candidate = int(torch.stack(list(run.votes("select", s.n0))).sum(dim=0).argmax())
-    at, done, votes, found = looks(s.n), 0, 0, []
-    for counts in run.votes("estimate", s.n, at):
-        done, votes = done + int(counts.sum()), votes + int(counts[candidate])
-        if done == at[bisect_left(at, done)]:
-            found.append(votes)
-    return VotesAtLooks(index, label, candidate, tuple(found))
+    own = replace(settings, seed=image_seed(settings.seed, index))
+    picture = PictureUnderNoise(image.float() / 255, classifier, denoiser, own, device=device)
+    run = _AtLooks(own, picture.shape)
+    for _ in sample_under_noise([Sampling(picture, run)]):
+        pass
+    assert run.candidate is not None
+    return VotesAtLooks(index, label, run.candidate, tuple(run.votes))
 
 
 def read_votes_at_looks(path: Path) -> list[VotesAtLooks]:
@@ -109,23 +115,21 @@ class Replayed:
     radius: float
 
 
-def replay(run: VotesAtLooks, question: Question, n: int, rules: dict[str, Any]) -> Replayed:
-    """End a run where the question is settled.
-
-    Args:
-        question: with none, it goes on to n and has the Clopper-Pearson bound.
-        rules: alpha, sigma, shape, noise and norm, as for :func:`core.smoothing.arithmetic.recompute`.
-    """
-    at = looks(n)
+def replay(run: VotesAtLooks, settings: Settings, shape: tuple[int, ...]) -> Replayed:
+    """End a run where what the settings ask is settled; where they ask nothing, it goes on to n."""
+    at = looks(settings.n)
     if len(run.votes) != len(at):
-        raise LabError(f"Image {run.idx} has votes at {len(run.votes)} looks: a run of {n:,} samples has {len(at)}.")
-    method = "clopper-pearson" if not question else GROUP_SEQUENTIAL if question.table_radii else "anytime"
-    for done, votes in zip(at, run.votes, strict=True):
-        counts = (votes, done - votes)
-        if done == n or question.settled(counts, 0, n, rules) is not None:
+        raise LabError(f"Image {run.idx} has votes at {len(run.votes)} looks: a run of {settings.n:,} samples has {len(at)}.")
+    c = Certification(settings, shape, at=at)
+    c.add("select", torch.tensor([settings.n0, 0]))
+    samples, before = 0, 0
+    for samples, votes in zip(at, run.votes, strict=True):
+        c.add("estimate", torch.tensor([votes - before, samples - c.done - (votes - before)]))
+        before = votes
+        if c.finished:
             break
-    found = recompute(counts, 0, method=method, table_radii=question.table_radii, n_planned=n, **rules)
-    return Replayed(done, -1 if found.abstained else run.candidate, found.radius)
+    found = c.conclusion(settings.method)
+    return Replayed(samples, -1 if found.abstained else run.candidate, found.radius)
 
 
 @dataclass(frozen=True)
@@ -159,29 +163,24 @@ class Saving:
 
 
 def saving(
-    runs: Sequence[VotesAtLooks],
-    rule: str,
-    question: Question,
-    radii: Sequence[float],
-    *,
-    n0: int,
-    n: int,
-    rules: dict[str, Any],
+    runs: Sequence[VotesAtLooks], rule: str, settings: Settings, radii: Sequence[float], shape: tuple[int, ...]
 ) -> Saving:
-    """Replay every run under the rule and to its end, and compare.
+    """Replay every run as the settings would end it and to its end, and compare.
 
     Raises:
         LabError: where there is no run.
     """
     if not runs:
         raise LabError("No image has been sampled yet: there is nothing to compare.")
-    pairs = [(run, replay(run, question, n, rules), replay(run, Question(), n, rules)) for run in runs]
+    whole = replace(settings, method="clopper-pearson", until_radius=None, within=None, table_radii=None)
+    n0, n = settings.n0, settings.n
+    pairs = [(run, replay(run, settings, shape), replay(run, whole, shape)) for run in runs]
 
     def counts(run: VotesAtLooks, found: Replayed, radius: float) -> bool:
         return found.predict == run.label and found.radius >= radius
 
     passes = n0 + sum(early.samples for _, early, _ in pairs) / len(pairs)
-    whole = [(early, fixed) for _, early, fixed in pairs if fixed.predict >= 0]
+    certified = [(early, fixed) for _, early, fixed in pairs if fixed.predict >= 0]
     return Saving(
         rule,
         passes,
@@ -189,5 +188,5 @@ def saving(
         {r: sum(counts(run, early, r) for run, early, _ in pairs) / len(pairs) for r in radii},
         {r: sum(counts(run, fixed, r) for run, _, fixed in pairs) / len(pairs) for r in radii},
         {r: sum(counts(run, early, r) != counts(run, fixed, r) for run, early, fixed in pairs) for r in radii},
-        sum(early.radius >= 0.95 * fixed.radius for early, fixed in whole) / max(1, len(whole)),
+        sum(early.radius >= 0.95 * fixed.radius for early, fixed in certified) / max(1, len(certified)),
     )

@@ -16,6 +16,7 @@ from PIL import Image
 from core.apis.certify import certify_remote
 from core.apis.http import HttpEndpoint, parse_endpoint
 from core.apis.ledger import Ledger
+from core.smoothing.settings import Settings
 
 
 def ask(url: str, path: str, budget: float, n: int) -> None:
@@ -24,12 +25,10 @@ def ask(url: str, path: str, budget: float, n: int) -> None:
     certify_remote(
         picture,
         HttpEndpoint("api/http/test", endpoint, {}),
-        sigma=0.5,
+        None,
+        Settings(sigma=0.5, n0=10, n=n),
         ledger=Ledger(Path(path)),
         budget=budget,
-        n0=10,
-        n=n,
-        method="clopper-pearson",
     )
 
 

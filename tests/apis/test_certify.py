@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,12 +28,14 @@ from core.errors import LabError
 from core.pictures.pixels import to_pixels
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
 from core.smoothing.radius import l2_radius
+from core.smoothing.settings import Settings
 from tests.apis.conftest import Fault, Vendors, brightness
 
 GREY = Image.fromarray(np.full((8, 8, 3), 150, dtype=np.uint8))
 """Dusk, but not far from day: noise moves some copies over the border at 170."""
 
 Asking = Callable[..., RemoteResult]
+SETTINGS = Settings(sigma=0.5, n0=10, n=60, method="anytime")
 
 
 @pytest.fixture
@@ -49,8 +52,10 @@ def ask(vendors: Vendors, ledger: Ledger) -> Asking:
     def asking(toml: str = "", **changes: Any) -> RemoteResult:
         endpoint = parse_endpoint(f'url = "{vendors.url}"\nprice = 0.01\nrate = 5000\ntimeout = 1.0\n{toml}', "test")
         provider = HttpEndpoint("api/http/test", endpoint, {})
-        settings = {"sigma": 0.5, "ledger": ledger, "budget": 10.0, "n0": 10, "n": 60} | changes
-        return certify_remote(settings.pop("image", GREY), provider, settings.pop("denoiser", None), **settings)
+        asked = {name: changes.pop(name) for name in tuple(changes) if name in SETTINGS.__dataclass_fields__}
+        how = {"ledger": ledger, "budget": 10.0} | changes
+        settings = replace(SETTINGS, **asked)
+        return certify_remote(how.pop("image", GREY), provider, how.pop("denoiser", None), settings, **how)
 
     return asking
 
@@ -92,17 +97,17 @@ def test_stored_answers_alone_serve_any_sub_sample_alpha_and_map(ask: Asking, le
     described = tmp_path / "endpoint.toml"
     described.write_text('url = "http://127.0.0.1:9/none"\n')  # nobody is there, and nobody is asked
     facts = describe_provider(f"api/http/{described}")
-    offline = {"sigma": 0.5, "ledger": ledger, "budget": 0.0, "n0": 10, "offline": True}
-    nothing = certify_remote(GREY, facts, n=40, **offline)
+    offline, forty = {"ledger": ledger, "budget": 0.0, "offline": True}, replace(SETTINGS, n=40)
+    nothing = certify_remote(GREY, facts, None, forty, **offline)
     assert nothing.certificate.n == 0, "another provider's answers were counted"
     # The same provider, described as it was asked.
     (run, spec, _, _) = ledger.runs()[0]
     facts = type(facts)(spec["provider"], spec["destination"], facts.limits)
-    part = certify_remote(GREY, facts, n=40, alpha=0.01, method="clopper-pearson", **offline)
+    part = certify_remote(GREY, facts, None, replace(forty, alpha=0.01, method="clopper-pearson"), **offline)
     k = by_hand(0.5, 0, "estimate", 40)["dusk"]
     assert (part.run, part.certificate.n, part.asked) == (run, 40, 0)
     assert part.certificate.p_lower == clopper_pearson_lower(k, 40, 0.01)
-    mapped = certify_remote(GREY, facts, n=40, labels=LabelMap.of({"dim": ["dusk", "night"]}), **offline)
+    mapped = certify_remote(GREY, facts, None, forty, labels=LabelMap.of({"dim": ["dusk", "night"]}), **offline)
     assert mapped.certificate.label in ("dim", None)
     assert mapped.certificate.labels is not None
     assert mapped.certificate.labels[0] == "dim"

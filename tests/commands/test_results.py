@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.commands.results import certificate_text
-from core.smoothing.certificate import Certificate, ImageRecord, ModelRecord
+from core.pictures.reading import ImageRecord
+from core.smoothing.certificate import Certificate, ModelRecord
 
 
 def certificate(**changes) -> Certificate:

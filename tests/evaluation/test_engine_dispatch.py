@@ -20,7 +20,7 @@ from core.evaluation.evaluate import Evaluated, Settings
 from core.evaluation.log import LogLine
 from core.evaluation.votes import ImageVotes
 
-SETTINGS = Settings(0.25, 10, 100, 0.001, 0, "clopper-pearson", "cpu")
+SETTINGS = Settings(sigma=0.25, n0=10, n=100)
 
 
 def work_of(images: int) -> Work:
@@ -172,6 +172,6 @@ def test_devices_that_are_not_there_in_such_numbers() -> None:
     with pytest.raises(LabError, match="--workers is 2, and there is 1 of device 'mps'"):
         list(
             make_engine("local", workers=2).run(
-                Work(work_of(3).data, lambda x: x, None, Settings(0.25, 1, 9, 0.1, 0, "x", "mps"))
+                Work(work_of(3).data, lambda x: x, None, Settings(sigma=0.25, n0=1, n=9, alpha=0.1), device="mps")
             )
         )

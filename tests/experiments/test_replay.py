@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,15 @@ from scipy import stats
 
 from core.commands.cli import main
 from core.errors import LabError
-from core.evaluation.evaluate import Settings
-from core.smoothing.certify import certify
-from core.smoothing.looks import looks
+from core.smoothing.certify import certify_picture
 from core.smoothing.noise import image_seed
-from core.smoothing.question import Question
+from core.smoothing.settings import Settings
+from core.smoothing.table import looks
 from experiments.replay.savings import VotesAtLooks, read_votes_at_looks, replay, sample_at_looks, saving
 
 SHAPE, N = (3, 4, 4), 2_000
-RULES = {"alpha": 0.001, "sigma": 0.25, "shape": SHAPE, "noise": "gaussian", "norm": "l2"}
-SETTINGS = Settings(0.25, 50, N, 0.001, 3, "clopper-pearson", "cpu")
+SETTINGS = Settings(sigma=0.25, n0=50, n=N, seed=3)
+IN_TABLE = replace(SETTINGS, method="group-sequential", table_radii=(0.2, 0.4))
 
 
 def classifier_with(share: float):
@@ -40,32 +40,24 @@ GREY = torch.full(SHAPE, 128, dtype=torch.uint8)
 
 @pytest.mark.parametrize("share", [0.99, 0.8])
 @pytest.mark.parametrize(
-    ("question", "settings"),
+    "asked",
     [
-        (Question(), {"method": "clopper-pearson"}),
-        (Question(until_radius=0.4), {"method": "anytime", "until_radius": 0.4}),
-        (Question(within=0.2), {"method": "anytime", "within": 0.2}),
-        (Question(table_radii=(0.0, 0.2, 0.4)), {"method": "group-sequential", "table_radii": (0.0, 0.2, 0.4)}),
+        {"method": "clopper-pearson"},
+        {"method": "anytime", "until_radius": 0.4},
+        {"method": "anytime", "within": 0.2},
+        {"method": "group-sequential", "table_radii": (0.0, 0.2, 0.4)},
     ],
     ids=["fixed", "until", "within", "table"],
 )
-def test_a_replay_is_the_run_itself(share, question, settings):
-    kept = sample_at_looks(GREY, 1, 7, classifier_with(share), None, SETTINGS)
-    found = replay(kept, question, N, RULES)
-    c = certify(
-        GREY.float() / 255,
-        classifier_with(share),
-        sigma=0.25,
-        n0=50,
-        n=N,
-        alpha=0.001,
-        seed=image_seed(3, 7),
-        device="cpu",
-        **settings,
-    )
+def test_a_replay_is_the_run_itself(share, asked):
+    settings = replace(SETTINGS, **asked)
+    kept = sample_at_looks(GREY, 1, 7, classifier_with(share), None, SETTINGS, device="cpu")
+    found = replay(kept, settings, SHAPE)
+    own = replace(settings, seed=image_seed(3, 7))
+    c = certify_picture(GREY.float() / 255, classifier_with(share), None, own, device="cpu")
     assert (found.samples, found.radius) == (c.n, c.radius)
     assert found.predict == (-1 if c.prediction is None else c.prediction)
-    assert (c.n < N) == bool(question)
+    assert (c.n < N) == settings.may_end_early
 
 
 def kept(idx: int, label: int, share: float) -> VotesAtLooks:
@@ -74,16 +66,16 @@ def kept(idx: int, label: int, share: float) -> VotesAtLooks:
 
 def test_what_is_saved_and_what_differs():
     runs = [kept(0, 1, 1.0), kept(1, 1, 0.95), kept(2, 0, 1.0), kept(3, 1, 0.4)]
-    found = saving(runs, "table", Question(table_radii=(0.2, 0.4)), (0.2, 0.4, 0.45), n0=50, n=N, rules=RULES)
+    found = saving(runs, "table", IN_TABLE, (0.2, 0.4, 0.45), SHAPE)
     assert found.fixed == {0.2: 0.5, 0.4: 0.25, 0.45: 0.25}
     assert found.certified == {0.2: 0.5, 0.4: 0.25, 0.45: 0.0}  # which the table did not ask for
     assert found.differing == {0.2: 0, 0.4: 0, 0.45: 1}
-    taken = [replay(run, Question(table_radii=(0.2, 0.4)), N, RULES).samples for run in runs]
+    taken = [replay(run, IN_TABLE, SHAPE).samples for run in runs]
     assert found.passes == 50 + sum(taken) / 4
     assert found.part == found.passes / (50 + N)
     assert found.part < 0.4
     with pytest.raises(LabError, match="No image has been sampled"):
-        saving([], "table", Question(), (0.2,), n0=50, n=N, rules=RULES)
+        saving([], "table", SETTINGS, (0.2,), SHAPE)
 
 
 def test_votes_are_written_and_read_and_others_are_named(tmp_path):
@@ -91,7 +83,7 @@ def test_votes_are_written_and_read_and_others_are_named(tmp_path):
     path.write_text(kept(4, 2, 0.9).to_line() + "\n")
     assert read_votes_at_looks(path) == [kept(4, 2, 0.9)]
     with pytest.raises(LabError, match="Image 4 has votes at"):
-        replay(kept(4, 2, 0.9), Question(), 100, RULES)
+        replay(kept(4, 2, 0.9), replace(SETTINGS, n=100), SHAPE)
     path.write_text(kept(4, 2, 0.9).to_line() + "\n{}\n")
     with pytest.raises(LabError, match="line 2 does not hold the votes of an image"):
         read_votes_at_looks(path)

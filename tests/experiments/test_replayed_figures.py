@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.smoothing.question import Question
+from core.smoothing.settings import Settings
 from experiments.replay.savings import Saving, read_votes_at_looks, saving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,8 +17,8 @@ RADII = (0.25, 0.5, 0.75)
 def measured() -> Saving:
     runs = read_votes_at_looks(ROOT / "assets/evaluations/sequential/cifar10-stab-0.25.jsonl")
     assert sorted(run.idx for run in runs) == list(range(0, 5_000, 20))
-    rules = {"alpha": 0.001, "sigma": 0.25, "shape": (3, 32, 32), "noise": "gaussian", "norm": "l2"}
-    return saving(runs, "table", Question(table_radii=RADII), RADII, n0=100, n=10_000, rules=rules)
+    settings = Settings(sigma=0.25, method="group-sequential", table_radii=RADII)
+    return saving(runs, "table", settings, RADII, (3, 32, 32))
 
 
 def test_a_fifth_of_the_passes_for_the_same_accuracy(measured):

@@ -12,7 +12,8 @@ import core
 from core.report import words
 from core.report.words import what_changed
 from core.smoothing.certificate import Certificate, ModelRecord
-from core.smoothing.until import samples_fixed_beforehand
+from core.smoothing.settings import Terms
+from core.smoothing.stopping import samples_fixed_beforehand
 
 
 def test_headline_and_caveats_promise_no_more_than_the_theorem(made: tuple[Certificate, str]) -> None:
@@ -75,7 +76,7 @@ def test_how_the_question_of_a_radius_ended(made: tuple[Certificate, str]) -> No
     )
     text = words.settled_text(asked)
     assert "l2 radius 0.1 is reached, settled after 400 of at most 10,000 samples" in text
-    fixed = samples_fixed_beforehand(398 / 400, 0.1, alpha=0.001, sigma=0.1, shape=(3, 16, 16))
+    fixed = samples_fixed_beforehand(398 / 400, 0.1, Terms(alpha=0.001, sigma=0.1, shape=(3, 16, 16)))
     assert f"would have needed {fixed:,}" in text
     out = words.settled_text(dataclasses.replace(asked, settled="out of reach"))
     assert "out of reach" in out

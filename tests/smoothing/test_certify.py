@@ -15,13 +15,14 @@ from torch import nn
 
 import core
 from core.errors import LabError
-from core.smoothing import run as run_module
-from core.smoothing.arithmetic import recompute
+from core.smoothing import under_noise
 from core.smoothing.bounds import METHODS, anytime_lower, clopper_pearson_lower, lower_bound
-from core.smoothing.certify import MAX_N, Progress
-from core.smoothing.grid_noise import GridNoiseStream
+from core.smoothing.certify import Progress
+from core.smoothing.conclusion import conclude
+from core.smoothing.exact_noise import GridNoiseStream
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, l2_radius, radii, radius_ceiling
+from core.smoothing.settings import MAX_N, Terms
 
 GREY = torch.full((3, 8, 8), 0.5)
 
@@ -74,7 +75,7 @@ def test_the_first_samples_choose_the_class_and_only_that():
         calls += 1
         return torch.tensor([[1.0, 0.0]] if calls == 1 else [[0.0, 1.0]]).repeat(len(pixels), 1)
 
-    c = certify(turncoat)
+    c = certify(turncoat, batch_size=20)
     assert (c.candidate, c.prediction, c.abstained, c.radius, c.p_lower) == (0, None, True, 0.0, 0.0)
     assert c.counts == (0, 400)
 
@@ -171,7 +172,7 @@ def test_pictures_are_brought_to_the_classifiers_size_before_the_noise():
 @pytest.fixture
 def every_batch_told(monkeypatch):
     """A clock that goes a second at every look, so that no progress is left out for coming too soon after the last."""
-    monkeypatch.setattr(run_module, "time", SimpleNamespace(perf_counter=map(float, itertools.count()).__next__))
+    monkeypatch.setattr(under_noise, "time", SimpleNamespace(perf_counter=map(float, itertools.count()).__next__))
 
 
 def test_progress_is_told_in_order_and_with_valid_bounds(every_batch_told):
@@ -195,7 +196,7 @@ def test_stopping_while_counting_leaves_an_anytime_certificate(every_batch_told,
     told: list[Progress] = []
     c = certify(n=5_000, batch_size=50, method=method, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000)
     assert c.stopped
-    assert c.n == sum(c.counts) == 1_000
+    assert 20 + c.n == 20 + sum(c.counts) == 1_000  # n0 samples chose the class
     assert (c.n_planned, c.method, c.failure_probability) == (5_000, "anytime", failure)
     assert c.p_lower == anytime_lower(c.counts[1], c.n, 0.001) < clopper_pearson_lower(c.counts[1], c.n, 0.001)
     assert c.radius == l2_radius(c.p_lower, 0.25) > 0
@@ -216,7 +217,7 @@ def test_stopping_while_the_class_is_chosen_abstains(method, failure):
 
 
 def test_a_wish_to_stop_after_the_last_sample_stops_nothing():
-    c = certify(n=64, batch_size=64, n0=64, should_stop=lambda: True)
+    c = certify(n=64, batch_size=128, n0=64, should_stop=lambda: True)
     assert not c.stopped
     assert c.method == "clopper-pearson"
     assert c.failure_probability == 0.001
@@ -288,7 +289,7 @@ def test_two_sides(method, noise):
         return torch.stack([(side + 0.1).sign(), 0.1 * other.sign(), -0.1 * other.sign()], dim=1)
 
     c = certify(three_ways, two_sided=True, method=method, noise=noise)
-    again = recompute(c.counts, 0, alpha=0.001, method=method, sigma=0.25, shape=(3, 8, 8), noise=noise, two_sided=True)
+    again = conclude(c.counts, 0, Terms(alpha=0.001, method=method, sigma=0.25, shape=(3, 8, 8), noise=noise, two_sided=True))
     assert (c.p_lower, c.p_upper, c.runner_up, c.radius) == (again.p_lower, again.p_upper, again.runner_up, again.radius)
     assert c.runner_up in (1, 2)
     assert c.radius > certify(three_ways, method=method, noise=noise).radius

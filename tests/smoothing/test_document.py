@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate
-from core.smoothing.certify import MAX_N, certify
+from core.smoothing.certify import certify
 from core.smoothing.document import MAX_DOCUMENT_BYTES, MAX_SAMPLES, certificate_of, read_certificate
+from core.smoothing.settings import MAX_N
 from core.studies.stored import STORED_FOLDER, parse_study
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "certificate.schema.json"

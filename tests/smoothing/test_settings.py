@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import LabError
-from core.smoothing.settings import MAX_SOUND_SIGMA, check_certify_settings, check_predict_settings
+from core.smoothing.settings import MAX_SOUND_SIGMA, Settings
 
 
 @pytest.mark.parametrize("sigma", [MAX_SOUND_SIGMA * 1.001, 17.0, 1e6])
 def test_sound_noise_is_drawn_for_so_much_sigma_only(sigma):
-    numbers = {"sigma": sigma, "n": 100, "alpha": 0.001, "seed": 0}
-    for check in (lambda **how: check_certify_settings(n0=10, **how), check_predict_settings):
-        check(**numbers)  # float noise has no such limit
+    settings = Settings(sigma=sigma, n0=10, n=100)
+    for check in (Settings.check, Settings.check_predict):
+        check(settings)  # float noise has no such limit
         with pytest.raises(LabError, match=r"sound mode .* at most 16; use a smaller sigma, or leave sound out\.$"):
-            check(sound=True, **numbers)
-        check(sound=True, **(numbers | {"sigma": MAX_SOUND_SIGMA}))
+            check(replace(settings, sound=True))
+        check(replace(settings, sound=True, sigma=MAX_SOUND_SIGMA))
 
 
 def test_it_is_said_before_a_model_is_asked():

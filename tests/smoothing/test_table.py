@@ -13,10 +13,10 @@ from scipy import stats
 import core
 from core.errors import LabError
 from core.smoothing.bounds import GROUP_SEQUENTIAL, clopper_pearson_lower
-from core.smoothing.looks import looks
-from core.smoothing.question import TABLE
 from core.smoothing.radius import radii, share_needed
-from core.smoothing.table import EARLY, UNLIKELY, chance, limits, parse_table, reached, released, settled
+from core.smoothing.settings import Terms
+from core.smoothing.stopping import TABLE
+from core.smoothing.table import EARLY, UNLIKELY, chance, limits, looks, parse_table, radii_reached, released, table_is_settled
 from core.verification.arithmetic import check_arithmetic
 from core.verification.check import SAME
 
@@ -90,13 +90,13 @@ def test_several_radii_share_no_alpha():
     # Between the first and the second radius: only claims of the second or third are wrong, and a third needs the second.
     rng, n, alpha = np.random.default_rng(2), 1_000, 0.05
     share, runs = needed(0.5) - 1e-9, 2_000
-    rules = RULES | {"alpha": alpha}
+    terms = Terms(n_planned=n, table_radii=(0.25, 0.5, 0.6), **RULES | {"alpha": alpha})
     wrong = sharp = 0
     for _ in range(runs):
         votes, done, worst = 0, 0, 0
         for look in looks(n):
             votes, done = votes + int(rng.binomial(look - done, share)), look
-            worst = max(worst, reached(votes, done, (0.25, 0.5, 0.6), n_planned=n, **rules))
+            worst = max(worst, radii_reached(votes, done, terms))
         wrong += worst >= 2
         sharp += worst >= 1
     assert wrong <= stats.binom.isf(1e-4, runs, alpha)
@@ -114,16 +114,17 @@ def test_chance_is_that_of_the_beta_binomial(votes, n, limit, n_planned):
 
 def test_what_is_given_up_would_rarely_have_been_reached():
     rng, n = np.random.default_rng(3), 2_000
+    terms = Terms(n_planned=n, table_radii=(0.5,), **RULES)
     given_up = lost = 0
     for share in rng.beta(1, 0.1, 3_000):
         votes = rng.random(n) < share
         for at in looks(n):
             k = int(votes[:at].sum())
-            if settled(k, at, (0.5,), n_planned=n, **RULES):
+            if table_is_settled(k, at, terms):
                 break
-        if not reached(k, at, (0.5,), n_planned=n, **RULES):
+        if not radii_reached(k, at, terms):
             given_up += 1
-            lost += reached(int(votes.sum()), n, (0.5,), n_planned=n, **RULES)
+            lost += radii_reached(int(votes.sum()), n, terms)
     assert given_up > 200
     assert lost <= stats.binom.isf(1e-4, given_up, UNLIKELY)
 
@@ -165,7 +166,7 @@ def test_a_certificate_has_the_greatest_radius_reached_whatever_the_batch(share,
     assert {check.status for check in check_arithmetic(c)} == {SAME}
     for at in looks(4_000)[: looks(4_000).index(c.n)][-2:]:  # it could not have ended earlier
         earlier = core.certify(GREY, classifier_with(share), sigma=SIGMA, n=at, device="cpu").counts[1]
-        assert not settled(earlier, at, (0.25, 0.5), n_planned=4_000, **RULES)
+        assert not table_is_settled(earlier, at, Terms(n_planned=4_000, table_radii=(0.25, 0.5), **RULES))
 
 
 def test_radius_0_asks_for_a_class():
@@ -178,9 +179,9 @@ def test_radius_0_asks_for_a_class():
 @pytest.mark.parametrize(("noise", "norm"), [("gaussian", "linf"), ("uniform", "l1"), ("laplace", "l2")])
 def test_other_noises_and_norms(noise, norm):
     found = radii(noise, 0.9, None, SIGMA, SHAPE)
-    rules = RULES | {"noise": noise, "norm": norm}
-    assert reached(950, 1_000, (found[norm],), n_planned=1_000, **rules) == 1
-    assert reached(900, 1_000, (found[norm],), n_planned=1_000, **rules) == 0
+    terms = Terms(n_planned=1_000, table_radii=(found[norm],), **RULES | {"noise": noise, "norm": norm})
+    assert radii_reached(950, 1_000, terms) == 1
+    assert radii_reached(900, 1_000, terms) == 0
 
 
 def test_stopped_between_looks_it_keeps_what_was_reached():
@@ -195,13 +196,14 @@ def test_stopped_between_looks_it_keeps_what_was_reached():
 def test_same_accuracy_for_a_fifth_of_the_samples():
     # Shares as those of CIFAR-10 behind a denoiser; the same draws under the fixed n and under the table.
     rng, n = np.random.default_rng(5), 10_000
+    terms = Terms(n_planned=n, table_radii=TABLE_RADII, **RULES)
     taken, early, fixed = 0, np.zeros(3), np.zeros(3)
     shares = np.concatenate([rng.beta(1.2, 0.4, 150), rng.beta(8, 0.05, 50)])
     for share in shares:
         votes = np.cumsum(rng.random(n) < share)
-        at = next(at for at in looks(n) if settled(int(votes[at - 1]), at, TABLE_RADII, n_planned=n, **RULES))
+        at = next(at for at in looks(n) if table_is_settled(int(votes[at - 1]), at, terms))
         taken += at
-        early += np.arange(3) < reached(int(votes[at - 1]), at, TABLE_RADII, n_planned=n, **RULES)
+        early += np.arange(3) < radii_reached(int(votes[at - 1]), at, terms)
         bound = clopper_pearson_lower(int(votes[-1]), n, 0.001)
         fixed += [bound >= needed(radius) for radius in TABLE_RADII]
     assert abs(early - fixed).max() <= 0.01 * len(shares)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from scipy import stats
 import core
 from core.errors import LabError
 from core.smoothing.bounds import anytime_lower
-from core.smoothing.looks import looks
 from core.smoothing.radius import own_radius
-from core.smoothing.until import OUT_OF_REACH, WITHIN, radius_projected, settle_within
+from core.smoothing.settings import Terms
+from core.smoothing.stopping import OUT_OF_REACH, WITHIN, radius_projected, within_outcome
+from core.smoothing.table import looks
 from core.verification.arithmetic import check_arithmetic
 from core.verification.check import SAME
 
@@ -40,11 +42,11 @@ def certify(share=0.99, **settings):
 
 
 def test_projected_radius_is_that_of_the_same_shares():
-    assert radius_projected((10, 990), 1, 10_000, **RULES) == own_radius(
+    assert radius_projected((10, 990), 1, Terms(n_planned=10_000, **RULES)) == own_radius(
         "gaussian", anytime_lower(9_900, 10_000, 0.001), None, SIGMA
     )
-    two_sided = radius_projected((0, 5, 5, 990), 3, 10_000, two_sided=True, **RULES)
-    assert two_sided > radius_projected((0, 5, 5, 990), 3, 10_000, **RULES)
+    two_sided = radius_projected((0, 5, 5, 990), 3, Terms(n_planned=10_000, two_sided=True, **RULES))
+    assert two_sided > radius_projected((0, 5, 5, 990), 3, Terms(n_planned=10_000, **RULES))
 
 
 @pytest.mark.parametrize("share", [0.9, 0.99])
@@ -52,11 +54,11 @@ def test_projected_radius_is_that_of_the_same_shares():
 def test_it_ends_at_the_first_look_within_the_part_asked_for(share, two_sided):
     rng, n = np.random.default_rng(1), 10_000
     votes = np.cumsum(rng.random(n) < share)
-    rules = RULES | {"two_sided": two_sided}
+    terms = Terms(n_planned=n, two_sided=two_sided, **RULES)
 
     def outcome(at: int) -> str | None:
         k = int(votes[at - 1])
-        return settle_within((at - k, k), 1, 0.1, n, **rules)
+        return within_outcome((at - k, k), 1, 0.1, terms)
 
     ended = next(at for at in looks(n) if outcome(at) is not None)
     assert ended < n
@@ -64,7 +66,7 @@ def test_it_ends_at_the_first_look_within_the_part_asked_for(share, two_sided):
     k = int(votes[ended - 1])
     bound = anytime_lower(k, ended, 0.0005 if two_sided else 0.001)
     found = own_radius("gaussian", bound, None, SIGMA)
-    assert found >= 0.9 * radius_projected((ended - k, k), 1, n, **rules)
+    assert found >= 0.9 * radius_projected((ended - k, k), 1, terms)
     # What all samples gave in the end is near what was projected.
     k = int(votes[-1])
     assert found >= 0.85 * own_radius("gaussian", anytime_lower(k, n, 0.001), None, SIGMA)
@@ -76,15 +78,15 @@ def test_a_class_that_cannot_be_certified_is_given_up_early():
     assert c.settled == OUT_OF_REACH
     assert c.abstained
     assert c.n < 1_500
-    assert settle_within((300, 60), 1, 0.05, 4_000, **RULES) == OUT_OF_REACH
-    assert settle_within((180, 180), 1, 0.05, 4_000, **RULES) is None
+    terms = Terms(n_planned=4_000, **RULES)
+    assert within_outcome((300, 60), 1, 0.05, terms) == OUT_OF_REACH
+    assert within_outcome((180, 180), 1, 0.05, terms) is None
     # It may be wrong with probability alpha: as often as the truth, exactly 1/2, is called less.
-    rng, wrong = np.random.default_rng(4), 0
+    rng, wrong, loose = np.random.default_rng(4), 0, replace(terms, alpha=0.05)
     for _ in range(2_000):
         votes = np.cumsum(rng.random(500) < 0.5)
         wrong += any(
-            settle_within((at - int(votes[at - 1]), int(votes[at - 1])), 1, 0.05, 4_000, **RULES | {"alpha": 0.05})
-            == OUT_OF_REACH
+            within_outcome((at - int(votes[at - 1]), int(votes[at - 1])), 1, 0.05, loose) == OUT_OF_REACH
             for at in (32, 64, 128, 500)
         )
     assert wrong <= stats.binom.isf(1e-4, 2_000, 0.05)

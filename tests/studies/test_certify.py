@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from core.smoothing.bounds import anytime_lower
 from core.smoothing.noise import grey_levels, is_on_grid
+from core.smoothing.radius import NOISES
 from core.smoothing.sampling import BaseClassifier
+from core.smoothing.settings import Settings
 from core.studies.certify import MAX_POINTS, look_at, study
 from core.studies.records import StudyProgress, StudyRequest
 from core.studies.stored import STORED_FOLDER, dump_study, parse_study
@@ -36,7 +38,8 @@ def darken(noisy: Tensor, sigma: float) -> Tensor:
 
 
 PICTURE = Image.fromarray(np.full((20, 30, 3), 180, dtype=np.uint8))
-REQUEST = StudyRequest("python/Brightness", "python/darken", sigma=0.5, n=400, n0=20)
+SETTINGS = Settings(sigma=0.5, n0=20, n=400, method="anytime")
+REQUEST = StudyRequest("python/Brightness", "python/darken", SETTINGS)
 CPU = torch.device("cpu")
 
 
@@ -62,7 +65,7 @@ def test_a_stop_keeps_a_valid_certificate_and_skips_the_comparison() -> None:
         PICTURE,
         Brightness().eval(),
         darken,
-        StudyRequest("c", "d", sigma=0.5, n=50_000),
+        StudyRequest("c", "d", dataclasses.replace(SETTINGS, n0=100, n=50_000)),
         device=CPU,
         report=seen.append,
         should_stop=lambda: bool(seen) and seen[-1].now.done > 300,
@@ -76,7 +79,7 @@ def test_a_stop_keeps_a_valid_certificate_and_skips_the_comparison() -> None:
 
 
 def test_growth_is_thinned() -> None:
-    request = StudyRequest("c", "none", sigma=0.5, n=30_000, compare=False)
+    request = StudyRequest("c", "none", dataclasses.replace(SETTINGS, n0=100, n=30_000), compare=False)
     result = study(PICTURE, Brightness().eval(), None, request, device=CPU)
     assert len(result.points) <= MAX_POINTS
     assert result.points[-1].samples == 30_000
@@ -99,7 +102,7 @@ CHOICES = [{"noise": "laplace", "norm": "linf"}, {"noise": "uniform", "two_sided
 
 @pytest.mark.parametrize("chosen", CHOICES, ids=str)
 def test_every_choice_reaches_both_certificates_and_the_stored_form(chosen: dict[str, object]) -> None:
-    request = dataclasses.replace(REQUEST, **chosen)  # type: ignore[arg-type]
+    request = dataclasses.replace(REQUEST, settings=dataclasses.replace(SETTINGS, **chosen))  # type: ignore[arg-type]
     result = study(PICTURE, Brightness().eval(), darken, request, device=CPU)
     assert result.without is not None
     for certificate in (result.certificate, result.without):
@@ -111,7 +114,7 @@ def test_every_choice_reaches_both_certificates_and_the_stored_form(chosen: dict
 
 
 def test_a_settled_radius_is_the_end_and_no_stop() -> None:
-    request = dataclasses.replace(REQUEST, n=50_000, until_radius=0.4)
+    request = dataclasses.replace(REQUEST, settings=dataclasses.replace(SETTINGS, n=50_000, until_radius=0.4))
     result = study(PICTURE, Brightness().eval(), darken, request, device=CPU)
     assert result.certificate.settled == "reached"
     assert result.certificate.n < 50_000
@@ -121,7 +124,8 @@ def test_a_settled_radius_is_the_end_and_no_stop() -> None:
 
 def test_the_strip_shows_the_noise_that_is_drawn() -> None:
     base, pixels = BaseClassifier(Brightness().eval(), None), torch.full((3, 8, 8), 180 / 255)
-    shown = {kind: look_at(pixels, base, 0.1, 0, kind=kind)["noisy"].picture for kind in ("gaussian", "uniform", "laplace")}
+    noisy = {kind: look_at(pixels, base, Settings(sigma=0.1, noise=kind))["noisy"] for kind in NOISES}
+    shown = {kind: view.picture for kind, view in noisy.items()}
     assert len({picture.tobytes() for picture in shown.values()}) == 3
     widest = np.abs(np.asarray(shown["uniform"], dtype=float) - 180).max()
     assert widest <= 255 * 0.1 * 3**0.5 + 1  # uniform noise has an end
@@ -133,7 +137,7 @@ def test_the_strip_shows_the_noise_that_is_drawn() -> None:
             return super().forward(x)
 
     seen: list[Tensor] = []
-    look_at(pixels, BaseClassifier(OnGrid().eval(), None), 0.1, 0, sound=True)
+    look_at(pixels, BaseClassifier(OnGrid().eval(), None), Settings(sigma=0.1, sound=True))
     assert (seen[0] != 180).any()
 
 
@@ -143,6 +147,6 @@ def test_studies_stored_before_there_was_a_choice_are_the_usual_request() -> Non
     for later in ("noise", "norm", "sound", "two_sided", "until_radius"):
         document["request"].pop(later, None)
     result, request = parse_study(json.dumps(document))
-    same = dataclasses.asdict(request)
-    assert request == StudyRequest(**{key: same[key] for key in ("classifier", "denoiser", "sigma", "n")})
+    usual = Settings(sigma=request.settings.sigma, n=request.settings.n, method="anytime")
+    assert request == StudyRequest(request.classifier, request.denoiser, usual)
     assert (result.certificate.noise, result.certificate.norm, result.certificate.sound) == ("gaussian", "l2", False)

@@ -17,6 +17,7 @@ from core.models.classical import ClassicalDenoiser
 from core.pictures.pixels import to_pixels
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier
+from core.smoothing.settings import Settings
 from core.studies.certify import look_at
 from core.studies.comparison import NOISY, Measure, Panel, close_up, compare, quality, summarise
 from core.studies.comparison_table import measures_csv, summaries_csv
@@ -70,7 +71,7 @@ def test_every_denoiser_gets_the_same_noise_and_the_first_draw_is_the_certify_pa
             torch.testing.assert_close(found[sigma, draw, "half"].pixels, noisy / 2)
             by_hand = ClassicalDenoiser("median")(noisy[None], sigma)[0]
             torch.testing.assert_close(found[sigma, draw, "classical/median"].pixels, by_hand)
-    strip = look_at(PIXELS, BaseClassifier(CLASSIFIER, None), 0.4, seed=7)
+    strip = look_at(PIXELS, BaseClassifier(CLASSIFIER, None), Settings(sigma=0.4, seed=7))
     np.testing.assert_allclose(strip["noisy"].top, found[0.4, 0, NOISY].measure.top, rtol=1e-5, atol=1e-7)
 
 

@@ -13,9 +13,10 @@ from PIL import Image
 from core.data.samples import sample_picture
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import BUNDLED_FOLDER
-from core.smoothing.arithmetic import recompute
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import certify
+from core.smoothing.conclusion import conclude
+from core.smoothing.settings import Terms
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def forged() -> Callable[[Certificate], Certificate]:
         other = (c.candidate + 1) % len(c.counts)
         counts = tuple(k if i == c.candidate else c.n - k if i == other else 0 for i in range(len(c.counts)))
         assert k > c.counts[c.candidate]
-        now = recompute(
-            counts, c.candidate, alpha=c.alpha, method=c.method, sigma=c.sigma, shape=(3, c.image.height, c.image.width)
+        now = conclude(
+            counts, c.candidate, Terms(alpha=c.alpha, method=c.method, sigma=c.sigma, shape=(3, c.image.height, c.image.width))
         )
         return dataclasses.replace(
             c,

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from core.pictures.pixels import image_record, to_pixels
-from core.smoothing.certificate import ImageRecord, ModelRecord
+from core.pictures.reading import ImageRecord
+from core.smoothing.certificate import ModelRecord
 from core.verification.catalogued import cannot_sample_here, models_of_catalogue
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME
 from core.verification.provenance import ModelsHere, check_models, check_picture, picture_hash

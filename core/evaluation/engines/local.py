@@ -53,9 +53,11 @@ class LocalEngine:
         self, work: Work, *, should_stop: Callable[[], bool] = lambda: False, on_notice: OnNotice = lambda sentence: None
     ) -> Iterator[Evaluated]:
         """As :meth:`core.evaluation.engines.engine.Engine.run`."""
-        devices = self._devices(work.settings.device)
+        devices = self._devices(work.device)
         if len(devices) == 1 or not len(work.data):
-            yield from evaluate(work.data, work.classifier, work.denoiser, work.settings, should_stop=should_stop)
+            yield from evaluate(
+                work.data, work.classifier, work.denoiser, work.settings, device=work.device, should_stop=should_stop
+            )
             return
         recipe = work.recipe()
         for record in (recipe.classifier, recipe.denoiser):

@@ -85,13 +85,13 @@ class RayEngine:
         for record in (recipe.classifier, recipe.denoiser):
             if record.ref.startswith("python/"):
                 raise LabError(f"Ray's workers load models by reference, and {record.ref!r} has none: use the engine local.")
-        gpus = int(work.settings.device == "cuda")
+        gpus = int(work.device == "cuda")
         what, there = ("GPU", self._there("GPU")) if gpus else ("CPU", self._there("CPU"))
         if not there or (self._workers or 1) > there:
             raise LabError(f"The Ray cluster has {there} {what}s for {self._workers or 1} workers: ask for at most those.")
         if not len(work.data):
             return
-        actors = Actors(self._ray, pickle.dumps(recipe), recipe.versions, work.settings.device, gpus)
+        actors = Actors(self._ray, pickle.dumps(recipe), recipe.versions, work.device, gpus)
         self.dispatcher = Dispatcher(work, actors, self._workers or there, on_notice)
         yield from self.dispatcher.run(should_stop)
 

@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from core.data.datasets import LabelledImages
-from core.evaluation.evaluate import Settings
 from core.models.references import pinned
-from core.smoothing.certificate import ModelRecord
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import ModelRecord, model_record
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
 from core.versions import versions
 
 SAME_VERSIONS = ("lab", "torch")
@@ -66,6 +65,7 @@ class Work:
         data: the images, their numbers each their own.
         classifier, denoiser: as for :func:`core.certify`. Other processes load them again, by reference.
         settings: of the evaluation.
+        device: where this process computes.
         size: what ``load_classifier`` got as ``size``.
     """
 
@@ -73,6 +73,7 @@ class Work:
     classifier: ClassifierLike
     denoiser: DenoiserLike | None
     settings: Settings
+    device: str = "auto"
     size: tuple[int, int] | None = None
 
     def recipe(self) -> Recipe:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from core.errors import LabError
 from core.evaluation.engines.work import SAME_VERSIONS, Piece, Recipe
 from core.evaluation.evaluate import Evaluated, evaluate
 from core.models.load import load_classifier, load_denoiser
-from core.smoothing.certificate import ModelRecord
-from core.smoothing.model_records import model_record
+from core.smoothing.certificate import ModelRecord, model_record
 from core.versions import versions
 
 
@@ -27,7 +25,7 @@ class Worker:
 
     def __init__(self, recipe: Recipe, device: str) -> None:
         check_versions(recipe.versions, versions())
-        self._settings = replace(recipe.settings, device=device)
+        self._settings, self._device = recipe.settings, device
         self._classifier = load_classifier(recipe.classifier.ref, size=recipe.size)
         self._denoiser = load_denoiser(recipe.denoiser.ref)
         _check_same(recipe.classifier, self._classifier)
@@ -35,7 +33,9 @@ class Worker:
 
     def certify(self, piece: Piece, should_stop: Callable[[], bool]) -> Iterator[Evaluated]:
         """Certify the images of a piece and yield each as it is finished; a stop ends it."""
-        yield from evaluate(piece.data(), self._classifier, self._denoiser, self._settings, should_stop=should_stop)
+        yield from evaluate(
+            piece.data(), self._classifier, self._denoiser, self._settings, device=self._device, should_stop=should_stop
+        )
 
 
 def check_versions(wanted: dict[str, str], here: dict[str, str]) -> None:

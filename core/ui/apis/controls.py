@@ -15,6 +15,7 @@ from core.apis.providers import VENDORS, describe_provider
 from core.apis.study import RemoteRequest
 from core.errors import LabError
 from core.models.catalogue import denoisers
+from core.smoothing.settings import Settings
 from core.ui.controls import ALPHAS, METHODS, choose_seed, choose_sigma
 from core.ui.linked import linked_choice
 
@@ -154,20 +155,23 @@ def choose_request(provider: str) -> RemoteRequest:
         terms = choose_terms(provider)
     with st.expander("Which labels count as which class", icon=":material/label:"):
         labels = choose_label_map()
+    settings = Settings(
+        sigma=sigma,
+        n0=int(n0),
+        n=int(n),
+        alpha=float(alpha),
+        seed=seed,
+        method=str(method),
+        until_radius=float(until) if until > 0 and method == "anytime" else None,
+    )
     return RemoteRequest(
-        provider,
-        terms.price,
-        terms.rate,
-        denoiser,
-        sigma,
-        side,
-        int(n0),
-        int(n),
-        float(alpha),
-        seed,
-        str(method),
-        float(until) if until > 0 and method == "anytime" else None,
-        float(budget),
-        bool(compare),
-        labels,
+        provider=provider,
+        price=terms.price,
+        rate=terms.rate,
+        denoiser=denoiser,
+        settings=settings,
+        side=side,
+        budget=float(budget),
+        compare=bool(compare),
+        labels=labels,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import streamlit as st
 
@@ -11,8 +12,8 @@ from core.pictures.reading import grey_levels_of_radius
 from core.report import words
 from core.report.formula import abstention_reason, radius_formula
 from core.report.notation import class_name, norm_name, percent, radius_text
-from core.smoothing.arithmetic import Conclusion, both_ways
 from core.smoothing.certificate import Certificate
+from core.smoothing.conclusion import Conclusion, both_ways
 from core.smoothing.radius import OWN_NORM, radii
 from core.ui.figure import FigureSheet
 from core.ui.plain_text import plain
@@ -151,9 +152,7 @@ def draw_both_ways(certificate: Certificate) -> None:
 
 
 def _both(c: Certificate, alpha: float) -> dict[str, Conclusion]:
-    one, two = both_ways(
-        c.counts, c.candidate, alpha=alpha, method=c.method, sigma=c.sigma, shape=_shape(c), noise=c.noise, norm=c.norm
-    )
+    one, two = both_ways(c.counts, c.candidate, replace(c.terms, alpha=alpha))
     return {ONE: one, TWO: two}
 
 

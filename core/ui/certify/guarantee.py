@@ -9,8 +9,7 @@ import streamlit as st
 from core.errors import LabError
 from core.report.notation import norm_name
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM
-from core.smoothing.settings import check_certify_settings
-from core.studies.records import StudyRequest
+from core.smoothing.settings import Settings
 from core.ui.linked import linked_choice
 
 NOISE_NAMES = {"gaussian": "Gaussian", "uniform": "Uniform", "laplace": "Laplace"}
@@ -95,9 +94,9 @@ def norm_key(noise: str) -> str:
     return "norm" if noise == "gaussian" else f"norm-{noise}"
 
 
-def objection(request: StudyRequest) -> str | None:
+def objection(settings: Settings) -> str | None:
     """One sentence where these choices do not go together; None where they do. What depends on the picture comes later."""
-    r = request
+    r = settings
     if r.sound and r.noise != "gaussian":
         return (
             f"Sound mode draws Gaussian noise on the 8-bit grid, and {r.noise} noise is chosen: choose Gaussian noise, or"
@@ -109,19 +108,7 @@ def objection(request: StudyRequest) -> str | None:
             " radius to be settled to 0."
         )
     try:
-        check_certify_settings(
-            sigma=r.sigma,
-            n0=r.n0,
-            n=r.n,
-            alpha=r.alpha,
-            seed=r.seed,
-            method=r.method,
-            noise=r.noise,
-            norm=r.norm,
-            sound=r.sound,
-            two_sided=r.two_sided,
-            until_radius=r.until_radius,
-        )
+        settings.check()
     except LabError as error:
         return str(error)
     return None

@@ -70,7 +70,7 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
         raise LabError("An evaluation of yours is under way: stop it first, or wait for its end.")
     book, cache = run_store(), models()
     device = pick_device("auto" if run is None else str(run.settings.get("device", "auto")))
-    settings = request.settings(str(device))
+    settings = request.settings()
 
     def work(context: JobContext) -> EvaluationResult:
         tell, stop = context.report, context.should_stop
@@ -82,7 +82,7 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         check_classes(data, classifier)
         chosen = chosen_images(data, request.images, request.seed)
-        document = document_of(request, settings, classifier, denoiser)
+        document = document_of(request, classifier, denoiser, device=str(device))
         if run is None:
             changed, number = [], book.begin(name, document, len(chosen))
         else:
@@ -90,7 +90,16 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
             changed, number = changed_since(run.settings, document, begun=begun, otherwise=otherwise), run.id
         with book.working_on(number, begun=run is None):
             progress = evaluate_into(
-                book, number, chosen, classifier, denoiser, settings, minutes=request.minutes, report=tell, should_stop=stop
+                book,
+                number,
+                chosen,
+                classifier,
+                denoiser,
+                settings,
+                device=str(device),
+                minutes=request.minutes,
+                report=tell,
+                should_stop=stop,
             )
         return EvaluationResult(progress, request.minutes, tuple(changed))
 

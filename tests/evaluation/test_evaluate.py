@@ -1,4 +1,4 @@
-"""Several pictures in one batch against one by one."""
+"""A data set is certified image by image, several in one batch: against one by one."""
 
 from __future__ import annotations
 
@@ -10,27 +10,14 @@ import torch
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.evaluate import Settings, evaluate
-from core.evaluation.together import certify_together
+from core.evaluation.evaluate import evaluate
 from core.smoothing.certification import Certification
-from core.smoothing.certify import certify
+from core.smoothing.certify import certify, certify_picture
 from core.smoothing.noise import image_seed
+from core.smoothing.settings import Settings
+from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
 
-SETTINGS = {
-    "sigma": 0.25,
-    "n0": 20,
-    "n": 300,
-    "alpha": 0.01,
-    "method": "clopper-pearson",
-    "noise": "gaussian",
-    "norm": None,
-    "sound": False,
-    "two_sided": False,
-    "until_radius": None,
-    "within": None,
-    "table_radii": None,
-    "device": "cpu",
-}
+SETTINGS = Settings(sigma=0.25, n0=20, n=300, alpha=0.01)
 KINDS = {
     "fixed": {},
     "table": {"method": "group-sequential", "table_radii": (0.0, 0.1, 0.3)},
@@ -60,9 +47,19 @@ def pictures() -> torch.Tensor:
     return (torch.rand((9, 3, 8, 8), generator=generator) * 0.02 + shades).mul(255).round().to(torch.uint8)
 
 
-def certifications(pictures, classifier, settings):
-    for number, picture in enumerate(pictures):
-        yield Certification(picture.float() / 255, classifier, None, seed=number, **settings)
+def samplings(pictures, classifier, settings=SETTINGS):
+    for number, pixels in enumerate(pictures):
+        own = dataclasses.replace(settings, seed=number)
+        picture = PictureUnderNoise(pixels.float() / 255, classifier, None, own, device="cpu")
+        yield Sampling(picture, Certification(own, picture.shape))
+
+
+def certificates_of(found):
+    return [s.counter.certificate(s.picture.provenance, s.seconds) for s in found]
+
+
+def together(pictures, classifier, settings=SETTINGS, batch_size=None):
+    return certificates_of(sample_under_noise(samplings(pictures, classifier, settings), batch_size=batch_size))
 
 
 def stripped(certificate):
@@ -72,11 +69,14 @@ def stripped(certificate):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 1_000])
 def test_every_certificate_is_that_of_one_by_one(kind, batch_size, pictures):
-    settings = SETTINGS | KINDS[kind]
+    settings = dataclasses.replace(SETTINGS, **KINDS[kind])
     classifier = Counting()
-    together = list(certify_together(certifications(pictures, classifier, settings), batch_size=batch_size))
-    alone = [certify(picture.float() / 255, Counting(), seed=n, **settings) for n, picture in enumerate(pictures)]
-    assert [stripped(c) for c in together] == [stripped(c) for c in alone]
+    found = together(pictures, classifier, settings, batch_size)
+    alone = [
+        certify_picture(picture.float() / 255, Counting(), None, dataclasses.replace(settings, seed=n), device="cpu")
+        for n, picture in enumerate(pictures)
+    ]
+    assert [stripped(c) for c in found] == [stripped(c) for c in alone]
     assert len({c.prediction for c in alone}) > 1
     assert max(classifier.batches) <= batch_size
     assert sum(classifier.batches) == sum(c.n0 + c.n for c in alone)
@@ -84,21 +84,22 @@ def test_every_certificate_is_that_of_one_by_one(kind, batch_size, pictures):
 
 def test_batches_are_filled_with_the_next_pictures(pictures):
     classifier = Counting()
-    list(certify_together(certifications(pictures, classifier, SETTINGS), batch_size=128))
+    together(pictures, classifier, batch_size=128)
     assert classifier.batches[:-1] == [128] * (9 * 320 // 128)
     classifier = Counting()
-    table = SETTINGS | KINDS["table"]
-    certificates = list(certify_together(certifications(pictures, classifier, table), batch_size=128))
+    table = dataclasses.replace(SETTINGS, **KINDS["table"])
+    certificates = together(pictures, classifier, table, 128)
     alone = Counting()
     for number, picture in enumerate(pictures):
-        certify(picture.float() / 255, alone, seed=number, batch_size=128, **table)
+        own = dataclasses.replace(table, seed=number)
+        certify_picture(picture.float() / 255, alone, None, own, batch_size=128, device="cpu")
     assert sum(classifier.batches) == sum(alone.batches) == sum(c.n0 + c.n for c in certificates)
     assert len(classifier.batches) < len(alone.batches) / 2
 
 
 def test_times_add_up(pictures):
     began = time.perf_counter()
-    certificates = list(certify_together(certifications(pictures, Counting(), SETTINGS), batch_size=64))
+    certificates = together(pictures, Counting(), batch_size=64)
     took = time.perf_counter() - began
     assert 0.5 * took < sum(c.seconds for c in certificates) <= took
     assert all(c.seconds > 0 for c in certificates)
@@ -108,11 +109,11 @@ def test_no_picture_is_begun_before_there_is_room(pictures):
     begun = []
 
     def one_by_one():
-        for number, c in enumerate(certifications(pictures, Counting(), SETTINGS)):
+        for number, c in enumerate(samplings(pictures, Counting())):
             begun.append(number)
             yield c
 
-    found = certify_together(one_by_one(), batch_size=64)
+    found = sample_under_noise(one_by_one(), batch_size=64)
     next(found)
     assert begun in ([0], [0, 1])
 
@@ -125,8 +126,8 @@ def test_out_of_memory_halves_the_batch_and_changes_no_vote(pictures):
             return super().__call__(pixels)
 
     small = Small()
-    found = list(certify_together(certifications(pictures, small, SETTINGS), batch_size=128))
-    whole = list(certify_together(certifications(pictures, Counting(), SETTINGS), batch_size=128))
+    found = together(pictures, small, batch_size=128)
+    whole = together(pictures, Counting(), batch_size=128)
     assert [(c.counts, c.radius) for c in found] == [(c.counts, c.radius) for c in whole]
     assert max(small.batches) <= 40
 
@@ -134,18 +135,18 @@ def test_out_of_memory_halves_the_batch_and_changes_no_vote(pictures):
         raise torch.OutOfMemoryError("out of memory")
 
     with pytest.raises(LabError, match="One noisy copy does not fit in memory"):
-        list(certify_together(certifications(pictures, none_fits, SETTINGS), batch_size=4))
+        together(pictures, none_fits, batch_size=4)
 
 
 def test_logits_that_are_no_numbers_are_told(pictures):
     with pytest.raises(LabError, match="NaN or infinite"):
-        list(certify_together(certifications(pictures, lambda pixels: torch.full((len(pixels), 3), torch.nan), SETTINGS)))
+        together(pictures, lambda pixels: torch.full((len(pixels), 3), torch.nan))
 
 
 def test_evaluate_is_certify_image_by_image_and_stops_within_a_batch(pictures):
     data = LabelledImages(pictures, torch.tensor([0, 1, 2] * 3), torch.arange(9) * 10, None)
-    settings = Settings(0.25, 20, 300, 0.01, 5, "clopper-pearson", "cpu")
-    found = list(evaluate(data, Counting(), None, settings, done=frozenset({20, 50})))
+    settings = dataclasses.replace(SETTINGS, seed=5)
+    found = list(evaluate(data, Counting(), None, settings, device="cpu", done=frozenset({20, 50})))
     assert [line.idx for line, _ in found] == [0, 10, 30, 40, 60, 70, 80]
     for line, votes in found:
         picture = pictures[line.idx // 10].float() / 255
@@ -160,6 +161,6 @@ def test_evaluate_is_certify_image_by_image_and_stops_within_a_batch(pictures):
         asked.append(next(stop))
         return asked[-1]
 
-    cut = list(evaluate(data, Counting(), None, settings, should_stop=should_stop))
+    cut = list(evaluate(data, Counting(), None, settings, device="cpu", should_stop=should_stop))
     assert len(asked) == 12
     assert [line.idx for line, _ in cut] == [0, 10]

@@ -1,4 +1,4 @@
-"""Counting votes: batches, memory, and what networks may return."""
+"""SampleUnderNoise: batches, memory, what networks may return, and several pictures in one batch against one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.smoothing.noise import NoiseStream
-from core.smoothing.sampling import BaseClassifier, count_votes, default_batch_size, ready
+from core.smoothing.sampling import default_batch_size, ready
+from core.smoothing.settings import Settings
+from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
 
 CPU = torch.device("cpu")
 GREY = torch.full((3, 4, 4), 0.5)
@@ -22,9 +24,32 @@ def three_classes(pixels: Tensor) -> Tensor:
     return pixels.mean(dim=(2, 3))
 
 
-def count(classifier=three_classes, denoiser=None, *, image=GREY, n=500, sigma=0.25, batch_size=None, seed=0) -> Tensor:
-    noise = NoiseStream(tuple(image.shape), seed, "estimate", CPU)
-    return sum(count_votes(BaseClassifier(classifier, denoiser), image, sigma, noise, n, batch_size=batch_size))
+class Tally:
+    """Counts n samples, and keeps how many came at a time."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.batches = n, []
+
+    @property
+    def finished(self) -> bool:
+        return sum(int(votes.sum()) for votes in self.batches) == self.n
+
+    def wanted(self, sent) -> tuple[str, int] | None:
+        return None if sent["estimate"] >= self.n else ("estimate", self.n)
+
+    def add(self, purpose: str, votes: Tensor) -> None:
+        self.batches.append(votes)
+
+
+def tally(classifier=three_classes, denoiser=None, *, image=GREY, n=500, sigma=0.25, batch_size=None, seed=0) -> Tally:
+    picture = PictureUnderNoise(image, classifier, denoiser, Settings(sigma=sigma, seed=seed), device="cpu")
+    counter = Tally(n)
+    assert len(list(sample_under_noise([Sampling(picture, counter)], batch_size=batch_size))) == 1
+    return counter
+
+
+def count(*args, **how) -> Tensor:
+    return sum(tally(*args, **how).batches)
 
 
 def test_votes_are_those_of_the_noise():
@@ -40,9 +65,7 @@ def test_batch_size_changes_no_vote(batch_size):
 
 
 def test_every_batch_is_reported_once():
-    noise = NoiseStream((3, 4, 4), 0, "estimate", CPU)
-    sizes = [int(v.sum()) for v in count_votes(BaseClassifier(three_classes, None), GREY, 0.25, noise, 100, batch_size=32)]
-    assert sizes == [32, 32, 32, 4]
+    assert [int(votes.sum()) for votes in tally(n=100, batch_size=32).batches] == [32, 32, 32, 4]
 
 
 def test_classes_that_get_no_vote_are_counted_as_zero():

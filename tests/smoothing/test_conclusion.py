@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.smoothing.arithmetic import both_ways, find_runner_up, recompute
 from core.smoothing.bounds import METHODS, anytime_lower, clopper_pearson_upper, lower_bound, upper_bound
+from core.smoothing.conclusion import both_ways, conclude, find_runner_up
 from core.smoothing.radius import own_radius
+from core.smoothing.settings import Terms
 
 RUNS = 20_000
 SHAPE = (3, 4, 4)
@@ -18,7 +19,7 @@ RULES = {"alpha": 0.001, "sigma": 0.5, "shape": SHAPE}
 
 
 def test_one_sided_by_hand():
-    found = recompute((5, 190, 5), 1, method="clopper-pearson", **RULES)
+    found = conclude((5, 190, 5), 1, Terms(method="clopper-pearson", **RULES))
     p = stats.beta.ppf(0.001, 190, 11)
     assert found.p_lower == pytest.approx(p)
     assert found.radius == found.radii["l2"] == pytest.approx(0.5 * stats.norm.ppf(p))
@@ -29,13 +30,13 @@ def test_one_sided_by_hand():
 
 
 def test_two_sided_by_hand():
-    found = recompute((20, 150, 30), 1, method="clopper-pearson", two_sided=True, **RULES)
+    found = conclude((20, 150, 30), 1, Terms(method="clopper-pearson", two_sided=True, **RULES))
     p = stats.binomtest(150, 200).proportion_ci(0.999, method="exact").low
     q = stats.binomtest(30, 200).proportion_ci(0.999, method="exact").high
     assert (found.p_lower, found.p_upper, found.runner_up) == (pytest.approx(p), pytest.approx(q), 2)
     assert found.radius == pytest.approx(0.25 * (stats.norm.ppf(p) - stats.norm.ppf(q)))
     # Had the runner-up all other votes, 1 - p would be the sharper bound.
-    alone = recompute((50, 150), 1, method="clopper-pearson", two_sided=True, **RULES)
+    alone = conclude((50, 150), 1, Terms(method="clopper-pearson", two_sided=True, **RULES))
     assert alone.p_upper == 1 - alone.p_lower
     assert alone.radius == pytest.approx(0.5 * stats.norm.ppf(p))
 
@@ -44,7 +45,7 @@ def test_two_sided_by_hand():
 def test_two_sides_certify_what_one_cannot(method):
     # 45% for the class, and no other has more than 12%.
     counts = (450, 120, 110, 110, 110, 100)
-    one, two = both_ways(counts, 0, method=method, **RULES)
+    one, two = both_ways(counts, 0, Terms(method=method, **RULES))
     assert one.abstained
     assert one.radius == 0
     assert not two.abstained
@@ -54,30 +55,30 @@ def test_two_sides_certify_what_one_cannot(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_price_of_two_sides_where_two_classes_share_the_votes(method):
-    one, two = both_ways((0, 950, 50), 1, method=method, **RULES)
+    one, two = both_ways((0, 950, 50), 1, Terms(method=method, **RULES))
     assert 0.9 * one.radius < two.radius < one.radius
     assert two.radius_ceiling < one.radius_ceiling
 
 
 @pytest.mark.parametrize(("noise", "norm"), [("uniform", "l1"), ("laplace", "l1"), ("gaussian", "l2")])
 def test_every_noise_takes_its_own_norm(noise, norm):
-    found = recompute((1, 99), 1, method="anytime", noise=noise, **RULES)
+    found = conclude((1, 99), 1, Terms(method="anytime", noise=noise, **RULES))
     assert found.radius == found.radii[norm] == own_radius(noise, anytime_lower(99, 100, 0.001), None, 0.5)
-    other = recompute((1, 99), 1, method="anytime", noise=noise, norm="linf", **RULES)
+    other = conclude((1, 99), 1, Terms(method="anytime", noise=noise, norm="linf", **RULES))
     assert other.radius == found.radii["linf"]
     assert other.radius_ceiling / found.radius_ceiling == pytest.approx(other.radius / found.radius)
 
 
 def test_nothing_counted_nothing_claimed():
     for counts, candidate in (((0, 0), 0), ((0, 0), None)):
-        found = recompute(counts, candidate, method="anytime", **RULES)
+        found = conclude(counts, candidate, Terms(method="anytime", **RULES))
         assert found.abstained
         assert (found.p_lower, found.radius, found.radius_ceiling, set(found.radii.values())) == (0, 0, 0, {0})
 
 
 def test_a_candidate_behind_another_class_is_not_certified():
     for two_sided in (False, True):
-        assert recompute((600, 300, 100), 1, method="anytime", two_sided=two_sided, **RULES).abstained
+        assert conclude((600, 300, 100), 1, Terms(method="anytime", two_sided=two_sided, **RULES)).abstained
 
 
 def test_the_first_of_several_runners_up():
@@ -124,8 +125,8 @@ def test_the_two_sided_radius_is_wrong_no_more_often_than_alpha(truth, alpha):
         counts = np.random.default_rng([n, len(truth)]).multinomial(n, truth, RUNS)
         found = radii_of(counts, "clopper-pearson", alpha)
         for run in range(0, RUNS, 1_000):
-            by_hand = recompute(
-                counts[run].tolist(), 0, alpha=alpha, method="clopper-pearson", sigma=1.0, shape=SHAPE, two_sided=True
+            by_hand = conclude(
+                counts[run].tolist(), 0, Terms(alpha=alpha, method="clopper-pearson", sigma=1.0, shape=SHAPE, two_sided=True)
             )
             assert found[run] == pytest.approx(by_hand.radius)
         assert int((found > exact).sum()) <= stats.binom.isf(1e-4, RUNS, alpha)
@@ -154,6 +155,6 @@ def test_bounds_without_the_halved_alpha_would_be_caught():
 @pytest.mark.parametrize(("truth", "gains"), [((0.7, 0.1, 0.1, 0.1), True), ((0.7, 0.3), False)])
 def test_where_two_sides_pay(truth, gains):
     counts = np.random.default_rng(2).multinomial(1_000, truth, 200).tolist()
-    one, two = zip(*(both_ways(c, 0, method="clopper-pearson", **RULES) for c in counts), strict=True)
+    one, two = zip(*(both_ways(c, 0, Terms(method="clopper-pearson", **RULES)) for c in counts), strict=True)
     mean_one, mean_two = np.mean([c.radius for c in one]), np.mean([c.radius for c in two])
     assert (mean_two > 1.5 * mean_one) if gains else (0.9 * mean_one < mean_two < mean_one)

@@ -14,7 +14,9 @@ import core
 from core.errors import LabError
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
 from core.smoothing.radius import own_radius, radii, share_needed
-from core.smoothing.until import OUT_OF_REACH, REACHED, looks, radius_possible, samples_fixed_beforehand, settle
+from core.smoothing.settings import Terms
+from core.smoothing.stopping import OUT_OF_REACH, REACHED, radius_outcome, radius_possible, samples_fixed_beforehand
+from core.smoothing.table import looks
 
 RUNS, SIGMA, RADIUS = 20_000, 0.25, 0.5
 SHAPE = (3, 4, 4)
@@ -83,7 +85,7 @@ def test_the_simulated_rule_is_the_one_in_use(share):
     rng = np.random.default_rng(3)
     for at in looks(3_000)[::6]:
         k = int(rng.binomial(at, share))
-        rule = settle((at - k, k), 1, RADIUS, **rules())
+        rule = radius_outcome((at - k, k), 1, RADIUS, Terms(**rules()))
         reached = log_martingale(np.array([k]), at, NEEDED)[0] >= math.log(1_000)
         out = log_martingale(np.array([at - k]), at, 1 - NEEDED)[0] >= math.log(1_000)
         assert rule == (REACHED if reached else OUT_OF_REACH if out else None)
@@ -121,7 +123,7 @@ def test_a_run_ends_as_soon_as_it_is_settled_whatever_the_batch(share, settled):
     # It could not have ended a look earlier.
     at = looks(5_000)[looks(5_000).index(c.n) - 1]
     earlier = core.certify(GREY, classifier_with(share), sigma=SIGMA, n=max(at, 20), device="cpu")
-    assert settle(earlier.counts, 1, RADIUS, **rules()) is None
+    assert radius_outcome(earlier.counts, 1, RADIUS, Terms(**rules())) is None
 
 
 def test_a_run_that_settles_nothing_goes_on_to_n():
@@ -143,7 +145,7 @@ def test_progress_shows_the_bracket():
     assert last.counts == c.counts
     assert last.radius == c.radius >= RADIUS
     assert last.radius_possible > last.radius
-    assert last.radius_possible == radius_possible(c.counts, 1, **rules())
+    assert last.radius_possible == radius_possible(c.counts, 1, Terms(**rules()))
     assert last.radius_ceiling == c.radius_ceiling
 
 
@@ -156,7 +158,7 @@ def test_two_sided_possible_radius_holds_for_every_runner_up():
         counts, ever = np.zeros(5, int), False
         for _ in range(4):
             counts += rng.multinomial(250, truth)
-            possible = radius_possible(counts.tolist(), 0, **rules(alpha=0.05, two_sided=True))
+            possible = radius_possible(counts.tolist(), 0, Terms(**rules(alpha=0.05, two_sided=True)))
             ever |= possible < true
         wrong += ever
         sharp += possible < 2 * true
@@ -165,28 +167,28 @@ def test_two_sided_possible_radius_holds_for_every_runner_up():
 
 
 def test_possible_radius_without_votes_or_against_a_unanimous_vote_is_unlimited():
-    assert radius_possible((0, 0), 0, **rules()) == math.inf
+    assert radius_possible((0, 0), 0, Terms(**rules())) == math.inf
     for two_sided in (False, True):
-        assert radius_possible((500, 0), 0, **rules(two_sided=two_sided)) == math.inf
+        assert radius_possible((500, 0), 0, Terms(**rules(two_sided=two_sided))) == math.inf
 
 
 @pytest.mark.parametrize(("noise", "norm"), [("gaussian", "linf"), ("uniform", "l1"), ("laplace", "l2")])
 def test_the_radius_is_meant_in_the_norm_asked_for(noise, norm):
     radius = radii(noise, 0.9, None, SIGMA, SHAPE)[norm]
     asked = rules(noise=noise, norm=norm)
-    assert settle((40, 1_960), 1, radius, **asked) == REACHED
-    assert settle((400, 1_600), 1, radius, **asked) == OUT_OF_REACH
-    assert settle((200, 1_800), 1, radius, **asked) is None
+    assert radius_outcome((40, 1_960), 1, radius, Terms(**asked)) == REACHED
+    assert radius_outcome((400, 1_600), 1, radius, Terms(**asked)) == OUT_OF_REACH
+    assert radius_outcome((200, 1_800), 1, radius, Terms(**asked)) is None
 
 
 def test_samples_of_a_fixed_run():
     for share in (0.99, 0.999, 1.0):
-        n = samples_fixed_beforehand(share, RADIUS, **rules())
+        n = samples_fixed_beforehand(share, RADIUS, Terms(**rules()))
         assert n is not None
         assert clopper_pearson_lower(math.ceil(share * n), n, 0.001) >= NEEDED
         assert clopper_pearson_lower(math.floor(share * (n - 1)), n - 1, 0.001) < NEEDED
-    assert samples_fixed_beforehand(0.97, RADIUS, **rules()) is None
-    assert samples_fixed_beforehand(NEEDED, RADIUS, **rules()) is None
+    assert samples_fixed_beforehand(0.97, RADIUS, Terms(**rules())) is None
+    assert samples_fixed_beforehand(NEEDED, RADIUS, Terms(**rules())) is None
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import torch
 from scipy import special, stats
 
 from core.errors import LabError
-from core.smoothing import grid_noise
-from core.smoothing.grid_noise import GREY_LEVELS, GridNoiseStream, RoundedNormal, grid_distribution
+from core.smoothing import exact_noise
+from core.smoothing.exact_noise import GREY_LEVELS, GridNoiseStream, RoundedNormal, grid_distribution
 from core.smoothing.noise import BLOCK, PURPOSES, NoiseStream
 
 CPU = torch.device("cpu")
@@ -69,14 +69,14 @@ def test_thresholds_against_mpmath(sigma):
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_leading_digits_settle_a_value_where_they_can(sigma):
     d = grid_distribution(sigma)
-    values = {int(k): np.flatnonzero(d._table == k) for k in np.unique(d._table) if k != grid_noise._OPEN}
+    values = {int(k): np.flatnonzero(d._table == k) for k in np.unique(d._table) if k != exact_noise._OPEN}
     with mpmath.workdps(60):
         for k, leads in values.items():
             assert below(k, d.scale) * 2**16 <= leads[0]
             assert leads[-1] + 1 <= below(k + 1, d.scale) * 2**16
             assert len(leads) == leads[-1] - leads[0] + 1
         edges = {int(below(k, d.scale) * 2**16) for k in range(d._least, -d._least + 1)}
-    assert set(np.flatnonzero(d._table == grid_noise._OPEN)) == edges | {0, 2**16 - 1}
+    assert set(np.flatnonzero(d._table == exact_noise._OPEN)) == edges | {0, 2**16 - 1}
 
 
 # The algorithm, with so few digits that everything it may read can be tried.

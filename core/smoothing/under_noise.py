@@ -1,0 +1,286 @@
+"""SampleUnderNoise (Cohen, Rosenfeld, Kolter 2019): noisy copies of pictures through the base classifier, in batches.
+
+What one picture leaves of a batch is filled with the next: choosing a class takes fewer samples than a batch of a GPU holds,
+and so does the way from one look to the next of a run that may end early. The noise of a picture depends on its seed and the
+sample's number alone, so its votes are the same whatever the batches are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from core.device import pick_device
+from core.errors import LabError
+from core.pictures.pixels import ImageSource, image_record, to_pixels
+from core.smoothing.certificate import Provenance, model_labels, model_record, model_size
+from core.smoothing.noise import NoiseSource, NoiseStream, is_on_grid, noisy_copies
+from core.smoothing.sampling import (
+    BaseClassifier,
+    ClassifierLike,
+    DenoiserLike,
+    classify,
+    default_batch_size,
+    free_memory,
+    is_out_of_memory,
+    read_votes,
+    ready,
+)
+from core.smoothing.settings import Settings
+from core.versions import versions
+
+
+class PictureUnderNoise:
+    """One picture, one base classifier, one kind of noise.
+
+    Args:
+        image, classifier, denoiser, device: as for :func:`core.certify`.
+        settings: of which sigma, seed, noise and sound say what the noise is.
+
+    Raises:
+        LabError: where picture, models or device are not usable.
+    """
+
+    def __init__(
+        self,
+        image: ImageSource,
+        classifier: ClassifierLike,
+        denoiser: DenoiserLike | None,
+        settings: Settings,
+        *,
+        device: str = "auto",
+    ) -> None:
+        self.device = pick_device(device)
+        pixels = to_pixels(image, model_size(classifier))
+        if settings.sound and not is_on_grid(pixels):
+            raise LabError(
+                "Sound mode needs 8-bit pixel values, and this tensor has values between them: pass"
+                " (image * 255).round() / 255, and what is then certified is that rounded picture."
+            )
+        ready(classifier, self.device, "classifier")
+        ready(denoiser, self.device, "denoiser")
+        self.base = BaseClassifier(classifier, denoiser)
+        self.pixels = pixels.to(self.device)
+        self.shape = tuple(pixels.shape)
+        self.sigma, self._settings = settings.sigma, settings
+        self.provenance = Provenance(
+            image_record(pixels),
+            model_record(classifier),
+            model_record(denoiser),
+            labels=model_labels(classifier),
+            device=str(self.device),
+            versions=versions(),
+        )
+        self._streams: dict[str, NoiseSource] = {}
+
+    def noisy(self, purpose: str, start: int, stop: int) -> Tensor:
+        """(stop - start, 3, H, W) noisy copies: samples ``start`` to ``stop`` (exclusive) of the stream for a purpose."""
+        if purpose not in self._streams:
+            self._streams[purpose] = noise_source(self.shape, self._settings, purpose, self.device)
+        return noisy_copies(self.pixels, self.sigma, self._streams[purpose](start, stop))
+
+    def check_votes(self, votes: Tensor) -> Tensor:
+        """The same votes; raises LabError where the classifier has other labels."""
+        labels = self.provenance.labels
+        if labels is not None and len(votes) != len(labels):
+            raise LabError(f"The classifier returned {len(votes)} logits but has {len(labels)} labels: they must be as many.")
+        return votes
+
+
+def noise_source(shape: tuple[int, ...], settings: Settings, purpose: str, device: torch.device) -> NoiseSource:
+    """The noise of a (C, H, W) picture for a purpose, a key of :data:`core.smoothing.noise.PURPOSES`."""
+    if not settings.sound:
+        return NoiseStream(shape, settings.seed, purpose, device, settings.noise)
+    from core.smoothing.exact_noise import GridNoiseStream  # makes its tables of exact thresholds when it is used
+
+    return GridNoiseStream(shape, settings.sigma, settings.seed, purpose, device)
+
+
+class VoteCounter(Protocol):
+    """Who counts the votes of one picture, and says which samples are wanted."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more votes are wanted."""
+
+    def wanted(self, sent: Mapping[str, int]) -> tuple[str, int] | None:
+        """A purpose, and up to which of its samples they are wanted whatever the votes under way will be; None for none.
+
+        Args:
+            sent: how many samples of each purpose are counted or under way.
+        """
+
+    def add(self, purpose: str, votes: Tensor) -> None:
+        """Count (classes,) votes of the next samples of a purpose."""
+
+
+@dataclass(eq=False)
+class Sampling:
+    """A picture that is being sampled.
+
+    Attributes:
+        picture, counter: what votes, and who counts.
+        sent: how many samples of each purpose were sent to the networks.
+        seconds: of computing that were spent on it.
+    """
+
+    picture: PictureUnderNoise
+    counter: VoteCounter
+    sent: dict[str, int] = field(default_factory=lambda: {"select": 0, "estimate": 0, "predict": 0})
+    seconds: float = 0.0
+
+    def next_piece(self, room: int) -> _Piece | None:
+        """At most ``room`` samples; None where none is wanted now."""
+        wanted = self.counter.wanted(self.sent)
+        if wanted is None:
+            return None
+        purpose, most = wanted
+        start = self.sent[purpose]
+        self.sent[purpose] = min(start + room, most)
+        return _Piece(self, purpose, start, self.sent[purpose])
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Samples ``start`` to ``stop`` (exclusive) of a picture's stream for a purpose."""
+
+    sampling: Sampling
+    purpose: str
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def noisy(self) -> Tensor:
+        """(samples, 3, H, W) noisy copies."""
+        return self.sampling.picture.noisy(self.purpose, self.start, self.stop)
+
+
+_Voted = list[tuple[_Piece, Tensor]]
+
+
+def sample_under_noise(
+    samplings: Iterable[Sampling],
+    *,
+    batch_size: int | None = None,
+    after_batch: Callable[[], None] = lambda: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Sampling]:
+    """Sample pictures of one size through the same networks, and yield each, in order, once its counter is finished.
+
+    Memory holds one batch on a CPU, two on a GPU (one is under way while the last is read), and the pictures that share
+    them. Where a batch does not fit it is halved, and so are those after it; the votes stay what they would have been.
+
+    Args:
+        samplings: taken one by one as there is room; of the same networks, device and sigma.
+        batch_size: copies at once; by default what suits device and picture.
+        after_batch: called whenever a batch has been counted.
+        should_stop: asked after every batch; the pictures that are not finished then are not yielded.
+
+    Raises:
+        LabError: where networks return the wrong shape, NaN or infinity, or one copy does not fit in memory.
+    """
+    if batch_size is not None and batch_size < 1:
+        raise LabError(f"batch_size is {batch_size}: expected at least 1.")
+    waiting, under_way = iter(samplings), deque[Sampling]()
+    pending: _Voted = []
+    size, exhausted, counted_at = batch_size, False, time.perf_counter()
+    while True:
+        pieces: list[_Piece] = []
+        room = size or 1
+        for sampling in under_way:
+            room = _fill(pieces, sampling, room)
+        while room and not exhausted:
+            following = next(waiting, None)
+            if following is None:
+                exhausted = True
+                break
+            if size is None:
+                size = room = default_batch_size(following.picture.pixels)
+            under_way.append(following)
+            room = _fill(pieces, following, room)
+        voted, fitted = _votes(pieces)
+        if fitted < sum(map(len, pieces)):
+            size = fitted
+        on_cpu = bool(under_way) and under_way[0].picture.device.type == "cpu"
+        # What a CPU was asked has been computed by now: nothing is won by waiting.
+        ready_batches = [batch for batch in ((pending, voted) if on_cpu else (pending,)) if batch]
+        for batch in ready_batches:
+            counted_at = _count(batch, counted_at)
+            after_batch()
+        pending = [] if on_cpu else voted
+        while under_way and under_way[0].counter.finished:
+            yield under_way.popleft()
+        if (exhausted and not under_way) or (ready_batches and should_stop()):
+            return
+
+
+def _fill(pieces: list[_Piece], sampling: Sampling, room: int) -> int:
+    """Add what a picture wants now to a batch; returns the room that is left."""
+    while room and (piece := sampling.next_piece(room)) is not None:
+        pieces.append(piece)
+        room -= len(piece)
+    return room
+
+
+def _votes(pieces: list[_Piece]) -> tuple[_Voted, int]:
+    """The votes of each piece, on the device, and the most copies that fitted into memory at once."""
+    left, size = deque(pieces), sum(map(len, pieces))
+    voted: _Voted = []
+    while left:
+        part = _first(left, size)
+        try:
+            voted += _classified(part)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise LabError(
+                    "One noisy copy does not fit in memory: use a smaller picture, model or another device."
+                ) from error
+            size = max(1, size // 2)
+            left.extendleft(reversed(part))
+            del error
+            free_memory(part[0].sampling.picture.device)
+    return voted, size
+
+
+def _first(left: deque[_Piece], size: int) -> list[_Piece]:
+    """Take so many copies off the pieces that are left; the last of them may be cut in two."""
+    part: list[_Piece] = []
+    while left and size:
+        piece = left.popleft()
+        if len(piece) > size:
+            middle = piece.start + size
+            left.appendleft(replace(piece, start=middle))
+            piece = replace(piece, stop=middle)
+        part.append(piece)
+        size -= len(piece)
+    return part
+
+
+@torch.inference_mode()
+def _classified(pieces: list[_Piece]) -> _Voted:
+    picture = pieces[0].sampling.picture
+    noisy = [piece.noisy() for piece in pieces]
+    top, classes = classify(picture.base, noisy[0] if len(noisy) == 1 else torch.cat(noisy), picture.sigma)
+    parts = top.split([len(piece) for piece in pieces])
+    return [(piece, torch.bincount(part, minlength=classes + 1)) for piece, part in zip(pieces, parts, strict=True)]
+
+
+def _count(voted: _Voted, since: float) -> float:
+    """Hand every counter its votes, and every picture its part of the time since the last batch; returns the time."""
+    counted = [(piece, piece.sampling.picture.check_votes(read_votes(votes))) for piece, votes in voted]
+    now = time.perf_counter()
+    each = (now - since) / sum(len(piece) for piece, _ in counted)
+    for piece, votes in counted:
+        piece.sampling.seconds += each * len(piece)
+        piece.sampling.counter.add(piece.purpose, votes)
+    return now
