@@ -1,10 +1,12 @@
-"""A comparison of denoisers, and its sweep over sigma, as work with progress: what the Denoise page queues."""
+"""A comparison of denoisers, and its sweep over sigma: work with progress, and its numbers as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import torch
 from PIL import Image
@@ -13,7 +15,7 @@ from torch import Tensor
 from core.pictures.pixels import to_pixels
 from core.smoothing.certificate import model_labels, model_size
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
-from core.studies.comparison import Measure, Panel, Summary, Top, compare, summarise, top_classes
+from core.studies.comparison import TOP, Measure, Panel, Summary, Top, compare, summarise, top_classes
 
 SWEEP_SIGMAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 FIRST_ROUND = 2
@@ -125,3 +127,28 @@ def run_comparison(
             if should_stop():
                 return so_far()
     return so_far()
+
+
+def measures_csv(measures: Iterable[Measure], labels: Sequence[str] | None) -> str:
+    """One row a noisy copy and denoiser, with the best classes and their softmax shares; draws count from 1."""
+    ranks = [(f"top{rank}", f"top{rank}_share") for rank in range(1, TOP + 1)]
+    names = ["sigma", "draw", "denoiser", "psnr_db", "ssim", *(name for pair in ranks for name in pair)]
+    rows = []
+    for m in measures:
+        best = [value for index, share in m.top for value in (index if labels is None else labels[index], share)]
+        rows.append([m.sigma, m.draw + 1, m.denoiser, m.psnr, m.ssim, *best])
+    return _written(names, rows)
+
+
+def summaries_csv(summaries: Sequence[Summary]) -> str:
+    """One row a sigma and denoiser: the fields of :class:`core.studies.comparison.Summary`."""
+    rows = [asdict(summary) for summary in summaries]
+    return _written(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+
+
+def _written(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return file.getvalue()

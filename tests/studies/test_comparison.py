@@ -20,8 +20,7 @@ from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 from core.studies.certify import look_at
 from core.studies.comparison import NOISY, Measure, Panel, close_up, compare, quality, summarise
-from core.studies.comparison_table import measures_csv, summaries_csv
-from core.studies.denoise import FIRST_ROUND, Comparison, ComparisonRequest, run_comparison
+from core.studies.denoise import FIRST_ROUND, Comparison, ComparisonRequest, measures_csv, run_comparison, summaries_csv
 
 CPU = torch.device("cpu")
 

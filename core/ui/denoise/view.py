@@ -12,8 +12,7 @@ from core.figures.denoising import PANELS_AROUND, linked_alt, linked_panels, swe
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name
 from core.studies.comparison import NOISY, close_up
-from core.studies.comparison_table import measures_csv, summaries_csv
-from core.studies.denoise import Comparison
+from core.studies.denoise import Comparison, measures_csv, summaries_csv
 from core.ui.denoise.grid import grid_html, top_html
 from core.ui.figure import FigureSheet, draw_figure
 from core.ui.jobs.queue import Job
