@@ -106,10 +106,9 @@ def run_denoise(args: argparse.Namespace) -> int:
 
 
 def _figures(pixels: Tensor, original: Tensor) -> dict[str, float | None]:
-    """PSNR in dB (None where infinite) and SSIM of the pixels as they are shown, clipped to [0, 1]."""
-    shown = pixels.clamp(0, 1)
-    decibels = psnr(shown, original)
-    return {"psnr": decibels if math.isfinite(decibels) else None, "ssim": ssim(shown, original)}
+    """PSNR in dB (None where infinite) and SSIM, to the last digit."""
+    decibels = float(psnr(pixels.double(), original.double()))
+    return {"psnr": decibels if math.isfinite(decibels) else None, "ssim": ssim(pixels.double(), original.double())}
 
 
 def _no_classifier(pixels: Tensor) -> Tensor:

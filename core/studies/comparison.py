@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
+from core.pictures.quality import psnr, ssim
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size
 
@@ -36,8 +37,7 @@ class Measure:
         sigma: standard deviation of the noise, in [0, 1] units.
         draw: number of the noise sample; 0 is the one the Certify page shows.
         denoiser: reference; :data:`NOISY` for the noisy copy itself.
-        psnr: peak signal-to-noise ratio against the clean picture in dB, peak 1, nothing clipped.
-        ssim: structural similarity with the clean picture, 7 x 7 windows, mean of the channels.
+        psnr, ssim: likeness to the clean picture, of the pixels as they are shown; see :mod:`core.pictures.quality`.
         top: what the classifier alone says of it.
     """
 
@@ -114,6 +114,7 @@ def compare(
         LabError: where a network returns the wrong shape, NaN or infinity.
     """
     stream = NoiseStream(tuple(pixels.shape), seed, "show", pixels.device)
+    clean = pixels.float().cpu()
     for sigma in sigmas:
         for name, denoiser in denoisers.items():
             base = BaseClassifier(classifier, denoiser)
@@ -124,8 +125,8 @@ def compare(
                 noise = stream(start, min(start + size, first + draws))
                 denoised, tops = _denoise(base, torch.add(pixels, noise, alpha=sigma), sigma, name)
                 for row, (picture, top) in enumerate(zip(denoised, tops, strict=True)):
-                    psnr, ssim = quality(pixels, picture)
-                    yield Panel(Measure(sigma, start + row, name, psnr, ssim, top), picture)
+                    decibels, likeness = float(psnr(picture, clean)), ssim(picture, clean)
+                    yield Panel(Measure(sigma, start + row, name, decibels, likeness, top), picture)
 
 
 @torch.inference_mode()
@@ -154,17 +155,6 @@ def top_classes(classifier: ClassifierLike, pictures: Tensor) -> list[Top]:
         tuple(zip(row_indices, row_values, strict=True))
         for row_indices, row_values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
     ]
-
-
-def quality(clean: Tensor, picture: Tensor) -> tuple[float, float]:
-    """PSNR in dB (infinite for equal pictures) and SSIM of (3, H, W) pixels against the clean ones; peak 1."""
-    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-
-    true = clean.float().cpu().permute(1, 2, 0).numpy()  # (H, W, 3)
-    test = picture.float().cpu().permute(1, 2, 0).numpy()
-    with np.errstate(divide="ignore"):
-        psnr = float(peak_signal_noise_ratio(true, test, data_range=1))
-    return psnr, float(structural_similarity(true, test, data_range=1, channel_axis=-1))
 
 
 def summarise(measures: Iterable[Measure], clean_class: int) -> list[Summary]:
