@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from core.errors import LabError
 from core.report.export import to_csv
 from core.report.notation import norm_name
 from core.studies.records import Study, StudyRequest
 from core.studies.stored import stored_study
 from core.ui.certify.change_notice import note_change
 from core.ui.certify.guarantee import choose_guarantee, objection
-from core.ui.certify.job import STUDIES, note_speed, start, study_key
+from core.ui.certify.job import STUDIES, note_speed, start_study, study_key
 from core.ui.certify.verify_view import draw_verify
 from core.ui.certify.view import draw_running, draw_study
 from core.ui.controls import choose_numbers, choose_sigma, request_of, warn_about_sigma
 from core.ui.frame import close_page, open_page
+from core.ui.jobs.follow import begin, follow
+from core.ui.jobs.queue import Job
+from core.ui.linked import linked_switch
 from core.ui.models.browser import draw_find_button
 from core.ui.models.choice import choose_classifier, choose_denoiser, choose_size
 from core.ui.pictures import Choice, choose_pictures, choose_shown
+from core.ui.plain_text import show_error
 
 open_page("Certify")
 st.title("Certify a picture")
@@ -34,14 +39,14 @@ with left:
     choices = choose_pictures(classifier)
 with middle:
     sigma = choose_sigma()
-    automatic = st.toggle("Compute as I change things", True, key="auto", bind="query-params")
+    automatic = linked_switch("Compute as I change things", True, "auto")
 numbers = choose_numbers()
 guarantee = choose_guarantee()
 warn_about_sigma(denoiser, sigma, classifier)
 request = request_of(classifier, denoiser, sigma, numbers, size, guarantee)
 wrong = objection(request.settings)
 if wrong is not None:
-    st.error(wrong, icon=":material/error:")
+    show_error(wrong)
 
 
 def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
@@ -54,33 +59,27 @@ def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
     return job.result if job is not None and job.state == "done" else None
 
 
-def begin(choice: Choice) -> None:
-    """Start the study of a choice, or say why not."""
-    try:
-        start(choice.picture.image, choice.picture.name, request)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
+def start(choice: Choice) -> bool:
+    """Start the study of a choice anew, or say why not."""
+    STUDIES.forget(study_key(choice.picture.image, request))
+    return begin(lambda: start_study(choice.picture.image, choice.picture.name, request))
 
 
 keys = [study_key(choice.picture.image, request) for choice in choices]
 STUDIES.keep_only(keys)
 for choice, key in zip(choices, keys, strict=True):
     if automatic and wrong is None and finished(choice, request) is None and STUDIES.find(key) is None:
-        begin(choice)
+        start(choice)
 
 shown = choose_shown(choices)
 shown_key = study_key(shown.picture.image, request)
-busy = any(job is not None and not job.finished for job in map(STUDIES.find, keys))
 
 
-@st.fragment(run_every=0.4 if busy else None)
-def follow() -> None:
-    """Poll while something runs; draw what is there."""
-    if busy and all(job is None or job.finished for job in map(STUDIES.find, keys)):
-        st.rerun()
+def draw(*jobs: Job | None) -> None:
+    """What is there."""
     if len(choices) > 1:
         draw_table()
-    job, result = STUDIES.find(shown_key), finished(shown, request)
+    job, result = jobs[keys.index(shown_key)], finished(shown, request)
     if result is not None:
         if job is not None:
             note_speed(result)
@@ -89,14 +88,11 @@ def follow() -> None:
         c = result.certificate
         draw_again(stored=job is None, stopped=c.stopped and c.settled is None)
     elif job is None:
-        if wrong is None and st.button("Start", type="primary", icon=":material/play_arrow:"):
-            begin(shown)
+        if wrong is None and st.button("Start", type="primary", icon=":material/play_arrow:") and start(shown):
             st.rerun()
     elif job.state == "failed":
-        st.error(job.error or "", icon=":material/error:")
-        if st.button("Try again", icon=":material/refresh:"):
-            STUDIES.forget(shown_key)
-            begin(shown)
+        show_error(job.error or "")
+        if st.button("Try again", icon=":material/refresh:") and start(shown):
             st.rerun()
     else:
         draw_running(job, sigma)
@@ -108,9 +104,7 @@ def draw_again(stored: bool, stopped: bool) -> None:
         st.caption("This result comes with the Lab, computed beforehand with these very numbers.")
     if stored or stopped:
         label = "Compute it here" if stored else "Run it to the end"
-        if st.button(label, icon=":material/play_arrow:"):
-            STUDIES.forget(shown_key)
-            begin(shown)
+        if st.button(label, icon=":material/play_arrow:") and start(shown):
             st.rerun()
 
 
@@ -142,6 +136,6 @@ def draw_table() -> None:
         )
 
 
-follow()
+follow(draw, *(partial(STUDIES.find, key) for key in keys))
 draw_verify()
 close_page()

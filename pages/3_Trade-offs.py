@@ -28,7 +28,7 @@ COMPUTING = {
     "new": ("A new evaluation", "core.ui.tradeoffs.new_evaluation", "draw_new_evaluation"),
     "runs": ("Evaluations made here", "core.ui.tradeoffs.runs_view", "draw_runs"),
 }
-EVALUATING = "evaluation-job"
+EVALUATING = "jobs-evaluations"
 ABOUT = {
     "new": "Images are chosen at random, and each goes into the store of runs as soon as it is finished: stop at any moment, go"
     " on later. It stops by itself two minutes after you left this page.",
@@ -46,7 +46,7 @@ st.markdown(
 titles = VIEWS | {key: title for key, (title, _, _) in COMPUTING.items()}
 left, right = st.columns(2)
 with right:
-    view = linked_choice("View", list(titles), "curve", titles.__getitem__, "view")
+    view = linked_choice("View", titles, "curve", "view")
 if view in COMPUTING:
     with left:
         st.markdown(ABOUT[view])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.attacks.records import KINDS, NORMS, AttackRequest
-from core.errors import LabError
+from core.attacks.records import NORMS, AttackRequest
 from core.report.notation import norm_name
-from core.ui.attack.job import ATTACKS, attack_key, start
-from core.ui.attack.view import KIND_NAMES, TARGET_NAMES, draw_attacking, draw_study
+from core.ui.attack.job import ATTACKS, attack_key, start_attack
+from core.ui.attack.view import KIND_NAMES, TARGET_NAMES, draw_attacked, draw_attacking
 from core.ui.controls import choose_sigma, warn_about_sigma
 from core.ui.frame import close_page, open_page
-from core.ui.linked import linked_choice
+from core.ui.jobs.follow import begin, draw_job, follow
+from core.ui.jobs.queue import Job
+from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.models.choice import choose_classifier, choose_denoiser
 from core.ui.pictures import choose_pictures
 
@@ -30,38 +31,28 @@ with left:
     choice = choose_pictures(classifier)[0]
 with middle:
     sigma = choose_sigma()
-    norm = linked_choice("Norm of the change", list(NORMS), "l2", norm_name, "norm")
+    norm = linked_choice("Norm of the change", {name: norm_name(name) for name in NORMS}, "l2", "norm")
     most, step = {"l2": (4.0, 0.05), "linf": (0.25, 0.005), "l1": (40.0, 0.5)}[norm]
-    radius = st.slider(
+    radius = linked_slider(
         "Size of the change shown",
+        (0.0, most),
         0.0,
-        most,
-        0.0,
-        step,
-        key=f"attack-radius-{norm}",
-        bind="query-params",
+        f"attack-radius-{norm}",
+        step=step,
         help="0: just inside the certified radius.",
     )
 with st.expander("Attack, steps, draws, search", icon=":material/tune:"):
     first, second, third = st.columns(3)
     with first:
-        kind = linked_choice("Kind of change", list(KINDS), "gradient", KIND_NAMES.__getitem__, "attack")
-        target = linked_choice("Gradient of", ["smoothed", "base"], "smoothed", TARGET_NAMES.__getitem__, "target")
+        kind = linked_choice("Kind of change", KIND_NAMES, "gradient", "attack")
+        target = linked_choice("Gradient of", {name: TARGET_NAMES[name] for name in ("smoothed", "base")}, "smoothed", "target")
     with second:
-        steps = st.number_input("gradient steps", 1, 200, 20, 1, key="attack-steps", bind="query-params")
-        draws = st.number_input(
-            "noise draws a step", 1, 256, 16, 1, key="attack-draws", bind="query-params", help="Drawn anew at every step."
-        )
+        steps = linked_number("gradient steps", (1, 200), 20, "attack-steps", step=1)
+        draws = linked_number("noise draws a step", (1, 256), 16, "attack-draws", step=1, help="Drawn anew at every step.")
     with third:
-        seed = st.number_input(
-            "seed", 0, 2**31 - 1, 0, 1, key="attack-seed", bind="query-params", help="Same seed, same attack."
-        )
-        search = st.toggle(
-            "Look for the smallest attack",
-            True,
-            key="attack-search",
-            bind="query-params",
-            help="By bisection on the radius; takes longer.",
+        seed = linked_number("seed", (0, 2**31 - 1), 0, "attack-seed", step=1, help="Same seed, same attack.")
+        search = linked_switch(
+            "Look for the smallest attack", True, "attack-search", help="By bisection on the radius; takes longer."
         )
 warn_about_sigma(denoiser, sigma, classifier)
 request = AttackRequest(
@@ -82,17 +73,12 @@ picture, name = choice.picture.image, choice.picture.name
 key = attack_key(picture, request)
 ATTACKS.keep_only([key])
 job = ATTACKS.find(key)
-busy = job is not None and not job.finished
 
 
-def begin() -> None:
-    """Start, or say in a sentence why not."""
+def start() -> None:
+    """Start anew, or say in a sentence why not."""
     ATTACKS.forget(key)
-    try:
-        start(picture, name, request)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-    else:
+    if begin(lambda: start_attack(picture, name, request)):
         st.rerun()
 
 
@@ -100,33 +86,19 @@ if job is None:
     with st.container(key="paired-attack"):
         st.image(picture, width=200, alt=f"The picture to attack: {name}.")
     if st.button("Attack", type="primary", icon=":material/bolt:"):
-        begin()
+        start()
     st.caption("Certifies the picture first, then attacks; on two cores it takes about half a minute, and can be stopped.")
 
 
-@st.fragment(run_every=0.5 if busy else None)
-def follow() -> None:
-    """Poll while it runs; draw what is there."""
-    now = ATTACKS.find(key)
+def draw(now: Job | None) -> None:
+    """What is there."""
     if now is None:
         return
     ended = now.finished  # looked at once: it may end while this is drawn
-    if busy and ended:
-        st.rerun()
-    if not ended:
-        draw_attacking(now)
-    elif now.state == "failed":
-        st.error(now.error or "", icon=":material/error:")
-    else:
-        if not now.result.complete:
-            st.info(
-                "Not everything is settled: it was stopped, or the search used up its passes. What stands here was reached.",
-                icon=":material/hourglass_bottom:",
-            )
-        draw_study(now.result, name, "attack")
+    draw_job(now, draw_attacking, lambda study: draw_attacked(study, name))
     if ended and (now.state == "failed" or not now.result.complete) and st.button("Start over", icon=":material/refresh:"):
-        begin()
+        start()
 
 
-follow()
+follow(draw, lambda: ATTACKS.find(key), every=0.5)
 close_page()

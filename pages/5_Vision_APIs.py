@@ -8,10 +8,13 @@ from core.apis.providers import describe_provider
 from core.apis.queries import make_plan
 from core.errors import LabError
 from core.ui.apis.controls import choose_provider, choose_request
-from core.ui.apis.job import ASKED, PREVIEWS, answered_already, preview_key, request_key, start, start_preview
+from core.ui.apis.job import ASKED, PREVIEWS, answered_already, preview_key, request_key, start_asking, start_preview
 from core.ui.apis.view import draw_asking, draw_plan, draw_preview, draw_study
 from core.ui.frame import close_page, open_page
+from core.ui.jobs.follow import begin, draw_job, follow, under_way
+from core.ui.jobs.queue import Job
 from core.ui.pictures import choose_pictures
+from core.ui.plain_text import show_error
 
 open_page("Vision APIs")
 st.title("Certify a vision API")
@@ -31,7 +34,7 @@ with right:
 try:
     facts = describe_provider(provider, request.price, request.rate)
 except LabError as error:
-    st.error(str(error), icon=":material/error:")
+    show_error(error)
     close_page()
     st.stop()
 if provider == "api/demo":
@@ -45,56 +48,38 @@ key, look_key = request_key(picture, request), preview_key(picture, request)
 ASKED.keep_only([key])
 PREVIEWS.keep_only([look_key])
 if PREVIEWS.find(look_key) is None:
-    try:
-        start_preview(picture, request)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-busy = any(job is not None and not job.finished for job in (ASKED.find(key), PREVIEWS.find(look_key)))
+    begin(lambda: start_preview(picture, request))
+busy = under_way(ASKED.find(key)) or under_way(PREVIEWS.find(look_key))
 
 
-def begin(offline: bool = False) -> None:
+def ask(offline: bool = False) -> None:
     """Ask, or count what is stored; say in a sentence why not."""
     ASKED.forget(key)
-    try:
-        start(picture, name, request, offline)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-    else:
+    if begin(lambda: start_asking(picture, name, request, offline)):
         st.rerun()
 
 
-@st.fragment(run_every=0.4 if busy else None)
-def follow() -> None:
-    """Poll while something runs; draw what is there."""
-    asking, look = ASKED.find(key), PREVIEWS.find(look_key)
-    ended = asking is not None and asking.finished  # looked at once: it may end while this is drawn
-    if busy and (asking is None or ended) and (look is None or look.finished):
-        st.rerun()
+def draw(asking: Job | None, look: Job | None) -> None:
+    """What is there."""
     if look is not None and look.state == "failed":
-        st.error(look.error or "", icon=":material/error:")
+        show_error(look.error or "")
     if look is not None and look.state == "done":
         draw_preview(look.result, "preview")
     else:
         st.caption("Making the first copies…")
-    if asking is None:
-        return
-    if not ended:
-        draw_asking(asking)
-    elif asking.state == "failed":
-        st.error(asking.error or "", icon=":material/error:")
-    else:
-        draw_study(asking.result, name, "asked")
+    if asking is not None:
+        draw_job(asking, draw_asking, lambda study: draw_study(study, name, "asked"))
 
 
 stored = answered_already(picture, request)
 plan = make_plan(facts.limits, request.settings, budget=request.budget, runs=request.runs, stored=stored)
 draw_plan(plan, request, stored)
 with st.container(horizontal=True):
-    running = ASKED.find(key) is not None and busy
+    running = under_way(ASKED.find(key))
     label = "Ask" if provider == "api/demo" else f"Ask and pay up to ${min(request.budget, plan.dollars):.2f}"
     if st.button(label, type="primary", icon=":material/play_arrow:", disabled=running):
-        begin()
+        ask()
     if stored and st.button("Count stored answers only", icon=":material/inventory_2:", disabled=running):
-        begin(offline=True)
-follow()
+        ask(offline=True)
+follow(draw, lambda: ASKED.find(key), lambda: PREVIEWS.find(look_key), busy=busy)
 close_page()

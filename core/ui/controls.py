@@ -11,7 +11,7 @@ from core.models.load import sigma_warning
 from core.smoothing.settings import Settings
 from core.studies.records import StudyRequest
 from core.ui.certify.guarantee import Guarantee
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
@@ -19,14 +19,12 @@ METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Cl
 
 def choose_sigma(default: float = 0.25) -> float:
     """The sigma slider, in [0, 1] units with grey levels beside it."""
-    sigma = st.slider(
+    sigma = linked_slider(
         "Noise sigma",
-        0.01,
-        1.0,
+        (0.01, 1.0),
         default,
-        0.01,
-        key="sigma",
-        bind="query-params",
+        "sigma",
+        step=0.01,
         help="Standard deviation of the noise in each channel, in [0, 1] pixel units. More noise can certify larger radii,"
         " but hides more of the picture.",
     )
@@ -36,7 +34,7 @@ def choose_sigma(default: float = 0.25) -> float:
 
 def choose_seed(key: str = "seed") -> int:
     """The seed of the noise."""
-    return int(st.number_input("seed", 0, 2**31 - 1, 0, 1, key=key, bind="query-params", help="Same seed, same noise."))
+    return linked_number("seed", (0, 2**31 - 1), 0, key, step=1, help="Same seed, same noise.")
 
 
 @dataclass(frozen=True)
@@ -56,24 +54,15 @@ def choose_numbers() -> Numbers:
     with st.expander("Samples, confidence, seed", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
-            n = st.number_input(
-                "n: samples counted",
-                20,
-                100_000,
-                1_000,
-                100,
-                key="n",
-                bind="query-params",
-                help="More samples raise the ceiling of the radius.",
+            n = linked_number(
+                "n: samples counted", (20, 100_000), 1_000, "n", step=100, help="More samples raise the ceiling of the radius."
             )
-            n0 = st.number_input(
+            n0 = linked_number(
                 "n0: samples that choose the class",
-                10,
-                1_000,
+                (10, 1_000),
                 100,
-                10,
-                key="n0",
-                bind="query-params",
+                "n0",
+                step=10,
                 help="These pick the class to count; they are not counted again.",
             )
         with middle:
@@ -89,13 +78,12 @@ def choose_numbers() -> Numbers:
         with right:
             method = linked_choice(
                 "Bound",
-                list(METHODS),
+                METHODS,
                 "anytime",
-                METHODS.__getitem__,
                 "bound",
                 help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
             )
-            compare = st.toggle("Compare with no denoiser", True, key="compare", bind="query-params")
+            compare = linked_switch("Compare with no denoiser", True, "compare")
     return Numbers(int(n), int(n0), float(alpha), seed, str(method), bool(compare))
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.folders import ROOT
 from core.ui.garbage import spare_modules
-from core.ui.link_notice import read_link, say_refused
+from core.ui.linked import read_link, say_refused
 from core.ui.presenter import close_presenting, open_presenting
 
 PAGES = (

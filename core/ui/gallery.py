@@ -5,13 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core.data.hub import LabelledPicture, fetch_split, sample_pictures
-from core.errors import LabError
-from core.models.hub.download import DownloadProgress
 from core.pictures.reading import Picture
+from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs
-from core.ui.jobs.shared import queue
-from core.ui.models.download import draw_download
+from core.ui.plain_text import show_error
 from core.ui.strip import enlarged
 
 GALLERIES = SessionJobs("galleries")
@@ -36,10 +34,10 @@ def choose_from_gallery() -> Picture | None:
         if job is None:
             return None
         if not job.finished:
-            _follow(job)
+            follow(_draw_running, lambda: GALLERIES.find(_key(reference, split, draws)))
             return None
         if job.state == "failed":
-            st.error(job.error or "", icon=":material/error:")
+            show_error(job.error or "")
             return None
         return _choose(job.result)
 
@@ -54,23 +52,13 @@ def _start(reference: str, split: str, draws: int) -> None:
             found = fetch_split(reference, split, on_progress=context.report, should_stop=context.should_stop)
         return sample_pictures(found, COUNT, seed=draws)
 
-    try:
-        GALLERIES.start(_key(reference, split, draws), f"Pictures of {reference}", work)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
+    begin(lambda: GALLERIES.start(_key(reference, split, draws), f"Pictures of {reference}", work))
 
 
-@st.fragment(run_every=0.4)
-def _follow(job: Job) -> None:
-    now = queue().look(job.id)
-    if now is None or now.finished:
-        st.rerun()
-    if isinstance(now.progress, DownloadProgress):
-        draw_download(now.progress)
-    else:
-        st.caption("Asking the Hub…")
-    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-gallery-{job.id}"):
-        queue().stop(now)
+def _draw_running(job: Job | None) -> None:
+    if job is not None:
+        draw_waiting(job, "Asking the Hub…")
+        draw_stop(job)
 
 
 def _choose(found: list[LabelledPicture]) -> Picture | None:

@@ -1,48 +1,214 @@
-"""A menu whose value stands in the link by its reference, not by the title that is shown."""
+"""Controls and links in step: what a control holds stands in the link, and a link that is followed moves the control.
+
+Numbers and switches are bound by Streamlit's own ``bind="query-params"``. Menus are not: it would write titles into the link,
+where model references belong. Here the link has what stands for an option, a value that is no option is dropped, the choice is
+kept across pages, and a control at its default is left out of the link. What was dropped is said at the top of the page.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.ui.plain_text import plain
+
+Number = TypeVar("Number", int, float)
+PENDING, SEEN, PLACE = "link-pending", "link-seen", "link-place"
+LONGEST = 40
+
+
+def newly_asked(key: str) -> list[str]:
+    """What a link that was followed since the last run asks for under a key; nothing where :func:`write_link` wrote it."""
+    asked = st.query_params.get_all(key)
+    return [] if asked == st.session_state.get(f"{key}-in-link") else asked
+
+
+def write_link(key: str, values: Sequence[str]) -> None:
+    """Put what a control holds into the link; nothing where it holds its default."""
+    if values:
+        st.query_params[key] = list(values)
+    elif key in st.query_params:
+        del st.query_params[key]
+    st.session_state[f"{key}-in-link"] = st.query_params.get_all(key)
+
 
 def linked_choice(
-    label: str,
-    options: Sequence[str],
-    default: str,
-    title: Callable[[str], str],
-    key: str,
-    *,
-    help: str | None = None,
-    disabled: bool = False,
+    label: str, titles: Mapping[str, str], default: str, key: str, *, help: str | None = None, disabled: bool = False
 ) -> str:
     """A select box bound to the query parameter ``key``.
 
-    Streamlit's own ``bind="query-params"`` would write the title into the link, and model references belong there. A value
-    in the link that is no option is dropped. The choice is kept across pages, and left out of the link where it is the
-    default.
+    Args:
+        titles: what the menu shows for each option, by what stands for it in links.
+        default: one of the options.
+    """
+
+    def draw() -> str:
+        return st.selectbox(
+            label, list(titles), format_func=titles.__getitem__, key=key, help=help, disabled=disabled, persist_state="session"
+        )
+
+    return _linked_one(titles, default, key, draw)
+
+
+def linked_steps(label: str, titles: Mapping[str, str], default: str, key: str) -> str:
+    """A row of steps bound to the query parameter ``key``; arguments as for :func:`linked_choice`."""
+
+    def draw() -> str | None:
+        return st.segmented_control(
+            label,
+            list(titles),
+            format_func=titles.__getitem__,
+            key=key,
+            required=True,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+
+    return _linked_one(titles, default, key, draw)
+
+
+def _linked_one(titles: Mapping[str, str], default: str, key: str, draw: Callable[[], str | None]) -> str:
+    asked = newly_asked(key)
+    if asked and asked[-1] in titles:
+        st.session_state[key] = asked[-1]
+    elif st.session_state.get(key) not in titles:
+        st.session_state[key] = default
+    chosen = draw() or default
+    write_link(key, [] if chosen == default else [chosen])
+    return chosen
+
+
+def linked_choices(
+    label: str,
+    titles: Mapping[str, str],
+    default: Sequence[str],
+    key: str,
+    *,
+    most: int | None = None,
+    help: str | None = None,
+    placeholder: str | None = None,
+) -> list[str]:
+    """A multi-select bound to the query parameter ``key``, one value an option. An empty choice stands in links as ``none``.
 
     Args:
-        options: what may be chosen, as it stands in links.
-        default: one of them.
-        title: what the menu shows for an option.
+        titles: what the menu shows for each option, by what stands for it in links.
+        default: some of the options.
+        most: how many may be chosen; None for all.
     """
-    written = f"{key}-in-link"
-    asked = st.query_params.get(key)
-    if asked in options and asked != st.session_state.get(written):
-        st.session_state[key] = asked  # a link was followed since the last run
-    elif st.session_state.get(key) not in options:
-        st.session_state[key] = default
-    chosen = st.selectbox(label, options, format_func=title, key=key, help=help, disabled=disabled, persist_state="session")
-    if chosen != default:
-        st.query_params[key] = chosen
-    elif key in st.query_params:
-        del st.query_params[key]
-    st.session_state[written] = st.query_params.get(key)
-    return chosen
+    asked = newly_asked(key)
+    if asked:
+        known = list(dict.fromkeys(value for value in asked if value in titles))[:most]
+        st.session_state[key] = known if known or asked == ["none"] else list(default)
+    else:
+        st.session_state[key] = [value for value in st.session_state.get(key, default) if value in titles]
+    chosen = st.multiselect(
+        label,
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        max_selections=most,
+        help=help,
+        placeholder=placeholder,
+        persist_state="session",
+    )
+    write_link(key, [] if chosen == list(default) else chosen or ["none"])
+    return list(chosen)
+
+
+def linked_number(
+    label: str,
+    span: tuple[Number, Number],
+    default: Number,
+    key: str,
+    *,
+    step: Number,
+    format: str | None = None,
+    help: str | None = None,
+) -> Number:
+    """A field for a number within a span, bound to the query parameter ``key``; whole where the default is."""
+    return type(default)(
+        st.number_input(label, *span, value=default, step=step, format=format, key=key, bind="query-params", help=help)
+    )
+
+
+def linked_slider(
+    label: str,
+    span: tuple[Number, Number],
+    default: Number,
+    key: str,
+    *,
+    step: Number,
+    format: str | None = None,
+    help: str | None = None,
+) -> Number:
+    """A slider over a span, bound to the query parameter ``key``; whole where the default is."""
+    return type(default)(
+        st.slider(label, *span, value=default, step=step, format=format, key=key, bind="query-params", help=help)
+    )
+
+
+def linked_switch(label: str, default: bool, key: str, *, help: str | None = None) -> bool:
+    """A switch bound to the query parameter ``key``."""
+    return bool(st.toggle(label, default, key=key, bind="query-params", help=help))
 
 
 def key_for(name: str, classifier: str) -> str:
     """The key of a control whose choices depend on the classifier, so that another one starts from its own default."""
     return name if classifier == "bundled/cifar10" else f"{name}-{classifier.rpartition('/')[2]}"
+
+
+def read_link() -> None:
+    """Keep what the link asks for, before any widget takes it up. Call first on a page."""
+    # What stood in the link when the last page was done was put there by controls, and they may have been moved since.
+    seen: dict[str, list[str]] = st.session_state.get(SEEN, {})
+    asked = {key: values for key in st.query_params if (values := st.query_params.get_all(key)) != seen.get(key)}
+    # A rerun half way through the page has lost what was refused: keep it until a page was drawn to its end.
+    st.session_state[PENDING] = st.session_state.get(PENDING, {}) | asked
+    st.session_state[PLACE] = st.empty()
+
+
+def say_refused() -> None:
+    """Name the values that were replaced by defaults, at the top of the page. Call last on a page."""
+    asked: dict[str, list[str]] = st.session_state.pop(PENDING, {})
+    st.session_state[SEEN] = {key: st.query_params.get_all(key) for key in st.query_params}
+    state: Mapping[str, Any] = {key: st.session_state[key] for key in asked if key in st.session_state}
+    sentences = refused(asked, state)
+    place = st.session_state.pop(PLACE, None)
+    if sentences and place is not None:
+        place.warning(plain(" ".join(sentences)), icon=":material/link_off:")
+
+
+def refused(asked: Mapping[str, Sequence[str]], used: Mapping[str, Any]) -> list[str]:
+    """A sentence for each value of a link that is not the one in use.
+
+    Args:
+        asked: the values of the link, by key.
+        used: what the controls hold now; keys that no control has are not spoken of.
+
+    >>> refused({"sigma": ["lots"], "n": ["1000"]}, {"sigma": 0.25, "n": 1000})
+    ["The link asks for sigma = 'lots', which is not possible here: 0.25 is used."]
+    """
+    sentences = []
+    for key, value in used.items():
+        # A control for several that holds nothing stands as "none" in a link.
+        held = ([_text(v) for v in value] or ["none"]) if isinstance(value, list | tuple) else [_text(value)]
+        wrong = [text for text in asked.get(key, ()) if not any(_same(text, h) for h in held)]
+        if wrong:
+            told = ", ".join(repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…") for text in wrong)
+            sentences.append(f"The link asks for {key} = {told}, which is not possible here: {', '.join(held)} is used.")
+    return sentences
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _same(asked: str, held: str) -> bool:
+    if asked.strip().lower() == held.lower() or (held == "true" and asked.strip().lower() in ("1", "yes", "on")):
+        return True
+    try:
+        return float(asked) == float(held)
+    except ValueError:
+        return False

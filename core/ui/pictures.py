@@ -66,9 +66,8 @@ def choose_sample(classifier: str, disabled: bool = False) -> Sample:
     known = {s.name: s for s in samples() if s.classifier == classifier} or {s.name: s for s in samples()}
     name = linked_choice(
         "Sample picture",
-        list(known),
+        {n: s.title for n, s in known.items()},
         next(iter(known)),
-        lambda n: known[n].title,
         key_for("picture", classifier),
         disabled=disabled,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import streamlit as st
+
 _SIGNS = re.compile(r"([\\`*_\[\]<>~$:!&#|])")
 
 
@@ -14,3 +16,8 @@ def plain(text: str) -> str:
     \!\[x\](http\://a/b.png)
     """
     return _SIGNS.sub(r"\\\1", text)
+
+
+def show_error(error: Exception | str, icon: str = ":material/error:") -> None:
+    """What went wrong, as it stands: it may hold a file's name, or what a server answered."""
+    st.error(plain(str(error)), icon=icon)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-PARAMETER, SWITCH, WRITTEN = "present", "presenter-mode", "present-in-link"
+from core.ui.linked import newly_asked, write_link
+
+PARAMETER, SWITCH = "present", "presenter-mode"
 YES = ("1", "true", "yes", "on")
 
 _STYLE = """
@@ -28,9 +30,9 @@ def presenting() -> bool:
 
 def open_presenting() -> None:
     """Hear what the link asks for, and set the large type where the mode is on. Call first on a page."""
-    asked = st.query_params.get(PARAMETER)
-    if asked is not None and asked != st.session_state.get(WRITTEN) and asked.lower() in YES:
-        st.session_state[SWITCH] = True  # a link was followed since the last run
+    asked = newly_asked(PARAMETER)
+    if asked and asked[-1].lower() in YES:
+        st.session_state[SWITCH] = True
     if presenting():
         st.html(_STYLE)
 
@@ -47,8 +49,4 @@ def close_presenting(pages: Sequence[tuple[str, str, str]]) -> None:
         if on:
             for path, label, icon in pages:
                 st.page_link(path, label=label, icon=icon, query_params={PARAMETER: "1"})
-    if on:
-        st.query_params[PARAMETER] = "1"
-    elif PARAMETER in st.query_params:
-        del st.query_params[PARAMETER]
-    st.session_state[WRITTEN] = st.query_params.get(PARAMETER)
+    write_link(PARAMETER, ["1"] if on else [])

@@ -15,7 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import core.ui.jobs.queue
-import core.ui.jobs.shared
+import core.ui.jobs.session
 from core.models.references import BUNDLED_FOLDER
 
 pytestmark = [
@@ -157,7 +157,7 @@ def test_a_result_that_was_dropped_to_make_room_is_offered_again(monkeypatch: py
     at.toggle(key="auto").set_value(False)
     at.run()
     monkeypatch.setattr(core.ui.jobs.queue, "KEPT_BYTES", 0)
-    queue = core.ui.jobs.shared.queue()
+    queue = core.ui.jobs.session.queue()
     assert queue.submit("another session", "", lambda context: None).wait(10)
     at.run()
     assert not at.exception

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.learn.quiz import QUIZ
 from core.ui.figure import stand_alone
-from core.ui.link_notice import refused
+from core.ui.linked import refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

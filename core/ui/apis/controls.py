@@ -17,7 +17,7 @@ from core.errors import LabError
 from core.models.catalogue import denoisers
 from core.smoothing.settings import Settings
 from core.ui.controls import ALPHAS, METHODS, choose_seed, choose_sigma
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number, linked_switch
 
 SIDES = (32, 64, 96, 128, 224)
 DEFAULT_MOST = 5.0
@@ -36,14 +36,14 @@ def choose_provider() -> str:
     titles = {"api/demo": "Demo: an API on this machine, free"}
     titles |= {f"api/{name}": vendor.title for name, vendor in VENDORS.items()}
     titles |= {reference: f"HTTP: {name}" for name, reference in described_endpoints().items()}
-    return linked_choice("Vision API", list(titles), "api/demo", titles.__getitem__, "api")
+    return linked_choice("Vision API", titles, "api/demo", "api")
 
 
 def choose_api_denoiser() -> str:
     """A denoiser; the default was trained without any classifier, since a vendor's cannot be trained through."""
     titles = {entry.ref: entry.title for entry in denoisers()}
     default = "bundled/cifar10-mse" if "bundled/cifar10-mse" in titles else "none"
-    return linked_choice("Denoiser (runs on this machine)", list(titles), default, titles.__getitem__, "api-denoiser")
+    return linked_choice("Denoiser (runs on this machine)", titles, default, "api-denoiser")
 
 
 @dataclass(frozen=True)
@@ -110,47 +110,40 @@ def choose_request(provider: str) -> RemoteRequest:
         side = int(
             linked_choice(
                 "Picture size for noise and certificate",
-                [str(s) for s in SIDES],
+                {str(s): f"{s} x {s} pixels" for s in SIDES},
                 "32" if demo else "224",
-                lambda s: f"{s} x {s} pixels",
                 "api-side" if demo else "api-side-vendor",
             )
         )
     with right:
         sigma = choose_sigma()
-        budget = st.number_input(
+        budget = linked_number(
             "Budget in dollars",
-            0.0,
-            most_dollars(),
+            (0.0, most_dollars()),
             min(0.5, most_dollars()),
-            0.05,
-            key="api-budget",
-            bind="query-params",
+            "api-budget",
+            step=0.05,
             help="The most that this picture may cost, earlier answers included. It is never exceeded, not even by retries.",
         )
     with st.expander("Samples, confidence, when to stop", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
-            n = st.number_input("n: answers counted", 20, 10_000, 200, 10, key="api-n", bind="query-params")
-            n0 = st.number_input("n0: answers that choose the class", 5, 200, 20, 5, key="api-n0", bind="query-params")
+            n = linked_number("n: answers counted", (20, 10_000), 200, "api-n", step=10)
+            n0 = linked_number("n0: answers that choose the class", (5, 200), 20, "api-n0", step=5)
         with second:
             alpha = st.selectbox("alpha", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="api-alpha", bind="query-params")
             seed = choose_seed("api-seed")
         with third:
-            method = linked_choice("Bound", list(METHODS), "anytime", METHODS.__getitem__, "api-bound")
-            until = st.number_input(
+            method = linked_choice("Bound", METHODS, "anytime", "api-bound")
+            until = linked_number(
                 "Stop once this radius is settled (0: go on)",
+                (0.0, 4.0),
                 0.0,
-                4.0,
-                0.0,
-                0.05,
-                key="api-until",
-                bind="query-params",
+                "api-until",
+                step=0.05,
                 help="With the anytime bound, asking stops as soon as the radius is certified or out of reach.",
             )
-            compare = st.toggle(
-                "Also without the denoiser (half the budget each)", False, key="api-compare", bind="query-params"
-            )
+            compare = linked_switch("Also without the denoiser (half the budget each)", False, "api-compare")
     with st.expander("Prices and rate limits", icon=":material/payments:"):
         terms = choose_terms(provider)
     with st.expander("Which labels count as which class", icon=":material/label:"):

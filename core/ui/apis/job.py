@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
 from collections.abc import Mapping
 
@@ -18,8 +16,7 @@ from core.apis.study import RemoteRequest, RemoteStudy, preview, stored_queries,
 from core.device import pick_device
 from core.folders import answers_file
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 
 ASKED = SessionJobs("api")
 PREVIEWS = SessionJobs("api-previews")
@@ -40,16 +37,12 @@ def secrets() -> Mapping[str, str]:
     return {**os.environ, **own}
 
 
-def _picture_key(picture: Image.Image) -> str:
-    return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
-
-
 def request_key(picture: Image.Image, request: RemoteRequest) -> Key:
     """Names what is on the page: the picture's bytes and every number."""
-    return ("api", _picture_key(picture), request)
+    return ("api", picture_key(picture), request)
 
 
-def start(picture: Image.Image, name: str, request: RemoteRequest, offline: bool = False) -> Job:
+def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offline: bool = False) -> Job:
     """Queue a study. Raises LabError where the queue is full or the provider cannot be used."""
     cache, device, book = models(), pick_device("auto"), ledger()
     provider: Provider | Described
@@ -80,7 +73,7 @@ def start(picture: Image.Image, name: str, request: RemoteRequest, offline: bool
 
 def preview_key(picture: Image.Image, request: RemoteRequest) -> Key:
     """Names a preview: what decides the pictures, and nothing else."""
-    return ("api-preview", _picture_key(picture), dataclasses.astuple(without_budget(request)))
+    return ("api-preview", picture_key(picture), without_budget(request))
 
 
 def start_preview(picture: Image.Image, request: RemoteRequest) -> Job:

@@ -16,8 +16,8 @@ from core.figures.votes import vote_bars, votes_alt
 from core.report import words
 from core.report.notation import class_name, duration
 from core.ui.figure import FigureSheet
+from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.jobs.waiting import draw_stop, draw_waiting
 from core.ui.strip import CHART, enlarged
 
 

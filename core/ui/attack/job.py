@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-
 from PIL import Image
 
 from core.attacks.records import AttackRequest, AttackStudy
 from core.attacks.study import attack_study, check_request
 from core.device import pick_device
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 
 ATTACKS = SessionJobs("attacks")
 
 
 def attack_key(picture: Image.Image, request: AttackRequest) -> Key:
     """Names an attack: the picture's bytes and every number."""
-    digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
-    return ("attack", digest, *dataclasses.astuple(request))
+    return ("attack", picture_key(picture), request)
 
 
-def start(picture: Image.Image, name: str, request: AttackRequest) -> Job:
+def start_attack(picture: Image.Image, name: str, request: AttackRequest) -> Job:
     """Queue an attack study. Raises LabError where a number is out of range or the queue is full."""
     check_request(request)
     cache, device = models(), pick_device(request.device)

@@ -10,16 +10,14 @@ from PIL import Image
 
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict
 from core.figures.number_line import number_line, number_line_alt
-from core.models.hub.download import DownloadProgress
 from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
 from core.report.notation import class_name, norm_name
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_meaning
 from core.ui.figure import draw_figure
+from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.jobs.shared import queue
-from core.ui.models.download import draw_download
 from core.ui.strip import enlarged
 
 STAGES = {
@@ -42,21 +40,27 @@ KIND_NAMES = {
 def draw_attacking(job: Job) -> None:
     """Progress, time left, Stop, and what is there already."""
     progress = job.progress
-    if isinstance(progress, DownloadProgress):
-        draw_download(progress)
-    elif not isinstance(progress, AttackProgress):
-        ahead = queue().ahead_of(job) if job.state == "queued" else 0
-        st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else "Loading the models…")
+    if not isinstance(progress, AttackProgress):
+        draw_waiting(job)
     else:
         left = f" · at most {progress.seconds_left:.0f} s left" if progress.seconds > 0.5 else ""
         trial = f", trying {progress.radius:.3f}" if progress.radius is not None else ""
         st.progress(
             min(1.0, progress.done / max(1, progress.total)), text=f"{STAGES.get(progress.stage, progress.stage)}{trial}{left}"
         )
-    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help="Keeps what is there so far."):
-        queue().stop(job)
+    draw_stop(job, "Keeps what is there so far.")
     if isinstance(progress, AttackProgress) and progress.study is not None:
         draw_study(progress.study, "attack", f"live-{job.id}", finished=False)
+
+
+def draw_attacked(study: AttackStudy, picture_name: str) -> None:
+    """A study that ended, and whether it was done whole."""
+    if not study.complete:
+        st.info(
+            "Not everything is settled: it was stopped, or the search used up its passes. What stands here was reached.",
+            icon=":material/hourglass_bottom:",
+        )
+    draw_study(study, picture_name, "attack")
 
 
 def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: bool = True) -> None:

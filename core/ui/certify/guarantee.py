@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.errors import LabError
 from core.report.notation import norm_name
-from core.smoothing.radius import NOISES, NORMS, OWN_NORM
+from core.smoothing.radius import NORMS, OWN_NORM
 from core.smoothing.settings import Settings
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number, linked_switch
 
 NOISE_NAMES = {"gaussian": "Gaussian", "uniform": "Uniform", "laplace": "Laplace"}
 _OTHER_NORMS = {
@@ -39,49 +39,43 @@ def choose_guarantee() -> Guarantee:
         with left:
             noise = linked_choice(
                 "Noise",
-                list(NOISES),
+                NOISE_NAMES,
                 "gaussian",
-                NOISE_NAMES.__getitem__,
                 "noise",
                 help="Sigma is the standard deviation in each channel, whatever the noise.",
             )
             own = OWN_NORM[noise]
             norm = linked_choice(
                 "Norm of the radius",
-                list(NORMS),
+                {norm: f"{norm_name(norm)} (this noise's own)" if norm == own else norm_name(norm) for norm in NORMS},
                 own,
-                lambda norm: f"{norm_name(norm)} (this noise's own)" if norm == own else norm_name(norm),
                 norm_key(noise),
                 help="How the size of a change is measured: l2 its length, l1 the sum over all colour values, l-infinity the"
                 " greatest of them.",
             )
         with middle:
-            sound = st.toggle(
+            sound = linked_switch(
                 "Sound (exact 8-bit noise)",
                 False,
-                key="sound",
-                bind="query-params",
+                "sound",
                 help="Proof in floating point, too: noise on the 8-bit grid by exact integer sampling, so that rounding is"
                 " no gap. Gaussian noise only.",
             )
-            two_sided = st.toggle(
+            two_sided = linked_switch(
                 "Both classes (two-sided)",
                 False,
-                key="two-sided",
-                bind="query-params",
+                "two-sided",
                 help="Bounds the runner-up from above, too, each at alpha/2. It pays where the other votes are spread over"
                 " several classes. Choose before you look: alpha holds for one of the two.",
             )
         with right:
-            until = st.number_input(
+            until = linked_number(
                 "Radius to settle (0: run to n)",
+                (0.0, LARGEST_RADIUS),
                 0.0,
-                LARGEST_RADIUS,
-                0.0,
-                0.05,
+                "until",
+                step=0.05,
                 format="%g",
-                key="until",
-                bind="query-params",
                 help="Certify until it is settled: sampling ends as soon as it is clear whether this radius can be"
                 " certified, or when you stop, or after n samples. In the norm that is chosen. Takes the anytime bound.",
             )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-
 import streamlit as st
 from PIL import Image
 
@@ -13,19 +10,17 @@ from core.studies.certify import study
 from core.studies.records import Study, StudyRequest
 from core.ui.frame import SPEED
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 
 STUDIES = SessionJobs("studies")
 
 
 def study_key(picture: Image.Image, request: StudyRequest) -> Key:
     """Names a study: the picture's bytes and every number."""
-    digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
-    return ("study", digest, *dataclasses.astuple(request))
+    return ("study", picture_key(picture), request)
 
 
-def start(picture: Image.Image, name: str, request: StudyRequest) -> Job:
+def start_study(picture: Image.Image, name: str, request: StudyRequest) -> Job:
     """Queue the study of a picture. Raises LabError where the queue is full."""
     cache, device = models(), pick_device(request.device)
 

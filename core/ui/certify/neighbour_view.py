@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 from PIL import Image
 
-from core.errors import LabError
 from core.report.notation import norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.certify.neighbour_job import NEIGHBOURS, Search, search_key, start_search
+from core.ui.jobs.follow import begin, follow
+from core.ui.jobs.queue import Job
 from core.ui.plain_text import plain
 from core.ui.strip import enlarged
 
@@ -18,32 +19,21 @@ def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> 
     if certificate.prediction is None or certificate.labels is None:
         return
     wanted = search_key(certificate)
-    job = NEIGHBOURS.find(wanted)
-    busy = job is not None and not job.finished
 
-    @st.fragment(run_every=0.4 if busy else None)
-    def follow() -> None:
-        now = NEIGHBOURS.find(wanted)
-        if now is None:
+    def draw(job: Job | None) -> None:
+        if job is None:
             if st.button(
                 "Compare with the nearest picture of another class", icon=":material/social_distance:", key=f"near-{key}"
-            ):
-                try:
-                    start_search(picture, certificate)
-                except LabError as error:
-                    st.error(str(error), icon=":material/error:")
-                else:
-                    st.rerun()
-        elif not now.finished:
+            ) and begin(lambda: start_search(picture, certificate)):
+                st.rerun()
+        elif not job.finished:
             st.caption(":material/hourglass_top: Looking through the pictures on this machine…")
-        elif busy:
-            st.rerun()  # once, so that the page stops polling
-        elif now.state == "failed":
-            st.info(now.error or "", icon=":material/info:")
+        elif job.state == "failed":
+            st.info(plain(job.error or ""), icon=":material/info:")
         else:
-            _draw(picture, certificate, now.result)
+            _draw(picture, certificate, job.result)
 
-    follow()
+    follow(draw, lambda: NEIGHBOURS.find(wanted))
 
 
 def share_text(certificate: Certificate, found: Search) -> str:

@@ -11,8 +11,7 @@ from core.device import pick_device
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import Key, SessionJobs, models
 from core.verification.check import Check
 from core.verification.resampling import resample
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -12,10 +13,10 @@ from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
 from core.ui.certify.verify_job import VERIFICATIONS, Sampling, start_sampling
+from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job
-from core.ui.jobs.waiting import draw_stop, draw_waiting
 from core.ui.pictures import read_upload
-from core.ui.plain_text import plain
+from core.ui.plain_text import plain, show_error
 from core.verification.catalogued import cannot_sample_here, models_of_catalogue
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
 from core.verification.resampling import cannot_resample
@@ -44,7 +45,7 @@ def draw_verify() -> None:
             picture = None if upload is None else read_upload(upload.getvalue(), upload.name)
         except LabError as error:
             VERIFICATIONS.keep_only([])
-            st.error(plain(str(error)), icon=":material/error:")
+            show_error(error)
             return
         found = verify(certificate, None if picture is None else picture.image, models_of_catalogue(certificate))
         _draw_checks(found.checks, found.summary(), bool(found.differing))
@@ -85,40 +86,29 @@ def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture |
     for asked, pressed in zip(wanted, (same, fresh), strict=True):
         if pressed:
             VERIFICATIONS.forget(asked.key)
-            try:
-                start_sampling(asked, certificate, picture.image)
-            except LabError as error:
-                st.error(plain(str(error)), icon=":material/error:")
-    jobs = [VERIFICATIONS.find(key) for key in keys]
-    busy = any(job is not None and not job.finished for job in jobs)
+            begin(partial(start_sampling, asked, certificate, picture.image))
 
-    @st.fragment(run_every=0.4 if busy else None)
-    def follow() -> None:
-        now = [VERIFICATIONS.find(key) for key in keys]
-        if busy and all(job is None or job.finished for job in now):
-            st.rerun()
-        for job in now:
+    def draw(*jobs: Job | None) -> None:
+        for job in jobs:
             if job is not None:
-                _draw_job(job)
+                draw_job(job, _draw_running, _draw_sampled)
 
-    follow()
+    follow(draw, *(partial(VERIFICATIONS.find, key) for key in keys))
 
 
-def _draw_job(job: Job) -> None:
-    if job.state == "failed":
-        st.error(plain(job.error or ""), icon=":material/error:")
-    elif job.finished:
-        checks: list[Check] = job.result
-        for check in checks:
-            words, icon = f"**{check.name}: {check.status}.** {plain(check.sentence)}", ":material/check:"
-            if check.status == SAME:
-                st.info(words, icon=icon)
-            else:
-                st.warning(words, icon=":material/difference:" if check.status == DIFFERS else ":material/stop_circle:")
+def _draw_running(job: Job) -> None:
+    now = job.progress
+    if isinstance(now, Progress):
+        st.progress(now.done / now.total, text=f"Sampling: {now.done:,} of {now.total:,} copies")
     else:
-        now = job.progress
-        if isinstance(now, Progress):
-            st.progress(now.done / now.total, text=f"Sampling: {now.done:,} of {now.total:,} copies")
+        draw_waiting(job)
+    draw_stop(job)
+
+
+def _draw_sampled(checks: list[Check]) -> None:
+    for check in checks:
+        words, icon = f"**{check.name}: {check.status}.** {plain(check.sentence)}", ":material/check:"
+        if check.status == SAME:
+            st.info(words, icon=icon)
         else:
-            draw_waiting(job)
-        draw_stop(job)
+            st.warning(words, icon=":material/difference:" if check.status == DIFFERS else ":material/stop_circle:")

@@ -17,8 +17,8 @@ from core.ui.attack.at_radius import draw_meaning
 from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
 from core.ui.certify.neighbour_view import draw_neighbour
 from core.ui.figure import FigureSheet
+from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.jobs.waiting import draw_stop, draw_waiting
 from core.ui.plain_text import plain
 from core.ui.strip import CHART, draw_strip
 

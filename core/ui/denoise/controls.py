@@ -9,8 +9,8 @@ import streamlit as st
 from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY
 from core.ui.controls import choose_seed
-from core.ui.linked import key_for
-from core.ui.models.choice import brought, may_be_linked, title_of
+from core.ui.linked import key_for, linked_choices, linked_number
+from core.ui.models.choice import brought, title_of, with_linked
 
 MAX_DENOISERS = 4
 FIRST_CLASSICAL = "classical/tv"
@@ -29,27 +29,15 @@ def choose_denoisers(classifier: str) -> list[str]:
     own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier] or [usual_denoiser(classifier)]
     usual = [*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL]
     name = key_for("denoisers", classifier)
-    # bind="query-params" would put titles into the link, where model references belong.
-    if name not in st.session_state:
-        asked = st.query_params.get_all(name)
-        known = [ref for ref in asked if ref in entries or may_be_linked(ref)]
-        st.session_state[name] = known[:MAX_DENOISERS] if asked else usual
-    options = list(dict.fromkeys([*entries, *brought("denoiser"), *st.session_state[name]]))
-    chosen = st.multiselect(
+    return linked_choices(
         "Denoisers to compare",
-        options,
-        format_func=lambda ref: entries[ref].title if ref in entries else ref,
-        key=name,
-        max_selections=MAX_DENOISERS,
-        persist_state="session",
+        {ref: title_of(ref) for ref in with_linked("denoiser", name, [*entries, *brought("denoiser")])},
+        usual,
+        name,
+        most=MAX_DENOISERS,
         placeholder="Choose up to four",
         help="The noisy picture always stands beside them. Classical ones need no training.",
     )
-    if chosen != usual:
-        st.query_params[name] = chosen or [NOISY]
-    elif name in st.query_params:
-        del st.query_params[name]
-    return list(chosen)
 
 
 def choose_sigmas(sigma: float) -> tuple[float, ...]:
@@ -79,26 +67,24 @@ def choose_draws() -> Draws:
     """Draws and seed, folded away."""
     with st.expander("Noise draws, seed", icon=":material/tune:"):
         left, middle, right = st.columns(3)
-        draws = left.number_input(
-            "draws in the grid",
-            1,
-            6,
-            2,
-            1,
-            key="draws",
-            bind="query-params",
-            help="Noise samples for each sigma. The first is the one that the Certify page shows.",
-        )
-        sweep_draws = middle.number_input(
-            "draws at each sigma of the sweep",
-            2,
-            100,
-            10,
-            1,
-            key="sweep-draws",
-            bind="query-params",
-            help="More draws make the lines steadier and take longer.",
-        )
+        with left:
+            draws = linked_number(
+                "draws in the grid",
+                (1, 6),
+                2,
+                "draws",
+                step=1,
+                help="Noise samples for each sigma. The first is the one that the Certify page shows.",
+            )
+        with middle:
+            sweep_draws = linked_number(
+                "draws at each sigma of the sweep",
+                (2, 100),
+                10,
+                "sweep-draws",
+                step=1,
+                help="More draws make the lines steadier and take longer.",
+            )
         with right:
             seed = choose_seed()
-    return Draws(int(draws), int(sweep_draws), seed)
+    return Draws(draws, sweep_draws, seed)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-
 from PIL import Image
 
 from core.device import pick_device
 from core.studies.denoise import Comparison, ComparisonRequest, run_comparison
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 
 COMPARISONS = SessionJobs("comparisons")
 
 
 def comparison_key(picture: Image.Image, request: ComparisonRequest, sweep: bool) -> Key:
     """Names a comparison or a sweep: the picture's bytes and every number."""
-    digest = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
-    return ("sweep" if sweep else "comparison", digest, *dataclasses.astuple(request))
+    return ("sweep" if sweep else "comparison", picture_key(picture), request)
 
 
-def start(picture: Image.Image, name: str, request: ComparisonRequest, sweep: bool) -> Job:
+def start_comparison(picture: Image.Image, name: str, request: ComparisonRequest, sweep: bool) -> Job:
     """Queue a comparison, or a sweep (which keeps no pictures). Raises LabError where the queue is full."""
     cache, device = models(), pick_device(request.device)
 

@@ -1,15 +1,43 @@
-"""The jobs that one browser tab has started, by what they compute."""
+"""The queue and the models that all sessions of the process share, and the jobs that one browser tab has started."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import uuid
+from collections.abc import Hashable, Sequence
 
 import streamlit as st
+from PIL import Image
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core.ui.jobs.queue import Job, Work
-from core.ui.jobs.shared import queue, session_id
+from core.errors import LabError
+from core.models.cache import ModelCache
+from core.ui.jobs.queue import Job, JobQueue, Work
 
-Key = tuple[object, ...]
+Key = tuple[Hashable, ...]
+
+
+@st.cache_resource(show_spinner=False)
+def queue() -> JobQueue:
+    """The one job queue of this process."""
+    return JobQueue()
+
+
+@st.cache_resource(show_spinner=False)
+def models() -> ModelCache:
+    """The one cache of loaded models of this process."""
+    return ModelCache()
+
+
+def session_id() -> str:
+    """Names the browser tab that asks, for fair turns."""
+    context = get_script_run_ctx()
+    return "no-session" if context is None else context.session_id
+
+
+def picture_key(picture: Image.Image) -> str:
+    """Names a picture by its size and pixels: 64 hexadecimal digits."""
+    return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
 
 
 class SessionJobs:
@@ -30,6 +58,22 @@ class SessionJobs:
         job = queue().submit(session_id(), title, work, key if shared else None)
         st.session_state.setdefault(self._slot, {})[key] = job.id
         return job
+
+    def start_alone(self, title: str, work: Work, what: str) -> Job:
+        """Queue work of which a session does one at a time; it takes the place of the last.
+
+        Raises LabError where the last is under way, which is called ``what``, and where the queue is full.
+        """
+        last = self.latest()
+        if last is not None and not last.finished:
+            raise LabError(f"{what} of yours is under way: stop it first, or wait for its end.")
+        st.session_state.pop(self._slot, None)
+        return self.start((self._slot, uuid.uuid4().hex), title, work, shared=False)
+
+    def latest(self) -> Job | None:
+        """What :meth:`start_alone` started last, under way or ended, if its result was not dropped since."""
+        keys = list(st.session_state.get(self._slot, {}))
+        return self.find(keys[-1]) if keys else None
 
     def find(self, key: Key) -> Job | None:
         """The job for a key, if it was started here and its result was not dropped since to make room for others'."""

@@ -13,6 +13,7 @@ from core.ui.figure import draw_figure
 from core.ui.learn.movable_plane import draw_movable_plane
 from core.ui.learn.plane_controls import choose_alpha, choose_plane_sigma, choose_point, choose_votes
 from core.ui.learn.terms import draw_terms
+from core.ui.linked import linked_slider
 
 FIGURE = "bound-plane"
 
@@ -86,16 +87,8 @@ def _draw_shift(c: PlaneCertificate) -> None:
             " fastest (Neyman and Pearson). **Move the shift:** at R the worst region holds exactly one half, and up to there"
             " the majority is safe."
         )
-        share = st.slider(
-            "Shift, as a share of R",
-            0,
-            200,
-            100,
-            5,
-            key="shift",
-            bind="query-params",
-            format="%d%%",
-            help="100%: exactly the certified radius.",
+        share = linked_slider(
+            "Shift, as a share of R", (0, 200), 100, "shift", step=5, format="%d%%", help="100%: exactly the certified radius."
         )
         st.latex(
             r"\begin{aligned}R&=\sigma\,\Phi^{-1}(\underline p)\\"

@@ -30,7 +30,7 @@ def draw_dimensions() -> None:
         st.info("No finished studies are stored: run 'python -m assets.certificates.make' once.", icon=":material/info:")
         return
     first = SAMPLE if SAMPLE in finished else next(iter(finished))
-    name = linked_choice("Sample picture", list(finished), first, lambda n: finished[n].title, "learn-picture")
+    name = linked_choice("Sample picture", {n: s.title for n, s in finished.items()}, first, "learn-picture")
     found = stored_study(name)
     assert found is not None  # only finished ones are offered
     study, c = found[0], found[0].certificate

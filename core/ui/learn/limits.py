@@ -13,10 +13,10 @@ from core.learn.plane import CLASSES, plane_network
 from core.learn.repeats import repeat
 from core.learn.smoothing_in_the_plane import PlaneCertificate, certify_vote, share_of_ones, vote
 from core.ui.figure import draw_figure
-from core.ui.learn.linked_steps import linked_steps
 from core.ui.learn.plane_controls import SIGMA, START, choose_alpha, choose_plane_sigma, choose_votes
 from core.ui.learn.quiz_view import draw_quiz
 from core.ui.learn.terms import draw_terms
+from core.ui.linked import linked_number, linked_steps
 
 WRONG_SIGMA, WRONG_VOTES, WRONG_ALPHA = 0.1, 10_000, 0.001
 REPETITIONS = 1_000
@@ -138,7 +138,7 @@ def _draw_alpha() -> None:
     with right:
         alpha = choose_alpha()
         n = choose_votes()
-        seed = int(st.number_input("seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="Same seed, same votes."))
+        seed = linked_number("seed", (0, 2**31 - 1), 0, "seed", step=1, help="Same seed, same votes.")
     point, sigma = START, SIGMA
     p = float(share_of_ones(np.array([point]), sigma)[0])
     repeats = repeat(p, n, alpha, REPETITIONS, seed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.ui.linked import linked_slider
+
 START = (0.5, 0.3)
 SIGMA, VOTES, ALPHA = 0.1, 1_000, 0.001
 VOTE_COUNTS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -20,14 +22,12 @@ def choose_point() -> tuple[float, float]:
 
 def choose_plane_sigma() -> float:
     """Sigma from 0 up, in units of the plane's side."""
-    sigma = st.slider(
+    sigma = linked_slider(
         "Noise sigma",
-        0.0,
-        0.3,
+        (0.0, 0.3),
         SIGMA,
-        0.01,
-        key="plane-sigma",
-        bind="query-params",
+        "plane-sigma",
+        step=0.01,
         help="Standard deviation of the noise along each axis; the plane's side is 1.",
     )
     return float(sigma)

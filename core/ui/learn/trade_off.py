@@ -12,6 +12,7 @@ from core.evaluation.recorded import RecordedEvaluation, stored_evaluations
 from core.figures.radius_curves import radius_curves, radius_curves_alt
 from core.ui.figure import draw_figure
 from core.ui.learn.terms import draw_terms
+from core.ui.linked import linked_slider
 
 USUAL = "bundled/cifar10-stab"
 
@@ -44,7 +45,7 @@ def draw_trade_off() -> None:
             )
             or usual
         )
-        marked = float(st.slider("Radius to read off", 0.0, 1.0, 0.25, 0.05, key="learn-radius", bind="query-params"))
+        marked = linked_slider("Radius to read off", (0.0, 1.0), 0.25, "learn-radius", step=0.05)
     shown = [e for e in everything if (e.made_by.denoiser or "none") in wanted]
     titles = {reference: denoiser_words(reference) for reference in references}
     with left:

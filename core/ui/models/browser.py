@@ -14,7 +14,7 @@ from core.models.hub.details import Details, details
 from core.models.hub.search import Found, search
 from core.models.hub.settings import is_offline
 from core.models.references import parse_reference
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import models
 from core.ui.models.choice import bring, may_be_linked
 
 TASKS = {"classifier": "image-classification", "denoiser": "denoiser"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -57,36 +57,34 @@ def bring(kind: str, reference: str, classifier: str | None = None) -> None:
     st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), reference]))
     key = "classifier" if kind == "classifier" else key_for("denoiser", classifier or "bundled/cifar10")
     st.session_state[key] = reference
-    st.query_params[key] = reference
-    several = key_for(
-        "denoisers", classifier or "bundled/cifar10"
-    )  # of the Denoise page, where up to four stand beside each other
+    several = key_for("denoisers", classifier or "bundled/cifar10")  # on the Denoise page up to four stand beside each other
     if kind == "denoiser" and several in st.session_state:
         others = [ref for ref in st.session_state[several] if ref != reference]
         st.session_state[several] = [*others[:3], reference]
 
 
-def _with_linked(kind: str, key: str, known: list[str]) -> list[str]:
-    asked = st.query_params.get(key)
-    if asked and asked not in known and may_be_linked(asked):
-        st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), asked]))
-        return [*known, asked]
-    return known
+def with_linked(kind: str, key: str, known: Sequence[str]) -> list[str]:
+    """The references of a menu, and those that a link brings: they are choices of every page from then on."""
+    new = [ref for ref in st.query_params.get_all(key) if ref not in known and may_be_linked(ref)]
+    st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), *new]))
+    return [*known, *new]
 
 
 def choose_classifier() -> str:
     """A classifier by reference."""
     titles = {e.ref: e.title for e in classifiers()}
-    options = _with_linked("classifier", "classifier", [*titles, *brought("classifier")])
-    return linked_choice("Classifier", options, next(iter(titles)), lambda ref: titles.get(ref, ref), "classifier")
+    options = with_linked("classifier", "classifier", [*titles, *brought("classifier")])
+    return linked_choice("Classifier", {ref: titles.get(ref, ref) for ref in options}, next(iter(titles)), "classifier")
 
 
 def choose_denoiser(classifier: str) -> str:
     """A denoiser by reference; those trained for the classifier stand first."""
     titles = {e.ref: _denoiser_title(e, classifier) for e in denoisers(classifier)}
     key = key_for("denoiser", classifier)
-    options = _with_linked("denoiser", key, [*titles, *brought("denoiser")])
-    return linked_choice("Denoiser", options, usual_denoiser(classifier), lambda ref: titles.get(ref) or _own_title(ref), key)
+    options = with_linked("denoiser", key, [*titles, *brought("denoiser")])
+    return linked_choice(
+        "Denoiser", {ref: titles.get(ref) or _own_title(ref) for ref in options}, usual_denoiser(classifier), key
+    )
 
 
 def choose_size(classifier: str) -> int | None:
@@ -95,9 +93,8 @@ def choose_size(classifier: str) -> int | None:
         return None
     chosen = linked_choice(
         "Size for noise and certificate",
-        list(SIZES),
+        {side: "what suits the model" if side == "own" else f"{side} x {side} pixels" for side in SIZES},
         "own",
-        lambda side: "what suits the model" if side == "own" else f"{side} x {side} pixels",
         "size",
         help="The picture is brought to this size once, before the noise; the certificate holds there. A model that works at"
         " another size scales inside.",

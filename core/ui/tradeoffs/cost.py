@@ -13,7 +13,7 @@ from core.evaluation.projection import project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Spot, pareto_view, tradeoff_alt
 from core.ui.figure import draw_figure
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number, linked_switch
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.logs import Chosen
 from core.ui.tradeoffs.view import group_titles, spot_of
@@ -27,25 +27,22 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
     """Certified accuracy against what it costs, measured and, with other numbers of samples, projected."""
     left, right = st.columns([2, 1])
     with left:
-        cost = linked_choice("Cost", list(COSTS), "samples", COSTS.__getitem__, "cost")
+        cost = linked_choice("Cost", COSTS, "samples", "cost")
     price = 1.0
     if cost == "money":
         with right:
-            price = st.number_input(
+            price = linked_number(
                 "Price of the machine, $ an hour",
-                0.01,
-                1000.0,
+                (0.01, 1000.0),
                 1.0,
-                0.1,
-                key="price",
-                bind="query-params",
+                "price",
+                step=0.1,
                 help="What you pay for the machine that the seconds were measured on.",
             )
-    with_other_n = st.toggle(
+    with_other_n = linked_switch(
         "Other numbers of samples, projected",
         True,
-        key="other-n",
-        bind="query-params",
+        "other-n",
         help="What fewer or more samples would be expected to give, at each image's observed share of votes: no certificates."
         " Seconds and money are taken to grow with the samples.",
     )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
-
-import streamlit as st
 
 from core.data.classes import check_classes
 from core.data.datasets import load_dataset
@@ -15,12 +12,10 @@ from core.runs.evaluation import EvaluationProgress, EvaluationRequest, chosen_i
 from core.runs.resuming import changed_since
 from core.runs.store import StoredRun
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import SessionJobs, models
 from core.ui.tradeoffs.run_store import run_store
 
 EVALUATIONS = SessionJobs("evaluations")
-_CURRENT = "evaluation-job"
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class EvaluationResult:
     changed: tuple[str, ...] = ()
 
 
-def start(request: EvaluationRequest, name: str) -> Job:
+def start_evaluation(request: EvaluationRequest, name: str) -> Job:
     """Queue a new evaluation, whose run is called ``name``.
 
     Raises:
@@ -47,27 +42,19 @@ def start(request: EvaluationRequest, name: str) -> Job:
     return _start(request, name, None)
 
 
-def resume(run: StoredRun, minutes: float) -> Job:
+def resume_evaluation(run: StoredRun, minutes: float) -> Job:
     """Queue what a run lacks.
 
     Raises:
-        LabError: where nothing is missing or somebody is at it, it does not say how it was made, or as :func:`start`.
+        LabError: where nothing is missing or somebody is at it, it does not say how it was made, or as
+            :func:`start_evaluation`.
     """
     if not run.may_resume:
         raise LabError(f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it already.")
     return _start(request_of(run, minutes), run.name, run)
 
 
-def current_job() -> Job | None:
-    """This session's evaluation, under way or the last that ended."""
-    key = st.session_state.get(_CURRENT)
-    return None if key is None else EVALUATIONS.find(key)
-
-
 def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
-    earlier = current_job()
-    if earlier is not None and not earlier.finished:
-        raise LabError("An evaluation of yours is under way: stop it first, or wait for its end.")
     book, cache = run_store(), models()
     device = pick_device("auto" if run is None else str(run.settings.get("device", "auto")))
     settings = request.settings()
@@ -103,7 +90,4 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
             )
         return EvaluationResult(progress, request.minutes, tuple(changed))
 
-    key: Key = ("evaluation", uuid.uuid4().hex)
-    job = EVALUATIONS.start(key, f"Evaluate {name}", work, shared=False)
-    st.session_state[_CURRENT] = key
-    return job
+    return EVALUATIONS.start_alone(f"Evaluate {name}", work, "An evaluation")

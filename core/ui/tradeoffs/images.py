@@ -14,7 +14,7 @@ from core.evaluation.log import ABSTAINED
 from core.evaluation.log_pictures import CIFAR10, Behind, class_names, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
 from core.report.notation import class_name
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number, linked_switch
 from core.ui.strip import enlarged
 from core.ui.tradeoffs.logs import Chosen
 
@@ -45,28 +45,24 @@ def draw_images_behind(chosen: Chosen) -> None:
     first, second, third = st.columns([2, 1, 1])
     keys = list(chosen.logs)
     with first:
-        key = linked_choice("Log", keys, keys[0], chosen.titles.__getitem__, LOG)
+        key = linked_choice("Log", chosen.titles, keys[0], LOG)
     with second:
-        upper = st.number_input(
+        upper = linked_number(
             "Radius",
-            0.0,
-            100.0,
+            (0.0, 100.0),
             0.25,
-            0.05,
-            key=UPPER,
-            bind="query-params",
+            UPPER,
+            step=0.05,
             format="%.4g",
             help="Right answers with at least this radius count at this point.",
         )
     with third:
-        lower = st.number_input(
+        lower = linked_number(
             "Lost since radius",
+            (0.0, 100.0),
             0.0,
-            100.0,
-            0.0,
-            0.05,
-            key=LOWER,
-            bind="query-params",
+            LOWER,
+            step=0.05,
             format="%.4g",
             help="0: every right answer that is not certified at the radius beside.",
         )
@@ -114,11 +110,8 @@ def _draw_group(key: str, log: RecordedEvaluation, behind: Behind) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    with_pictures = st.toggle(
-        "Show the pictures",
-        key=SHOW,
-        bind="query-params",
-        help="Where their data set is on this machine; nothing is downloaded.",
+    with_pictures = linked_switch(
+        "Show the pictures", False, SHOW, help="Where their data set is on this machine; nothing is downloaded."
     )
     places = groups[labels[str(shown)]]
     if not len(places):

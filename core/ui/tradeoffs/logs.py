@@ -15,7 +15,7 @@ from core.evaluation.families import family_of, title_of, titles, usual_order
 from core.evaluation.log import MOST_LINES
 from core.evaluation.recorded import RecordedEvaluation, read_stored, recorded_from
 from core.folders import EVALUATIONS
-from core.ui.linked_several import linked_choices
+from core.ui.linked import linked_choices
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
 
@@ -48,9 +48,8 @@ def choose_logs(norm: str = "l2") -> Chosen:
     keys = sorted(stored, key=lambda key: usual_order(stored[key]))
     chosen = linked_choices(
         "Evaluations that come with the Lab",
+        {key: names[key] for key in keys},
         keys,
-        keys,
-        names.__getitem__,
         "logs",
         help="CIFAR-10's bundled classifier without a denoiser, and behind each of the bundled ones, which are named after what"
         " they were trained for: MSE (clean pictures) or STAB (the classifier's own answers). Noise-trained: a classifier of"
@@ -79,9 +78,8 @@ def _made_here() -> dict[str, RecordedEvaluation]:
         return {}
     chosen = linked_choices(
         "Evaluations made here",
-        list(runs),
+        run_titles(list(runs.values())),
         [],
-        run_titles(list(runs.values())).__getitem__,
         RUNS,
         help="The store of runs: what was evaluated from this page, or brought into the store.",
         placeholder="None chosen",

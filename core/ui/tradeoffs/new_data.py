@@ -58,9 +58,8 @@ def choose_data(classifier: str) -> str:
     titles = {word: known[reference] for word, reference in words.items()} | {FROM_HUB: "A data set of the Hub…"}
     word = linked_choice(
         "Data set",
-        list(titles),
+        titles,
         first,
-        titles.__getitem__,
         key_for("evaluation-data", classifier),
         help="Its test pictures. Beside these, whoever runs the Lab may put folders into LAB_HOME/data: one folder of pictures"
         " a class, or parquet files.",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.errors import LabError
 from core.evaluation.curve import best_steps, summarise
 from core.evaluation.families import denoiser_words
 from core.evaluation.log import LogLine, Outcomes
@@ -16,12 +15,12 @@ from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, 
 from core.ui.controls import ALPHAS, choose_seed, choose_sigma, warn_about_sigma
 from core.ui.figure import draw_figure
 from core.ui.frame import SPEED
+from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow, under_way
 from core.ui.jobs.queue import Job
-from core.ui.jobs.waiting import draw_stop, draw_waiting
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number
 from core.ui.models.choice import choose_classifier, choose_denoiser
 from core.ui.plain_text import plain
-from core.ui.tradeoffs.evaluation_job import EvaluationResult, current_job, resume, start
+from core.ui.tradeoffs.evaluation_job import EVALUATIONS, EvaluationResult, resume_evaluation, start_evaluation
 from core.ui.tradeoffs.new_data import choose_data, title_of_data
 from core.ui.tradeoffs.radii import choose_table_radii
 from core.ui.tradeoffs.run_store import run_store
@@ -57,8 +56,7 @@ def draw_curve(lines: Sequence[LogLine]) -> None:
 def draw_new_evaluation(draw: DrawCurve = draw_curve) -> None:
     """Everything for a new evaluation: controls, budget, start, progress, curve, stop, and going on."""
     request, name = _choose()
-    job = current_job()
-    busy = job is not None and not job.finished
+    busy = under_way(EVALUATIONS.latest())
     ready = bool(request.dataset)
     if st.button(
         "Start",
@@ -68,51 +66,38 @@ def draw_new_evaluation(draw: DrawCurve = draw_curve) -> None:
         key="evaluation-start",
         help="Another one is under way." if busy else None,
     ):
-        _begin(lambda: start(request, name))
+        _begin(lambda: start_evaluation(request, name))
     _say_effort(request)
-    draw_job(draw)
+    draw_own_job(draw, busy)
 
 
-def draw_job(draw: DrawCurve = draw_curve) -> None:
+def draw_own_job(draw: DrawCurve = draw_curve, busy: bool | None = None) -> None:
     """This session's evaluation, followed while it runs; nothing where there is none."""
-    job = current_job()
-    busy = job is not None and not job.finished
 
-    @st.fragment(run_every=_EVERY if busy else None)
-    def follow() -> None:
-        now = current_job()
-        if now is None:
-            return
-        ended = now.finished  # looked at once: it may end while this is drawn
-        if busy and ended:
-            st.rerun()
-        _draw_running(now, draw) if not ended else _draw_ended(now, draw)
+    def look(job: Job | None) -> None:
+        if job is not None:
+            draw_job(job, lambda job: _draw_running(job, draw), lambda result: _draw_ended(result, job.id, draw))
 
-    follow()
+    follow(look, EVALUATIONS.latest, busy=busy, every=_EVERY)
 
 
 def draw_under_way() -> None:
     """A line about this session's evaluation where another view is drawn: it goes on as long as it is looked at."""
-    job = current_job()
-    if job is None or job.finished:
-        return
 
-    @st.fragment(run_every=2 * _EVERY)
-    def follow() -> None:
-        now = current_job()
-        if now is None or now.finished:
-            st.rerun()
-        progress = now.progress
+    def look(job: Job | None) -> None:
+        if job is None or job.finished:
+            return
+        progress = job.progress
         done = f": {progress.done:,} of {progress.planned:,} images" if isinstance(progress, EvaluationProgress) else ""
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f":material/hourglass_top: An evaluation of yours is under way{done}.", width="content")
-            if st.button("Look at it", key="under-way", on_click=_look):
+            if st.button("Look at it", key="under-way", on_click=_open_new):
                 st.rerun()
 
-    follow()
+    follow(look, EVALUATIONS.latest, every=2 * _EVERY)
 
 
-def _look() -> None:
+def _open_new() -> None:
     st.session_state["view"] = "new"
 
 
@@ -124,8 +109,7 @@ def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
         minutes: the budget it is to have.
         key: tells the button from others.
     """
-    job = current_job()
-    busy = job is not None and not job.finished
+    busy = under_way(EVALUATIONS.latest())
     if st.button(
         f"Resume: {missing:,} images are missing",
         icon=":material/resume:",
@@ -133,7 +117,7 @@ def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
         disabled=busy,
         help="Another one is under way." if busy else None,
     ):
-        _begin(lambda: resume(run_store().run(run), minutes))
+        _begin(lambda: resume_evaluation(run_store().run(run), minutes))
 
 
 def open_run(run: int) -> None:
@@ -150,34 +134,28 @@ def _choose() -> tuple[EvaluationRequest, str]:
         dataset = choose_data(classifier)
         sigma = choose_sigma()
     with right:
-        images = st.number_input(
+        images = linked_number(
             "Images, at most",
-            1,
-            MOST_IMAGES,
+            (1, MOST_IMAGES),
             100,
-            50,
-            key="evaluation-images",
-            bind="query-params",
+            "evaluation-images",
+            step=50,
             help="The interval of a share over 100 images is about 20 points wide, over 1,000 about 6.",
         )
-        minutes = st.number_input(
+        minutes = linked_number(
             "Minutes, at most",
-            1,
-            int(MOST_MINUTES),
+            (1, int(MOST_MINUTES)),
             10,
-            5,
-            key="evaluation-minutes",
-            bind="query-params",
+            "evaluation-minutes",
+            step=5,
             help="Of computing. What is not finished then can be gone on with.",
         )
-        n = st.number_input(
+        n = linked_number(
             "n: samples an image, at most",
-            20,
-            100_000,
+            (20, 100_000),
             1_000,
-            500,
-            key="evaluation-n",
-            bind="query-params",
+            "evaluation-n",
+            step=500,
             help="The papers take 10,000 or 100,000; fewer give smaller radii.",
         )
     with st.expander("Name, samples, confidence, seed", icon=":material/tune:"):
@@ -187,9 +165,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
             name = st.text_input("Name of the run", "", key="evaluation-name", placeholder=suggested, max_chars=200)
             within, table_radii = _choose_ending()
         with second:
-            n0 = st.number_input(
-                "n0: samples that choose the class", 1, 1_000, 100, 10, key="evaluation-n0", bind="query-params"
-            )
+            n0 = linked_number("n0: samples that choose the class", (1, 1_000), 100, "evaluation-n0", step=10)
             alpha = st.selectbox(
                 "alpha: chance that a certificate is wrong",
                 ALPHAS,
@@ -223,9 +199,8 @@ def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
     """When an image has enough samples: the part of its radius that may be lost, or the radii that are to be settled."""
     ending = linked_choice(
         "An image has enough samples",
-        list(ENDINGS),
+        ENDINGS,
         "n",
-        ENDINGS.__getitem__,
         "evaluation-ending",
         help="Ending early is valid at the same alpha, by a bound made for it. By the anytime bound each radius is at most 5%"
         " below what n samples would give. With a table's radii most images need a part of n; the curve then means something"
@@ -246,12 +221,7 @@ def _say_effort(request: EvaluationRequest) -> None:
 
 
 def _begin(submit: Callable[[], Job]) -> None:
-    """Start, or say in a sentence why not."""
-    try:
-        submit()
-    except LabError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-    else:
+    if begin(submit):
         st.rerun()
 
 
@@ -268,11 +238,7 @@ def _draw_running(job: Job, draw: DrawCurve) -> None:
         draw(progress.lines[: progress.done])
 
 
-def _draw_ended(job: Job, draw: DrawCurve) -> None:
-    if job.state == "failed":
-        st.error(plain(job.error or ""), icon=":material/error:")
-        return
-    result: EvaluationResult = job.result
+def _draw_ended(result: EvaluationResult, job: str, draw: DrawCurve) -> None:
     progress = result.progress
     if progress.complete:
         st.success(f"Finished: {progress.done:,} images, in the store of runs.", icon=":material/inventory_2:")
@@ -283,7 +249,7 @@ def _draw_ended(job: Job, draw: DrawCurve) -> None:
             icon=":material/pause_circle:",
         )
         minutes = float(st.session_state.get("evaluation-minutes", result.minutes))
-        draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job.id}")
+        draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job}")
     if result.changed:
         st.caption(
             f"Begun with another version of {', '.join(result.changed)}: the last digits of the images since may differ."
@@ -295,7 +261,7 @@ def _draw_ended(job: Job, draw: DrawCurve) -> None:
         if st.button(
             "Compare, name, download",
             icon=":material/inventory_2:",
-            key=f"open-{job.id}",
+            key=f"open-{job}",
             on_click=open_run,
             args=(progress.run,),
             help="Among the evaluations made here.",

@@ -6,6 +6,7 @@ import math
 
 import streamlit as st
 
+from core.ui.linked import linked_slider
 from core.ui.plain_text import plain
 
 USUAL = "0.25, 0.5, 0.75, 1"
@@ -14,15 +15,8 @@ MOST = 12
 
 def choose_radius() -> float:
     """The radius at which figures are made."""
-    radius = st.slider(
-        "At radius",
-        0.0,
-        3.0,
-        0.25,
-        0.05,
-        key="radius",
-        bind="query-params",
-        help="In [0, 1] pixel units, l2. 0: right and not abstained.",
+    radius = linked_slider(
+        "At radius", (0.0, 3.0), 0.25, "radius", step=0.05, help="In [0, 1] pixel units, l2. 0: right and not abstained."
     )
     return float(radius)
 

@@ -12,11 +12,12 @@ from core.evaluation.families import denoiser_words
 from core.evaluation.log import LogLine
 from core.runs.evaluation import MOST_MINUTES
 from core.runs.store import StoredRun
+from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice
 from core.ui.plain_text import plain
-from core.ui.tradeoffs.evaluation_job import current_job
+from core.ui.tradeoffs.evaluation_job import EVALUATIONS
 from core.ui.tradeoffs.new_data import title_of_data
-from core.ui.tradeoffs.new_evaluation import draw_curve, draw_job, draw_resume
+from core.ui.tradeoffs.new_evaluation import draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
 from core.ui.tradeoffs.runs_actions import draw_actions, draw_import, say_done
 
@@ -47,7 +48,7 @@ def _draw(runs: Sequence[StoredRun]) -> None:
     if runs:
         keys = [str(run.id) for run in runs]
         titles = run_titles(runs)
-        chosen = linked_choice("Run", keys, keys[0], lambda number: titles[f"{KEY}{number}"], "run")
+        chosen = linked_choice("Run", {number: titles[f"{KEY}{number}"] for number in keys}, keys[0], "run")
         _draw_run(next(run for run in runs if str(run.id) == chosen))
         st.space("small")
     draw_import()
@@ -117,15 +118,14 @@ def _sigma(run: StoredRun) -> str:
 
 def _follow_own_job() -> None:
     """What this session has under way, with its button to stop it; why it failed, where it did."""
-    job = current_job()
+    job = EVALUATIONS.latest()
     if job is not None and (not job.finished or job.state == "failed"):
-        draw_job(_no_curve)
+        draw_own_job(_no_curve)
 
 
 def _busy() -> bool:
     """Whether this session has an evaluation under way, which will begin to work on its run once its models are loaded."""
-    job = current_job()
-    return job is not None and not job.finished
+    return under_way(EVALUATIONS.latest())
 
 
 def _no_curve(lines: Sequence[LogLine]) -> None:

@@ -10,7 +10,7 @@ from core.evaluation.projection import Projection, VoteShares, project, vote_sha
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.radii import Projected, samples_effect
 from core.ui.figure import draw_figure
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.logs import Chosen
 
@@ -23,9 +23,9 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     keys = list(chosen.logs)
     first, second, third = st.columns([2, 1, 1])
     with first:
-        key = linked_choice("Log", keys, keys[0], chosen.titles.__getitem__, "samples-log")
+        key = linked_choice("Log", chosen.titles, keys[0], "samples-log")
     with second:
-        n = st.number_input("n", 100, 1_000_000, 100_000, 1_000, key="samples-n", bind="query-params")
+        n = linked_number("n", (100, 1_000_000), 100_000, "samples-n", step=1_000)
     with third:
         alpha = st.selectbox("alpha", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="samples-alpha", bind="query-params")
     log = chosen.logs[key]

@@ -20,8 +20,7 @@ from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_h
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.report.notation import class_name
 from core.ui.figure import draw_figure
-from core.ui.linked import linked_choice
-from core.ui.linked_several import linked_choices
+from core.ui.linked import linked_choice, linked_choices, linked_switch
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.export import draw_exports
 from core.ui.tradeoffs.images import draw_images_behind, take_click
@@ -41,9 +40,8 @@ def choose_published(norm: str = "l2") -> list[PublishedCurve]:
     known = {curve.key: curve for curve in published_curves() if curve.norm == norm}
     chosen = linked_choices(
         "Published curves",
-        list(known),
+        {key: f"{known[key].dataset} · {known[key].name}" for key in known},
         [key for key in USUAL_PUBLISHED if key in known],
-        lambda key: f"{known[key].dataset} · {known[key].name}",
         "published",
         help="Figures of the papers, at the radii of their tables. Switch each on or off.",
         placeholder="None shown",
@@ -54,11 +52,10 @@ def choose_published(norm: str = "l2") -> list[PublishedCurve]:
 def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequence[float]) -> None:
     """Certified accuracy against radius, the table, and the images behind a point."""
     if any(len(logs) > 1 for logs in alike(chosen).values()):
-        best_only = st.toggle(
+        best_only = linked_switch(
             "Only the best sigma at each radius",
             True,
-            key="best",
-            bind="query-params",
+            "best",
             help="The upper envelope over the sigmas of the same models, as the papers' tables are made. It is chosen on the"
             " same images that it is told of, so it flatters a little.",
         )
@@ -215,7 +212,7 @@ def draw_spread(chosen: Chosen) -> None:
 def draw_classes(chosen: Chosen, radius: float) -> None:
     """Right and certified by true class, of one log."""
     keys = list(chosen.logs)
-    key = linked_choice("Log", keys, keys[0], chosen.titles.__getitem__, "class-log")
+    key = linked_choice("Log", chosen.titles, keys[0], "class-log")
     log = chosen.logs[key]
     words = class_names(dataset_of(log))
 

@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.models.catalogue import classifiers
 from core.training.pictures import has_cifar10
-from core.training.request import FEWEST_PICTURES, MOST_MINUTES, MOST_WEIGHT, NETWORKS, OBJECTIVES, TrainingRequest
+from core.training.request import FEWEST_PICTURES, MOST_MINUTES, MOST_WEIGHT, TrainingRequest
 from core.training.uploads import MOST_BYTES, MOST_ENTRIES, File
-from core.ui.linked import linked_choice
+from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.models.choice import brought, title_of
 
 DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
@@ -49,9 +49,8 @@ def choose_training() -> TrainingChoice:
     with left:
         dataset = linked_choice(
             "Pictures to learn from",
-            [d for d in DATA if d != "cifar10" or has_cifar10()],
+            {name: title for name, title in DATA.items() if name != "cifar10" or has_cifar10()},
             "shapes",
-            DATA.__getitem__,
             "train-data",
         )
         files = _choose_files() if dataset == "upload" else ()
@@ -59,14 +58,13 @@ def choose_training() -> TrainingChoice:
     with middle:
         objective = linked_choice(
             "Objective",
-            list(OBJECTIVES),
+            OBJECTIVE_NAMES,
             usual.objective,
-            OBJECTIVE_NAMES.__getitem__,
             "objective",
             help="MSE asks that the denoised picture is close to the original. STAB asks that the classifier says of it what it"
             " says of the original; gradients flow through the classifier, which is not changed.",
         )
-        network = linked_choice("Network", list(NETWORKS), usual.network, NETWORK_NAMES.__getitem__, "network")
+        network = linked_choice("Network", NETWORK_NAMES, usual.network, "network")
     with right:
         low, high = st.slider(
             "Noise sigma, from and to",
@@ -79,14 +77,12 @@ def choose_training() -> TrainingChoice:
             help="The denoiser learns every noise level in between. A narrow range is learnt faster.",
         )
         st.caption(f"= {low * 255:.0f} to {high * 255:.0f}/255 grey levels")
-        minutes = st.number_input(
+        minutes = linked_number(
             "Minutes",
-            0.1,
-            MOST_MINUTES,
+            (0.1, MOST_MINUTES),
             usual.minutes,
-            0.5,
-            key="train-minutes",
-            bind="query-params",
+            "train-minutes",
+            step=0.5,
             help="Of computing. It takes longer by the clock while others compute here as well.",
         )
     with st.expander("Name, seed, learning rate, pictures to certify and more", icon=":material/tune:"):
@@ -99,30 +95,24 @@ def choose_training() -> TrainingChoice:
                 key=f"train-name-{dataset}-{objective}",
                 help="Six digits that name the weights are put behind it.",
             )
-            seed = st.number_input("seed", 0, 2**31 - 1, 0, 1, key="train-seed", bind="query-params")
+            seed = linked_number("seed", (0, 2**31 - 1), 0, "train-seed", step=1)
             closeness, features = _choose_beside_stab(usual) if objective != "mse" else (usual.closeness, usual.features)
         with second:
-            rate = st.number_input(
-                "learning rate", 0.00001, 1.0, usual.learning_rate, 0.0005, format="%.5f", key="train-rate", bind="query-params"
-            )
-            batch = st.number_input(
+            rate = linked_number("learning rate", (0.00001, 1.0), usual.learning_rate, "train-rate", step=0.0005, format="%.5f")
+            batch = linked_number(
                 "pictures a step",
-                4,
-                256,
+                (4, 256),
                 usual.batch_size,
-                4,
-                key="train-batch",
-                bind="query-params",
+                "train-batch",
+                step=4,
                 help="Halved where a step would take too long to be stopped at once.",
             )
-            mirror = st.toggle("mirror half of the pictures", True, key="train-mirror", bind="query-params")
+            mirror = linked_switch("mirror half of the pictures", True, "train-mirror")
         with third:
-            checked = st.number_input(
-                "pictures to certify before and after", 0, 50, usual.checked, 1, key="train-checked", bind="query-params"
-            )
-            n = st.number_input("samples of each certificate", 20, 1_000, usual.n, 20, key="train-n", bind="query-params")
-            sigma = st.slider("sigma of the certificates", 0.01, 1.0, usual.sigma, 0.01, key="train-at", bind="query-params")
-            radius = st.slider("asked radius (l2)", 0.0, 2.0, usual.radius, 0.05, key="train-radius", bind="query-params")
+            checked = linked_number("pictures to certify before and after", (0, 50), usual.checked, "train-checked", step=1)
+            n = linked_number("samples of each certificate", (20, 1_000), usual.n, "train-n", step=20)
+            sigma = linked_slider("sigma of the certificates", (0.01, 1.0), usual.sigma, "train-at", step=0.01)
+            radius = linked_slider("asked radius (l2)", (0.0, 2.0), usual.radius, "train-radius", step=0.05)
     request = TrainingRequest(
         dataset,
         classifier,
@@ -145,24 +135,20 @@ def choose_training() -> TrainingChoice:
 
 
 def _choose_beside_stab(usual: TrainingRequest) -> tuple[float, float]:
-    closeness = st.number_input(
+    closeness = linked_number(
         "STAB: closeness to the picture",
-        0.0,
-        MOST_WEIGHT,
+        (0.0, MOST_WEIGHT),
         usual.closeness,
-        5.0,
-        key="train-closeness",
-        bind="query-params",
+        "train-closeness",
+        step=5.0,
         help="Weight of the error against the clean picture beside STAB. At 0 the picture may turn into a pattern.",
     )
-    features = st.number_input(
+    features = linked_number(
         "STAB: the classifier's features",
-        0.0,
-        MOST_WEIGHT,
+        (0.0, MOST_WEIGHT),
         usual.features,
-        5.0,
-        key="train-features",
-        bind="query-params",
+        "train-features",
+        step=5.0,
         help="Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
         " its answer alone counts.",
     )
@@ -189,9 +175,8 @@ def _choose_classifier(dataset: str) -> str:
     options = [ref for ref in dict.fromkeys([usual, *known, *brought("classifier")]) if ref in known or dataset == "upload"]
     return linked_choice(
         "Classifier to stand before",
-        options,
+        {ref: known.get(ref) or title_of(ref) for ref in options},
         usual if usual in options else options[0],
-        lambda ref: known.get(ref) or title_of(ref),
         "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}",
         help="Models that were found on the Certify page can be chosen for pictures of your own.",
     )

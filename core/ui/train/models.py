@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import LabError
 from core.training.kept import KeptModel, archive_of, delete, kept_models
-from core.ui.jobs.shared import models
+from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.plain_text import plain
 

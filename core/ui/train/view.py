@@ -12,8 +12,8 @@ from core.training.classroom import TrainedHere, TrainingState
 from core.training.kept import kept_models
 from core.training.timed import TimedProgress
 from core.ui.figure import draw_figure
+from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.jobs.waiting import draw_stop, draw_waiting
 from core.ui.plain_text import plain
 from core.ui.strip import CHART, enlarged
 from core.ui.train.models import draw_model_actions

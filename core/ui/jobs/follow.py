@@ -1,0 +1,80 @@
+"""Following a job on a page: started or said why not, looked at while it is under way, stopped, and drawn when it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from core.errors import LabError
+from core.models.hub.download import DownloadProgress
+from core.ui.jobs.queue import Job
+from core.ui.jobs.session import queue
+from core.ui.plain_text import show_error
+
+
+def begin(submit: Callable[[], object]) -> bool:
+    """Start a job, or say in a sentence why not; returns whether it was started."""
+    try:
+        submit()
+    except LabError as error:
+        show_error(error)
+        return False
+    return True
+
+
+def under_way(job: Job | None) -> bool:
+    """Whether a job is there and something will change yet."""
+    return job is not None and not job.finished
+
+
+def follow(draw: Callable[..., None], *finds: Callable[[], Job | None], busy: bool | None = None, every: float = 0.4) -> None:
+    """Draw jobs, anew every few tenths of a second while one is under way, and the whole page once more when all have ended.
+
+    Args:
+        draw: called with what each of ``finds`` finds, in their order. A job may end while it is drawn: look at its state once.
+        finds: look a job up, which keeps it alive; None where it was not started, or was dropped to make room.
+        busy: whether one was under way when the page drew what depends on it, which is drawn anew when all have ended.
+        every: seconds between two looks.
+    """
+    busy = any(under_way(find()) for find in finds) if busy is None else busy
+
+    @st.fragment(run_every=every if busy else None)
+    def look() -> None:
+        jobs = [find() for find in finds]
+        if busy and not any(under_way(job) for job in jobs):
+            st.rerun()  # the whole page, which then no longer polls
+        draw(*jobs)
+
+    look()
+
+
+def draw_job(job: Job, running: Callable[[Job], None], done: Callable[[Any], None]) -> None:
+    """Draw a job by what became of it: ``running`` while it is under way, why it failed, or ``done`` with its result."""
+    if not job.finished:
+        running(job)
+    elif job.state == "failed":
+        show_error(job.error or "")
+    else:
+        done(job.result)
+
+
+def draw_waiting(job: Job, loading: str = "Loading the models…") -> None:
+    """A bar for a job that has not computed anything yet: a download, a place in the queue, or ``loading``."""
+    progress = job.progress
+    if isinstance(progress, DownloadProgress):
+        left = "" if progress.seconds_left is None else f" · about {progress.seconds_left:.0f} s left"
+        st.progress(
+            min(1.0, progress.done / max(1, progress.total)),
+            text=f"Downloading {progress.name}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}",
+        )
+        return
+    ahead = queue().ahead_of(job) if job.state == "queued" else 0
+    st.progress(0.0, text=f"Waiting for {ahead} other computations…" if ahead else loading)
+
+
+def draw_stop(job: Job, help: str | None = None) -> None:
+    """A button that stops the job."""
+    if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help=help):
+        queue().stop(job)
