@@ -13,7 +13,7 @@ from core.apis.provider import Provider
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.log import ABSTAINED, UNNAMED, LogLine
-from core.models.formats.labels import known_labels
+from core.models.labels import known_labels
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import DenoiserLike
 from core.smoothing.settings import Settings

@@ -16,12 +16,11 @@ from core.data.parquet import columns_of, count_rows, decode, read_rows
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import make_shapes
 from core.errors import LabError
+from core.models.labels import CIFAR10_LABELS
 from core.models.memory import COPIES, free_memory
 
 if TYPE_CHECKING:
     from core.models.hub.download import DownloadProgress
-
-CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.data.datasets import CIFAR10_LABELS, LabelledImages, load_dataset
+from core.data.datasets import LabelledImages, load_dataset
 from core.data.hub import split_files
 from core.data.samples import sample_picture, samples
 from core.data.shapes import LABELS as SHAPES_LABELS
@@ -18,6 +18,7 @@ from core.errors import LabError
 from core.folders import data_folder
 from core.models.hub.repository import from_cache
 from core.models.hub.settings import repository_folder
+from core.models.labels import CIFAR10_LABELS
 from core.pictures.reading import fit_to
 
 CIFAR10 = "uoft-cs/cifar10"

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.data.datasets import CIFAR10_LABELS, load_dataset
+from core.data.datasets import load_dataset
 from core.data.local import CIFAR10, cifar10_folder, pictures_at_hand
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import SIDE, make_shapes
 from core.errors import LabError
 from core.folders import data_folder
+from core.models.labels import CIFAR10_LABELS
 from core.training.request import FEWEST_PICTURES
 from core.training.uploads import Uploaded
 

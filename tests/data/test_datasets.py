@@ -14,9 +14,10 @@ from PIL import Image
 
 from core.commands.inputs import skipped_text
 from core.data import datasets
-from core.data.datasets import CIFAR10_LABELS, LabelledImages, load_dataset
+from core.data.datasets import LabelledImages, load_dataset
 from core.data.shapes import LABELS
 from core.errors import LabError
+from core.models.labels import CIFAR10_LABELS
 
 RNG = np.random.default_rng(0)
 

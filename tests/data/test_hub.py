@@ -14,9 +14,10 @@ import pytest
 from loopback_hub import LoopbackHub
 from PIL import Image
 
-from core.data.datasets import CIFAR10_LABELS, load_dataset
+from core.data.datasets import load_dataset
 from core.data.hub import fetch_split, sample_pictures
 from core.errors import LabError
+from core.models.labels import CIFAR10_LABELS
 
 NAMES = ["cat", "dog", "frog"]
 

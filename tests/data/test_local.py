@@ -8,11 +8,11 @@ import pytest
 
 from core.attacks.at_radius import nearest_of_another_class
 from core.data import local as at_hand
-from core.data.datasets import CIFAR10_LABELS
 from core.data.local import pictures_at_hand
 from core.data.samples import samples
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.errors import LabError
+from core.models.labels import CIFAR10_LABELS
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.data.datasets import CIFAR10_LABELS, SHAPES_LABELS, load_dataset
+from core.data.datasets import SHAPES_LABELS, load_dataset
 from core.evaluation.log import HEADER, LogLine, Outcomes
 from core.evaluation.log_pictures import class_names, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation, recorded_from
+from core.models.labels import CIFAR10_LABELS
 
 LINES = [
     LogLine(0, 1, 1, 0.5, True, 0.1),

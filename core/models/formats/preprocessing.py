@@ -122,7 +122,7 @@ def certification_size(
 
 def _of_cifar(classes: int, assumed: str | None, labels: Sequence[str] | None) -> bool:
     """Whether the classes are CIFAR's; a few may be spelt in another way, such as car for automobile."""
-    from core.models.formats.labels import known_labels
+    from core.models.labels import known_labels
 
     if assumed in ("CIFAR-10", "CIFAR-100"):
         return True

@@ -11,7 +11,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.preprocessing import (
     IMAGENET_MEAN,
@@ -31,6 +30,7 @@ from core.models.formats.state_dicts import (
     read_weights,
 )
 from core.models.formats.torchvision_shim import import_library
+from core.models.labels import config_labels, labels_for
 
 _SETTINGS = ("mean", "std", "input_size", "interpolation", "crop_pct", "crop_mode", "num_classes")
 _COMPARED = ("mean", "std", "input_size")
@@ -88,7 +88,7 @@ def read_timm(path: Path, config: dict[str, Any], size: tuple[int, int] | None =
             notes.append(f"A network with such a stem works at 32 x 32, which was taken in place of {own[0]} x {own[1]}.")
             own, settings = (32, 32), settings | {"crop_pct": 1.0}
     network = load_into(network, _as_timm_reads(tensors, network), f"timm's {arch}")
-    labels, assumed = labels_of(_names(config), classes)
+    labels, assumed = labels_for(config_labels(config), classes)
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
     fitting, told = _fitting(settings, own)
@@ -173,12 +173,3 @@ def _as_timm_reads(tensors: dict[str, Tensor], network: nn.Module) -> dict[str, 
         return tensors
     fits = isinstance(found, dict) and all(isinstance(value, Tensor) for value in found.values())
     return found if fits else tensors
-
-
-def _names(config: dict[str, Any]) -> Any:
-    nested = config.get("pretrained_cfg") or {}
-    names = config.get("label_names") or nested.get("label_names")
-    described = config.get("label_descriptions") or nested.get("label_descriptions")
-    if isinstance(described, dict) and isinstance(names, list):
-        return [described.get(name, name) for name in names]
-    return names

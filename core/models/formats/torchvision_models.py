@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Prepared, certification_size, three
 from core.models.formats.state_dicts import give_cifar_stem, has_cifar_stem, load_into, read_weights
 from core.models.formats.torchvision_shim import import_library
 from core.models.formats.trial import tried
+from core.models.labels import config_labels, labels_for
 from core.models.memory import check_memory
 
 _WITH_AUXILIARY = {"googlenet": "aux1.", "inception_v3": "AuxLogits."}
@@ -52,7 +52,7 @@ def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, 
     )
     preset = chosen.transforms()
     fitting, categories = _fitting(preset), chosen.meta["categories"]
-    labels, assumed = labels_of(categories, len(categories))
+    labels, assumed = labels_for(categories, len(categories))
     where, said = certification_size(fitting, len(categories), assumed, labels, size)
     return tried(
         LoadedNetwork(
@@ -131,7 +131,7 @@ def read_torchvision(path: Path, arch: str, config: dict[str, Any], size: tuple[
         if preset is not None:
             mean, std = three(preset.mean, "mean"), three(preset.std, "std")
         notes.append("Nothing names the mean and standard deviation of the pixels: ImageNet's were assumed.")
-    labels, assumed = labels_of(config.get("labels") or config.get("label_names"), classes)
+    labels, assumed = labels_for(config_labels(config), classes)
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
     where, said = certification_size(fitting, classes, assumed, labels, size)

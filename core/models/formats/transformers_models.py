@@ -10,12 +10,12 @@ from typing import Any
 from torch import nn
 
 from core.errors import LabError
-from core.models.formats.labels import labels_of
 from core.models.formats.loaded import LoadedNetwork
 from core.models.formats.preprocessing import Prepared, certification_size
 from core.models.formats.state_dicts import check_proportion, check_size
 from core.models.formats.torchvision_shim import import_library
 from core.models.formats.transformers_processors import read_processor
+from core.models.labels import labels_for
 
 
 def is_transformers(config: dict[str, Any]) -> bool:
@@ -63,7 +63,7 @@ def read_transformers(
     if network.config.problem_type == "multi_label_classification":
         notes.append("The model was made to give a picture several labels at once: only its strongest one is looked at.")
     # transformers itself puts LABEL_0, LABEL_1, ... where a config names nothing.
-    labels, assumed = labels_of(network.config.id2label, classes)
+    labels, assumed = labels_for(network.config.id2label, classes)
     if assumed:
         notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
     where, said = certification_size(seen.fitting, classes, assumed, labels, size)

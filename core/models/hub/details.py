@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import LabError
 from core.models.hub.repository import HubRepository, look_up
 from core.models.hub.selection import needed_files, read_config
+from core.models.labels import config_labels, in_order
 from core.models.references import parse_reference
 
 
@@ -51,20 +52,6 @@ def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[
         config = read_config(repository, should_stop)
         needed = needed_files(repository, config, kind)
     except LabError as error:
-        return Details(repository, (), 0, labels_of(config), str(error))
+        return Details(repository, (), 0, in_order(config_labels(config or {})), str(error))
     size = sum(file.size for file in repository.files if file.name in needed)
-    return Details(repository, tuple(needed), size, labels_of(config), None)
-
-
-def labels_of(config: dict[str, Any] | None) -> tuple[str, ...] | None:
-    """Class names in a config of the Lab, of timm (nested or flat) or of transformers."""
-    config = config or {}
-    nested = config.get("pretrained_cfg")
-    for place in (config, nested if isinstance(nested, dict) else {}):
-        for key in ("labels", "label_names"):
-            if isinstance(place.get(key), list) and place[key]:
-                return tuple(str(name) for name in place[key])
-    named = config.get("id2label")
-    if isinstance(named, dict) and named and all(str(number).isdigit() for number in named):
-        return tuple(str(named[number]) for number in sorted(named, key=int))
-    return None
+    return Details(repository, tuple(needed), size, in_order(config_labels(config or {})), None)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.formats.labels import CIFAR100_LABELS
 from core.models.formats.preprocessing import Fitting, Prepared, certification_size
 from core.models.formats.torchvision_shim import import_library
+from core.models.labels import CIFAR100_LABELS
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 

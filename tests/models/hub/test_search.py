@@ -11,7 +11,7 @@ from loopback_hub import LoopbackHub
 from core.errors import LabError
 from core.models.hub.cached import cached
 from core.models.hub.curated import CURATED, curated
-from core.models.hub.details import details, labels_of
+from core.models.hub.details import details
 from core.models.hub.download import fetch_files
 from core.models.hub.loadable import judge
 from core.models.hub.repository import look_up
@@ -145,14 +145,6 @@ def test_details_name_what_stands_against_a_model(hub: LoopbackHub, files, about
 def test_details_want_a_hub_reference(hub: LoopbackHub) -> None:
     with pytest.raises(LabError, match="'bundled/cifar10' is not on the Hub"):
         details("bundled/cifar10")
-
-
-def test_labels_in_every_place_a_config_keeps_them() -> None:
-    assert labels_of({"labels": ["a", "b"]}) == ("a", "b")
-    assert labels_of({"pretrained_cfg": {"label_names": ["c"]}}) == ("c",)
-    assert labels_of({"id2label": {"10": "k", "2": "c", "0": "a"}}) == ("a", "c", "k")
-    for nothing in (None, {}, {"id2label": {}}, {"id2label": {"x": "y"}}, {"label_names": None}):
-        assert labels_of(nothing) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Class names: a model's own, or the known ones of a data set with as many classes."""
+"""Class names: a model's own, as its config lists them, or the known ones of a data set with as many classes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.data.datasets import CIFAR10_LABELS
+CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-_NAMES = """
+_CIFAR100 = """
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
 castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
 elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
@@ -18,7 +18,7 @@ skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table ta
 tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
 """
 
-CIFAR100_LABELS = tuple(_NAMES.split())
+CIFAR100_LABELS = tuple(_CIFAR100.split())
 """The fine classes of CIFAR-100 (Krizhevsky 2009) in their usual, alphabetical order."""
 
 
@@ -36,8 +36,37 @@ def known_labels(classes: int) -> tuple[tuple[str, ...], str] | None:
     return None
 
 
-def labels_of(names: Sequence[str] | Mapping[Any, str] | None, classes: int) -> tuple[tuple[str, ...] | None, str | None]:
-    """Class names from what a config says: a list, or a mapping of numbers to names. Placeholders count as missing.
+Names = Sequence[str] | Mapping[Any, str] | None
+"""A list, or a mapping of numbers to names."""
+
+
+def config_labels(config: Mapping[str, Any]) -> Names:
+    """Class names in a config of the Lab, of torchvision, of timm (nested or flat) or of transformers, as it lists them."""
+    nested = config.get("pretrained_cfg")
+    places = (config, nested) if isinstance(nested, dict) else (config,)
+    names = next((place[key] for place in places for key in ("labels", "label_names") if _is_list(place.get(key))), None)
+    if names is None:
+        numbered = config.get("id2label")
+        return numbered if isinstance(numbered, dict) else None
+    described = next((place["label_descriptions"] for place in places if place.get("label_descriptions")), None)
+    return [described.get(str(name), name) for name in names] if isinstance(described, dict) else names
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def in_order(names: Names) -> tuple[str, ...] | None:
+    """Listed names in the order of their numbers; None where there are none, or a key is no number."""
+    if isinstance(names, Mapping):
+        if not all(str(number).isdigit() for number in names):
+            return None
+        names = [names[number] for number in sorted(names, key=int)]
+    return tuple(str(name) for name in names) if names else None
+
+
+def labels_for(names: Names, classes: int) -> tuple[tuple[str, ...] | None, str | None]:
+    """The names of a network's classes, from what its config lists. Placeholders, and too few or many, count as missing.
 
     Returns:
         the names, or None; and the data set whose names stand in for missing ones, or None.
@@ -45,11 +74,10 @@ def labels_of(names: Sequence[str] | Mapping[Any, str] | None, classes: int) -> 
     own = _listed(names, classes)
     if own is not None:
         return own, None
-    known = known_labels(classes)
-    return (None, None) if known is None else known
+    return known_labels(classes) or (None, None)
 
 
-def _listed(names: Sequence[str] | Mapping[Any, str] | None, classes: int) -> tuple[str, ...] | None:
+def _listed(names: Names, classes: int) -> tuple[str, ...] | None:
     if isinstance(names, Mapping):
         try:
             numbered = {int(key): str(value) for key, value in names.items()}
