@@ -1,6 +1,9 @@
-"""Which device computes."""
+"""Which device computes, and how much memory there is for it."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import torch
 
@@ -34,3 +37,31 @@ def describe_device(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
     return "Apple GPU" if device.type == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def memory_left() -> int | None:
+    """Bytes that this process may still take, by the machine and by its container; None where the system does not say."""
+    found = [_machine(), _container()]
+    return min((count for count in found if count is not None), default=None)
+
+
+def _machine() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):  # not Linux
+        return None
+
+
+def _container() -> int | None:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+        statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    # What files left in the page cache is given back when it is needed.
+    return None if limit == "max" else max(int(limit) - used + int(statistics.get("inactive_file", 0)), 0)

@@ -14,8 +14,7 @@ from core.models.catalogue import Entry, classifiers, denoisers
 from core.models.hub.cached import CachedRepository, cached, delete
 from core.models.hub.details import details
 from core.models.hub.download import gigabytes
-from core.models.hub.loadable import TASKS
-from core.models.hub.search import Found, search
+from core.models.hub.search import TASKS, Found, search
 from core.models.references import pinned
 
 SHOWN_LABELS = 12

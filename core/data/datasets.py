@@ -15,9 +15,9 @@ from torch import Tensor
 from core.data.parquet import columns_of, count_rows, decode, read_rows
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import make_shapes
+from core.device import memory_left
 from core.errors import LabError
 from core.models.labels import CIFAR10_LABELS
-from core.models.memory import COPIES, free_memory
 
 if TYPE_CHECKING:
     from core.models.hub.download import DownloadProgress
@@ -26,6 +26,8 @@ SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}
 _FOLDER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 LISTING = "labels.tsv"
+COPIES = 2
+"""While it is read a data set is there twice: picture by picture, and as one tensor."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bo
 
 
 def _check_memory(where: str, needed: int) -> None:
-    free = free_memory()
+    free = memory_left()
     if free is not None and COPIES * needed > free:
         raise LabError(
             f"The pictures of {where!r} take {COPIES * needed / 1e9:.1f} GB of memory while they are read and"

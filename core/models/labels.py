@@ -29,7 +29,7 @@ def known_labels(classes: int) -> tuple[tuple[str, ...], str] | None:
     if classes == 100:
         return CIFAR100_LABELS, "CIFAR-100"
     if classes == 1000:
-        from core.models.formats.torchvision_shim import import_library
+        from core.models.formats.foreign import import_library
 
         categories = import_library("torchvision.models").ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
         return tuple(categories), "ImageNet"

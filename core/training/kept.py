@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import nn
 
 from core.errors import LabError
-from core.models.json_object import read_json_object
+from core.models.formats.listing import read_json_object
 from core.models.references import parse_reference, trained_folder
 from core.models.storage import CARD, CONFIG, WEIGHTS, ModelConfig, save_model
 from core.training.fingerprint import weights_fingerprint

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.foreign import import_library
 
 PRECISIONS = ("float32", "bf16", "fp16")
 SCHEDULES = ("cosine", "steps", "constant")

@@ -8,15 +8,15 @@ from pathlib import Path
 from torch import nn
 
 from core.errors import LabError
+from core.models.formats.listing import read_json_object
+from core.models.hub.details import fetch_listing, wanted_files
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.lock import repository_lock
 from core.models.hub.repository import look_up
-from core.models.hub.selection import is_of_the_lab, needed_files, read_config
-from core.models.json_object import read_json_object
 from core.models.load import load_denoiser
 from core.models.networks import build
 from core.models.references import model_folder, parse_reference
-from core.models.storage import CONFIG, ModelConfig, read_model
+from core.models.storage import CONFIG, ModelConfig, is_of_the_lab, read_model
 
 
 def read_start(
@@ -42,9 +42,9 @@ def read_start(
     if parsed.kind == "hub":
         repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)
         with repository_lock(repository.name, should_stop=should_stop):
-            config = read_config(repository, should_stop)
-            if is_of_the_lab(config):
-                names = needed_files(repository, config, "denoiser")
+            listing = fetch_listing(repository, should_stop)
+            if is_of_the_lab(listing.config):
+                names = wanted_files(repository, listing, "denoiser")
                 found = read_model(fetch_files(repository, names, on_progress=on_progress, should_stop=should_stop))
     else:
         folder = model_folder(parsed)

@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from core.models.catalogue import Entry, catalogue
+from core.models.formats.weights import weights_digest
 from core.models.references import BUNDLED_FOLDER
-from core.models.storage import WEIGHTS, weights_hash
+from core.models.storage import WEIGHTS
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.verification.provenance import ModelsHere
 
@@ -66,5 +67,5 @@ def _record(ref: str) -> ModelRecord:
 
 
 @cache
-def _hash(folder: Path, modified: int) -> str:
-    return weights_hash(folder)
+def _hash(folder: Path, modified: int) -> str | None:
+    return weights_digest(folder, (WEIGHTS,))

@@ -131,7 +131,7 @@ def test_different_sizes_make_a_gallery_but_no_evaluation(hub: LoopbackHub, tmp_
 def test_a_data_set_larger_than_the_memory_is_told(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [10, 20])
     publish(hub, tmp_path / "data")
-    monkeypatch.setattr("core.data.datasets.free_memory", lambda: 2 * 2 * 32 * 32 * 3 - 1)
+    monkeypatch.setattr("core.data.datasets.memory_left", lambda: 2 * 2 * 32 * 32 * 3 - 1)
     with pytest.raises(LabError, match="choose a smaller data set or split"):
         load_dataset("hub/someone/pets")
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from core.models.formats.weights import weights_digest
 from core.models.references import BUNDLED_FOLDER
-from core.models.storage import weights_hash
+from core.models.storage import WEIGHTS
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 EARLIER_STAB = "036bf1aa7e8fe5c61bfe5b0ea321a0e3e7d763aa696f486ed5f5b61a79e44027"
@@ -41,7 +42,7 @@ def test_the_weights_are_the_bundled_ones_or_known_to_be_earlier(path: Path) -> 
     earlier = path.relative_to(ASSETS).as_posix() in OF_EARLIER_STAB
     for record in records(json.loads(path.read_text(encoding="utf-8"))):
         folder = BUNDLED_FOLDER / record["ref"].removeprefix("bundled/").partition(":")[0]
-        expected = EARLIER_STAB if earlier and folder.name == "cifar10-stab" else weights_hash(folder)
+        expected = EARLIER_STAB if earlier and folder.name == "cifar10-stab" else weights_digest(folder, (WEIGHTS,))
         assert (record.get("weights") or record["revision"]) == expected, record["ref"]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,17 @@ import torch
 from loopback_hub import LoopbackHub
 from torch import nn
 
+from core import device
 from core.errors import LabError
-from core.models import memory
-from core.models.formats.loaded import LoadedNetwork
+from core.models import load
+from core.models.formats import timm_models, torchvision_models, weights
+from core.models.formats.listing import Listing
+from core.models.formats.weights import weights_digest
 from core.models.hub.cached import delete
 from core.models.hub.download import DownloadProgress
 from core.models.hub.mistakes import DownloadStoppedError
-from core.models.load import load_classifier, load_denoiser, weights_digest
+from core.models.load import load_classifier, load_denoiser
+from core.models.network import LoadedNetwork
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.models.references import pinned
 from core.models.storage import ModelConfig, save_model
@@ -134,7 +138,7 @@ def test_code_from_the_hub_never_runs(hub: LoopbackHub, tmp_path: Path) -> None:
 def test_what_does_not_fit_into_memory_is_told_before_it_is_fetched(
     hub: LoopbackHub, pets: str, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    monkeypatch.setattr(weights, "memory_left", lambda: 1000)
     for reference in ("hub/lab/pets", f"local/{saved}/pets"):
         with pytest.raises(LabError, match=r"needs 0\.0 GB of memory to load and 0\.0 GB are free: choose a smaller model"):
             load_classifier(reference)
@@ -142,7 +146,7 @@ def test_what_does_not_fit_into_memory_is_told_before_it_is_fetched(
 
 
 def test_memory_is_known_here() -> None:
-    free = memory.free_memory()
+    free = device.memory_left()
     assert free is None or 0 < free < 10**13
 
 
@@ -174,49 +178,42 @@ def test_a_hash_covers_every_file(tmp_path: Path) -> None:
 @pytest.fixture
 def readers(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """Readers of foreign formats that note what they are given, to see what load hands them."""
-    seen = types.SimpleNamespace(classifier=[], torchvision=[], error=None)
+    seen = types.SimpleNamespace(timm=[], torchvision=[], downloaded=[], error=None)
 
-    def read_classifier(folder: Path, *, size=None) -> LoadedNetwork:
-        seen.classifier.append((folder.name, size, sorted(p.name for p in folder.iterdir())))
-        if seen.error:
-            raise seen.error
-        return LoadedNetwork(
-            nn.Flatten(), "timm", "flat", (4, 4), labels=None, notes=("scaled.",), weights=("model.safetensors",)
-        )
+    def reader(name: str) -> Callable[..., LoadedNetwork]:
+        def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
+            getattr(seen, name).append((folder.name, size, sorted(p.name for p in folder.iterdir())))
+            if seen.error:
+                raise seen.error
+            return LoadedNetwork(nn.Flatten(), name, "flat", (4, 4), notes=("scaled.",), weights=("model.safetensors",))
 
-    def wanted_files(names: list[str], config: dict | None) -> list[str]:
-        weights = [name for name in names if name.endswith(".safetensors")]
-        if len(weights) > 1:
-            raise LabError("several weights: name one.")
-        return weights
+        return read
 
     def load_torchvision(architecture: str, weights: str | None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
-        seen.torchvision.append((architecture, weights, size))
+        seen.downloaded.append((architecture, weights, size))
         return LoadedNetwork(nn.Flatten(), "torchvision", architecture, size or (224, 224), (224, 224))
 
-    classifiers = types.ModuleType("core.models.formats.classifiers")
-    classifiers.read_classifier, classifiers.wanted_files = read_classifier, wanted_files
-    torchvision_models = types.ModuleType("core.models.formats.torchvision_models")
-    torchvision_models.load_torchvision = load_torchvision
-    for module in (classifiers, torchvision_models):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(f"core.models.formats.{module.__name__.rpartition('.')[2]}", module, raising=False)
+    monkeypatch.setattr(timm_models, "read", reader("timm"))
+    monkeypatch.setattr(torchvision_models, "read", reader("torchvision"))
+    monkeypatch.setattr(load, "load_torchvision", load_torchvision)
     return seen
 
 
 def test_foreign_formats_go_to_their_readers(hub: LoopbackHub, readers: types.SimpleNamespace, tmp_path: Path) -> None:
+    """A config that names an architecture and no library is timm's where the Hub says so; elsewhere torchvision's."""
     files = {"config.json": '{"architecture": "resnet18"}', "model.safetensors": b"12", "README.md": "x"}
     commit = hub.add("lab/net", files, library_name="timm")
     model = load_classifier("hub/lab/net", size=(2, 2))
-    assert readers.classifier == [(commit, (2, 2), ["config.json", "model.safetensors"])]
+    assert readers.timm == [(commit, (2, 2), ["config.json", "model.safetensors"])]
     assert (model.revision, model.notes, model.labels) == (commit, ("scaled.",), None)
     assert model.weights_sha256 == hashlib.sha256(b"12").hexdigest()
     (tmp_path / "net").mkdir()
     for name, content in files.items():
         (tmp_path / "net" / name).write_bytes(content.encode() if isinstance(content, str) else content)
     assert load_classifier(f"local/{tmp_path}/net").revision == model.weights_sha256
-    hub.add("lab/two", files | {"b.safetensors": b"3"})
-    with pytest.raises(LabError, match="several weights"):
+    assert readers.torchvision == [("net", None, sorted(files))]
+    hub.add("lab/two", {"config.json": files["config.json"], "a.safetensors": b"1", "b.safetensors": b"2"})
+    with pytest.raises(LabError, match=r"There are 2 files of weights \(a.safetensors, b.safetensors\)"):
         load_classifier("hub/lab/two")
 
 
@@ -234,7 +231,7 @@ def test_what_a_library_raises_becomes_a_sentence(hub: LoopbackHub, readers: typ
 
 def test_torchvision(readers: types.SimpleNamespace) -> None:
     model = load_classifier("torchvision/resnet18@IMAGENET1K_V1", size=(64, 64))
-    assert readers.torchvision == [("resnet18", "IMAGENET1K_V1", (64, 64))]
+    assert readers.downloaded == [("resnet18", "IMAGENET1K_V1", (64, 64))]
     assert (model.ref, model.input_size, model.own_size) == ("torchvision/resnet18@IMAGENET1K_V1", (64, 64), (224, 224))
     with pytest.raises(LabError, match="is no denoiser: torchvision has classifiers"):
         load_denoiser("torchvision/resnet18")

@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from core.errors import LabError
+from core.models.formats.weights import weights_digest
 from core.models.load import load_classifier, load_denoiser, sigma_warning
 from core.models.networks import ConvClassifier, UNetDenoiser, build
-from core.models.storage import ModelConfig, read_config, read_model, round_to_half, save_model, weights_hash
+from core.models.storage import WEIGHTS, ModelConfig, read_config, read_model, round_to_half, save_model
 
 OPTIONS = {"num_classes": 3, "widths": [4, 8], "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.2, 0.2]}
 CONFIG = ModelConfig("classifier", "conv", OPTIONS, (16, 20), ("a", "b", "c"))
@@ -104,20 +105,20 @@ def test_a_classifier_trained_with_noise_meets_that_noise_where_there_is_no_deno
 
 
 def test_the_hash_names_the_weights(folder, network):
-    before = weights_hash(folder)
+    before = weights_digest(folder, (WEIGHTS,))
     save_model(folder, network, CONFIG, {"data": "another card"})
-    assert weights_hash(folder) == before
+    assert weights_digest(folder, (WEIGHTS,)) == before
     with torch.no_grad():
         next(network.parameters()).add_(1e-6)
     save_model(folder, network, CONFIG, {})
-    assert weights_hash(folder) != before
+    assert weights_digest(folder, (WEIGHTS,)) != before
 
 
 def test_a_model_of_the_other_kind_is_refused(folder, tmp_path):
-    with pytest.raises(LabError, match="is a classifier, but a denoiser is needed"):
+    with pytest.raises(LabError, match="cannot be loaded as a denoiser: it is a classifier of the Lab"):
         load_denoiser(f"local/{folder}")
     save_model(tmp_path / "d", UNetDenoiser((8,)), ModelConfig("denoiser", "unet", {"widths": [8]}), {})
-    with pytest.raises(LabError, match="is a denoiser, but a classifier is needed"):
+    with pytest.raises(LabError, match="cannot be loaded as a classifier: it is a denoiser of the Lab"):
         load_classifier(f"local/{tmp_path}/d")
 
 

@@ -13,7 +13,7 @@ from loopback_hub import LoopbackHub
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.foreign import import_library
 from core.models.references import BUNDLED_FOLDER
 
 pytestmark = [

@@ -3,153 +3,115 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.torchvision_shim import import_library
-from core.models.json_object import read_json_object
+from core.models.formats.foreign import import_library, quiet
+from core.models.formats.listing import Listing, Loadability, read_json_object
+from core.models.network import LoadedNetwork
+from core.models.networks.libraries import OneShotDenoiser
 
-SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+_PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
+_SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
+_WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 _DEFAULT = {"beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "num_train_timesteps": 1000}
 
 
-def is_diffusers(config: dict[str, Any]) -> bool:
-    """Whether a config is of a diffusers model."""
-    return isinstance(config.get("_class_name"), str)
+def verdict(listing: Listing, kind: str) -> Loadability | None:
+    """Whether it is a diffusion model that denoises pixels; None where it is not diffusers'."""
+    config = listing.config
+    if isinstance(config.get("diffusers"), Mapping):  # where the Hub's listing keeps what the file has at the top
+        config = {**config["diffusers"], **config}
+    made = config.get("_class_name")
+    if kind == "classifier":
+        return Loadability(False, f"it is no classifier but {made} of diffusers") if made else None
+    if made is None and (listing.library != "diffusers" or not {"config.json", "unet/config.json"} & {*listing.names}):
+        return None
+    if made not in (None, "UNet2DModel", *_PIPELINES):
+        return Loadability(False, f"{made} is no denoiser of pixels")
+    if any(name.startswith(("vae/", "text_encoder/", "vqvae/")) for name in listing.names):
+        return Loadability(False, "it works on a latent code or text, not on pixels")
+    why = _unusable(config)
+    return Loadability(False, why) if why else Loadability(True, "a diffusion model on pixels" if made else "a diffusion model")
 
 
-def refuse_unusable(config: dict[str, Any]) -> None:
-    """Raise LabError, with the reason, where a config is of no unconditional pixel-space model."""
-    if config["_class_name"] != "UNet2DModel":
-        raise LabError(f"The model is a {config['_class_name']}: a UNet2DModel, which works on pixels, is needed.")
+def _unusable(config: Mapping[str, Any]) -> str | None:
     if config.get("in_channels", 3) != 3:
-        raise LabError(f"The model takes {config['in_channels']} channels: expected 3, the colours of pixels.")
+        return f"it takes {config['in_channels']} channels instead of 3, the colours of pixels"
     if config.get("num_class_embeds") or config.get("class_embed_type"):
-        raise LabError("The model wants to be told the class of the picture: only unconditional models can denoise.")
+        return "it wants to be told the class of the picture, and only unconditional models can denoise"
     if config.get("out_channels", 3) not in (3, 6):
-        raise LabError(
-            f"The model gives {config['out_channels']} channels: expected 3, or 6 where it learnt the variance, too."
-        )
+        return f"it gives {config['out_channels']} channels instead of 3, or 6 where it learnt the variance, too"
     if config.get("time_embedding_type", "positional") == "fourier":
-        raise LabError("The model is told the strength of the noise, not a timestep: expected a model of DDPM's kind.")
+        return "it is told the strength of the noise, not a timestep as models of DDPM's kind are"
+    return None
 
 
-class OneShotDenoiser(nn.Module):
-    """Noise of sigma in [0, 1] units -> the timestep of that noise -> one prediction of the clean picture.
+def wanted(listing: Listing) -> list[str]:
+    """Its config, its weights, and its schedule where it has one. Raises LabError where there are no weights."""
+    place = "" if "config.json" in listing.names else "unet/"
+    weights = next((place + name for name in _WEIGHTS if place + name in listing.names), None)
+    if weights is None:
+        raise LabError(f"There are no weights: expected {_WEIGHTS[0]} or .bin.")
+    return [f"{place}config.json", weights, *[name for name in _SCHEDULERS if name in listing.names][:1]]
 
-    The noise is added once, in pixel space, at exactly sigma; the noisy picture is then scaled as the model expects it at
-    the first timestep whose own noise is at least as strong. So the certificate does not depend on the rounding to timesteps.
+
+def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:
+    """Load a UNet2DModel with the schedule beside it.
 
     Args:
-        unet: (B, 3, H, W) in [-1, 1] and (B,) timesteps -> an object with ``sample``.
-        betas: (T,) of the forward process.
-        predicts: ``epsilon``, ``sample`` or ``v_prediction``.
-        divisor: sides are padded to a multiple of this.
-    """
-
-    abar: Tensor
-    strength: Tensor
-
-    def __init__(self, unet: nn.Module, betas: Tensor, predicts: str, divisor: int) -> None:
-        super().__init__()
-        self.unet, self.predicts, self.divisor = unet, predicts, divisor
-        abar = torch.cumprod(1 - betas.double(), dim=0)
-        self.register_buffer("abar", abar.float())
-        self.register_buffer("strength", ((1 - abar) / abar).sqrt().float())  # sigma in [-1, 1] units, rising with t
-        self.eval().requires_grad_(False)
-
-    @property
-    def sigma_range(self) -> tuple[float, float]:
-        """Least and greatest sigma of the schedule, in [0, 1] units."""
-        return float(self.strength[0]) / 2, float(self.strength[-1]) / 2
-
-    def timestep(self, sigma: Tensor) -> Tensor:
-        """(B,) sigmas in [0, 1] units -> (B,) the first timesteps with ``sqrt((1 - abar) / abar) >= 2 sigma``."""
-        return torch.searchsorted(self.strength, 2 * sigma).clamp_max(len(self.strength) - 1)
-
-    def forward(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
-        """(B, 3, H, W) noisy pixels and sigma (a number, or one per picture) -> (B, 3, H, W) pixels in [0, 1]."""
-        batch, _, height, width = noisy.shape
-        s = torch.as_tensor(sigma, dtype=torch.float32, device=noisy.device).reshape(-1).expand(batch).contiguous()
-        t = self.timestep(s)
-        a = self.abar[t].view(-1, 1, 1, 1)
-        x = a.sqrt() * (2 * noisy.float() - 1)
-        padded = F.pad(x, (0, -width % self.divisor, 0, -height % self.divisor), mode="replicate")
-        out = self.unet(padded, t).sample[:, :3, :height, :width]  # six channels where the variance is learnt, too
-        match self.predicts:
-            case "epsilon":
-                clean = (x - (1 - a).sqrt() * out) / a.sqrt()
-            case "v_prediction":
-                clean = a.sqrt() * x - (1 - a).sqrt() * out
-            case _:
-                clean = out
-        return ((clean.clamp(-1, 1) + 1) / 2).to(noisy.dtype)
-
-
-def read_diffusers(folder: Path) -> LoadedNetwork:
-    """Load a UNet2DModel from a folder (or its ``unet`` folder) with the schedule beside it.
+        folder: where the files are, in it or in its ``unet`` folder.
+        listing: what they are.
+        size: not used: it takes any.
 
     Raises:
-        LabError: where it is no unconditional pixel-space model, or files do not fit.
+        LabError: where files do not fit, or its schedule cannot be used.
     """
-    inner = folder if (folder / "config.json").is_file() else folder / "unet"
-    config = read_json_object(inner / "config.json")
-    refuse_unusable(config)
-    diffusers = import_library("diffusers")
-    weights = next((inner / name for name in WEIGHTS if (inner / name).is_file()), None)
-    if weights is None:
-        raise LabError(f"There are no weights: expected {WEIGHTS[0]} or .bin.")
-    path = next((folder / name for name in SCHEDULERS if (folder / name).is_file()), None)
-    schedule = _DEFAULT if path is None else read_json_object(path)
+    config, weights, *schedules = (folder / name for name in wanted(listing))
+    settings = read_json_object(config)
+    schedule = read_json_object(schedules[0]) if schedules else _DEFAULT
     betas = betas_of(schedule)
-    notes = [] if path else ["There is no scheduler_config.json: 1,000 linear steps from 0.0001 to 0.02 were assumed."]
+    notes = [] if schedules else ["There is no scheduler_config.json: 1,000 linear steps from 0.0001 to 0.02 were assumed."]
     predicts = str(schedule.get("prediction_type") or "epsilon")
     if predicts not in ("epsilon", "sample", "v_prediction"):
         raise LabError(f"The model predicts {predicts!r}: expected epsilon, sample or v_prediction.")
-    divisor = 2 ** (len(config.get("block_out_channels", (1, 1, 1, 1))) - 1)
-    network = OneShotDenoiser(_unet(inner, weights, diffusers), betas, predicts, divisor)
-    size = config.get("sample_size")
-    if isinstance(size, int):
-        notes.append(f"It was trained on pictures of {size} x {size} pixels; at other sizes it may do worse.")
+    divisor = 2 ** (len(settings.get("block_out_channels", (1, 1, 1, 1))) - 1)
+    network = OneShotDenoiser(_unet(weights, import_library("diffusers")), betas, predicts, divisor)
+    own = settings.get("sample_size")
+    if isinstance(own, int):
+        notes.append(f"It was trained on pictures of {own} x {own} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
-        network,
+        network.eval().requires_grad_(False),
         "diffusers",
         "UNet2DModel, one-shot",
-        None,
-        (size, size) if isinstance(size, int) else None,
+        own_size=(own, own) if isinstance(own, int) else None,
         sigma_range=network.sigma_range,
         notes=tuple(notes),
         weights=(weights.relative_to(folder).as_posix(),),
     )
 
 
-def _unet(folder: Path, weights: Path, diffusers: ModuleType) -> nn.Module:
+def _unet(weights: Path, diffusers: ModuleType) -> nn.Module:
     """The network with every one of its weights from the file: the library leaves the ones it misses at random."""
-    logging = diffusers.utils.logging
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
     try:
-        unet, report = diffusers.UNet2DModel.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=weights.suffix == ".safetensors",
-            torch_dtype=torch.float32,
-            low_cpu_mem_usage=False,
-            output_loading_info=True,
-        )
+        with quiet(diffusers):
+            unet, report = diffusers.UNet2DModel.from_pretrained(
+                weights.parent,
+                local_files_only=True,
+                use_safetensors=weights.suffix == ".safetensors",
+                torch_dtype=torch.float32,
+                low_cpu_mem_usage=False,
+                output_loading_info=True,
+            )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise LabError(f"diffusers {diffusers.__version__} cannot load the model: {' '.join(lines[:2])[:300]}") from error
-    finally:
-        logging.set_verbosity(verbosity)
     for keys, trouble in ((report["missing_keys"], "is missing"), (report["unexpected_keys"], "has no place")):
         if keys:
             raise LabError(f"The weights do not fit the model: {min(keys)!r} {trouble} ({len(keys)} such places in all).")

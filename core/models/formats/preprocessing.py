@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import LabError
+from core.errors import LabError, first_line
+from core.models.labels import Names, known_labels, labels_for
+from core.models.network import LoadedNetwork
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALL_SIDE = 64
@@ -56,26 +58,42 @@ class Fitting:
         return pixels[..., top : top + self.own_size[0], left : left + self.own_size[1]]
 
 
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a library does to a picture before its network sees it.
+
+    Attributes:
+        mean, std: of [0, 1] pixels, in the order of the channels that the network takes.
+        fitting: how a picture of another size is brought to the network's.
+        blue_first: whether the network takes blue, green, red.
+        notes: a sentence for each thing that was assumed or is not repeated exactly.
+        scaling_notes: those that matter only where pictures are scaled inside.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    fitting: Fitting
+    blue_first: bool = False
+    notes: tuple[str, ...] = ()
+    scaling_notes: tuple[str, ...] = ()
+
+
 class Prepared(nn.Module):
     """Pixels in [0, 1] -> brought to the network's own size -> normalised -> logits. Differentiable.
 
     Args:
         network: (B, 3, H, W) normalised -> (B, C) logits, or an object with ``logits``.
-        mean, std: three numbers each, of [0, 1] pixels.
-        fitting: how pictures of another size are brought to the network's.
-        blue_first: whether the network takes blue, green, red; mean and std are in its order.
+        preprocessing: what becomes of the pixels before.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, network: nn.Module, mean: Sequence[float], std: Sequence[float], fitting: Fitting, *, blue_first: bool = False
-    ) -> None:
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
-        self.network, self.fitting, self.blue_first = network, fitting, blue_first
-        self.register_buffer("mean", torch.tensor(list(mean), dtype=torch.float32).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32).view(1, 3, 1, 1))
+        self.network, self.fitting, self.blue_first = network, preprocessing.fitting, preprocessing.blue_first
+        self.register_buffer("mean", torch.tensor(preprocessing.mean, dtype=torch.float32).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std, dtype=torch.float32).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -86,6 +104,73 @@ class Prepared(nn.Module):
         out = self.network((pixels - self.mean) / self.std)
         logits: Tensor = getattr(out, "logits", out)
         return logits
+
+
+def prepared(
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    *,
+    source: str,
+    architecture: str,
+    names: Names,
+    classes: int,
+    size: tuple[int, int] | None,
+    weights: tuple[str, ...],
+    notes: Sequence[str] = (),
+) -> LoadedNetwork:
+    """A classifier with its preprocessing inside, the names of its classes, and the size at which it is certified.
+
+    Args:
+        network, preprocessing: of the classifier.
+        source, architecture, weights: as in :class:`~core.models.network.LoadedNetwork`.
+        names: of its classes, as its config lists them.
+        classes: how many it has.
+        size: (height, width) for noise and certificate; None for what suits.
+        notes: what was found so far.
+    """
+    labels, assumed = labels_for(names, classes)
+    fitting = preprocessing.fitting
+    where, told = certification_size(fitting, classes, assumed, labels, size)
+    loaded = LoadedNetwork(
+        Prepared(network, preprocessing),
+        source,
+        architecture,
+        where,
+        fitting.own_size,
+        labels,
+        assumed,
+        notes=(
+            *preprocessing.notes,
+            *notes,
+            *([f"Nothing names the {classes} classes: those of {assumed} were assumed."] if assumed else []),
+            *told,
+            *(preprocessing.scaling_notes if where != fitting.own_size else ()),
+        ),
+        weights=weights,
+    )
+    _try(loaded.network, where, labels)
+    return loaded
+
+
+def _try(network: nn.Module, size: tuple[int, int], labels: Sequence[str] | None) -> None:
+    """See that a classifier gives one finite number a class for a picture, before anyone relies on what its files promise.
+
+    Raises:
+        LabError: where it cannot take a picture of three colours at its size, or what it gives are no logits.
+    """
+    picture = torch.linspace(0, 1, 3 * size[0] * size[1]).reshape(1, 3, *size)
+    try:
+        with torch.inference_mode():
+            logits = network(picture)
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError) as error:
+        raise LabError(f"The model does not take a picture of 3 x {size[0]} x {size[1]}: {first_line(error)}") from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != 1 or logits.shape[1] < 2:
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise LabError(f"The model gives {shape} for one picture: expected one number a class, of at least two.")
+    if not bool(logits.isfinite().all()):
+        raise LabError("The model's outputs are not finite numbers: its weights are damaged.")
+    if labels is not None and len(labels) != logits.shape[1]:
+        raise LabError(f"The model gives {logits.shape[1]} numbers for its {len(labels)} classes: its files contradict.")
 
 
 def three(values: object, what: str) -> tuple[float, float, float]:
@@ -122,8 +207,6 @@ def certification_size(
 
 def _of_cifar(classes: int, assumed: str | None, labels: Sequence[str] | None) -> bool:
     """Whether the classes are CIFAR's; a few may be spelt in another way, such as car for automobile."""
-    from core.models.labels import known_labels
-
     if assumed in ("CIFAR-10", "CIFAR-100"):
         return True
     known = known_labels(classes)

@@ -5,32 +5,19 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from core.errors import LabError
-from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    SMALL_SIDE,
-    Fitting,
-    Prepared,
-    certification_size,
-    three,
-)
-from core.models.formats.state_dicts import (
-    check_proportion,
-    check_size,
-    give_cifar_stem,
-    has_cifar_stem,
-    load_into,
-    read_weights,
-)
-from core.models.formats.torchvision_shim import import_library
-from core.models.labels import config_labels, labels_for
+from core.errors import LabError, first_line
+from core.models.formats.foreign import import_library
+from core.models.formats.listing import Listing, Loadability
+from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, SMALL_SIDE, Fitting, Preprocessing, prepared, three
+from core.models.formats.weights import check_proportion, check_size, give_cifar_stem, has_cifar_stem, load_into, read_weights
+from core.models.labels import config_labels
+from core.models.network import LoadedNetwork
 
 _SETTINGS = ("mean", "std", "input_size", "interpolation", "crop_pct", "crop_mode", "num_classes")
 _COMPARED = ("mean", "std", "input_size")
@@ -38,28 +25,39 @@ WRAPPER = "timm_wrapper"
 """What transformers names a model of timm that it saved: timm's config with a few keys more."""
 
 
-def is_timm(config: dict[str, Any]) -> bool:
-    """Whether a config is timm's."""
-    if not isinstance(config.get("architecture"), str) or config.get("library") not in (None, "timm"):
-        return False
-    says_so = config.get("library") == "timm" or config.get("model_type") == WRAPPER
-    return says_so or "pretrained_cfg" in config or "num_classes" in config
+def verdict(listing: Listing, kind: str) -> Loadability | None:
+    """Whether it is a classifier of timm that can be loaded; None where it is not timm's."""
+    config = listing.config
+    classes = config.get("architectures")
+    if kind != "classifier" or (classes and not any("ForImageClassification" in str(name) for name in classes)):
+        return None
+    says_so = "timm" in (listing.library, config.get("library")) or config.get("model_type") == WRAPPER
+    listed = isinstance(config.get("architecture"), str) and ("pretrained_cfg" in config or "num_classes" in config)
+    if config.get("library") not in (None, "timm") or not (says_so or listed):
+        return None
+    other = listing.other_task()
+    return Loadability(False, other) if other else Loadability(True, "a classifier of timm")
 
 
-def read_timm(path: Path, config: dict[str, Any], size: tuple[int, int] | None = None) -> LoadedNetwork:
+def wanted(listing: Listing) -> list[str]:
+    """The files that loading it takes. Raises LabError where it cannot be told which."""
+    return ["config.json", *listing.weights()]
+
+
+def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """Build the architecture with timm, load the weights, and put the preprocessing inside.
 
     Args:
-        path: the weights file.
-        config: what config.json says.
+        folder: where the files are.
+        listing: what they are.
         size: (height, width) for noise and certificate; None for what suits.
 
     Raises:
         LabError: where timm has no such architecture, a setting is not usable, or the weights do not fit.
     """
-    timm = import_library("timm")
-    arch = config["architecture"]
-    if not timm.is_model(arch):
+    path, config, timm = folder / listing.weights()[0], listing.config, import_library("timm")
+    arch = config.get("architecture")
+    if not isinstance(arch, str) or not timm.is_model(arch):
         raise LabError(f"timm {timm.__version__} has no architecture {arch!r}: it is too new, too old, or no model of timm.")
     settings, notes = _settings(config)
     own = _input_size(settings.get("input_size"))
@@ -73,43 +71,34 @@ def read_timm(path: Path, config: dict[str, Any], size: tuple[int, int] | None =
     if not isinstance(classes, int) or classes < 2:
         raise LabError(f"The model says it has {classes!r} classes: it gives features, or nothing; a classifier is needed.")
 
-    def build() -> nn.Module:
+    def build() -> Any:
         return timm.create_model(arch, pretrained=False, **(options | {"num_classes": classes}))
 
     check_proportion(build, check_size(path))
     try:
         network = build()
     except (TypeError, RuntimeError, ValueError, AssertionError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f"timm cannot build {arch!r} with the model's own settings: {first}") from error
+        raise LabError(f"timm cannot build {arch!r} with the model's own settings: {first_line(error)}") from error
     if has_cifar_stem(tensors, network):
         notes.append(give_cifar_stem(tensors, network))
         if max(own) > SMALL_SIDE:
             notes.append(f"A network with such a stem works at 32 x 32, which was taken in place of {own[0]} x {own[1]}.")
             own, settings = (32, 32), settings | {"crop_pct": 1.0}
     network = load_into(network, _as_timm_reads(tensors, network), f"timm's {arch}")
-    labels, assumed = labels_for(config_labels(config), classes)
-    if assumed:
-        notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
-    fitting, told = _fitting(settings, own)
-    where, said = certification_size(fitting, classes, assumed, labels, size)
-    if where == own:
-        told = []
-    mean, std = three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std")
-    return LoadedNetwork(
-        Prepared(network, mean, std, fitting),
-        "timm",
-        arch,
-        where,
-        own,
-        labels,
-        assumed,
-        notes=(*notes, *said, *told),
+    return prepared(
+        network,
+        _preprocessing(settings, own),
+        source="timm",
+        architecture=arch,
+        names=config_labels(config),
+        classes=classes,
+        size=size,
         weights=(path.name,),
+        notes=notes,
     )
 
 
-def _settings(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The preprocessing settings; the nested ones win over flat ones that contradict them, and that is said."""
     nested = config.get("pretrained_cfg") or {}
     if not isinstance(nested, dict):
@@ -137,8 +126,8 @@ def _input_size(value: object) -> tuple[int, int]:
     return value[1], value[2]
 
 
-def _fitting(settings: dict[str, Any], own: tuple[int, int]) -> tuple[Fitting, list[str]]:
-    """What timm's own transform for evaluation does to a picture, and a sentence on what of it is not repeated."""
+def _preprocessing(settings: dict[str, Any], own: tuple[int, int]) -> Preprocessing:
+    """What timm's own transform for evaluation does to a picture."""
     crop, way, named = settings.get("crop_pct", 0.875), settings.get("crop_mode", "center"), settings.get("interpolation")
     if not isinstance(crop, int | float) or not 0.1 <= crop <= 1:
         raise LabError(f"The model's crop_pct is {crop!r}: expected the share of a picture's side that it sees, above 0 to 1.")
@@ -149,7 +138,8 @@ def _fitting(settings: dict[str, Any], own: tuple[int, int]) -> tuple[Fitting, l
         notes.append(f"The library scales by {named} interpolation; the Lab scales bicubically instead.")
     if way not in (None, "center", "squash"):
         notes.append(f"The library fits pictures in the way {way!r}; the Lab cuts out the middle instead.")
-    return fitting, notes
+    mean, std = three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std")
+    return Preprocessing(mean, std, fitting, scaling_notes=tuple(notes))
 
 
 def _head(timm: Any, arch: str, tensors: dict[str, Tensor]) -> int | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.errors import LabError
-from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Prepared, certification_size, three
-from core.models.formats.state_dicts import give_cifar_stem, has_cifar_stem, load_into, read_weights
-from core.models.formats.torchvision_shim import import_library
-from core.models.formats.trial import tried
-from core.models.labels import config_labels, labels_for
-from core.models.memory import check_memory
+from core.errors import LabError, first_line
+from core.models.formats.foreign import import_library
+from core.models.formats.listing import Listing, Loadability
+from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Preprocessing, prepared, three
+from core.models.formats.weights import check_memory, give_cifar_stem, has_cifar_stem, load_into, read_weights
+from core.models.labels import config_labels
+from core.models.network import LoadedNetwork
 
+_LIBRARIES = (None, "timm", "transformers", "diffusers", "deepinv", "pytorch", "safetensors", "denoised-smoothing-lab")
 _WITH_AUXILIARY = {"googlenet": "aux1.", "inception_v3": "AuxLogits."}
 """Architectures with further outputs that serve training, and what the names of their weights begin with."""
 
@@ -27,88 +29,43 @@ def list_torchvision() -> list[str]:
     return sorted(models.list_models(module=models))
 
 
-def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
-    """A classifier of torchvision with weights of its own, which are downloaded on first use.
-
-    Args:
-        arch: such as ``resnet18``.
-        weights: such as ``IMAGENET1K_V1``; None takes the newest.
-        size: (height, width) for noise and certificate; None for the network's own.
-
-    Raises:
-        LabError: where either name is unknown, the weights do not fit into memory, or cannot be downloaded.
+def verdict(listing: Listing, kind: str) -> Loadability | None:
+    """Whether a classifier that no other format knows can be loaded: by an architecture of torchvision, from its config or its
+    weights file's name. None for denoisers.
     """
-    models = import_library("torchvision.models")
-    _check_known(arch)
-    try:
-        chosen: Any = models.get_model_weights(arch)[weights or "DEFAULT"]
-    except KeyError as error:
-        names = ", ".join(w.name for w in models.get_model_weights(arch))
-        raise LabError(f"torchvision's {arch} has no weights {weights!r}: choose one of {names}.") from error
-    check_memory(f"torchvision's {arch}", int(chosen.meta.get("_file_size", 0) * 1e6))
-    file, tensors = _download(arch, chosen)
-    network = load_into(
-        models.get_model(arch, weights=None, **_options(arch, tensors, own=True)), tensors, f"torchvision's {arch}"
-    )
-    preset = chosen.transforms()
-    fitting, categories = _fitting(preset), chosen.meta["categories"]
-    labels, assumed = labels_for(categories, len(categories))
-    where, said = certification_size(fitting, len(categories), assumed, labels, size)
-    return tried(
-        LoadedNetwork(
-            Prepared(network, preset.mean, preset.std, fitting),
-            "torchvision",
-            arch,
-            where,
-            fitting.own_size,
-            labels,
-            assumed,
-            notes=tuple(said),
-            weights=(str(file),),
-        )
-    )
+    if kind != "classifier":
+        return None
+    if other := listing.other_task():
+        return Loadability(False, other)
+    if listing.library not in _LIBRARIES:
+        return Loadability(False, f"it was made with {listing.library}")
+    if isinstance(listing.config.get("architecture"), str):
+        return Loadability(True, "names its architecture as timm does")
+    return Loadability(None, "it does not say how its network is built")
 
 
-def _download(arch: str, chosen: Any) -> tuple[Path, dict[str, Tensor]]:
-    from torch import hub
-
-    file = Path(hub.get_dir()) / "checkpoints" / Path(chosen.url).name
-    try:
-        return file, hub.load_state_dict_from_url(
-            chosen.url, map_location="cpu", check_hash=True, weights_only=True, progress=False
-        )
-    except Exception as error:  # besides the network, the bytes of a damaged file can fail at anything
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if file.exists():
-            raise LabError(
-                f"The file {str(file)!r} in torch's cache is damaged ({first[:160]}): delete it and try again."
-            ) from error
-        raise LabError(
-            f"The weights {chosen.name} of torchvision's {arch} cannot be downloaded ({first[:160]}): check the connection, or"
-            f" put the file {file.name!r} into torch's cache."
-        ) from error
+def wanted(listing: Listing) -> list[str]:
+    """The files that loading it takes. Raises LabError where nothing tells which, or the architecture."""
+    weights = listing.weights()
+    _architecture(listing, weights[0])
+    return [*(name for name in listing.names if name == "config.json"), *weights]
 
 
-def is_torchvision(arch: str) -> bool:
-    """Whether torchvision has a classifier of this name."""
-    return arch in list_torchvision()
-
-
-def read_torchvision(path: Path, arch: str, config: dict[str, Any], size: tuple[int, int] | None = None) -> LoadedNetwork:
+def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """A weights file of one of torchvision's architectures.
 
     Args:
-        path: the weights file.
-        arch: the architecture's name.
-        config: may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean, standard deviation and size are
-            those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR stem.
+        folder: where the files are.
+        listing: what they are; its config may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean,
+            standard deviation and size are those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR
+            stem.
         size: (height, width) for noise and certificate; None for what suits.
 
     Raises:
         LabError: where the architecture is unknown, a setting is not usable or the weights do not fit.
     """
-    _check_known(arch)
-    models = import_library("torchvision.models")
+    path, config, models = folder / listing.weights()[0], listing.config, import_library("torchvision.models")
+    arch = _architecture(listing, path.name)
     tensors = read_weights(path)
     options = _options(arch, tensors, own="mean" not in config)
     with torch.device("meta"):
@@ -131,29 +88,86 @@ def read_torchvision(path: Path, arch: str, config: dict[str, Any], size: tuple[
         if preset is not None:
             mean, std = three(preset.mean, "mean"), three(preset.std, "std")
         notes.append("Nothing names the mean and standard deviation of the pixels: ImageNet's were assumed.")
-    labels, assumed = labels_for(config_labels(config), classes)
-    if assumed:
-        notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
-    where, said = certification_size(fitting, classes, assumed, labels, size)
-    return LoadedNetwork(
-        Prepared(network, mean, std, fitting),
-        "torchvision",
-        arch,
-        where,
-        fitting.own_size,
-        labels,
-        assumed,
-        notes=(*notes, *said),
+    return prepared(
+        network,
+        Preprocessing(mean, std, fitting),
+        source="torchvision",
+        architecture=arch,
+        names=config_labels(config),
+        classes=classes,
+        size=size,
         weights=(path.name,),
+        notes=notes,
     )
 
 
-def _check_known(arch: str) -> None:
-    if not is_torchvision(arch):
-        from difflib import get_close_matches
+def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
+    """A classifier of torchvision with weights of its own, which are downloaded on first use.
 
-        near = get_close_matches(arch, list_torchvision(), 3)
+    Args:
+        arch: such as ``resnet18``.
+        weights: such as ``IMAGENET1K_V1``; None takes the newest.
+        size: (height, width) for noise and certificate; None for the network's own.
+
+    Raises:
+        LabError: where either name is unknown, the weights do not fit into memory, or cannot be downloaded.
+    """
+    models, known = import_library("torchvision.models"), list_torchvision()
+    if arch not in known:
+        near = get_close_matches(arch, known, 3)
         raise LabError(f"torchvision has no classifier {arch!r}" + (f": did you mean {', '.join(near)}?" if near else "."))
+    try:
+        chosen: Any = models.get_model_weights(arch)[weights or "DEFAULT"]
+    except KeyError as error:
+        names = ", ".join(w.name for w in models.get_model_weights(arch))
+        raise LabError(f"torchvision's {arch} has no weights {weights!r}: choose one of {names}.") from error
+    check_memory(f"torchvision's {arch}", int(chosen.meta.get("_file_size", 0) * 1e6))
+    file, tensors = _download(arch, chosen)
+    network = models.get_model(arch, weights=None, **_options(arch, tensors, own=True))
+    preset = chosen.transforms()
+    return prepared(
+        load_into(network, tensors, f"torchvision's {arch}"),
+        Preprocessing(preset.mean, preset.std, _fitting(preset)),
+        source="torchvision",
+        architecture=arch,
+        names=chosen.meta["categories"],
+        classes=len(chosen.meta["categories"]),
+        size=size,
+        weights=(str(file),),
+    )
+
+
+def _download(arch: str, chosen: Any) -> tuple[Path, dict[str, Tensor]]:
+    from torch import hub
+
+    file = Path(hub.get_dir()) / "checkpoints" / Path(chosen.url).name
+    try:
+        return file, hub.load_state_dict_from_url(
+            chosen.url, map_location="cpu", check_hash=True, weights_only=True, progress=False
+        )
+    except Exception as error:  # besides the network, the bytes of a damaged file can fail at anything
+        first = first_line(error, 160)
+        if file.exists():
+            raise LabError(f"The file {str(file)!r} in torch's cache is damaged ({first}): delete it and try again.") from error
+        raise LabError(
+            f"The weights {chosen.name} of torchvision's {arch} cannot be downloaded ({first}): check the connection, or"
+            f" put the file {file.name!r} into torch's cache."
+        ) from error
+
+
+def _architecture(listing: Listing, file: str) -> str:
+    """What the config names, else what the file is named after: ``resnet18-5c106cde.pth`` and ``resnet18_cifar10.safetensors``
+    are of resnet18; the longest name that fits counts.
+    """
+    known = list_torchvision()
+    fitting = [arch for arch in known if re.match(rf"{re.escape(arch)}(?![A-Za-z0-9])", file)]
+    named = listing.config.get("architecture") or max(fitting, key=len, default=None)
+    if not isinstance(named, str) or named not in known:
+        raise LabError(
+            f"Nothing says of which architecture {file!r} is: name the file after one of torchvision's, such as"
+            ' resnet18.safetensors, or put a config.json beside it with {"library": "torchvision", "architecture": ...}.'
+        )
+    return named
 
 
 def _options(arch: str, tensors: dict[str, Tensor], *, own: bool) -> dict[str, bool]:

@@ -1,83 +1,101 @@
-"""Image classifiers in the format of transformers: config.json with id2label, preprocessor_config.json."""
+"""Image classifiers in the format of transformers: config.json with id2label, and preprocessor_config.json.
+
+What its image processor does to a picture is read from its settings, and checked against the processor.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from core.errors import LabError
-from core.models.formats.loaded import LoadedNetwork
-from core.models.formats.preprocessing import Prepared, certification_size
-from core.models.formats.state_dicts import check_proportion, check_size
-from core.models.formats.torchvision_shim import import_library
-from core.models.formats.transformers_processors import read_processor
-from core.models.labels import labels_for
+from core.errors import LabError, first_line
+from core.models.formats.foreign import import_library, quiet
+from core.models.formats.listing import PREFERRED, SUFFIXES, Listing, Loadability, read_json_object
+from core.models.formats.preprocessing import Fitting, Preprocessing, prepared, three
+from core.models.formats.weights import check_proportion, check_size
+from core.models.network import LoadedNetwork
+
+PREPROCESSOR = "preprocessor_config.json"
+
+_SETTINGS = (
+    "image_mean",
+    "image_std",
+    "do_normalize",
+    "do_rescale",
+    "rescale_factor",
+    "rescale_offset",
+    "include_top",
+    "do_resize",
+    "size",
+    "do_center_crop",
+    "crop_size",
+    "crop_pct",
+    "resample",
+    "do_flip_channel_order",
+)
+_COLOURS = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (10, 120, 240))
+_BILINEAR, _BICUBIC, _WARPED_FROM = 2, 3, 384
 
 
-def is_transformers(config: dict[str, Any]) -> bool:
-    """Whether a config is one of transformers."""
-    return isinstance(config.get("model_type"), str)
-
-
-def refuse_unusable(config: dict[str, Any]) -> None:
-    """Raise LabError, with the reason, where a config is of no image classifier or asks for the repository's own code."""
-    names = config.get("architectures") or []
-    if not any("ForImageClassification" in str(name) for name in names):
-        what = f"a {names[0]}" if names else f"a {config.get('model_type')} without a task"
-        raise LabError(f"The model is {what}: a model for image classification is needed.")
-    if config.get("auto_map"):
-        raise LabError("The model needs code from its repository, which the Lab never runs: choose another.")
-    if config.get("quantization_config"):
-        raise LabError("The model is quantised: expected weights in floating point.")
+def verdict(listing: Listing, kind: str) -> Loadability | None:
+    """Whether it is an image classifier of transformers that can be loaded; None where it is not transformers'."""
+    config = listing.config
+    made = config.get("architectures") or ()
+    if (
+        kind != "classifier"
+        or listing.file not in (None, *PREFERRED)
+        or not (made or isinstance(config.get("model_type"), str))
+    ):
+        return None
+    if not any("ForImageClassification" in str(name) for name in made):
+        what = made[0] if made else f"a {config['model_type']} without a task"
+        return Loadability(False, f"it is no image classifier but {what}")
     if config.get("num_channels", 3) != 3:
-        raise LabError(f"The model takes {config['num_channels']} colour channels: expected 3.")
+        return Loadability(False, f"it takes {config['num_channels']} colour channels instead of 3")
+    return Loadability(True, "an image classifier of transformers")
 
 
-def read_transformers(
-    folder: Path, weights: tuple[str, ...], config: dict[str, Any], size: tuple[int, int] | None = None
-) -> LoadedNetwork:
+def wanted(listing: Listing) -> list[str]:
+    """The files that loading it takes. Raises LabError where it cannot be told which."""
+    described = [name for name in ("config.json", PREPROCESSOR) if name in listing.names]
+    return [*described, *listing.weights(sharded=True)]
+
+
+def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """Load with AutoModelForImageClassification, from the folder alone, and put the processor's arithmetic inside.
 
     Args:
         folder: where the files are.
-        weights: which of them hold the weights.
-        config: what config.json says.
+        listing: what they are.
         size: (height, width) for noise and certificate; None for what suits.
 
     Raises:
-        LabError: where it is no image classifier, needs code of its own, or its files do not fit.
+        LabError: where its files do not fit, or it has fewer than two classes.
     """
-    refuse_unusable(config)
     transformers = import_library("transformers")
-    with _quiet(transformers):
+    weights = tuple(name for name in listing.weights(sharded=True) if name.endswith(SUFFIXES))
+    with quiet(transformers):
         network = _network(transformers, folder, weights)
-        seen = read_processor(transformers, folder, network.config)
+        preprocessing = read_processor(transformers, folder, network.config)
     classes = int(network.config.num_labels)
     if classes < 2:
         raise LabError(f"The model has {classes} classes: at least two are needed for a vote.")
-    notes = list(seen.notes)
+    notes = []
     if network.config.problem_type == "multi_label_classification":
         notes.append("The model was made to give a picture several labels at once: only its strongest one is looked at.")
-    # transformers itself puts LABEL_0, LABEL_1, ... where a config names nothing.
-    labels, assumed = labels_for(network.config.id2label, classes)
-    if assumed:
-        notes.append(f"Nothing names the {classes} classes: those of {assumed} were assumed.")
-    where, said = certification_size(seen.fitting, classes, assumed, labels, size)
-    prepared = Prepared(network.eval().requires_grad_(False), seen.mean, seen.std, seen.fitting, blue_first=seen.blue_first)
-    return LoadedNetwork(
-        prepared,
-        "transformers",
-        type(network).__name__,
-        where,
-        seen.fitting.own_size,
-        labels,
-        assumed,
-        notes=(*notes, *said),
+    return prepared(
+        network.eval().requires_grad_(False),
+        preprocessing,
+        source="transformers",
+        architecture=type(network).__name__,
+        names=network.config.id2label,  # LABEL_0, LABEL_1, ... where the file names nothing
+        classes=classes,
+        size=size,
         weights=weights,
+        notes=notes,
     )
 
 
@@ -103,8 +121,8 @@ def _network(transformers: Any, folder: Path, weights: tuple[str, ...]) -> Any:
     except LabError:
         raise
     except Exception as error:  # files of strangers: each architecture fails in its own way
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f"transformers {transformers.__version__} cannot load the model: {first[:300]}") from error
+        why = first_line(error, 300)
+        raise LabError(f"transformers {transformers.__version__} cannot load the model: {why}") from error
     wrong = sorted(report["mismatched_keys"])
     if wrong:
         name, found, expected = wrong[0]
@@ -118,16 +136,141 @@ def _network(transformers: Any, folder: Path, weights: tuple[str, ...]) -> Any:
     return network
 
 
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Without the library's reports and progress bars, which would go to the terminal of whoever uses the Lab."""
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+def read_processor(transformers: Any, folder: Path, config: Any) -> Preprocessing:
+    """What the processor in a model's folder does.
+
+    The library's own processor is asked for its settings, which knows the defaults of every model; where it cannot be built,
+    the file is taken at its word.
+
+    Args:
+        transformers: the library.
+        folder: with preprocessor_config.json; without one, what most models take is assumed.
+        config: the model's, for its size where the processor names none.
+
+    Raises:
+        LabError: where the file is damaged, or the processor turns colours into something else than the settings say.
+    """
+    path = folder / PREPROCESSOR
+    if not path.exists():
+        assumed = f"There is no {PREPROCESSOR}: mean and standard deviation 0.5 were assumed."
+        plain = _of_settings({}, config)
+        return replace(plain, notes=(assumed, *plain.notes))
+    written = read_json_object(path)
+    written["kind"] = written.get("image_processor_type") or written.get("feature_extractor_type") or ""
     try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+        processor = transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception:  # an old name, or one of a newer version: the file itself says the same
+        return _of_settings(written, config)
+    settings = {name: _plain(getattr(processor, name)) for name in _SETTINGS if getattr(processor, name, None) is not None}
+    settings = {"do_normalize": False, "do_rescale": False, "do_resize": False, "kind": type(processor).__name__} | settings
+    found = _of_settings(settings, config)
+    given = _check_colours(processor, found)
+    if given == found.fitting.own_size:
+        return found
+    note = f"The processor's settings do not say so, but its pictures are {given[0]} x {given[1]}, which the Lab scales to."
+    return replace(found, fitting=Fitting(given, given, False, found.fitting.mode), notes=(*found.notes, note))
+
+
+def _plain(value: Any) -> Any:
+    """A size of the library as a dictionary of what is set, a tuple as a list."""
+    if hasattr(value, "height") and hasattr(value, "shortest_edge"):
+        named = {name: getattr(value, name) for name in ("height", "width", "shortest_edge")}
+        return {name: number for name, number in named.items() if number is not None}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _of_settings(settings: dict[str, Any], config: Any) -> Preprocessing:
+    mean, std = _normalisation(settings)
+    fitting, notes = _fitting(settings, config)
+    return Preprocessing(mean, std, fitting, bool(settings.get("do_flip_channel_order")), tuple(notes))
+
+
+def _normalisation(settings: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and std as of [0, 1] pixels: a processor rescales by 1/255 unless it says otherwise."""
+    factor = settings.get("rescale_factor", 1 / 255) if settings.get("do_rescale", True) else 1.0
+    if not isinstance(factor, int | float) or not 0 < factor < 1e6:
+        raise LabError(f"The model's rescale_factor is {factor!r}: expected a number above 0, such as 1/255.")
+    slope, shift = [255.0 * factor] * 3, [1.0 if settings.get("rescale_offset") else 0.0] * 3
+    # The processor's value of a channel is slope x - shift, x in [0, 1].
+    said = three(settings.get("image_std", 0.5), "std")
+    if settings.get("do_normalize", True):
+        for channel, value in enumerate(three(settings.get("image_mean", 0.5), "mean")):
+            slope[channel], shift[channel] = slope[channel] / said[channel], (shift[channel] + value) / said[channel]
+    if settings.get("include_top"):  # EfficientNet's divides by the std once more
+        slope, shift = [a / s for a, s in zip(slope, said, strict=True)], [b / s for b, s in zip(shift, said, strict=True)]
+    mean, std = [b / a for a, b in zip(slope, shift, strict=True)], [1 / a for a in slope]
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+
+
+def _fitting(settings: dict[str, Any], config: Any) -> tuple[Fitting, list[str]]:
+    size, crop = settings.get("size"), settings.get("crop_size") if settings.get("do_center_crop") else None
+    otherwise = _pair(getattr(config, "image_size", None)) or (224, 224)
+    edge = size if isinstance(size, int) else size.get("shortest_edge") if isinstance(size, dict) else None
+    squeezed = _pair(size) if edge is None or isinstance(size, int) else None
+    own, scaled_to, keeps = _pair(crop) or squeezed or _pair(edge) or otherwise, squeezed, squeezed is None
+    kind = str(settings.get("kind", ""))
+    share = settings.get("crop_pct")
+    if isinstance(edge, int) and edge > 0 and squeezed is None:
+        scaled_to = edge, edge
+        if kind.startswith("Levit"):
+            scaled_to = (int(256 / 224 * edge),) * 2
+        elif isinstance(share, int | float) and 0.1 <= share <= 1:
+            if kind.startswith("ConvNext") and edge >= _WARPED_FROM:
+                keeps = False
+            else:
+                scaled_to = (int(edge / share),) * 2
+    if scaled_to is None or not settings.get("do_resize", True):
+        scaled_to, keeps = own, False
+    notes = []
+    if scaled_to[0] < own[0] or scaled_to[1] < own[1]:
+        notes.append(f"The library lays a frame of black round pictures, up to {own[0]} x {own[1]}; the Lab scales them up.")
+        scaled_to, keeps = own, False
+    named = settings.get("resample", _BILINEAR)
+    if named not in (_BILINEAR, _BICUBIC):
+        notes.append("The library scales neither bilinearly nor bicubically; the Lab scales bicubically instead.")
+    return Fitting(own, scaled_to, keeps, "bilinear" if named == _BILINEAR else "bicubic", floors=True), notes
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    if isinstance(value, dict):
+        value = [value.get("height"), value.get("width")]
+    if isinstance(value, int):
+        value = [value, value]
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(v, int) and v > 0 for v in value):
+        return None
+    return value[0], value[1]
+
+
+def _check_colours(processor: Any, found: Preprocessing) -> tuple[int, int]:
+    """See that pictures of one colour come out of the library's processor as the settings say.
+
+    Returns:
+        (height, width) of what comes out.
+
+    Raises:
+        LabError: where they do not.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    height, width = given = found.fitting.own_size
+    for colour in _COLOURS:
+        picture = Image.fromarray(np.full((height, width, 3), colour, dtype=np.uint8))
+        try:
+            values = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"])
+        except Exception as error:  # each processor fails in its own way
+            raise LabError(f"The model's image processor does not take a picture: {first_line(error)}") from error
+        ours = torch.tensor(colour[::-1] if found.blue_first else colour) / 255
+        expected = (ours - torch.tensor(found.mean)) / torch.tensor(found.std)
+        if (
+            values.ndim != 4
+            or values.shape[1] != 3
+            or not torch.allclose(values.float(), expected.view(1, 3, 1, 1).expand_as(values), atol=1e-4, rtol=1e-4)
+        ):
+            raise LabError(
+                f"The model's image processor ({type(processor).__name__}) does more to a picture than scaling, cutting and"
+                " normalising: the Lab cannot make it part of the classifier."
+            )
+        given = int(values.shape[2]), int(values.shape[3])
+    return given

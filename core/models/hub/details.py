@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from core.errors import LabError
+from core.models.formats.listing import CONFIGS, MAX_CONFIG_BYTES, Listing, read_json_object
+from core.models.hub.download import fetch_files
 from core.models.hub.repository import HubRepository, look_up
-from core.models.hub.selection import needed_files, read_config
 from core.models.labels import config_labels, in_order
 from core.models.references import parse_reference
 
@@ -47,11 +47,43 @@ def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[
     if parsed.kind != "hub":
         raise LabError(f"{reference!r} is not on the Hub: expected hub/OWNER/NAME[@REVISION].")
     repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)
-    config: dict[str, Any] | None = None
+    listing = Listing(tuple(repository.file_names))
     try:
-        config = read_config(repository, should_stop)
-        needed = needed_files(repository, config, kind)
+        listing = fetch_listing(repository, should_stop)
+        needed = wanted_files(repository, listing, kind)
+        problem = None
     except LabError as error:
-        return Details(repository, (), 0, in_order(config_labels(config or {})), str(error))
+        needed, problem = [], str(error)
     size = sum(file.size for file in repository.files if file.name in needed)
-    return Details(repository, tuple(needed), size, in_order(config_labels(config or {})), None)
+    return Details(repository, tuple(needed), size, in_order(config_labels(listing.config)), problem)
+
+
+def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | None = None) -> Listing:
+    """What a repository holds, with its config, after fetching the small files that describe a model.
+
+    Raises:
+        LabError: where they cannot be fetched or are no JSON.
+    """
+    present = [file for name in CONFIGS if (file := repository.file(name)) is not None]
+    for file in present:
+        if file.size > MAX_CONFIG_BYTES:
+            raise LabError(
+                f"{file.name!r} of {repository.name!r} has {file.size:,} bytes, which is no config: it is not loaded."
+            )
+    folder = fetch_files(repository, [file.name for file in present], should_stop=should_stop)
+    name = next((name for name in ("config.json", "unet/config.json") if repository.file(name)), None)
+    config = {} if name is None else read_json_object(folder / name, repr(repository.name))
+    return Listing(tuple(repository.file_names), config, repository.library, repository.task, repository.tags)
+
+
+def wanted_files(repository: HubRepository, listing: Listing, kind: str) -> list[str]:
+    """The files that loading a repository as ``kind`` (``classifier`` or ``denoiser``) takes.
+
+    Raises:
+        LabError: with the reason, where it cannot be loaded.
+    """
+    from core.models.formats.registry import format_of  # not before it is needed: it brings torch
+
+    aside = " (only the cache was asked)" if repository.from_cache else ""
+    form = format_of(listing, kind, f"hub/{repository.name}", aside)
+    return list(dict.fromkeys([*(name for name in CONFIGS if name in listing.names), *form.wanted(listing)]))

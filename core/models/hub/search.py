@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import LabError
+from core.models.formats.listing import SUFFIXES, Listing
 from core.models.hub.cached import cached
-from core.models.hub.loadable import TASKS, WEIGHTS, judge
 from core.models.hub.mistakes import telling
 from core.models.hub.repository import license_of
 from core.models.hub.settings import TIMEOUT_SECONDS, endpoint, is_offline, request_headers
 from core.models.hub.waiting import run_stoppable
 
+TASKS = ("image-classification", "denoiser")
 MAX_FOUND = 100
 
 _SHOWN = [
@@ -127,8 +128,11 @@ def _ask(text: str, task: str, limit: int) -> Iterator[Any]:
 
 
 def _entry(info: Any, task: str, is_cached: bool) -> Found:
-    names = [sibling.rfilename for sibling in info.siblings or ()]
-    verdict = judge(task, names, info.config, library=info.library_name, hub_task=info.pipeline_tag, tags=info.tags or ())
+    from core.models.formats.registry import judge  # not before it is needed: it brings torch
+
+    names, tags = tuple(sibling.rfilename for sibling in info.siblings or ()), tuple(info.tags or ())
+    listing = Listing(names, info.config or {}, info.library_name, info.pipeline_tag, tags)
+    verdict = judge(listing, "classifier" if task == "image-classification" else task)
     return Found(
         name=info.id,
         ref=f"hub/{info.id}",
@@ -138,7 +142,7 @@ def _entry(info: Any, task: str, is_cached: bool) -> Found:
         bytes=_bytes(info),
         library=info.library_name,
         task=info.pipeline_tag,
-        tags=tuple(info.tags or ()),
+        tags=tags,
         gated=bool(info.gated),
         private=bool(info.private),
         loadable=verdict.loadable,
@@ -161,7 +165,7 @@ def _bytes(info: Any) -> int | None:
 def _offline(name: str, task: str) -> Found:
     entry = next(entry for entry in cached() if entry.name == name)
     files = entry.revisions[0].files if entry.revisions else ()
-    whole = any(file.endswith(WEIGHTS) for file in files)
+    whole = any(file.endswith(SUFFIXES) for file in files)
     reason = "cached" if whole else "only a part of it is cached"
     return Found(
         name, f"hub/{name}", None, None, None, entry.bytes, None, None, (), False, False, None if whole else False, reason, True

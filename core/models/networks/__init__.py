@@ -1,15 +1,19 @@
-"""The network architectures that the project trains and bundles.
+"""The network architectures that the project trains and bundles, by the names that config.json and the command line have.
 
 Every classifier here takes pixels in [0, 1] and normalises them itself, so that noise is always added in pixel space.
 Every denoiser takes ``(noisy, sigma)`` and returns pictures of the same shape.
 """
 
-from core.models.networks.conv import ConvClassifier
-from core.models.networks.dncnn import DnCNN, WideDnCNN
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from core.errors import LabError, first_line
 from core.models.networks.libraries import DRUNet, FFDNet, NoisePredictor
-from core.models.networks.memnet import MemNet
-from core.models.networks.registry import CLASSIFIERS, DENOISERS, build
-from core.models.networks.unet import UNetDenoiser
+from core.models.networks.own import ConvClassifier, UNetDenoiser
+from core.models.networks.salman import DnCNN, MemNet, WideDnCNN
 
 __all__ = [
     "CLASSIFIERS",
@@ -24,3 +28,37 @@ __all__ = [
     "WideDnCNN",
     "build",
 ]
+
+CLASSIFIERS: dict[str, type[nn.Module]] = {"conv": ConvClassifier}
+DENOISERS: dict[str, type[nn.Module]] = {
+    "unet": UNetDenoiser,
+    "dncnn": DnCNN,
+    "dncnn-wide": WideDnCNN,
+    "memnet": MemNet,
+    "drunet": DRUNet,
+    "ffdnet": FFDNet,
+    "unet2d": NoisePredictor,
+}
+
+
+def build(kind: str, architecture: str, options: dict[str, Any]) -> nn.Module:
+    """Make an untrained network of a registered architecture.
+
+    Args:
+        kind: ``classifier`` or ``denoiser``.
+        architecture: a name in ``CLASSIFIERS`` or ``DENOISERS``.
+        options: keyword arguments of that architecture, as a model's config.json holds them.
+
+    Raises:
+        LabError: where the architecture is unknown, does not take these options, or its library is not installed.
+    """
+    known = CLASSIFIERS if kind == "classifier" else DENOISERS
+    if architecture not in known:
+        raise LabError(f"Unknown {kind} architecture {architecture!r}: choose one of {', '.join(known)}.")
+    try:
+        return known[architecture](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    except LabError:
+        raise
+    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError) as error:
+        why = first_line(error)
+        raise LabError(f"The {kind} architecture {architecture!r} does not take these options: {why}") from error

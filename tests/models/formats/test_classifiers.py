@@ -14,9 +14,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from core.errors import LabError
-from core.models.formats.classifiers import read_classifier, wanted_files
+from core.models.formats.foreign import import_library
+from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import list_torchvision, load_torchvision
-from core.models.formats.torchvision_shim import import_library
+from tests.models.formats.listings import wanted
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image.Image:
@@ -51,7 +52,7 @@ def save_timm(folder: Path, arch: str = "test_resnet", classes: int = 7, flat: b
 @pytest.mark.parametrize("flat", [False, True])
 def test_timm_gives_what_timm_gives(tmp_path: Path, flat: bool) -> None:
     network = save_timm(tmp_path, flat=flat)
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     image = picture(96, 96)
     transform = import_library("timm.data").create_transform(
         input_size=(3, 96, 96), mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), interpolation="bicubic", crop_pct=1.0
@@ -69,7 +70,7 @@ def test_timm_weights_may_be_an_old_pickle_of_tensors(tmp_path: Path) -> None:
     network = save_timm(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "pytorch_model.bin")
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     assert torch.equal(loaded.network.network.state_dict()["conv1.0.weight"], network.state_dict()["conv1.0.weight"])
 
 
@@ -78,14 +79,14 @@ def test_a_pickle_that_holds_code_is_refused_with_the_reason(tmp_path: Path) -> 
     (tmp_path / "model.safetensors").unlink()
     torch.save({"weights": print}, tmp_path / "pytorch_model.bin")
     with pytest.raises(LabError, match="could run code"):
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
 
 
 def test_contradicting_settings_are_told_and_the_nested_ones_win(tmp_path: Path) -> None:
     save_timm(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"mean": [0.0, 0.0, 0.0]}))
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     assert any("two values of mean" in note for note in loaded.notes)
     assert loaded.network.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
 
@@ -98,7 +99,7 @@ def test_a_cifar_stem_under_an_imagenet_name_loads(tmp_path: Path) -> None:
     cfg = {"mean": [0.5] * 3, "std": [0.25] * 3, "input_size": [3, 32, 32]}
     (tmp_path / "config.json").write_text(json.dumps({"architecture": "resnet18", "num_classes": 10, "pretrained_cfg": cfg}))
     save_file(network.state_dict(), tmp_path / "model.safetensors")
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     image = pixels(picture(32, 32))
     with torch.no_grad():
         assert torch.allclose(loaded.network(image), network((image - 0.5) / 0.25), atol=1e-4)
@@ -112,7 +113,7 @@ def test_a_cifar_classifier_that_scales_up_is_certified_at_32(tmp_path: Path) ->
     config = json.loads((tmp_path / "config.json").read_text())
     del config["label_names"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     assert (loaded.input_size, loaded.own_size, loaded.labels_assumed) == ((32, 32), (96, 96), "CIFAR-10")
     assert any("32 x 32" in note for note in loaded.notes)
     # What timm itself makes of the small picture: 96 / 0.875 pixels, of which the middle 96 are cut out.
@@ -129,7 +130,7 @@ def test_a_cifar_classifier_that_scales_up_is_certified_at_32(tmp_path: Path) ->
     out.sum().backward()
     assert x.grad is not None
     assert float(x.grad.abs().sum()) > 0, "no gradient reaches the picture"
-    assert read_classifier(tmp_path, size=(48, 48)).input_size == (48, 48)
+    assert read_network(tmp_path, "classifier", size=(48, 48)).input_size == (48, 48)
 
 
 def save_vit(folder: Path, classes: int = 5, named: bool = True, **changes: Any) -> Any:
@@ -167,7 +168,7 @@ def test_transformers_gives_what_transformers_gives(tmp_path: Path) -> None:
     network = save_vit(tmp_path)
     processor = import_library("transformers").AutoImageProcessor.from_pretrained(tmp_path)
     image = picture(64, 64)
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     with torch.no_grad():
         theirs = network(**processor(image, return_tensors="pt")).logits
         assert torch.allclose(loaded.network(pixels(image)), theirs, atol=1e-4)
@@ -188,12 +189,12 @@ def test_processors_of_every_kind(tmp_path: Path, changes: dict[str, Any]) -> No
     if changes.get("do_normalize", True):
         x = (x - torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1)) / torch.tensor([0.5, 0.6, 0.7]).view(1, 3, 1, 1)
     with torch.no_grad():
-        assert torch.allclose(read_classifier(tmp_path).network(pixels(image)), network(x).logits, atol=1e-4)
+        assert torch.allclose(read_network(tmp_path, "classifier").network(pixels(image)), network(x).logits, atol=1e-4)
 
 
 def test_placeholder_names_are_missing_names(tmp_path: Path) -> None:
     save_vit(tmp_path, classes=5, named=False)
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     assert (loaded.labels, loaded.labels_assumed) == (None, None)
 
 
@@ -201,7 +202,7 @@ def test_torchvision_weights_files_by_their_name(tmp_path: Path) -> None:
     models = import_library("torchvision.models")
     network = models.squeezenet1_1(weights=None, num_classes=12).eval()
     save_file(network.state_dict(), tmp_path / "squeezenet1_1.safetensors")
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     image = pixels(picture(224, 224))
     mean, std = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     with torch.no_grad():
@@ -214,7 +215,7 @@ def test_the_real_squeezenet_names_real_pictures(lab_data: Path) -> None:
     folder = lab_data / "imagenet"
     if not folder.is_dir():
         pytest.skip(f"no ImageNet pictures at {folder}")
-    loaded = read_classifier(folder)
+    loaded = read_network(folder, "classifier")
     rows = [line.split("\t") for line in (folder / "labels.tsv").read_text().splitlines()[1:]]
     batch = torch.cat([pixels(Image.open(folder / "images" / row[0]).convert("RGB")) for row in rows])
     with torch.no_grad():
@@ -300,15 +301,15 @@ def test_damaged_timm_repositories_are_told_in_one_sentence(tmp_path: Path, dama
     save_timm(tmp_path)
     damage(tmp_path)
     with pytest.raises(LabError, match=word) as caught:
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("damage", "word"),
     [
-        (_edit(architectures=["BertForMaskedLM"]), "BertForMaskedLM: a model for image classification"),
-        (_edit(auto_map={"AutoModel": "code.Net"}), "code from its repository"),
+        (_edit(architectures=["BertForMaskedLM"]), "it is no image classifier but BertForMaskedLM"),
+        (_edit(auto_map={"AutoModel": "code.Net"}), "needs code of its own from the Hub"),
         (_edit(quantization_config={"bits": 4}), "quantised"),
         (_without("model.safetensors"), "no weights"),
         (_write("preprocessor_config.json", b"{"), "damaged"),
@@ -319,14 +320,14 @@ def test_damaged_transformers_repositories_are_told_in_one_sentence(tmp_path: Pa
     save_vit(tmp_path)
     damage(tmp_path)
     with pytest.raises(LabError, match=word) as caught:
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
     assert "\n" not in str(caught.value)
 
 
 def test_a_bare_file_of_no_known_architecture_is_told(tmp_path: Path) -> None:
     save_file({"a.weight": torch.zeros(2, 2)}, tmp_path / "mine.safetensors")
     with pytest.raises(LabError, match="Nothing says of which architecture"):
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
 
 
 @pytest.mark.parametrize(
@@ -350,21 +351,22 @@ def test_a_bare_file_of_no_known_architecture_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_wanted_files(names: list[str], config: dict[str, Any], expected: list[str]) -> None:
-    assert wanted_files(names, config) == expected
+    assert wanted(names, config) == expected
 
 
 @pytest.mark.parametrize(
     ("names", "config", "word"),
     [
-        (["README.md"], None, "no config.json"),
+        (["README.md"], None, "it has no weights"),
+        (["weights.pth"], None, "Nothing says of which architecture 'weights.pth' is"),
         (["config.json", "model.gguf"], {"architecture": "a", "num_classes": 2}, "GGUF"),
         (["config.json", "a.pth", "b.pth"], {"architecture": "a", "num_classes": 2}, "2 files of weights"),
-        (["config.json"], {"model_type": "bert", "architectures": ["BertModel"]}, "BertModel"),
+        (["config.json", "model.safetensors"], {"model_type": "bert", "architectures": ["BertModel"]}, "BertModel"),
     ],
 )
 def test_unwanted_repositories(names: list[str], config: dict[str, Any] | None, word: str) -> None:
     with pytest.raises(LabError, match=word):
-        wanted_files(names, config)
+        wanted(names, config)
 
 
 def save_squeezenet(folder: Path) -> None:
@@ -376,7 +378,7 @@ def save_squeezenet(folder: Path) -> None:
 def test_gradients_reach_the_picture_through_every_format(tmp_path: Path, make: Callable[[Path], Any]) -> None:
     make(tmp_path)
     for size in (None, (40, 40)):
-        loaded = read_classifier(tmp_path, size=size)
+        loaded = read_network(tmp_path, "classifier", size=size)
         assert loaded.input_size is not None
         given = torch.rand(2, 3, *loaded.input_size, generator=torch.Generator().manual_seed(0), requires_grad=True)
         before = given.detach().clone()
@@ -396,7 +398,7 @@ def test_reading_warns_of_nothing_and_prints_nothing(
 ) -> None:
     make(tmp_path)
     capfd.readouterr()
-    read_classifier(tmp_path)
+    read_network(tmp_path, "classifier")
     assert capfd.readouterr() == ("", "")
 
 
@@ -404,26 +406,26 @@ def test_shapes_that_contradict_a_transformers_config_are_named(tmp_path: Path) 
     save_vit(tmp_path)
     _edit(hidden_size=32)(tmp_path)
     with pytest.raises(LabError, match=r"is \(.*\) instead of \(.*such places"):
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
 
 
 def test_a_transformers_config_that_blows_the_network_up_is_refused(tmp_path: Path) -> None:
     save_vit(tmp_path)
     _edit(intermediate_size=2_000_000_000)(tmp_path)
     with pytest.raises(LabError, match="do not fit each other"):
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
 
 
 def test_several_labels_at_once_are_told(tmp_path: Path) -> None:
     save_vit(tmp_path)
     _edit(problem_type="multi_label_classification")(tmp_path)
-    assert any("several labels at once" in note for note in read_classifier(tmp_path).notes)
+    assert any("several labels at once" in note for note in read_network(tmp_path, "classifier").notes)
 
 
 def test_what_training_leaves_behind_is_not_taken_for_weights() -> None:
     config = {"architecture": "a", "num_classes": 2}
     names = ["config.json", "best.pth", "optimizer.pt", "training_args.bin", "rng_state.pth"]
-    assert wanted_files(names, config) == ["config.json", "best.pth"]
+    assert wanted(names, config) == ["config.json", "best.pth"]
 
 
 def test_weights_in_several_files_load_where_the_format_has_them(tmp_path: Path) -> None:
@@ -432,16 +434,16 @@ def test_weights_in_several_files_load_where_the_format_has_them(tmp_path: Path)
     network.save_pretrained(tmp_path, max_shard_size="20KB")
     shards = sorted(path.name for path in tmp_path.glob("model-*.safetensors"))
     assert len(shards) > 1
-    loaded, image = read_classifier(tmp_path), pixels(picture(64, 64))
+    loaded, image = read_network(tmp_path, "classifier"), pixels(picture(64, 64))
     assert loaded.weights == tuple(shards)
     mean, std = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1), torch.tensor([0.5, 0.6, 0.7]).view(1, 3, 1, 1)
     with torch.no_grad():
         assert torch.allclose(loaded.network(image), network((image - mean) / std).logits, atol=1e-4)
     config = json.loads((tmp_path / "config.json").read_text())
     names = [path.name for path in tmp_path.iterdir()]
-    assert set(shards) < set(wanted_files(names, config))
+    assert set(shards) < set(wanted(names, config))
     with pytest.raises(LabError, match=f"{len(shards)} files of weights"):
-        wanted_files(names, {"architecture": "a", "num_classes": 2})
+        wanted(names, {"architecture": "a", "num_classes": 2})
 
 
 @pytest.mark.parametrize(
@@ -450,18 +452,18 @@ def test_weights_in_several_files_load_where_the_format_has_them(tmp_path: Path)
 )
 def test_what_is_no_whole_model(names: list[str], word: str) -> None:
     with pytest.raises(LabError, match=word):
-        wanted_files(names, {"architecture": "a", "num_classes": 2})
+        wanted(names, {"architecture": "a", "num_classes": 2})
 
 
 def test_one_colour_is_too_few_for_transformers(tmp_path: Path) -> None:
     save_vit(tmp_path)
     _edit(num_channels=1)(tmp_path)
     with pytest.raises(LabError, match="1 colour channels"):
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "nowhere"])
 def test_what_is_no_model_at_all(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(LabError, match=r"no weights file|cannot be read"):
-        read_classifier(tmp_path / name)
+        read_network(tmp_path / name, "classifier")

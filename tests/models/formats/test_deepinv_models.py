@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from core.errors import LabError
 from core.models.formats.deepinv_models import KNOWN
-from core.models.formats.denoisers import read_denoiser
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.foreign import import_library
+from core.models.formats.registry import read_network
 from core.models.load import sigma_warning
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
@@ -38,7 +38,7 @@ def test_deepinv_files_give_what_deepinv_gives(tmp_path: Path, name: str, monkey
     for weight in theirs.parameters():  # some begin so small that a network left at random would pass
         weight.data = torch.randn_like(weight) * 0.05
     torch.save(theirs.state_dict(), tmp_path / name)
-    loaded = read_denoiser(tmp_path)
+    loaded = read_network(tmp_path, "denoiser")
     noisy = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         for sigma in (0.1, torch.tensor([0.1, 0.4])):
@@ -77,7 +77,7 @@ def test_deepinv_architectures_can_be_described(tmp_path: Path) -> None:
     save_file(theirs.state_dict(), tmp_path / "mine.safetensors")
     config = {"library": "deepinv", "architecture": "DRUNet", "options": options, "sigma_range": [0, 0.5]}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    loaded = read_denoiser(tmp_path)
+    loaded = read_network(tmp_path, "denoiser")
     noisy = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.allclose(loaded.network(noisy, 0.3), theirs(noisy, 0.3), atol=1e-5)
@@ -102,7 +102,7 @@ def test_of_several_weights_the_default_is_taken_and_the_others_named(tmp_path: 
         torch.save(
             import_library("deepinv.models").DRUNet(pretrained=None, **KNOWN[name].options).state_dict(), tmp_path / name
         )
-    default, other = read_denoiser(tmp_path), read_denoiser(tmp_path, second)
+    default, other = read_network(tmp_path, "denoiser"), read_network(tmp_path / second, "denoiser")
     assert (default.weights, other.weights) == ((first,), (second,))
     assert [second in note and "local/PATH" in note for note in default.notes] == [True]
     assert other.notes == ()
@@ -111,7 +111,7 @@ def test_of_several_weights_the_default_is_taken_and_the_others_named(tmp_path: 
 def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
     torch.save({"m_head.weight": torch.zeros(2, 2)}, tmp_path / "drunet_color.pth")
     with pytest.raises(LabError, match="do not fit deepinv's DRUNet"):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
 
 
 class Wrong:
@@ -129,6 +129,6 @@ def test_pickles_never_run(tmp_path: Path) -> None:
     folder.mkdir()
     torch.save({"weight": Wrong(mark)}, folder / "drunet_color.pth")
     with pytest.raises(LabError) as caught:
-        read_denoiser(folder)
+        read_network(folder, "denoiser")
     assert "\n" not in str(caught.value)
     assert not mark.exists()

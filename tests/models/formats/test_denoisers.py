@@ -12,10 +12,11 @@ from loopback_hub import LoopbackHub
 
 from core.errors import LabError
 from core.models.formats.deepinv_models import KNOWN
-from core.models.formats.denoisers import read_denoiser, wanted_files
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.foreign import import_library
+from core.models.formats.registry import read_network
 from core.models.load import load_denoiser, sigma_warning
-from core.models.model import Denoiser
+from core.models.network import Denoiser
+from tests.models.formats.listings import wanted
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
 
@@ -23,21 +24,21 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, wh
 def test_wanted_files() -> None:
     config = {"_class_name": "UNet2DModel"}
     flat = ["config.json", "diffusion_pytorch_model.bin", "scheduler_config.json", "README.md"]
-    assert wanted_files(flat, config) == ["config.json", "diffusion_pytorch_model.bin", "scheduler_config.json"]
+    assert wanted(flat, config, "denoiser") == ["config.json", "diffusion_pytorch_model.bin", "scheduler_config.json"]
     nested = [
         "model_index.json",
         "unet/config.json",
         "unet/diffusion_pytorch_model.safetensors",
         "scheduler/scheduler_config.json",
     ]
-    assert wanted_files(nested, config) == [nested[1], nested[2], nested[3]]
-    assert wanted_files(["drunet_color.pth", "drunet_deepinv_color_finetune_22k.pth", "a.txt"], None) == [
+    assert wanted(nested, config, "denoiser") == [nested[1], nested[2], nested[3]]
+    assert wanted(["drunet_color.pth", "drunet_deepinv_color_finetune_22k.pth", "a.txt"], None, "denoiser") == [
         "drunet_deepinv_color_finetune_22k.pth"
     ]
-    with pytest.raises(LabError, match="latents"):
-        wanted_files([*nested, "vae/config.json"], config)
-    with pytest.raises(LabError, match="knows no denoiser"):
-        wanted_files(["model.safetensors"], None)
+    with pytest.raises(LabError, match="latent code or text, not on pixels"):
+        wanted([*nested, "vae/config.json"], config, "denoiser")
+    with pytest.raises(LabError, match="no denoiser that the Lab knows"):
+        wanted(["model.safetensors"], None, "denoiser")
 
 
 def test_a_diffusion_model_of_the_hub_is_a_denoiser(hub: LoopbackHub, tmp_path: Path) -> None:
@@ -86,7 +87,9 @@ def test_weights_of_deepinv_come_from_the_hub(hub: LoopbackHub, tmp_path: Path, 
 
 def test_a_folder_without_a_denoiser_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing here")
-    with pytest.raises(LabError, match="no denoiser that the Lab knows"):
-        read_denoiser(tmp_path)
-    with pytest.raises(LabError, match=r"no file 'drunet_color\.pth'"):
-        read_denoiser(tmp_path, "drunet_color.pth")
+    with pytest.raises(LabError, match="it has no weights"):
+        read_network(tmp_path, "denoiser")
+    (tmp_path / "weights.safetensors").write_bytes(b"something")
+    for path in (tmp_path, tmp_path / "weights.safetensors"):
+        with pytest.raises(LabError, match="no denoiser that the Lab knows"):
+            read_network(path, "denoiser")

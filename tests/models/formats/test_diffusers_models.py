@@ -12,9 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from core.data.shapes import make_shapes
 from core.errors import LabError
-from core.models.formats.denoisers import read_denoiser, wanted_files
-from core.models.formats.diffusers_models import OneShotDenoiser, betas_of
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.diffusers_models import betas_of
+from core.models.formats.foreign import import_library
+from core.models.formats.registry import read_network
+from core.models.networks.libraries import OneShotDenoiser
+from tests.models.formats.listings import wanted
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
 
@@ -66,7 +68,7 @@ def test_betas_are_those_of_diffusers(schedule: str) -> None:
 def test_one_shot_is_the_first_step_of_diffusers_own_scheduler(tmp_path: Path, predicts: str, nested: bool) -> None:
     network = unet()
     save(tmp_path, network, LINEAR | {"prediction_type": predicts}, nested)
-    loaded = read_denoiser(tmp_path)
+    loaded = read_network(tmp_path, "denoiser")
     scheduler = import_library("diffusers").DDPMScheduler(prediction_type=predicts, clip_sample=True)
     noisy = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     for sigma in (0.12, 0.5):
@@ -86,7 +88,7 @@ def test_one_shot_is_the_first_step_of_diffusers_own_scheduler(tmp_path: Path, p
 
 def test_each_picture_may_have_its_own_sigma_and_any_size(tmp_path: Path) -> None:
     save(tmp_path, unet())
-    network = read_denoiser(tmp_path).network
+    network = read_network(tmp_path, "denoiser").network
     noisy = torch.rand(2, 3, 31, 29)
     with torch.no_grad():
         both = network(noisy, torch.tensor([0.1, 0.4]))
@@ -97,7 +99,7 @@ def test_each_picture_may_have_its_own_sigma_and_any_size(tmp_path: Path) -> Non
 
 def test_gradients_pass_and_weights_stay(tmp_path: Path) -> None:
     save(tmp_path, unet())
-    network = read_denoiser(tmp_path).network
+    network = read_network(tmp_path, "denoiser").network
     x = torch.rand(1, 3, 32, 32, requires_grad=True)
     network(x, 0.25).sum().backward()
     assert x.grad is not None
@@ -125,7 +127,7 @@ def test_a_trained_diffusion_model_denoises_across_sigmas(tmp_path: Path) -> Non
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * (1 - step / 80) + 1e-4
     save(tmp_path, network.eval())
-    denoiser = read_denoiser(tmp_path).network
+    denoiser = read_network(tmp_path, "denoiser").network
     test = make_shapes(24, seed=99)[0].float() / 255
     for sigma in (0.12, 0.25, 0.5, 1.0):
         noisy = test + sigma * torch.randn(test.shape, generator=generator)
@@ -149,10 +151,10 @@ def test_models_of_another_kind_are_told(tmp_path: Path, changes: dict[str, Any]
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | changes))
     with pytest.raises(LabError, match=word) as caught:
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
     assert "\n" not in str(caught.value)
     with pytest.raises(LabError, match=word):
-        wanted_files(["config.json", "diffusion_pytorch_model.safetensors"], config | changes)
+        wanted(["config.json", "diffusion_pytorch_model.safetensors"], config | changes, "denoiser")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_models_of_another_kind_are_told(tmp_path: Path, changes: dict[str, Any]
 def test_schedules_that_cannot_be_are_told(tmp_path: Path, schedule: dict[str, Any], word: str) -> None:
     save(tmp_path, unet(), LINEAR | schedule)
     with pytest.raises(LabError, match=word):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_schedules_of_other_processes_are_not_taken_for_ddpm(tmp_path: Path, cha
     save(tmp_path, unet(), None)
     (tmp_path / "scheduler_config.json").write_text(json.dumps(changes))
     with pytest.raises(LabError, match=word):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
 
 
 def test_schedules_with_a_last_step_of_noise_alone(tmp_path: Path) -> None:
@@ -220,9 +222,9 @@ def test_attention_under_its_old_names_loads(tmp_path: Path) -> None:
     (tmp_path / "diffusion_pytorch_model.safetensors").unlink()
     torch.save(old, tmp_path / "diffusion_pytorch_model.bin")
     noisy = torch.rand(1, 3, 32, 32)
-    expected = OneShotDenoiser(network, betas_of(LINEAR), "epsilon", 2)
+    expected = OneShotDenoiser(network, betas_of(LINEAR), "epsilon", 2).eval()
     with torch.no_grad():
-        assert torch.allclose(read_denoiser(tmp_path).network(noisy, 0.25), expected(noisy, 0.25), atol=1e-5)
+        assert torch.allclose(read_network(tmp_path, "denoiser").network(noisy, 0.25), expected(noisy, 0.25), atol=1e-5)
 
 
 @pytest.mark.parametrize(("drop", "word"), [(True, "'conv_in.weight' is missing"), (False, "'spare' has no place")])
@@ -236,18 +238,18 @@ def test_weights_that_do_not_fit_are_not_left_at_random(tmp_path: Path, drop: bo
         tensors["spare"] = torch.zeros(2)
     save_file(tensors, path)
     with pytest.raises(LabError, match=word):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
 
 
 def test_of_variants_of_the_weights_the_plain_one_is_taken(tmp_path: Path) -> None:
     save(tmp_path, unet())
     (tmp_path / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"another")
-    assert read_denoiser(tmp_path).weights == ("diffusion_pytorch_model.safetensors",)
+    assert read_network(tmp_path, "denoiser").weights == ("diffusion_pytorch_model.safetensors",)
 
 
 def test_moving_the_denoiser_moves_its_tables(tmp_path: Path) -> None:
     save(tmp_path, unet())
-    network = read_denoiser(tmp_path).network.to("meta")
+    network = read_network(tmp_path, "denoiser").network.to("meta")
     assert all(buffer.device.type == "meta" for buffer in network.buffers())
 
 
@@ -255,13 +257,14 @@ def test_damaged_and_missing_weights_are_told(tmp_path: Path) -> None:
     save(tmp_path, unet())
     (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
     with pytest.raises(LabError, match="cannot load"):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
     (tmp_path / "diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(LabError, match="no weights"):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
     (tmp_path / "config.json").unlink()
+    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
     with pytest.raises(LabError, match="no denoiser that the Lab knows"):
-        read_denoiser(tmp_path)
+        read_network(tmp_path, "denoiser")
 
 
 class Wrong:
@@ -280,6 +283,6 @@ def test_pickles_never_run(tmp_path: Path) -> None:
     unet().save_config(folder)
     torch.save({"weight": Wrong(mark)}, folder / "diffusion_pytorch_model.bin")
     with pytest.raises(LabError) as caught:
-        read_denoiser(folder)
+        read_network(folder, "denoiser")
     assert "\n" not in str(caught.value)
     assert not mark.exists()

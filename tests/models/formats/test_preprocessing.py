@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.models.formats.preprocessing import Fitting, Prepared, certification_size
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.foreign import import_library
+from core.models.formats.preprocessing import Fitting, Prepared, Preprocessing, certification_size
 from core.models.labels import CIFAR100_LABELS
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -38,7 +38,7 @@ def test_squeezing_keeps_the_whole_picture() -> None:
 def test_the_input_is_not_changed_and_every_pixel_in_sight_has_a_gradient() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(3 * 16 * 16, 3))
-    prepared = Prepared(network, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7), Fitting((16, 16), (16, 16)), blue_first=True)
+    prepared = Prepared(network, Preprocessing((0.1, 0.2, 0.3), (0.5, 0.6, 0.7), Fitting((16, 16), (16, 16)), blue_first=True))
     for side in (8, 16):
         pixels = (torch.rand(2, 3, side, side) * 0.5 + 0.5).requires_grad_(True)
         before = pixels.detach().clone()
@@ -52,7 +52,7 @@ def test_the_input_is_not_changed_and_every_pixel_in_sight_has_a_gradient() -> N
 
 def test_blue_first_turns_the_colours_round_before_normalising() -> None:
     pixels = torch.rand(1, 3, 4, 4)
-    prepared = Prepared(nn.Identity(), (0.1, 0.2, 0.3), (1, 1, 1), Fitting((4, 4), (4, 4)), blue_first=True)
+    prepared = Prepared(nn.Identity(), Preprocessing((0.1, 0.2, 0.3), (1, 1, 1), Fitting((4, 4), (4, 4)), blue_first=True))
     expected = torch.stack([pixels[:, 2] - 0.1, pixels[:, 1] - 0.2, pixels[:, 0] - 0.3], dim=1)
     assert torch.allclose(prepared(pixels), expected)
 

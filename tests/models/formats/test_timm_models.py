@@ -13,8 +13,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from core.errors import LabError
-from core.models.formats.classifiers import read_classifier, wanted_files
-from core.models.formats.torchvision_shim import import_library
+from core.models.formats.foreign import import_library
+from core.models.formats.registry import read_network
+from tests.models.formats.listings import wanted
 
 CFG = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3], "input_size": [3, 96, 96], "interpolation": "bicubic"}
 
@@ -44,7 +45,8 @@ def test_outputs_equal_timms_own_transform_with_its_cut(tmp_path: Path) -> None:
     # The picture as timm scales and cuts it, which is the one that is certified at the network's size.
     cut = functional.center_crop(functional.resize(image, 109, functional.InterpolationMode.BICUBIC), 96)
     with torch.no_grad():
-        assert torch.allclose(read_classifier(tmp_path).network(pixels(cut)), network(transform(image)[None]), atol=1e-4)
+        ours = read_network(tmp_path, "classifier").network(pixels(cut))
+        assert torch.allclose(ours, network(transform(image)[None]), atol=1e-4)
 
 
 def test_a_model_of_timm_that_transformers_saved(tmp_path: Path) -> None:
@@ -55,8 +57,8 @@ def test_a_model_of_timm_that_transformers_saved(tmp_path: Path) -> None:
     transformers.AutoModelForImageClassification.from_pretrained(tmp_path / "first").save_pretrained(second)
     config = json.loads((second / "config.json").read_text())
     assert config["model_type"] == "timm_wrapper"
-    assert wanted_files(sorted(p.name for p in second.iterdir()), config) == ["config.json", "model.safetensors"]
-    loaded = read_classifier(second)
+    assert wanted(sorted(p.name for p in second.iterdir()), config) == ["config.json", "model.safetensors"]
+    loaded = read_network(second, "classifier")
     image = pixels(picture(96, 96))
     mean, std = torch.tensor(CFG["mean"]).view(1, 3, 1, 1), torch.tensor(CFG["std"]).view(1, 3, 1, 1)
     with torch.no_grad():
@@ -65,12 +67,12 @@ def test_a_model_of_timm_that_transformers_saved(tmp_path: Path) -> None:
     prefixed = {f"timm_model.{name}": value for name, value in load_file(second / "model.safetensors").items()}
     save_file(prefixed, second / "model.safetensors")
     with torch.no_grad():
-        assert torch.equal(read_classifier(second).network(image), loaded.network(image))
+        assert torch.equal(read_network(second, "classifier").network(image), loaded.network(image))
 
 
 def test_a_config_that_only_names_library_and_architecture(tmp_path: Path) -> None:
     save(tmp_path, config={"library": "timm", "architecture": "test_resnet"}, num_classes=7)
-    loaded = read_classifier(tmp_path)
+    loaded = read_network(tmp_path, "classifier")
     with torch.no_grad():
         assert loaded.network(torch.rand(1, 3, 224, 224)).shape == (1, 7)
     assert any("ImageNet's were assumed" in note for note in loaded.notes)
@@ -87,7 +89,7 @@ def test_old_names_of_weights_are_read_as_timm_reads_them(tmp_path: Path) -> Non
     image = torch.rand(1, 3, 64, 64)
     mean, std = torch.tensor(CFG["mean"]).view(1, 3, 1, 1), torch.tensor(CFG["std"]).view(1, 3, 1, 1)
     with torch.no_grad():
-        assert torch.allclose(read_classifier(tmp_path).network(image), network((image - mean) / std), atol=1e-4)
+        assert torch.allclose(read_network(tmp_path, "classifier").network(image), network((image - mean) / std), atol=1e-4)
 
 
 def test_a_densenet_with_a_cifar_stem(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_densenet_with_a_cifar_stem(tmp_path: Path) -> None:
     config = {"architecture": "densenet121", "num_classes": 10, "model_args": args, "pretrained_cfg": cfg}
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file(network.state_dict(), tmp_path / "model.safetensors")
-    loaded, image = read_classifier(tmp_path), torch.rand(1, 3, 32, 32)
+    loaded, image = read_network(tmp_path, "classifier"), torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.allclose(loaded.network(image), network((image - 0.5) / 0.25), atol=1e-4)
     assert (loaded.input_size, loaded.own_size) == ((32, 32), (32, 32))
@@ -117,7 +119,7 @@ def test_ways_of_fitting(tmp_path: Path, way: str) -> None:
         config={"architecture": "test_resnet", "num_classes": 7, "pretrained_cfg": CFG | {"crop_mode": way}},
         num_classes=7,
     )
-    loaded = read_classifier(tmp_path, size=(40, 60))
+    loaded = read_network(tmp_path, "classifier", size=(40, 60))
     assert loaded.network.fitting.keeps_shape == (way != "squash")
     assert any("border" in note for note in loaded.notes) == (way == "border")
     with torch.no_grad():
@@ -137,10 +139,10 @@ def test_ways_of_fitting(tmp_path: Path, way: str) -> None:
 def test_contradictions_in_a_config(tmp_path: Path, config: dict[str, Any], options: dict[str, Any], word: str | None) -> None:
     save(tmp_path, config={"architecture": "test_resnet", "pretrained_cfg": CFG} | config, **options)
     if word is None:  # timm's model_args have the last word on the number of classes, so ten names do not fit seven
-        assert read_classifier(tmp_path).labels is None
+        assert read_network(tmp_path, "classifier").labels is None
         return
     with pytest.raises(LabError, match=word) as caught:
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
     assert "\n" not in str(caught.value)
 
 
@@ -148,11 +150,11 @@ def test_a_config_that_blows_the_network_up_is_refused_before_it_takes_memory(tm
     config = {"architecture": "vit_tiny_patch16_224", "num_classes": 7, "model_args": {"embed_dim": 19_200, "num_heads": 3}}
     save(tmp_path, config=config, num_classes=7)
     with pytest.raises(LabError, match="do not fit each other"):  # 200 GB of float32
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
 
 
 def test_weights_that_are_no_numbers_are_damaged(tmp_path: Path) -> None:
     network = save(tmp_path, num_classes=7)
     save_file({name: value * float("nan") for name, value in network.state_dict().items()}, tmp_path / "model.safetensors")
     with pytest.raises(LabError, match="not finite"):
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")

@@ -15,10 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from core.errors import LabError
-from core.models.formats.classifiers import read_classifier, wanted_files
+from core.models.formats.foreign import import_library
+from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import load_torchvision
-from core.models.formats.torchvision_shim import import_library
 from core.models.load import load_classifier, load_denoiser
+from tests.models.formats.listings import wanted
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
@@ -84,7 +85,7 @@ def test_googlenet_undoes_the_normalisation_as_its_weights_need(cache: Path) -> 
     assert not torch.allclose(ours, without, atol=1e-3)
     save_file(network.state_dict(), cache / "googlenet.safetensors")
     with torch.no_grad():
-        assert torch.allclose(read_classifier(cache / "googlenet.safetensors").network(image), theirs, atol=1e-4)
+        assert torch.allclose(read_network(cache / "googlenet.safetensors", "classifier").network(image), theirs, atol=1e-4)
 
 
 def test_offline_is_one_sentence(cache: Path) -> None:
@@ -102,7 +103,7 @@ def test_a_damaged_file_in_the_cache_is_named(cache: Path) -> None:
 
 
 def test_a_network_larger_than_memory_is_not_even_downloaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.models.memory.free_memory", lambda: 10_000_000)
+    monkeypatch.setattr("core.models.formats.weights.memory_left", lambda: 10_000_000)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *a, **k: pytest.fail("it was downloaded"))
     with pytest.raises(LabError, match="GB of memory"):
         load_torchvision("resnet50")
@@ -121,7 +122,7 @@ def squeezenet(path: Path, classes: int = 12) -> Any:
 def test_a_file_named_after_its_architecture(tmp_path: Path, name: str) -> None:
     network = squeezenet(tmp_path / name)
     squeezenet(tmp_path / "another.safetensors")  # the file is meant, not its folder
-    loaded, image = read_classifier(tmp_path / name), torch.rand(1, 3, 224, 224)
+    loaded, image = read_network(tmp_path / name, "classifier"), torch.rand(1, 3, 224, 224)
     with torch.no_grad():
         assert torch.allclose(loaded.network(image), network((image - MEAN) / STD), atol=1e-4)
     assert loaded.weights == (name,)
@@ -131,7 +132,7 @@ def test_a_file_described_by_one_beside_it(tmp_path: Path) -> None:
     network = squeezenet(tmp_path / "mine.safetensors")
     settings = {"library": "torchvision", "architecture": "squeezenet1_1", "mean": [0, 0, 0], "std": 1, "input_size": 64}
     (tmp_path / "mine.json").write_text(json.dumps(settings | {"labels": list("abcdefghijkl")}))
-    loaded, image = read_classifier(tmp_path / "mine.safetensors"), torch.rand(1, 3, 64, 64)
+    loaded, image = read_network(tmp_path / "mine.safetensors", "classifier"), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.allclose(loaded.network(image), network(image), atol=1e-4)
     assert (loaded.input_size, loaded.labels, loaded.notes) == ((64, 64), tuple("abcdefghijkl"), ())
@@ -141,7 +142,7 @@ def test_the_real_squeezenet_as_a_file(lab_data: Path) -> None:
     found = lab_data / "imagenet" / "squeezenet1_0.safetensors"
     if not found.is_file():
         pytest.skip(f"no SqueezeNet at {found}")
-    loaded = read_classifier(found)
+    loaded = read_network(found, "classifier")
     assert (loaded.architecture, loaded.labels_assumed, loaded.input_size) == ("squeezenet1_0", "ImageNet", (224, 224))
     assert any("mean and standard deviation" in note for note in loaded.notes)
 
@@ -151,7 +152,7 @@ def test_a_file_of_an_architecture_with_another_size_gets_that_size(tmp_path: Pa
     save_file(models.efficientnet_b1(weights=None, num_classes=12).state_dict(), tmp_path / "efficientnet_b1.safetensors")
     side = models.EfficientNet_B1_Weights.DEFAULT.transforms().crop_size[0]
     assert side != 224
-    assert read_classifier(tmp_path).input_size == (side, side)
+    assert read_network(tmp_path, "classifier").input_size == (side, side)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +171,13 @@ def test_bad_settings_are_one_sentence(tmp_path: Path, changes: dict[str, Any], 
     config = {"library": "torchvision", "architecture": "squeezenet1_1"} | changes
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(LabError, match=word) as caught:
-        read_classifier(tmp_path)
+        read_network(tmp_path, "classifier")
     assert "\n" not in str(caught.value)
 
 
 def test_a_repository_that_names_torchvision_is_wanted() -> None:
     config = {"library": "torchvision", "architecture": "resnet18"}
-    assert wanted_files(["config.json", "model.safetensors"], config) == ["config.json", "model.safetensors"]
+    assert wanted(["config.json", "model.safetensors"], config) == ["config.json", "model.safetensors"]
 
 
 def test_a_single_weights_file_is_a_local_model(tmp_path: Path) -> None:

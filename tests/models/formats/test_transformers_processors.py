@@ -14,9 +14,9 @@ from PIL import Image
 from torch import nn
 
 from core.errors import LabError
-from core.models.formats.preprocessing import Prepared
-from core.models.formats.torchvision_shim import import_library
-from core.models.formats.transformers_processors import Processor, read_processor
+from core.models.formats.foreign import import_library
+from core.models.formats.preprocessing import Prepared, Preprocessing
+from core.models.formats.transformers_models import read_processor
 
 CONFIG = SimpleNamespace(image_size=64)
 SMALL = {"height": 64, "width": 64}
@@ -50,9 +50,8 @@ def pixels(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
-def ours(found: Processor, image: Image.Image) -> torch.Tensor:
-    prepared = Prepared(nn.Identity(), found.mean, found.std, found.fitting, blue_first=found.blue_first)
-    return prepared(pixels(image))
+def ours(found: Preprocessing, image: Image.Image) -> torch.Tensor:
+    return Prepared(nn.Identity(), found)(pixels(image))
 
 
 @pytest.mark.parametrize(("kind", "settings"), KINDS)

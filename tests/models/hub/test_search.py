@@ -9,11 +9,12 @@ import pytest
 from loopback_hub import LoopbackHub
 
 from core.errors import LabError
+from core.models.formats.listing import Listing
+from core.models.formats.registry import judge
 from core.models.hub.cached import cached
 from core.models.hub.curated import CURATED, curated
 from core.models.hub.details import details
 from core.models.hub.download import fetch_files
-from core.models.hub.loadable import judge
 from core.models.hub.repository import look_up
 from core.models.hub.search import search
 from core.models.references import parse_reference
@@ -148,24 +149,36 @@ def test_details_want_a_hub_reference(hub: LoopbackHub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "names", "config", "about", "loadable"),
+    ("kind", "names", "config", "about", "loadable"),
     [
-        ("image-classification", ["pytorch_model.bin"], {"architecture": "resnet18"}, {"library": "timm"}, True),
-        ("image-classification", ["model.safetensors"], {}, {"library": "timm", "hub_task": "image-feature-extraction"}, False),
-        ("image-classification", ["training_args.bin"], {}, {}, False),
-        ("image-classification", ["model.safetensors"], {"_class_name": "UNet2DModel"}, {}, False),
-        ("image-classification", ["model.safetensors"], {}, {"library": "ultralytics"}, False),
-        ("image-classification", ["model.safetensors"], {}, {"tags": ["custom_code"]}, False),
-        ("image-classification", ["weights.pth"], None, {}, None),
-        ("image-classification", ["m.safetensors"], {"kind": "classifier"}, {}, True),
+        ("classifier", ["pytorch_model.bin"], {"architecture": "resnet18"}, {"library": "timm"}, True),
+        ("classifier", ["model.safetensors"], {}, {"library": "timm", "task": "image-feature-extraction"}, False),
+        ("classifier", ["training_args.bin"], {}, {}, False),
+        ("classifier", ["model.safetensors"], {"_class_name": "UNet2DModel"}, {}, False),
+        ("classifier", ["model.safetensors"], {}, {"library": "ultralytics"}, False),
+        ("classifier", ["model.safetensors"], {}, {"tags": ("custom_code",)}, False),
+        ("classifier", ["weights.pth"], None, {}, None),
+        ("classifier", ["m.safetensors"], {"kind": "classifier"}, {}, True),
         ("denoiser", ["unet/diffusion_pytorch_model.bin", "unet/config.json"], {}, {"library": "diffusers"}, True),
         ("denoiser", ["vae/a.bin", "unet/config.json"], {}, {"library": "diffusers"}, False),
+        # Where there were several judgements, which did not agree, this is the one:
+        ("denoiser", ["vae/a.bin", "unet/config.json"], {"_class_name": "UNet2DModel"}, {}, False),
+        ("denoiser", ["a.bin", "config.json"], {"_class_name": "UNet2DModel", "in_channels": 4}, {}, False),
+        ("classifier", ["model.safetensors"], {"model_type": "vit"}, {}, False),
+        ("classifier", ["model.safetensors"], {"architectures": ["ViTForImageClassification"], "num_channels": 1}, {}, False),
+        (
+            "classifier",
+            ["adapter_config.json", "adapter_model.safetensors"],
+            {"architecture": "a", "num_classes": 2},
+            {},
+            False,
+        ),
         ("denoiser", ["dncnn.pth"], None, {"library": "deepinv"}, None),
         ("denoiser", ["model.safetensors"], {"architectures": ["ViTForImageClassification"]}, {}, False),
     ],
 )
-def test_judgement(task, names, config, about, loadable) -> None:
-    assert judge(task, names, config, **about).loadable is loadable
+def test_judgement(kind, names, config, about, loadable) -> None:
+    assert judge(Listing(tuple(names), config or {}, **about), kind).loadable is loadable
 
 
 def test_the_known_repositories_are_references() -> None:

@@ -1,7 +1,8 @@
-"""Weights files: safetensors, or pickles that hold nothing but tensors."""
+"""Weights files: safetensors, or pickles that hold nothing but tensors; and the limits that they keep."""
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.errors import LabError
+from core.device import memory_left
+from core.errors import LabError, first_line
 
-SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 _INNER = ("state_dict", "model_state_dict", "model", "net", "params")
 _PREFIXES = ("module.", "_orig_mod.", "timm_model.")
 _DEPTH = 4
@@ -21,6 +22,8 @@ _STEMS = (("conv1", "maxpool"), ("features.conv0", "features.pool0"))
 
 MAX_WEIGHTS_BYTES = 16_000_000_000
 """Far above any published image classifier: a file beyond this is something else."""
+COPIES = 2
+"""While it is loaded a network is there twice: as read from the file, and as built."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -41,8 +44,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             + (f" ({found[:160]})" if found else "")
         ) from error
     except Exception as error:  # the bytes of a damaged file can fail at anything
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LabError(f"The weights {path.name!r} are damaged or no weights: {first[:200]}") from error
+        raise LabError(f"The weights {path.name!r} are damaged or no weights: {first_line(error)}") from error
     for _ in range(_DEPTH):  # a pickle may hold itself
         inner = next((raw[name] for name in _INNER if isinstance(raw.get(name), dict)), None) if isinstance(raw, dict) else None
         raw = raw if inner is None else inner
@@ -74,6 +76,20 @@ def check_size(*paths: Path) -> int:
     return size
 
 
+def check_memory(name: str, weights_bytes: int) -> None:
+    """See that a model of that size can be loaded.
+
+    Raises:
+        LabError: with what it needs and what is free.
+    """
+    free, needed = memory_left(), COPIES * weights_bytes
+    if free is not None and needed > free:
+        raise LabError(
+            f"{name} needs {needed / 1e9:.1f} GB of memory to load and {free / 1e9:.1f} GB are free:"
+            " choose a smaller model, or close other programs."
+        )
+
+
 def check_proportion(build: Callable[[], nn.Module], weights_bytes: int) -> None:
     """See that the network a config describes is not far larger than its weights, before it takes memory.
 
@@ -94,6 +110,18 @@ def check_proportion(build: Callable[[], nn.Module], weights_bytes: int) -> None
             f"The config describes a network of {count / 1e6:,.0f} million parameters, and the weights have"
             f" {weights_bytes / 1e6:,.0f} million bytes: they do not fit each other."
         )
+
+
+def weights_digest(folder: Path, names: tuple[str, ...]) -> str | None:
+    """sha256 of the weights, in hex: of the file, or of the lines ``name hash`` where there are several; None for none."""
+    digests = {}
+    for name in sorted(names):
+        with (folder / name).open("rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    if len(digests) <= 1:
+        return next(iter(digests.values()), None)
+    listing = "".join(f"{name} {digest}\n" for name, digest in digests.items())
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor], what: str) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Importing torchvision, and what builds on it, beside a torch that its compiled operators do not fit.
+"""Importing libraries of strangers, and keeping them quiet.
 
 Registry wheels of torchvision are built against CUDA. Beside a CPU build of torch their operators cannot be loaded, and
 ``import torchvision`` fails when it describes one that is not there (pytorch/vision issues 9077 and 9085). Models and
@@ -10,9 +10,12 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -32,6 +35,21 @@ def import_library(name: str) -> ModuleType:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of strangers' imports: nothing that a user of the Lab could act on
             return import_module(name)
+
+
+@contextmanager
+def quiet(library: Any) -> Iterator[None]:
+    """Without the reports and progress bars of transformers or diffusers, which would go to the user's terminal."""
+    logging = library.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _declare_missing() -> None:

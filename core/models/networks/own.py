@@ -1,4 +1,4 @@
-"""The U-Net denoiser that the project trains and bundles: one network for every sigma."""
+"""The two networks that the project trains and bundles: a small classifier, and a denoiser for every sigma."""
 
 from __future__ import annotations
 
@@ -8,6 +8,73 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def per_picture(noisy: Tensor, sigma: Tensor | float) -> Tensor:
+    """(B, 3, H, W) and sigma (a number, or one per picture) -> (B,) sigmas."""
+    return torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1).expand(len(noisy))
+
+
+def padded(pixels: Tensor, divisor: int, least: int = 0) -> Tensor:
+    """Sides brought to a multiple of ``divisor`` and to at least ``least``, by repeating the last row and column."""
+    height, width = pixels.shape[2:]
+    down, right = (max(least, side + -side % divisor) - side for side in (height, width))
+    return F.pad(pixels, (0, right, 0, down), mode="replicate") if down or right else pixels
+
+
+class ConvClassifier(nn.Module):
+    """A small plain convolutional network: a 2x2 stem, then stages of convolution, pooling, convolution.
+
+    Follows the fast CIFAR-10 networks of Page (2018, "How to train your ResNet") and Jordan (2024, arXiv 2404.00498).
+
+    Args:
+        num_classes: how many logits come out.
+        widths: channels of each stage; each stage halves the side length.
+        stem: channels of the first layer.
+        mean, std: per-channel normalisation of the [0, 1] pixels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        widths: tuple[int, ...] = (64, 128, 256),
+        stem: int = 24,
+        mean: tuple[float, float, float] = (0.5, 0.5, 0.5),
+        std: tuple[float, float, float] = (0.25, 0.25, 0.25),
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 2), nn.GELU())
+        stages: list[nn.Module] = []
+        channels = stem
+        for width in widths:
+            stages.append(_Stage(channels, width))
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(channels, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) pixels in [0, 1], noise may overshoot -> (B, num_classes) logits."""
+        x = (x - self.mean) / self.std
+        x = self.stages(self.stem(x))
+        return self.head(x.amax(dim=(2, 3))) / 8  # starts with small logits, as Jordan (2024) scales them
+
+
+class _Stage(nn.Module):
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels_in, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm1(F.max_pool2d(self.first(x), 2)))
+        return x + F.relu(self.norm2(self.second(x)))
 
 
 class UNetDenoiser(nn.Module):
@@ -65,7 +132,7 @@ class UNetDenoiser(nn.Module):
         for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = blocks(grow(x) + skips.pop())
         x = F.pixel_shuffle(self.tail(x), 2)[:, :, :height, :width].to(noisy.dtype)
-        s = _per_picture(sigma, noisy)
+        s = per_picture(noisy, sigma).view(-1, 1, 1, 1)
         total = s.square() + self.sigma_data**2
         return 0.5 + self.sigma_data**2 / total * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x, features
 
@@ -78,12 +145,11 @@ class UNetDenoiser(nn.Module):
         return [self.head, self.head_norm, self.down, self.shrink, self.middle]
 
     def _encode(self, noisy: Tensor, sigma: Tensor | float) -> tuple[Tensor, list[Tensor]]:
-        batch, _, height, width = noisy.shape
-        s = _per_picture(sigma, noisy)
-        pad_h, pad_w = -height % self.divisor, -width % self.divisor
-        x = F.pad(noisy, (0, pad_w, 0, pad_h), mode="replicate") if pad_h or pad_w else noisy
-        x = F.pixel_unshuffle((x - 0.5) * (s.square() + self.sigma_data**2).rsqrt(), 2)  # (B, 12, H/2, W/2)
-        level = (s.clamp_min(1e-4).log() / 4).expand(batch, 1, *x.shape[2:])
+        s = per_picture(noisy, sigma).view(-1, 1, 1, 1)
+        x = F.pixel_unshuffle(
+            (padded(noisy, self.divisor) - 0.5) * (s.square() + self.sigma_data**2).rsqrt(), 2
+        )  # (B, 12, H/2, W/2)
+        level = (s.clamp_min(1e-4).log() / 4).expand(-1, 1, *x.shape[2:])
         x = self.head_norm(self.head(torch.cat([x, level], dim=1).contiguous(memory_format=torch.channels_last)))
         skips = []
         for blocks, shrink in zip(self.down, self.shrink, strict=True):
@@ -91,12 +157,6 @@ class UNetDenoiser(nn.Module):
             skips.append(x)
             x = shrink(x)
         return self.middle(x), skips
-
-
-def _per_picture(sigma: Tensor | float, noisy: Tensor) -> Tensor:
-    """(B, 1, 1, 1): the sigma of each picture."""
-    s = torch.as_tensor(sigma, dtype=noisy.dtype, device=noisy.device).reshape(-1, 1, 1, 1)
-    return s.expand(len(noisy), 1, 1, 1)
 
 
 class _Residual(nn.Module):

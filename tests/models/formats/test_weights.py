@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.models.formats import state_dicts
-from core.models.formats.state_dicts import check_proportion, check_size, load_into, read_weights
+from core.models.formats import weights
+from core.models.formats.weights import check_proportion, check_size, load_into, read_weights
 
 
 def test_a_pickle_that_holds_itself_ends(tmp_path: Path) -> None:
@@ -30,8 +30,8 @@ def test_a_checkpoint_of_training_is_unwrapped(tmp_path: Path) -> None:
 def test_files_beyond_the_limit_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "model.safetensors"
     with path.open("wb") as file:
-        file.truncate(state_dicts.MAX_WEIGHTS_BYTES + 1)  # a hole: takes no disk
-    monkeypatch.setattr(state_dicts, "load_file", lambda *args: pytest.fail("it was opened"))
+        file.truncate(weights.MAX_WEIGHTS_BYTES + 1)  # a hole: takes no disk
+    monkeypatch.setattr(weights, "load_file", lambda *args: pytest.fail("it was opened"))
     with pytest.raises(LabError, match="the limit is 16 GB"):
         read_weights(path)
 

@@ -1,0 +1,160 @@
+"""What is known of a model before its weights are read: its listing and its config. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import LabError
+
+SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
+"""Of weights files that can be read."""
+CONFIGS = (
+    "config.json",
+    "model_index.json",
+    "unet/config.json",
+    "scheduler/scheduler_config.json",
+    "scheduler_config.json",
+    "preprocessor_config.json",
+    "card.json",
+)
+"""The small files that describe a model."""
+MAX_CONFIG_BYTES = 5_000_000
+PREFERRED = ("model.safetensors", "pytorch_model.bin")
+_INDEX = "model.safetensors.index.json"
+_OF_TRAINING = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth")
+_PARTS = ("unet", "scheduler", "vae", "vqvae", "text_encoder")
+"""Folders of a pipeline of diffusers."""
+_FOREIGN = {
+    ".gguf": "its weights are in GGUF, a quantised format of language models",
+    ".onnx": "its weights are an ONNX graph, which has no gradients",
+    ".keras": "it was made with Keras",
+    ".h5": "its weights are for TensorFlow",
+    ".tflite": "its weights are for TensorFlow Lite",
+    ".msgpack": "its weights are for Flax",
+    ".mlmodel": "it was made with Core ML",
+    ".pkl": "its weights are a Python pickle, which could run any code",
+    ".joblib": "its weights are a Python pickle, which could run any code",
+}
+
+
+@dataclass(frozen=True)
+class Loadability:
+    """What a listing and a config say of a model.
+
+    Attributes:
+        loadable: True or False; None where only its files can tell.
+        reason: half a sentence.
+    """
+
+    loadable: bool | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A repository of the Hub, a folder, or a weights file with what describes it.
+
+    Attributes:
+        names: all its files.
+        config: its config.json, else its U-Net's; or the part of it that the Hub lists.
+        library, task, tags: as the Hub names them.
+        file: the weights file that is meant, where it is one of a folder's.
+    """
+
+    names: tuple[str, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    library: str | None = None
+    task: str | None = None
+    tags: tuple[str, ...] = ()
+    file: str | None = None
+
+    def refusal(self) -> str | None:
+        """Why nothing can load it, whatever its format; None where something may."""
+        if self.config.get("auto_map") or "custom_code" in self.tags:
+            return "it needs code of its own from the Hub, which the Lab never runs"
+        if self.config.get("quantization_config"):
+            return "its weights are quantised"
+        if "adapter_config.json" in self.names:
+            return "it is an adapter, which changes another model"
+        if not any(_is_weights(name) for name in self.names):
+            foreign = next((why for name in self.names for end, why in _FOREIGN.items() if name.endswith(end)), None)
+            return foreign or "it has no weights"
+        return None
+
+    def other_task(self) -> str | None:
+        """What the Hub says that it is for, where that is not the classification of pictures."""
+        if self.task in (None, "image-classification"):
+            return None
+        return f"its task is {self.task}, not image classification"
+
+    def weights(self, *, sharded: bool = False) -> list[str]:
+        """The files that hold the weights of a classifier.
+
+        Args:
+            sharded: whether its format may spread them over several files, with an index.
+
+        Raises:
+            LabError: where there are none, or several of which any may be meant.
+        """
+        for name in PREFERRED:
+            if name in self.names:
+                return [name]
+        if sharded and _INDEX in self.names:
+            return [_INDEX, *sorted(n for n in self.names if n.startswith("model-") and n.endswith(".safetensors"))]
+        found = sorted(name for name in self.names if "/" not in name and _is_weights(name))
+        tensors = [name for name in found if name.endswith(".safetensors")]
+        if len(tensors) == 1 or len(found) == 1:
+            return tensors if len(tensors) == 1 else found
+        if not found:
+            raise LabError("There are no weights: expected a safetensors or PyTorch file.")
+        some = ", ".join(found[:4])
+        raise LabError(f"There are {len(found)} files of weights ({some}): the Lab cannot tell which one is meant.")
+
+
+def _is_weights(name: str) -> bool:
+    return name.endswith(SUFFIXES) and name.rpartition("/")[2] not in _OF_TRAINING
+
+
+def list_path(path: Path) -> Listing:
+    """What a folder holds, or a weights file: one is described by a JSON file of the same name beside it, else by config.json.
+
+    Raises:
+        LabError: where it cannot be read, the file is no weights file, or a config is damaged.
+    """
+    if path.is_file() and path.suffix not in SUFFIXES:
+        raise LabError(f"{path.name!r} is no weights file: expected one that ends in {', '.join(SUFFIXES)}.")
+    folder = path.parent if path.is_file() else path
+    places = [folder, *(folder / part for part in _PARTS if (folder / part).is_dir())]
+    try:
+        found = sorted(file.relative_to(folder).as_posix() for place in places for file in place.iterdir() if file.is_file())
+    except OSError as error:
+        raise LabError(f"The folder {str(path)!r} cannot be read ({error.strerror}): expected a model in it.") from error
+    described = [folder / "config.json", folder / "unet" / "config.json"]
+    file = None
+    if path.is_file():
+        file, described = path.name, [path.with_suffix(".json"), *described]
+        found = [name for name in found if name == file or not _is_weights(name)]
+    config = next((read_json_object(described_by) for described_by in described if described_by.is_file()), {})
+    return Listing(tuple(found), config, file=file)
+
+
+def read_json_object(path: Path, model: str = "the model") -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Args:
+        model: whose file it is, for the message.
+
+    Raises:
+        LabError: where it cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise LabError(f"{path.name!r} of {model} does not describe a model ({error}): it is damaged or missing.") from error
+    if not isinstance(found, dict):
+        raise LabError(f"{path.name!r} of {model} does not describe a model: expected a JSON object.")
+    return found
