@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from core.pictures.reading import ImageRecord
 from core.smoothing.settings import Settings, Terms
@@ -73,32 +73,6 @@ class Provenance:
     device: str
     versions: dict[str, str]
 
-    def sampled(
-        self, settings: Settings, prediction: int | None, counts: Sequence[int], *, seconds: float, samples: int
-    ) -> dict[str, Any]:
-        """The fields that certificates and predictions have in common."""
-        return {
-            "prediction": prediction,
-            "label": None if prediction is None or self.labels is None else self.labels[prediction],
-            "abstained": prediction is None,
-            "counts": tuple(counts),
-            "n": sum(counts),
-            "alpha": settings.alpha,
-            "sigma": settings.sigma,
-            "seed": settings.seed,
-            "stopped": sum(counts) < settings.n,
-            "image": self.image,
-            "classifier": self.classifier,
-            "denoiser": self.denoiser,
-            "labels": self.labels,
-            "device": self.device,
-            "seconds": seconds,
-            "samples_per_second": samples / max(seconds, 1e-9),
-            "versions": self.versions,
-            "noise": settings.noise,
-            "sound": settings.sound,
-        }
-
 
 @dataclass(frozen=True)
 class GrowthPoint:
@@ -131,6 +105,24 @@ class _Sampled:
     seconds: float
     samples_per_second: float
     versions: dict[str, str]
+
+    @classmethod
+    def of(
+        cls, provenance: Provenance, settings: Settings, counts: Sequence[int], *, seconds: float, samples: int, **found: Any
+    ) -> Self:
+        """From picture and models, what was asked, the votes and the time they took, and what was found; the latter wins."""
+        index, labels, n = found["prediction"], provenance.labels, sum(counts)
+        sampled = {
+            "label": None if index is None or labels is None else labels[index],
+            "abstained": index is None,
+            "counts": tuple(counts),
+            "n": n,
+            "stopped": n < settings.n,
+            "seconds": seconds,
+            "samples_per_second": samples / max(seconds, 1e-9),
+        }
+        known = vars(settings) | vars(provenance) | sampled | found
+        return cls(**{field.name: known[field.name] for field in fields(cls) if field.name in known})
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``--json`` prints: units are [0, 1] pixels and seconds."""

@@ -124,30 +124,19 @@ class Certification:
         """
         s, found = self.settings, self.conclusion()
         counts = _sum(self.counts, torch.zeros_like(self.counts0)).tolist()
-        return Certificate(
-            **provenance.sampled(
-                s,
-                None if found.abstained else self.candidate,
-                counts,
-                seconds=seconds,
-                samples=s.n0 + self.done if samples is None else samples,
-            ),
+        return Certificate.of(
+            provenance,
+            s,
+            counts,
+            seconds=seconds,
+            samples=s.n0 + self.done if samples is None else samples,
+            **vars(found) | {"prediction": None if found.abstained else self.candidate},
             candidate=self.candidate,
-            radius=found.radius,
-            radius_ceiling=found.radius_ceiling,
-            p_lower=found.p_lower,
-            n0=s.n0,
             n_planned=s.n,
             norm=self.terms.norm,
             method=self.method,
             failure_probability=s.alpha if self.method == s.method else 2 * s.alpha,
-            two_sided=s.two_sided,
-            runner_up=found.runner_up,
-            p_upper=found.p_upper,
-            radii=found.radii,
-            until_radius=s.until_radius,
             settled=self._outcome(),
-            within=s.within,
             table_radii=s.table_radii or (),
         )
 
@@ -188,9 +177,15 @@ class PredictionVote:
         """The class, or an abstention, as after a stop: the test is valid for a fixed n only."""
         p_value = prediction_p_value(*self.counts.topk(2)[0].tolist())
         predicted = int(self.counts.argmax()) if p_value <= self.settings.alpha and self.finished else None
-        counts = self.counts.tolist()
-        fields = provenance.sampled(self.settings, predicted, counts, seconds=seconds, samples=self.done)
-        return Prediction(**fields, p_value=p_value)
+        return Prediction.of(
+            provenance,
+            self.settings,
+            self.counts.tolist(),
+            seconds=seconds,
+            samples=self.done,
+            prediction=predicted,
+            p_value=p_value,
+        )
 
 
 def _sum(first: Tensor, second: Tensor) -> Tensor:
