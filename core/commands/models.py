@@ -11,7 +11,7 @@ from core.commands.options import add_json_option
 from core.commands.terminal import print_json, remark
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers
-from core.models.hub.cached import CachedRepository, cached, delete
+from core.models.hub.cached import CachedRepository, cached, delete_cached
 from core.models.hub.details import details
 from core.models.hub.download import gigabytes
 from core.models.hub.search import TASKS, Found, search
@@ -193,7 +193,7 @@ def print_deleted(name: str, as_json: bool) -> int:
         LabError: where it is not there.
     """
     name = name.strip().removeprefix("hub/")
-    freed = delete(name)
+    freed = delete_cached(name)
     if as_json:
         print_json({"deleted": name, "bytes": freed})
     else:

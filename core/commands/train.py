@@ -34,7 +34,7 @@ from core.commands.train_options import (
 from core.commands.train_result import keep_result
 from core.device import pick_device
 from core.errors import LabError
-from core.models.hub.upload import check_upload
+from core.models.hub.repository import check_upload
 from core.report.notation import duration
 from core.training.classifier import measure_classifier, train_classifier
 from core.training.denoiser import figure_sigmas, measure_denoiser, train_denoiser

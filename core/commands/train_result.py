@@ -19,7 +19,7 @@ from core.commands.terminal import print_json, remark
 from core.commands.train_options import recipe_of
 from core.device import describe_device
 from core.errors import LabError
-from core.models.hub.upload import upload_model
+from core.models.hub.repository import upload_model
 from core.models.storage import WEIGHTS, ModelConfig, round_to_half, save_model
 from core.training.model_card import figures, write_readme
 

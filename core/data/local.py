@@ -16,8 +16,8 @@ from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import SIDE
 from core.errors import LabError
 from core.folders import data_folder
+from core.models.hub.access import repository_folder
 from core.models.hub.repository import from_cache
-from core.models.hub.settings import repository_folder
 from core.models.labels import CIFAR10_LABELS
 from core.pictures.reading import fit_to
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from core.errors import LabError
+from core.models.hub.access import DownloadStoppedError
 from core.models.hub.download import ProgressListener
-from core.models.hub.mistakes import DownloadStoppedError
 from core.models.load import load_classifier, load_denoiser
 from core.models.references import parse_reference
 

@@ -12,9 +12,9 @@ from core.models.formats.listing import SUFFIXES
 from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import load_torchvision
 from core.models.formats.weights import check_memory, weights_digest
+from core.models.hub.cached import repository_lock
 from core.models.hub.details import fetch_listing, wanted_files
 from core.models.hub.download import ProgressListener, fetch_files
-from core.models.hub.lock import repository_lock
 from core.models.hub.repository import look_up
 from core.models.network import Classifier, Denoiser, InBfloat16, LoadedNetwork
 from core.models.references import Reference, model_folder, parse_reference

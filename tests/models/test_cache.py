@@ -16,7 +16,7 @@ from torch import nn
 import core.models.cache
 from core.errors import LabError
 from core.models.cache import ModelCache
-from core.models.hub.mistakes import DownloadStoppedError
+from core.models.hub.access import DownloadStoppedError
 
 BUSY = 1.0
 """Seconds that a machine with other things to do may add to what is promised."""

@@ -20,9 +20,9 @@ from core.models import load
 from core.models.formats import timm_models, torchvision_models, weights
 from core.models.formats.listing import Listing
 from core.models.formats.weights import weights_digest
-from core.models.hub.cached import delete
+from core.models.hub.access import DownloadStoppedError
+from core.models.hub.cached import delete_cached
 from core.models.hub.download import DownloadProgress
-from core.models.hub.mistakes import DownloadStoppedError
 from core.models.load import load_classifier, load_denoiser
 from core.models.network import LoadedNetwork
 from core.models.networks import ConvClassifier, UNetDenoiser
@@ -105,7 +105,7 @@ def test_offline_the_cached_commit_loads(hub: LoopbackHub, pets: str, monkeypatc
     assert load_classifier("hub/lab/pets").revision == pets
     assert load_classifier(f"hub/lab/pets@{pets}").revision == pets
     assert len(hub.requests) == asked
-    delete("lab/pets")
+    delete_cached("lab/pets")
     with pytest.raises(LabError, match="is not in the cache"):
         load_classifier("hub/lab/pets")
 

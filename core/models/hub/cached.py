@@ -1,15 +1,19 @@
-"""What the cache of the Hub holds, how much room it takes, and how it is given back."""
+"""The cache of the Hub: what it holds, how much room it takes, one change at a time, and how room is given back."""
 
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LabError
-from core.models.hub.lock import repository_lock
-from core.models.hub.settings import cache_folder, repository_folder
+from core.models.hub.access import DownloadStoppedError, cache_folder, repository_folder
 from core.models.references import check_repository_name
+
+_held = threading.local()
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,49 @@ def cached(kind: str = "model") -> list[CachedRepository]:
     return sorted(found.values(), key=lambda repository: (-repository.last_used, repository.name))
 
 
-def delete(name: str, *, kind: str = "model") -> int:
+@contextmanager
+def repository_lock(name: str, kind: str = "model", should_stop: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Have a repository of the cache to oneself. The thread that holds it may take it again.
+
+    Raises:
+        DownloadStoppedError: where ``should_stop`` says so while another one holds it.
+    """
+    key = str(repository_folder(name, kind))
+    names: set[str] = _held.__dict__.setdefault("names", set())
+    if key in names:
+        yield
+        return
+    with ExitStack() as stack:
+        _take(stack, name, kind, should_stop)
+        names.add(key)
+        try:
+            yield
+        finally:
+            names.discard(key)
+
+
+def _take(stack: ExitStack, name: str, kind: str, should_stop: Callable[[], bool] | None) -> None:
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+
+    path = cache_folder() / ".locks" / repository_folder(name, kind).name / "lab.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a cache that nobody can write to needs no lock
+    while True:
+        try:
+            stack.enter_context(WeakFileLock(path, timeout=0.2))
+            return
+        except TimeoutError:
+            if should_stop is not None and should_stop():
+                raise DownloadStoppedError(
+                    f"The wait for {name!r}, which is being downloaded or deleted already, was stopped."
+                ) from None
+        except PermissionError:
+            return
+
+
+def delete_cached(name: str, *, kind: str = "model") -> int:
     """Take a repository out of the cache, all commits; give the bytes it took. Waits for a download of it that is under way.
 
     Raises:

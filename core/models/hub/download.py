@@ -17,11 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
-from core.models.hub.lock import repository_lock
-from core.models.hub.mistakes import HubUnreachableError, telling, told
+from core.models.hub.access import (
+    TIMEOUT_SECONDS,
+    Abandon,
+    HubUnreachableError,
+    endpoint,
+    request_headers,
+    run_stoppable,
+    telling,
+    told,
+)
+from core.models.hub.cached import repository_lock
 from core.models.hub.repository import HubFile, HubRepository, check_file_name
-from core.models.hub.settings import TIMEOUT_SECONDS, endpoint, repository_folder, request_headers
-from core.models.hub.waiting import Abandon, run_stoppable
 from core.models.references import is_commit
 
 MAX_FILE_BYTES = 5_000_000_000
@@ -29,7 +36,6 @@ MAX_TOTAL_BYTES = 10_000_000_000
 SPARE_DISK_BYTES = 200_000_000
 RETRIES = 3
 """How often a transfer that broke off is taken up again before the user is told."""
-PIECE_BYTES = 256 * 1024
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -72,10 +78,10 @@ def fetch_files(
 
     Raises:
         LabError: where a file is not there, too large for the limits or the disk, does not match its hash, or the Hub fails;
-            :class:`~core.models.hub.mistakes.DownloadStoppedError` where it was stopped.
+            :class:`~core.models.hub.access.DownloadStoppedError` where it was stopped.
     """
     files = [_find(repository, name) for name in names]
-    folder = _folder(repository) / "snapshots" / repository.commit
+    folder = repository.folder / "snapshots" / repository.commit
     if repository.from_cache:
         return folder
     check_sizes(repository.name, files)
@@ -171,17 +177,13 @@ def _find(repository: HubRepository, name: str) -> HubFile:
     return file
 
 
-def _folder(repository: HubRepository) -> Path:
-    return repository_folder(repository.name, repository.kind)
-
-
 def _blob(repository: HubRepository, file: HubFile) -> Path:
     name = file.sha256 or file.git_hash or ""
     if not _HASH.fullmatch(name):
         raise LabError(
             f"The Hub lists no hash of {file.name!r} in {repository.name!r}, so that it could not be checked: it is not loaded."
         )
-    return _folder(repository) / "blobs" / name
+    return repository.folder / "blobs" / name
 
 
 def _is_there(path: Path, file: HubFile) -> bool:
@@ -189,7 +191,7 @@ def _is_there(path: Path, file: HubFile) -> bool:
 
 
 def _check_disk(repository: HubRepository, needed: int) -> None:
-    place = _folder(repository)
+    place = repository.folder
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
@@ -302,6 +304,6 @@ def _remember(repository: HubRepository) -> None:
     """Note what the branch stands for, for the day without a network."""
     if is_commit(repository.revision):
         return
-    ref = _folder(repository) / "refs" / repository.revision
+    ref = repository.folder / "refs" / repository.revision
     ref.parent.mkdir(parents=True, exist_ok=True)
     ref.write_text(repository.commit)

@@ -1,4 +1,4 @@
-"""What a repository of the Hub holds: one commit, its files with sizes and hashes, licence, task, and who may read it."""
+"""A repository of the Hub: one commit, its files with sizes and hashes, licence, task, who may read it; and how one is made."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import LabError
-from core.models.hub.mistakes import HubUnreachableError, not_cached, telling
-from core.models.hub.settings import TIMEOUT_SECONDS, endpoint, is_offline, repository_folder
-from core.models.hub.waiting import run_stoppable
+from core.models.hub.access import (
+    TIMEOUT_SECONDS,
+    HubUnreachableError,
+    access_token,
+    endpoint,
+    is_offline,
+    not_cached,
+    repository_folder,
+    run_stoppable,
+    telling,
+)
 from core.models.references import check_repository_name, check_revision, is_commit
+
+UPLOADED = ("model.safetensors", "config.json", "card.json", "README.md")
+"""What is uploaded of a model of the Lab; checkpoints and logs stay here."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,11 @@ class HubRepository:
     def file_names(self) -> list[str]:
         """Names of all files."""
         return [file.name for file in self.files]
+
+    @property
+    def folder(self) -> Path:
+        """Where the cache keeps it."""
+        return repository_folder(self.name, self.kind)
 
     @property
     def bytes(self) -> int:
@@ -211,3 +227,52 @@ def check_file_name(name: str) -> None:
         or Path(name).is_absolute()
     ):
         raise LabError(f"The repository lists a file {name!r}, whose name leads out of its folder: it is not touched.")
+
+
+def check_upload(name: str) -> None:
+    """See that an upload has a chance: before the training, not after it. The Hub itself is not asked.
+
+    Raises:
+        LabError: where the name is none, the network is forbidden, or there is no token.
+    """
+    check_repository_name(name)
+    if is_offline():
+        raise LabError("HF_HUB_OFFLINE=1 forbids the network: unset it, or leave out --push-to-hub.")
+    if access_token() is None:
+        raise LabError(f"To upload to {name!r} the Hub wants a token that may write: set HF_TOKEN, or run 'hf auth login'.")
+
+
+def upload_model(folder: Path, name: str, *, private: bool = False) -> str:
+    """Make the repository where there is none, and commit a model's files to it.
+
+    Args:
+        folder: what ``train-classifier`` or ``train-denoiser`` wrote.
+        name: ``OWNER/NAME``.
+        private: whether a new repository is a private one; an old one stays as it is.
+
+    Returns:
+        the commit hash.
+
+    Raises:
+        LabError: where the Hub does not answer, or the token may not write there.
+    """
+    check_upload(name)
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=endpoint(), token=access_token(), library_name="denoised-smoothing-lab")
+    with telling(name):
+        try:
+            # None where it may be public: an organisation's own default then holds.
+            api.create_repo(name, exist_ok=True, private=private or None)
+            commit = api.upload_folder(
+                repo_id=name, folder_path=folder, allow_patterns=list(UPLOADED), commit_message="A model of the Lab"
+            )
+        except Exception as error:
+            if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
+                raise LabError(
+                    f"The Hub does not let your token write to {name!r}: give HF_TOKEN one with write access to that owner."
+                ) from error
+            if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
+                raise error.__cause__ from error  # how the client wraps what went wrong with a large file
+            raise
+    return str(commit.oid)

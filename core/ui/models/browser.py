@@ -8,11 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core.errors import LabError
-from core.models.hub.cached import cached, delete
-from core.models.hub.curated import curated
+from core.models.hub.access import is_offline
+from core.models.hub.cached import cached, delete_cached
 from core.models.hub.details import Details, details
-from core.models.hub.search import Found, search
-from core.models.hub.settings import is_offline
+from core.models.hub.search import Found, curated, search
 from core.models.references import parse_reference
 from core.ui.jobs.session import models
 from core.ui.models.choice import bring, may_be_linked
@@ -137,7 +136,7 @@ def _draw_cached(kind: str, classifier: str | None) -> None:
     ):
         models().forget(f"hub/{repository.name}")
         try:
-            freed = delete(repository.name)
+            freed = delete_cached(repository.name)
         except LabError as error:
             st.error(str(error), icon=":material/error:")
         else:

@@ -10,11 +10,10 @@ from huggingface_hub import hf_hub_download
 from loopback_hub import LoopbackHub
 
 from core.errors import LabError
-from core.models.hub.cached import cached, delete
+from core.models.hub.access import DownloadStoppedError, cache_folder, repository_folder
+from core.models.hub.cached import cached, delete_cached
 from core.models.hub.download import fetch_files
-from core.models.hub.mistakes import DownloadStoppedError
 from core.models.hub.repository import look_up
-from core.models.hub.settings import cache_folder, repository_folder
 
 WEIGHTS = b"w" * 900_000
 
@@ -41,14 +40,14 @@ def test_delete_gives_the_room_back(hub: LoopbackHub) -> None:
     hub.add("lab/other", {"model.safetensors": WEIGHTS})
     for name in ("lab/net", "lab/other"):
         fetch_files(look_up(name), ["model.safetensors"])
-    assert delete("lab/net") == len(WEIGHTS)
+    assert delete_cached("lab/net") == len(WEIGHTS)
     assert [entry.name for entry in cached()] == ["lab/other"]
     assert not repository_folder("lab/net").exists()
     with pytest.raises(LabError, match="'lab/net' is not in the cache"):
-        delete("lab/net")
+        delete_cached("lab/net")
     for name in ("../hub", "lab", "a/../b"):
         with pytest.raises(LabError, match="names no repository of the Hub"):
-            delete(name)
+            delete_cached(name)
     assert cache_folder().is_dir()
 
 
@@ -60,7 +59,7 @@ def test_pieces_of_a_broken_download_are_shown_and_go_too(hub: LoopbackHub) -> N
         fetch_files(found, ["model.safetensors"], should_stop=lambda: time.monotonic() - started > 0.4)
     (entry,) = cached()
     assert (entry.bytes, entry.incomplete_bytes, entry.revisions) == (300_000, 300_000, ())
-    assert delete("lab/net") == 300_000
+    assert delete_cached("lab/net") == 300_000
     assert cached() == []
 
 
@@ -78,7 +77,7 @@ def test_delete_waits_for_a_download(hub: LoopbackHub) -> None:
     thread.start()
     while not hub.asked("/storage/*"):
         time.sleep(0.01)
-    delete("lab/net")
+    delete_cached("lab/net")
     order.append("deleted")
     thread.join()
     assert order == ["downloaded", "deleted"]

@@ -14,10 +14,9 @@ from loopback_hub import LoopbackHub
 
 from core.errors import LabError
 from core.models.hub import download, repository
+from core.models.hub.access import DownloadStoppedError, repository_folder
 from core.models.hub.download import DownloadProgress, fetch_files
-from core.models.hub.mistakes import DownloadStoppedError
 from core.models.hub.repository import look_up
-from core.models.hub.settings import repository_folder
 
 BUSY = 1.0
 """Seconds that a machine with other things to do may add to what is promised."""
@@ -34,7 +33,7 @@ def thing(hub: LoopbackHub) -> str:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken transfers are taken up at once instead of after a pause."""
-    from core.models.hub.waiting import Abandon
+    from core.models.hub.access import Abandon
 
     monkeypatch.setattr(Abandon, "wait", lambda self, seconds: self.asked)
 

@@ -1,14 +1,24 @@
-"""Looking repositories up: commits, names, the cache when there is no network, and every refusal in one sentence."""
+"""Repositories of the Hub: commits, names, the cache when there is no network; and making one, to load from."""
 
 from __future__ import annotations
 
+import json
+
+import huggingface_hub
 import pytest
+import torch
 from loopback_hub import LoopbackHub
 
 from core.errors import LabError
-from core.models.hub import mistakes, repository, settings
 from core.models.hub.download import fetch_files
-from core.models.hub.repository import look_up
+from core.models.hub.repository import check_upload, look_up, upload_model
+from core.models.load import load_denoiser
+from core.models.networks import UNetDenoiser
+from core.models.storage import ModelConfig, save_model
+from core.training.model_card import write_readme
+
+# The client library's own call of the HTTP library beneath it.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 FILES = {"config.json": "{}", "model.safetensors": b"12345678"}
 
@@ -64,49 +74,6 @@ def test_not_there_private_and_disabled(hub: LoopbackHub, monkeypatch: pytest.Mo
     assert look_up("lab/secret").private
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "words"),
-    [
-        (403, {}, r"denies access to 'lab/net' \(403\): give HF_TOKEN"),
-        (429, {"Retry-After": "17"}, r"asks for patience \(429, too many requests\): try again in 17 s"),
-        (429, {"Retry-After": "600"}, "try again in 10 minutes"),
-        (429, {}, "try again in a few minutes"),
-        (500, {}, r"has a problem of its own \(500\) with 'lab/net': try again in a few minutes"),
-        (503, {}, r"has a problem of its own \(503\)"),
-        (400, {}, r"refused the request for 'lab/net' \(400\)"),
-    ],
-)
-def test_refusals(hub: LoopbackHub, status: int, headers: dict[str, str], words: str) -> None:
-    hub.add("lab/net", FILES)
-    hub.status, hub.headers = status, headers
-    with pytest.raises(LabError, match=words) as told:
-        look_up("lab/net")
-    assert "\n" not in str(told.value)
-
-
-def test_a_status_in_the_middle_of_a_download_is_told_at_once(hub: LoopbackHub) -> None:
-    hub.add("lab/net", FILES)
-    found = look_up("lab/net")
-    hub.status, hub.headers, hub.status_on = 429, {"Retry-After": "5"}, "/storage/*"
-    with pytest.raises(LabError, match="try again in 5 s"):
-        fetch_files(found, ["model.safetensors"])
-    assert len(hub.asked("/storage/*")) == 1
-
-
-def test_no_network_and_no_answer(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub.add("lab/net", FILES)
-    monkeypatch.setattr(repository, "TIMEOUT_SECONDS", 0.3)
-    hub.delay = 3
-    with pytest.raises(LabError, match="did not answer in time: check the connection"):
-        look_up("lab/net")
-    hub.delay = 0
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
-    with pytest.raises(
-        LabError, match=r"The Hub at http://127\.0\.0\.1:1 cannot be reached: check the network and HF_ENDPOINT"
-    ):
-        look_up("lab/net")
-
-
 def test_where_the_hub_is_out_of_reach_the_cache_answers(hub: LoopbackHub) -> None:
     commit = hub.add("lab/net", FILES)
     fetch_files(look_up("lab/net"), ["model.safetensors"])
@@ -150,26 +117,93 @@ def test_names_are_checked_before_anyone_is_asked(hub: LoopbackHub) -> None:
     assert hub.requests == []
 
 
-def test_what_is_no_hub_is_told(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub.add("lab/net", FILES)
-    monkeypatch.setenv("HF_ENDPOINT", hub.url + "/somewhere/else")
-    with pytest.raises(LabError, match="no public repository"):
-        look_up("lab/net")
+@pytest.fixture
+def folder(tmp_path):
+    """A saved denoiser with its card, a checkpoint and a log beside it."""
+    torch.manual_seed(3)
+    config = ModelConfig("denoiser", "unet", {"widths": [4, 8]}, (32, 32), None, (0.0, 1.0))
+    card = {"objective": "mse", "data": "shapes, split train", "test": {"psnr_0.25": 21.5}, "test_images": 100}
+    path = tmp_path / "runs" / "mine"
+    save_model(path, UNetDenoiser((4, 8)), config, card)
+    write_readme(path, config, card, "someone/mine")
+    (path / "checkpoint.pt").write_bytes(b"not for others")
+    (path / "events.log").write_text("not for others")
+    return path
 
 
-def test_faults_of_the_program_keep_their_traceback() -> None:
-    with pytest.raises(KeyError), mistakes.telling("lab/net"):
-        raise KeyError("x")
+@pytest.fixture
+def token(hub, monkeypatch):
+    hub.writers.add("hf_write")
+    monkeypatch.setenv("HF_TOKEN", "hf_write")
 
 
-def test_settings_follow_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "http://mirror/")
-    assert settings.endpoint() == "http://mirror"
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    assert settings.cache_folder() == tmp_path / "hub"
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "c"))
-    assert settings.repository_folder("a/b") == tmp_path / "c" / "models--a--b"
-    for value, expected in (("1", True), ("true", True), ("0", False), ("", False)):
-        monkeypatch.setenv("HF_HUB_OFFLINE", value)
-        assert settings.is_offline() is expected
+def test_what_is_uploaded_loads_as_the_same_denoiser(hub, token, folder):
+    commit = upload_model(folder, "someone/mine")
+    repository = look_up("someone/mine")
+    assert repository.commit == commit
+    assert set(repository.file_names) == {".gitattributes", "README.md", "card.json", "config.json", "model.safetensors"}
+    assert (repository.library, repository.task) == ("denoised-smoothing-lab", "image-to-image")
+    here, there = load_denoiser(f"local/{folder}"), load_denoiser("hub/someone/mine")
+    assert (there.revision, there.weights_sha256) == (commit, here.weights_sha256)
+    assert there.sigma_range == (0.0, 1.0)
+    noisy = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(here(noisy, 0.25), there(noisy, 0.25))
+
+
+def test_the_token_does_not_travel_to_the_storage(hub, token, folder):
+    upload_model(folder, "someone/mine")
+    sent = hub.asked("/upload/*", "PUT")
+    assert len(sent) == 1
+    assert not any(name.lower() == "authorization" for name in sent[0].headers)
+
+
+def test_a_second_upload_is_a_second_commit_and_only_what_changed_is_sent(hub, token, folder):
+    first = upload_model(folder, "someone/mine")
+    card = json.loads((folder / "card.json").read_text()) | {"minutes": 5}
+    (folder / "card.json").write_text(json.dumps(card))
+    second = upload_model(folder, "someone/mine")
+    assert first != second
+    assert len(hub.asked("/upload/*", "PUT")) == 1
+    assert load_denoiser(f"hub/someone/mine@{first}").revision == first
+    assert load_denoiser("hub/someone/mine").revision == second
+
+
+def test_private_repositories(hub, token, folder, monkeypatch):
+    upload_model(folder, "someone/mine", private=True)
+    assert hub.repositories["model", "someone/mine"].private
+    assert load_denoiser("hub/someone/mine").sigma_range == (0.0, 1.0)
+
+
+def test_the_hub_is_not_asked_without_a_token_a_name_or_the_network(hub, folder, monkeypatch):
+    with pytest.raises(LabError, match="wants a token that may write: set HF_TOKEN"):
+        upload_model(folder, "someone/mine")
+    monkeypatch.setenv("HF_TOKEN", "hf_write")
+    with pytest.raises(LabError, match="names no repository of the Hub: expected OWNER/NAME"):
+        check_upload("mine")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(LabError, match="forbids the network"):
+        check_upload("someone/mine")
+    assert hub.requests == []
+
+
+def test_a_token_that_may_only_read(hub, token, folder, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_read")
+    with pytest.raises(LabError, match="does not let your token write to 'someone/mine': give HF_TOKEN one with write access"):
+        upload_model(folder, "someone/mine")
+    assert hub.repositories == {}
+
+
+def test_a_hub_in_trouble(hub, token, folder):
+    hub.status, hub.status_on = 500, "/api/repos/create"
+    with pytest.raises(LabError, match="has a problem of its own"):
+        upload_model(folder, "someone/mine")
+    hub.clear_faults()
+    hub.status, hub.status_on = 400, "/upload/*"
+    with pytest.raises(LabError, match="refused"):
+        upload_model(folder, "someone/mine")
+    assert set(look_up("someone/mine").file_names) == {".gitattributes"}  # nothing by halves
+    hub.clear_faults()
+    hub.close()
+    huggingface_hub.close_session()  # a connection that is open would still be answered
+    with pytest.raises(LabError, match="cannot be reached"):
+        upload_model(folder, "someone/mine")

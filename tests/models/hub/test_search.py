@@ -12,11 +12,10 @@ from core.errors import LabError
 from core.models.formats.listing import Listing
 from core.models.formats.registry import judge
 from core.models.hub.cached import cached
-from core.models.hub.curated import CURATED, curated
 from core.models.hub.details import details
 from core.models.hub.download import fetch_files
 from core.models.hub.repository import look_up
-from core.models.hub.search import search
+from core.models.hub.search import CURATED, curated, search
 from core.models.references import parse_reference
 
 VIT = json.dumps({"architectures": ["ViTForImageClassification"], "model_type": "vit"})

@@ -1,15 +1,71 @@
-"""Everything that can go wrong with the Hub, each told in one sentence."""
+"""Asking the Hub: where it is and where its files are kept, work on it that can be given up, and what can go wrong.
+
+The variables of the environment are those of the client library: HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN and
+HF_HUB_OFFLINE. The library reads most of them once, when it is imported; here they are read at each use.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
 
 from core.errors import LabError
-from core.models.hub.settings import access_token, endpoint
 
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10.0
+"""How long the Hub may stay silent before it counts as gone."""
+LOOK_SECONDS = 0.1
+"""How often a stop is looked for; a stop is obeyed within 0.5 s."""
 SHOWN_ADDRESS = "https://huggingface.co"
+
+
+def endpoint() -> str:
+    """The address of the Hub, without a slash at its end."""
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def cache_folder() -> Path:
+    """The folder that holds downloaded repositories, shared with every other program that uses the Hub."""
+    from huggingface_hub import constants
+
+    if os.environ.get("HF_HUB_CACHE"):
+        return Path(os.environ["HF_HUB_CACHE"]).expanduser()
+    if os.environ.get("HF_HOME"):
+        return Path(os.environ["HF_HOME"]).expanduser() / "hub"
+    return Path(constants.HF_HUB_CACHE)
+
+
+def is_offline() -> bool:
+    """Whether the user forbids the network (HF_HUB_OFFLINE=1)."""
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return value.upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def access_token() -> str | None:
+    """The user's token: HF_TOKEN, else the one that ``hf auth login`` stored, else None."""
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+def request_headers() -> dict[str, str]:
+    """Headers of a request to the Hub, with the token where there is one; the HTTP client never sends it on to other hosts."""
+    token = access_token()
+    return {"User-Agent": "denoised-smoothing-lab"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def repository_folder(name: str, kind: str = "model") -> Path:
+    """The folder of one repository within the cache."""
+    return cache_folder() / f"{kind}s--{name.replace('/', '--')}"
 
 
 class DownloadStoppedError(LabError):
@@ -20,7 +76,7 @@ class HubUnreachableError(LabError):
     """The Hub did not answer, or answered that it cannot at the moment: what is cached may still do."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def telling(name: str, revision: str | None = None) -> Iterator[None]:
     """Turn whatever goes wrong within ``with`` into a :class:`~core.errors.LabError` about the repository ``name``.
 
@@ -110,3 +166,69 @@ def _retry_after(response: object) -> str:
         return "in a few minutes"
     count = int(seconds)
     return f"in {count} s" if count < 120 else f"in {round(count / 60)} minutes"
+
+
+class Abandon:
+    """What work looks at to see whether anyone still wants it, and tells what it waits on."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._socket: socket.socket | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether nobody wants the result any more."""
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Pause, or less where the work is given up; whether it is."""
+        return self._asked.wait(seconds)
+
+    def waits_on(self, stream: Any) -> None:
+        """Name the network stream of a response (its extension ``network_stream``), so that waiting on it can be cut short."""
+        self._socket = None if stream is None else stream.get_extra_info("socket")
+
+    def ask(self) -> None:
+        """Give the work up."""
+        self._asked.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # closed in the meantime
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def run_stoppable(
+    work: Callable[[Abandon], T], should_stop: Callable[[], bool] | None = None, look: Callable[[], None] | None = None
+) -> T:
+    """Do work in a thread of its own; ``look`` and ``should_stop`` are called here, every tenth of a second.
+
+    Raises:
+        DownloadStoppedError: where ``should_stop`` says so, at once, even while the work waits for the network.
+        Exception: whatever the work raises.
+    """
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+    abandon = Abandon()
+
+    def run() -> None:
+        try:
+            outcome.append(work(abandon))
+        except BaseException as error:  # raised again by whoever waits
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="hub", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(LOOK_SECONDS)
+            if look is not None:
+                look()
+            if thread.is_alive() and should_stop is not None and should_stop():
+                raise DownloadStoppedError(
+                    "The download was stopped; what has arrived is kept, and the next try goes on from there."
+                )
+    finally:
+        abandon.ask()
+        thread.join(LOOK_SECONDS)
+    if failure:
+        raise failure[0]
+    return outcome[0]
