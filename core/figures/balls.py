@@ -1,31 +1,37 @@
-"""The certified balls, to scale, in the plane of two colour values: diamond (l1), circle (l2), square (l-infinity)."""
+"""Lengths, drawn: certified balls to scale in several norms, and how long noise is where it falls on many values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
+from scipy import special
 
-from core.figures.template import styled
-from core.report.notation import BLUE, GREY, ORANGE, VERMILION, norm_name, radius_text
+from core.figures.template import add_area, add_line, styled, tint
+from core.report.notation import BLUE, GREY, ORANGE, PINK, VERMILION, norm_name, radius_text
 from core.smoothing.radius import OWN_NORM, steepness
 
 SHAPES = {"l1": "diamond", "l2": "circle", "linf": "square"}
-_LOOKS = {"l1": (ORANGE, "dash"), "l2": (BLUE, "solid"), "linf": (VERMILION, "solid")}
+_LINES = {"l1": (ORANGE, "dash"), "l2": (BLUE, "solid"), "linf": (VERMILION, "solid")}
 _TWO_VALUES = (2,)
 TOO_SMALL = 0.04
 """Of the widest ball: what is narrower gets a mark, since its outline is but a dot."""
+PLACES = {"plane": 2, "32 x 32 picture": 3 * 32 * 32, "224 x 224 picture": 3 * 224 * 224}
+"""Numbers of values, by what has so many."""
 
 
-def outline(norm: str, radius: float) -> tuple[list[float], list[float]]:
+def outline(norm: str, radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The closed outline of a ball in the plane, as x and y."""
-    if norm == "l2":
-        turns = [2 * math.pi * step / 120 for step in range(121)]
-        return [radius * math.cos(turn) for turn in turns], [radius * math.sin(turn) for turn in turns]
-    if norm == "l1":
-        return [radius, 0, -radius, 0, radius], [0, radius, 0, -radius, 0]
-    return [radius, -radius, -radius, radius, radius], [radius, radius, -radius, -radius, radius]
+    angle = np.linspace(0, 2 * math.pi, 181)
+    x, y = {
+        "l2": (np.cos(angle), np.sin(angle)),
+        "l1": (np.array([1.0, 0, -1, 0, 1]), np.array([0.0, 1, 0, -1, 0])),
+        "linf": (np.array([1.0, -1, -1, 1, 1]), np.array([1.0, 1, -1, -1, 1])),
+    }[norm]
+    return radius * x, radius * y
 
 
 def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
@@ -41,27 +47,11 @@ def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
     drawn = {norm: radius for norm, radius in radii.items() if radius > 0}
     far = max(drawn.values(), default=1.0)
     for norm, radius in _two_values(drawn, noise).items():
-        x, y = outline(norm, radius)
-        figure.add_scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            line={"color": _LOOKS[norm][0], "dash": "dot", "width": 1.5},
-            hoverinfo="skip",
-            name=f"{norm_name(norm)}, were there two values only: {radius_text(radius)}",
-        )
+        name = f"{norm_name(norm)}, were there two values only: {radius_text(radius)}"
+        add_line(figure, *outline(norm, radius), name, _LINES[norm][0], "dot", width=1.5)
     for norm, radius in drawn.items():
-        colour, dash = _LOOKS[norm]
-        x, y = outline(norm, radius)
         name = f"{norm_name(norm)} {SHAPES[norm]}: {radius_text(radius)}"
-        figure.add_scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            line={"color": colour, "dash": dash, "width": 3},
-            name=name,
-            hovertemplate=f"{name}<extra></extra>",
-        )
+        add_line(figure, *outline(norm, radius), name, *_LINES[norm], hoverinfo=None, hovertemplate=f"{name}<extra></extra>")
     small = [norm for norm, radius in drawn.items() if radius < TOO_SMALL * far]
     if small:
         figure.add_annotation(
@@ -77,12 +67,10 @@ def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
             xanchor="right",
             yanchor="bottom",
         )
-    figure.update_xaxes(title="change of one colour value, pixels in [0, 1]", range=[-1.2 * far, 1.2 * far], constrain="domain")
-    figure.update_yaxes(
-        title="change of another", range=[-1.2 * far, 1.2 * far], scaleanchor="x", scaleratio=1, constrain="domain"
-    )
-    styled(figure, "The certified balls, to scale", 480)
-    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2, "yanchor": "top"}, margin={"b": 130})
+    axis = {"range": [-1.2 * far, 1.2 * far], "constrain": "domain"}
+    figure.update_xaxes(title="change of one colour value, pixels in [0, 1]", **axis)
+    figure.update_yaxes(title="change of another", scaleanchor="x", scaleratio=1, **axis)
+    return styled(figure, "The certified balls, to scale", 480, legend_at=-0.2, showlegend=True, margin={"b": 130})
 
 
 def balls_alt(radii: Mapping[str, float], noise: str) -> str:
@@ -104,3 +92,70 @@ def _two_values(drawn: Mapping[str, float], noise: str) -> dict[str, float]:
         return {}
     factors = {norm: steepness(noise, norm, _TWO_VALUES) for norm in drawn}
     return {norm: drawn[own] / factor for norm, factor in factors.items() if factor > 1}
+
+
+def norm_balls(radius: float) -> go.Figure:
+    """The certified l2 ball in the plane of the Learn page with the greatest l-infinity and l1 balls inside it."""
+    figure = go.Figure()
+    inside = {"l2": (radius, PINK, "solid"), "linf": (radius / math.sqrt(2), BLUE, "dash"), "l1": (radius, ORANGE, "dot")}
+    for norm, (size, colour, dash) in inside.items():
+        add_line(figure, *outline(norm, size), f"{norm_name(norm)}: {size:.3f}", colour, dash, width=3.5)
+    figure.add_scatter(
+        x=[0],
+        y=[0],
+        mode="markers+text",
+        marker={"size": 10, "color": GREY},
+        text=["the point"],
+        textposition="bottom center",
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    axis = {"visible": False, "range": [-1.25 * radius, 1.25 * radius]}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis, scaleanchor="x")
+    return styled(figure, "One proof, three shapes", 420, legend_at=-0.02, dragmode=False)
+
+
+def noise_length(dimensions: NDArray[np.float64] | float, quantile: float) -> NDArray[np.float64]:
+    """Quantile of the l2 length of standard normal noise: its square has a chi-squared distribution."""
+    return np.sqrt(2 * special.gammaincinv(np.asarray(dimensions, float) / 2, quantile))
+
+
+def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
+    """The length of the noise with the band that holds 98% of it, and the part of it along any one direction.
+
+    Args:
+        sigma: standard deviation per value.
+        radius: a certified radius to compare with.
+    """
+    d = np.unique(np.round(np.geomspace(1, 400_000, 90)))
+    figure = go.Figure()
+    both = np.concatenate([d, d[::-1]])
+    band = sigma * np.concatenate([noise_length(d, 0.99), noise_length(d[::-1], 0.01)])
+    add_area(figure, both, band, tint(BLUE, 0.25), to="toself", name="98% of all noise", showlegend=True)
+    hover = {"hoverinfo": None, "hovertemplate": "%{x:,} values: length %{y:.3g}<extra></extra>"}
+    add_line(figure, d, sigma * np.sqrt(d), "sigma · √d", BLUE, **hover)
+    add_line(figure, d, np.full(d.shape, sigma), "along one direction: sigma", ORANGE, "dash")
+    if radius:
+        add_line(figure, d, np.full(d.shape, radius), f"certified radius: {radius:.3f}", PINK, "dot")
+    for name, dimensions in PLACES.items():
+        length = sigma * math.sqrt(dimensions)
+        figure.add_annotation(
+            x=math.log10(dimensions),
+            y=math.log10(length),
+            text=f"{name}: {length:.3g}",
+            ax=-4,
+            ay=-34,
+            xanchor="left" if dimensions == 2 else "right",
+            arrowcolor=GREY,
+        )
+    figure.update_xaxes(title="values that the noise falls on (d)", type="log")
+    figure.update_yaxes(title="l2 length", type="log")
+    return styled(figure, "Noise grows long, but not in any one direction", 420, legend_at=-0.25)
+
+
+def noise_length_alt(sigma: float, radius: float | None = None) -> str:
+    """What it shows, in words."""
+    lengths = ", ".join(f"{name} {sigma * math.sqrt(d):.3g}" for name, d in PLACES.items())
+    beside = f" The certified radius is {radius:.3f}." if radius else ""
+    return f"Length of noise of sigma {sigma:g} against the number of values, both logarithmic: {lengths}.{beside}"

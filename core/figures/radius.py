@@ -1,4 +1,4 @@
-"""The certified radius against its ceiling, and how bound and radius grow with the samples."""
+"""The certified radius: against its ceiling, as it grows with the samples, and beside what attacks needed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.template import styled
-from core.report.notation import BLUE, GREY, ORANGE, norm_name, radius_text
+from core.figures.template import add_line, styled
+from core.report.notation import BLUE, GREY, ORANGE, VERMILION, norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
 
 
@@ -22,7 +22,6 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
         norm: of all of them.
     """
     names, values = zip(*([named] if other is None else [named, other]), strict=True)
-    colours = [BLUE, ORANGE][: len(names)]
     figure = go.Figure()
     figure.add_bar(
         x=[ceiling] * len(names), y=names, orientation="h", marker={"color": GREY, "opacity": 0.25}, hoverinfo="skip", width=0.6
@@ -31,19 +30,17 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
         x=values,
         y=names,
         orientation="h",
-        marker_color=colours,
+        marker_color=[BLUE, ORANGE][: len(names)],
         width=0.6,
         text=[radius_text(v) if v else "0 (abstains)" for v in values],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: radius %{x:.4f}<extra></extra>",
     )
-    figure.update_layout(barmode="overlay", showlegend=False)
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(
-        title=f"{norm_name(norm)} radius (ceiling of this run: {radius_text(ceiling)})", range=[0, ceiling * 1.12]
-    )
-    return styled(figure, "Certified radius", 110 + 46 * len(names))
+    title = f"{norm_name(norm)} radius (ceiling of this run: {radius_text(ceiling)})"
+    figure.update_xaxes(title=title, range=[0, ceiling * 1.12])
+    return styled(figure, "Certified radius", 110 + 46 * len(names), barmode="overlay", showlegend=False)
 
 
 def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> go.Figure:
@@ -55,28 +52,11 @@ def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> 
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
     samples = [p.samples for p in points]
-    figure.add_scatter(
-        x=samples,
-        y=[p.p_lower for p in points],
-        mode="lines",
-        line={"color": BLUE, "width": 3},
-        name="lower bound",
-        row=1,
-        col=1,
-    )
+    seen = {"hoverinfo": None, "col": 1}
+    add_line(figure, samples, [p.p_lower for p in points], "lower bound", BLUE, row=1, **seen)
+    add_line(figure, samples, [p.radius for p in points], "radius", BLUE, row=2, **seen)
+    add_line(figure, samples, [p.ceiling for p in points], "ceiling", ORANGE, "dash", width=2, row=2, **seen)
     figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot"}, row=1, col=1)
-    figure.add_scatter(
-        x=samples, y=[p.radius for p in points], mode="lines", line={"color": BLUE, "width": 3}, name="radius", row=2, col=1
-    )
-    figure.add_scatter(
-        x=samples,
-        y=[p.ceiling for p in points],
-        mode="lines",
-        line={"color": ORANGE, "dash": "dash", "width": 2},
-        name="ceiling",
-        row=2,
-        col=1,
-    )
     if points:
         for value, name, where in ((points[-1].ceiling, "ceiling", "bottom"), (points[-1].radius, "certified", "top")):
             figure.add_annotation(
@@ -94,8 +74,7 @@ def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> 
     figure.update_yaxes(title="bound on p", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title="radius", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title="samples counted", row=2, col=1)
-    figure.update_layout(showlegend=False)
-    return styled(figure, "The certificate grows with the samples", 380)
+    return styled(figure, "The certificate grows with the samples", 380, showlegend=False)
 
 
 def growth_alt(points: Sequence[GrowthPoint]) -> str:
@@ -107,3 +86,53 @@ def growth_alt(points: Sequence[GrowthPoint]) -> str:
         f"Two line charts against samples: after {last.samples:,} samples the lower bound is {last.p_lower:.3f} and the"
         f" certified radius {radius_text(last.radius)}, of at most {radius_text(last.ceiling)}."
     )
+
+
+def number_line(
+    certified: float, smoothed: float | None, base: float | None, norm: str, shown: float | None = None
+) -> go.Figure:
+    """How far a picture may be changed, on a line from 0: the certified stretch, and the smallest successful attacks found.
+
+    Args:
+        certified: certified radius in ``norm``; 0 where it abstains.
+        smoothed, base: smallest successful attack found on the smoothed classifier and on the base classifier alone; None
+            where none was found.
+        norm: ``l2``, ``linf`` or ``l1``.
+        shown: size of the change that the strip shows.
+    """
+    far = max(value for value in (certified, smoothed, base, shown, 1e-6) if value is not None) * 1.15
+    stretches = [(0.0, far, {"color": GREY, "width": 2})]
+    if certified > 0:
+        stretches.append((0.0, certified, {"color": BLUE, "width": 12}))
+    if smoothed is not None and smoothed > certified > 0:
+        stretches.append((certified, smoothed, {"color": GREY, "width": 6, "dash": "dot"}))
+    figure = go.Figure()
+    for start, end, line in stretches:
+        figure.add_shape(type="line", x0=start, x1=end, y0=0, y1=0, line=line, layer="below")
+    for name, value, colour, symbol, size in (
+        ("certified radius", certified if certified > 0 else None, BLUE, "line-ns-open", 26),
+        ("smallest attack on the base classifier", base, VERMILION, "x", 13),
+        ("smallest attack on the smoothed classifier", smoothed, ORANGE, "diamond", 15),
+        ("the change shown", shown, GREY, "circle-open", 15),
+    ):
+        if value is not None:
+            figure.add_scatter(
+                x=[value],
+                y=[0],
+                mode="markers",
+                name=f"{name}: {value:.3f}",
+                hovertemplate=f"{name}: %{{x:.4f}}<extra></extra>",
+                marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 3, "color": colour}},
+            )
+    figure.update_xaxes(range=[0, far], title=f"{norm_name(norm)} size of the change, pixels in [0, 1]")
+    figure.update_yaxes(visible=False, range=[-1, 1])
+    below = {"orientation": "h", "y": -0.45, "x": 0}
+    return styled(figure, "How far until the answer changes", 260, legend=below, margin={"b": 110})
+
+
+def number_line_alt(certified: float, smoothed: float | None, base: float | None, norm: str) -> str:
+    """The same in words."""
+    parts = [f"Certified {norm_name(norm)} radius {certified:.3f}" if certified > 0 else "Nothing is certified"]
+    parts += [] if base is None else [f"smallest attack found on the base classifier {base:.3f}"]
+    parts += [] if smoothed is None else [f"on the smoothed classifier {smoothed:.3f}"]
+    return "; ".join(parts) + "."

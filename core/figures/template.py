@@ -1,12 +1,21 @@
-"""One look for all figures: Okabe-Ito colours for categories, Cividis for magnitudes, nothing told by colour alone."""
+"""One look for all figures, and the traces that most of them are made of; nothing is told by colour alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from core.report.notation import CATEGORIES
 
+Numbers = Sequence[float] | NDArray[np.float64]
+
 MAGNITUDES = "Cividis"
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -21,12 +30,61 @@ TEMPLATE = go.layout.Template(
 )
 
 
-def styled(figure: go.Figure, title: str, height: int) -> go.Figure:
-    """Give a figure the common look. Backgrounds are left to the page, so that light and dark both work."""
+def styled(figure: go.Figure, title: str, height: int, *, legend_at: float | None = None, **layout: Any) -> go.Figure:
+    """Give a figure the common look. Backgrounds are left to the page, so that light and dark both work.
+
+    Args:
+        legend_at: the upper end of a legend that stands below the axes, in heights of the plot.
+        layout: more of Plotly's layout.
+    """
+    if legend_at is not None:
+        figure.update_layout(legend={"y": legend_at, "yanchor": "top"})
     return figure.update_layout(
         template=TEMPLATE,
-        title={"text": title, "font": {"size": 16}, "x": 0, "xanchor": "left", "xref": "container"},
+        title={"text": title, "font": {"size": 16}, "x": 0, "xanchor": "left", "xref": "container"} if title else None,
         height=height,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
+        **layout,
     )
+
+
+def marks(place: int, names: Sequence[str] = SYMBOLS) -> tuple[str, str]:
+    """Colour and marker of the category at a place; both start again after the last."""
+    return CATEGORIES[place % len(CATEGORIES)], names[place % len(names)]
+
+
+def tint(colour: str, opacity: float) -> str:
+    """A colour to fill areas with.
+
+    >>> tint("#0072B2", 0.25)
+    'rgba(0,114,178,0.25)'
+    """
+    return "rgba({},{},{},{})".format(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)), opacity)
+
+
+def error_bars(values: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str) -> dict[str, Any]:
+    """From ``low`` to ``high``, thin, as Plotly takes them."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [upper - value for value, upper in zip(values, high, strict=True)],
+        "arrayminus": [value - lower for value, lower in zip(values, low, strict=True)],
+        "thickness": 1.2,
+        "width": 4,
+        "color": colour,
+    }
+
+
+def add_line(
+    figure: go.Figure, x: Numbers, y: Numbers, name: str, colour: str, dash: str = "solid", *, width: float = 3, **more: Any
+) -> None:
+    """A line that says nothing where the mouse is over it, unless ``more`` has it say something."""
+    line = {"color": colour, "dash": dash, "width": width}
+    figure.add_scatter(**({"x": x, "y": y, "mode": "lines", "name": name, "line": line, "hoverinfo": "skip"} | more))
+
+
+def add_area(figure: go.Figure, x: Numbers, y: Numbers, fill: str, *, to: str = "tozeroy", **more: Any) -> None:
+    """The area below a curve, or within it, without an edge; in the legend where ``more`` has it there."""
+    area = {"mode": "lines", "line": {"width": 0}, "fill": to, "fillcolor": fill, "showlegend": False, "hoverinfo": "skip"}
+    figure.add_scatter(x=x, y=y, **(area | more))

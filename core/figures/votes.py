@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from core.figures.template import styled
 from core.report.notation import GREY, class_colours, class_name
 
-SYMBOLS = ("square", "circle", "diamond", "cross", "triangle-up", "star")
+ICONS = ("square", "circle", "diamond", "cross", "triangle-up", "star")
 
 
 def vote_bars(
@@ -23,7 +23,7 @@ def vote_bars(
     ``colours`` gives a class the same colour in figures to be compared; by default colour follows rank.
     """
     own = class_colours(counts)
-    colours = own if colours is None else colours
+    colours = colours or own
     total = max(1, sum(counts))
     shown = list(own)[:6]
     names = [class_name(i, labels) for i in shown]
@@ -84,7 +84,7 @@ def of_hundred(counts: Sequence[int]) -> list[int]:
 def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Mapping[int, str] | None = None) -> go.Figure:
     """One hundred icons, each for one in a hundred copies; colour and shape tell the class. ``colours`` as in the bars."""
     own = class_colours(counts)
-    colours = own if colours is None else colours
+    colours = colours or own
     icons = of_hundred(counts)
     figure = go.Figure()
     for rank, index in enumerate(own):
@@ -95,12 +95,11 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
             x=[place % 10 for place in places],
             y=[-(place // 10) for place in places],
             mode="markers",
-            marker={"symbol": SYMBOLS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)},
+            marker={"symbol": ICONS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)},
             name=f"{class_name(index, labels)} {len(places)}",
             hovertemplate=f"{class_name(index, labels)}<extra></extra>",
         )
     figure.update_xaxes(visible=False, range=[-0.6, 9.6])
     figure.update_yaxes(visible=False, range=[-9.6, 0.6], scaleanchor="x")
     title = f"{icons.count(icons[0])} in 100 copies said {class_name(icons[0], labels)}" if icons else "No votes yet"
-    figure = styled(figure, title, 380)
-    return figure.update_layout(showlegend=True, legend={"y": -0.02, "yanchor": "top"}, margin={"l": 8, "r": 8, "b": 8})
+    return styled(figure, title, 380, legend_at=-0.02, showlegend=True, margin={"l": 8, "r": 8, "b": 8})
