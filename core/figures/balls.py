@@ -48,10 +48,11 @@ def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
     far = max(drawn.values(), default=1.0)
     for norm, radius in _two_values(drawn, noise).items():
         name = f"{norm_name(norm)}, were there two values only: {radius_text(radius)}"
-        add_line(figure, *outline(norm, radius), name, _LINES[norm][0], "dot", width=1.5)
+        add_line(figure, *outline(norm, radius), name=name, colour=_LINES[norm][0], dash="dot", width=1.5)
     for norm, radius in drawn.items():
         name = f"{norm_name(norm)} {SHAPES[norm]}: {radius_text(radius)}"
-        add_line(figure, *outline(norm, radius), name, *_LINES[norm], hoverinfo=None, hovertemplate=f"{name}<extra></extra>")
+        colour, dash = _LINES[norm]
+        add_line(figure, *outline(norm, radius), name=name, colour=colour, dash=dash, hover=f"{name}<extra></extra>")
     small = [norm for norm, radius in drawn.items() if radius < TOO_SMALL * far]
     if small:
         figure.add_annotation(
@@ -99,7 +100,8 @@ def norm_balls(radius: float) -> go.Figure:
     figure = go.Figure()
     inside = {"l2": (radius, PINK, "solid"), "linf": (radius / math.sqrt(2), BLUE, "dash"), "l1": (radius, ORANGE, "dot")}
     for norm, (size, colour, dash) in inside.items():
-        add_line(figure, *outline(norm, size), f"{norm_name(norm)}: {size:.3f}", colour, dash, width=3.5)
+        name = f"{norm_name(norm)}: {size:.3f}"
+        add_line(figure, *outline(norm, size), name=name, colour=colour, dash=dash, width=3.5)
     figure.add_scatter(
         x=[0],
         y=[0],
@@ -133,11 +135,11 @@ def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
     both = np.concatenate([d, d[::-1]])
     band = sigma * np.concatenate([noise_length(d, 0.99), noise_length(d[::-1], 0.01)])
     add_area(figure, both, band, tint(BLUE, 0.25), to="toself", name="98% of all noise", showlegend=True)
-    hover = {"hoverinfo": None, "hovertemplate": "%{x:,} values: length %{y:.3g}<extra></extra>"}
-    add_line(figure, d, sigma * np.sqrt(d), "sigma · √d", BLUE, **hover)
-    add_line(figure, d, np.full(d.shape, sigma), "along one direction: sigma", ORANGE, "dash")
+    hover = "%{x:,} values: length %{y:.3g}<extra></extra>"
+    add_line(figure, d, sigma * np.sqrt(d), name="sigma · √d", colour=BLUE, hover=hover)
+    add_line(figure, d, np.full(d.shape, sigma), name="along one direction: sigma", colour=ORANGE, dash="dash")
     if radius:
-        add_line(figure, d, np.full(d.shape, radius), f"certified radius: {radius:.3f}", PINK, "dot")
+        add_line(figure, d, np.full(d.shape, radius), name=f"certified radius: {radius:.3f}", colour=PINK, dash="dot")
     for name, dimensions in PLACES.items():
         length = sigma * math.sqrt(dimensions)
         figure.add_annotation(

@@ -1,29 +1,33 @@
-"""What denoisers did, as figures: panels that zoom together, and the sweep over sigma."""
+"""What denoisers did, as figures: panels that zoom together, the sweep over sigma, and a sheet to take away."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from PIL import Image, ImageDraw, ImageFont
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from core.figures.template import styled
+from core.figures.template import SYMBOLS, error_bars, marks, styled
 from core.pictures.pixels import to_picture
 from core.pictures.reading import data_uri
-from core.report.notation import BLUE, CATEGORIES, GREY, VERMILION
-from core.studies.comparison import NOISY, Closeup, Summary
+from core.report.notation import BLUE, GREY, VERMILION, class_name
+from core.studies.comparison import NOISY, Closeup, Panel, Summary
 
 # Blue and vermilion are equally dark, so the sign is told by hue and the size by lightness; grey stands for nothing.
 DIVERGING = [[0.0, BLUE], [0.5, "#E6E8EC"], [1.0, VERMILION]]
 DASHES = ("solid", "dash", "dashdot", "longdash")
-SYMBOLS = ("square", "diamond", "triangle-up", "star")
-ROWS = ("out", "taken", "wrong")
+"""Of the denoisers; dots are the noisy copy's."""
 PANEL, WIDE_PANEL = 168, 230
 """Height of a panel in pixels: where there are more than three columns, and where there are fewer."""
 PANELS_AROUND = 200
 """Pixels of titles, gaps, colour bar and margins around three rows of panels."""
+# The sheet carries its own ground, so its ink need not follow the page.
+GROUND, INK = "#FFFFFF", "#1B2733"
+SIDE, GAP, TEXT = 160, 12, 18
 DODGE = 0.004
 """Sigma by which the lines stand apart, so that their bars can be told apart."""
 
@@ -91,9 +95,9 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
             },
         },
     )
-    figure = styled(figure, "", 3 * (PANEL if len(ordered) > 3 else WIDE_PANEL) + 136)
+    height = 3 * (PANEL if len(ordered) > 3 else WIDE_PANEL) + 136
     figure.update_annotations(font={"size": 13})
-    return figure.update_layout(title=None, margin={"l": 4, "r": 4, "t": 72, "b": 64})
+    return styled(figure, "", height, margin={"l": 4, "r": 4, "t": 72, "b": 64})
 
 
 def _add_picture(figure: go.Figure, pixels: Tensor, row: int, column: int) -> None:
@@ -158,54 +162,47 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
         points = sorted((s for s in summaries if s.denoiser == name), key=lambda s: s.sigma)
         if not points:
             continue
-        place = trained.index(name) % len(DASHES) if name != NOISY else 0
-        colour = GREY if name == NOISY else CATEGORIES[place]
+        place = trained.index(name) if name != NOISY else 0
+        colour, symbol = (GREY, "circle") if name == NOISY else marks(place, SYMBOLS[1:])
+        dash = "dot" if name == NOISY else DASHES[place % len(DASHES)]
         shift = DODGE * (list(titles).index(name) - (len(titles) - 1) / 2)
-        look = {
-            "mode": "lines+markers",
-            "name": title,
-            "legendgroup": name,
-            "x": [p.sigma + shift for p in points],
-            "line": {"color": colour, "dash": "dot" if name == NOISY else DASHES[place], "width": 2.5},
-            "marker": {"symbol": "circle" if name == NOISY else SYMBOLS[place], "size": 9, "color": colour},
-        }
-        bar = {"type": "data", "thickness": 1.2, "width": 3, "color": colour}
         shares = [p.kept_share for p in points]
-        up = [p.kept_high - p.kept_share for p in points]
-        down = [p.kept_share - p.kept_low for p in points]
-        counts = [f"sigma {p.sigma:g}: {p.kept} of {p.draws}" for p in points]
-        figure.add_scatter(
-            y=shares,
-            error_y={**bar, "array": up, "arrayminus": down, "symmetric": False},
-            customdata=counts,
-            hovertemplate="%{customdata} draws",
-            row=1,
-            col=1,
-            **look,
+        told = [f"sigma {p.sigma:g}" for p in points]
+        draws = [f"sigma {p.sigma:g}: {p.kept} of {p.draws}" for p in points]
+        psnr, ssim = [p.psnr for p in points], [p.ssim for p in points]
+        kept = error_bars(shares, [p.kept_low for p in points], [p.kept_high for p in points], colour)
+        rows = (
+            (shares, kept, draws, "%{customdata} draws"),
+            (psnr, _spread([p.psnr_sd for p in points], colour), told, "%{customdata}: %{y:.3g} dB"),
+            (ssim, _spread([p.ssim_sd for p in points], colour), told, "%{customdata}: %{y:.3g}"),
         )
-        qualities = (
-            (2, [p.psnr for p in points], [p.psnr_sd for p in points], " dB"),
-            (3, [p.ssim for p in points], [p.ssim_sd for p in points], ""),
-        )
-        for row, values, spreads, unit in qualities:
+        for row, (values, bars, customdata, hover) in enumerate(rows, 1):
             figure.add_scatter(
+                x=[p.sigma + shift for p in points],
                 y=values,
-                error_y={**bar, "array": spreads},
-                showlegend=False,
-                hovertemplate=f"%{{customdata}}: %{{y:.3g}}{unit}",
-                customdata=[f"sigma {p.sigma:g}" for p in points],
+                error_y=bars,
+                mode="lines+markers",
+                name=title,
+                legendgroup=name,
+                showlegend=None if row == 1 else False,
+                line={"color": colour, "dash": dash, "width": 2.5},
+                marker={"symbol": symbol, "size": 9, "color": colour},
+                customdata=customdata,
+                hovertemplate=hover,
                 row=row,
                 col=1,
-                **look,
             )
     figure.add_vline(x=sigma, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_yaxes(range=[-0.04, 1.04], tickformat=".0%", row=1, col=1)
     figure.update_xaxes(title="noise sigma, in [0, 1] units", row=3, col=1)
     figure.update_xaxes(range=[0, 1.04 * max([sigma, *(s.sigma for s in summaries)])])
-    figure = styled(figure, "", 760)
-    return figure.update_layout(
-        title=None, hovermode="closest", legend={"y": 1.06, "yanchor": "bottom"}, margin={"t": 110, "l": 48, "r": 8}
-    )
+    above, margin = {"y": 1.06, "yanchor": "bottom"}, {"t": 110, "l": 48, "r": 8}
+    return styled(figure, "", 760, hovermode="closest", legend=above, margin=margin)
+
+
+def _spread(deviations: Sequence[float], colour: str) -> dict[str, Any]:
+    """Bars of one standard deviation to either side."""
+    return {"type": "data", "array": deviations, "thickness": 1.2, "width": 3, "color": colour}
 
 
 def sweep_alt(summaries: Sequence[Summary], titles: Mapping[str, str]) -> str:
@@ -220,3 +217,45 @@ def sweep_alt(summaries: Sequence[Summary], titles: Mapping[str, str]) -> str:
                 f" to {last.kept_share:.0%} and {last.psnr:.1f} dB at sigma {last.sigma:g}"
             )
     return f"Three line charts over sigma: draws that keep the class, PSNR and SSIM. {'; '.join(parts)}."
+
+
+def contact_sheet(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None) -> Image.Image:
+    """One row per sigma and draw, one column per denoiser, each panel with PSNR, SSIM and class beneath.
+
+    Args:
+        panels: of a comparison.
+        titles: of the denoisers, by reference; their order is that of the columns.
+        labels: class names.
+    """
+    columns = [name for name in titles if any(p.measure.denoiser == name for p in panels)]
+    rows = sorted({(p.measure.sigma, p.measure.draw) for p in panels})
+    found = {(p.measure.sigma, p.measure.draw, p.measure.denoiser): p for p in panels}
+    font, small = ImageFont.load_default(15), ImageFont.load_default(13)
+    step_x, step_y = SIDE + GAP, SIDE + 3 * TEXT + GAP
+    sheet = Image.new("RGB", (GAP + step_x * len(columns), 2 * GAP + TEXT + step_y * len(rows)), GROUND)
+    ink = ImageDraw.Draw(sheet)
+    for column, name in enumerate(columns):
+        ink.text((GAP + column * step_x, GAP), titles[name], INK, font)
+        for row, (sigma, draw) in enumerate(rows):
+            panel = found.get((sigma, draw, name))
+            if panel is None:
+                continue
+            left, top = GAP + column * step_x, 2 * GAP + TEXT + row * step_y
+            sheet.paste(_fitted(to_picture(panel.pixels)), (left, top))
+            m = panel.measure
+            ink.text((left, top + SIDE + 3), f"{m.psnr:.1f} dB, SSIM {m.ssim:.2f}", INK, small)
+            ink.text((left, top + SIDE + 3 + TEXT), f"{class_name(m.top[0][0], labels)} {m.top[0][1]:.0%}", INK, small)
+            if name == NOISY:
+                ink.text((left, top + SIDE + 3 + 2 * TEXT), f"sigma {sigma:g}, draw {draw + 1}", INK, small)
+    return sheet
+
+
+def _fitted(picture: Image.Image) -> Image.Image:
+    """Enlarged by whole pixels, or made smaller, to fit the square."""
+    longest = max(picture.size)
+    if longest > SIDE:
+        scale = SIDE / longest
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        return picture.resize(size, Image.Resampling.NEAREST)  # averaging would take noise away
+    times = SIDE // longest
+    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)

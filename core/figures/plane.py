@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.figures.template import styled
+from core.figures.balls import outline
+from core.figures.template import MAGNITUDES, add_line, styled, tint
 from core.learn.plane import CLASSES, Classes, Floats, centres, inside, margins, plane_network
-from core.learn.smoothing_in_the_plane import Flip, field_axis, smoothed_field
+from core.learn.smoothing_in_the_plane import Flip, expected_radii, smoothed_square
 from core.report.notation import BLUE, GREY, ORANGE, PINK, VERMILION
 
 COLOURS = (BLUE, ORANGE)
-SYMBOLS = ("circle", "diamond")
-HEIGHT = 540
+SHAPES = ("circle", "diamond")
 CLOUD = 300
 """Noisy copies that are drawn; more would hide each other."""
+_LAYOUT = {"margin": {"l": 4, "r": 4, "b": 4}, "dragmode": False}
 
 
 def plane_figure(title: str, *, training: bool = True) -> go.Figure:
@@ -37,106 +36,98 @@ def plane_figure(title: str, *, training: bool = True) -> go.Figure:
         zmax=1,
     )
     # Far from the border the margin is of no interest, and bounded values make the line smooth.
-    _add_border(figure, axis, np.clip(field, -2, 2), "border of the base classifier", {"color": GREY, "width": 1.5})
+    _add_border(figure, axis, np.clip(field, -2, 2), name="border of the base classifier", colour=GREY, width=1.5)
     if training:
         network = plane_network()
-        for label in (0, 1):
+        for label, name in enumerate(CLASSES):
             mine = network.points[network.learned == label]
-            figure.add_scatter(
-                x=mine[:, 0],
-                y=mine[:, 1],
-                mode="markers",
-                name=f"trained as {CLASSES[label]}",
-                hoverinfo="skip",
-                marker={
-                    "symbol": SYMBOLS[label],
-                    "size": 5.5,
-                    "color": COLOURS[label],
-                    "line": {"color": "#FFFFFF", "width": 0.5},
-                },
-            )
-    hidden = {"visible": False, "range": [0, 1], "constrain": "domain"}
-    figure.update_xaxes(**hidden)
-    figure.update_yaxes(**hidden, scaleanchor="x")
-    figure = styled(figure, title, HEIGHT)
-    return figure.update_layout(
-        hovermode=False,
-        margin={"l": 4, "r": 4, "b": 4},
-        legend={"y": -0.02, "yanchor": "top", "font": {"size": 13}},
-        dragmode=False,
-    )
+            _add_points(figure, mine, label, name=f"trained as {name}", size=5.5, edge=0.5)
+    _square(figure)
+    return styled(figure, title, 540, legend_at=-0.02, legend_font_size=13, hovermode=False, **_LAYOUT)
 
 
 def add_smoothed_border(figure: go.Figure, sigma: float) -> None:
     """The border of the smoothed classifier, thick."""
-    field, axis = smoothed_field(sigma), field_axis()
-    shown = (axis > 0) & (axis < 1)
-    _add_border(
-        figure, axis[shown], field[np.ix_(shown, shown)] - 0.5, "border of the smoothed classifier", {"color": PINK, "width": 4}
-    )
+    axis, share = smoothed_square(sigma)
+    _add_border(figure, axis, share - 0.5, name="border of the smoothed classifier", colour=PINK, width=4)
 
 
 def add_point(figure: go.Figure, point: tuple[float, float], said: int) -> None:
     """The point in hand, large, in the shape of what the classifier says."""
-    figure.add_scatter(
-        x=[point[0]],
-        y=[point[1]],
-        mode="markers",
-        name=f"the point: {CLASSES[said]}",
-        hoverinfo="skip",
-        marker={"symbol": SYMBOLS[said], "size": 18, "color": COLOURS[said], "line": {"color": "#FFFFFF", "width": 3}},
-    )
+    _add_points(figure, np.array([point]), said, name=f"the point: {CLASSES[said]}", size=18, edge=3)
 
 
 def add_flip(figure: go.Figure, point: tuple[float, float], flip: Flip) -> None:
     """A line from the point to the nearest place of another class."""
-    figure.add_scatter(
-        x=[point[0], flip.place[0]],
-        y=[point[1], flip.place[1]],
-        mode="lines+markers",
-        name=f"smallest flip: {flip.distance:.3f}",
-        line={"color": VERMILION, "width": 3},
-        hoverinfo="skip",
-        marker={"symbol": ["circle", "x"], "size": [1, 12], "color": VERMILION},
-    )
+    x, y = zip(point, flip.place, strict=True)
+    marker = {"symbol": ["circle", "x"], "size": [1, 12], "color": VERMILION}
+    name = f"smallest flip: {flip.distance:.3f}"
+    add_line(figure, x, y, name=name, colour=VERMILION, mode="lines+markers", marker=marker)
 
 
 def add_cloud(figure: go.Figure, cloud: Floats, said: Classes) -> None:
     """The first of the noisy copies, in colour and shape of what the base classifier says of each."""
-    for label in (0, 1):
+    for label, name in enumerate(CLASSES):
         mine = cloud[:CLOUD][said[:CLOUD] == label]
-        figure.add_scatter(
-            x=mine[:, 0],
-            y=mine[:, 1],
-            mode="markers",
-            name=f"noisy copy: {CLASSES[label]}",
-            hoverinfo="skip",
-            marker={"symbol": SYMBOLS[label], "size": 6, "color": COLOURS[label], "line": {"color": "#FFFFFF", "width": 0.7}},
-        )
+        _add_points(figure, mine, label, name=f"noisy copy: {name}", size=6, edge=0.7)
 
 
 def add_circle(figure: go.Figure, point: tuple[float, float], radius: float, name: str, *, dashed: bool = False) -> None:
     """A circle around the point: solid and tinted for what is certified, dashed for what is only known here."""
-    angle = np.linspace(0, 2 * np.pi, 181)
-    figure.add_scatter(
-        x=point[0] + radius * np.cos(angle),
-        y=point[1] + radius * np.sin(angle),
-        mode="lines",
-        name=name,
-        hoverinfo="skip",
-        line={"color": PINK, "width": 2.5, "dash": "dash" if dashed else "solid"},
-        fill=None if dashed else "toself",
-        fillcolor="rgba(204, 121, 167, 0.25)",
+    x, y = outline("l2", radius)
+    line = {"color": PINK, "width": 2.5, "dash": "dash" if dashed else "solid"}
+    fill = {} if dashed else {"fill": "toself", "fillcolor": tint(PINK, 0.25)}
+    figure.add_scatter(x=point[0] + x, y=point[1] + y, mode="lines", name=name, hoverinfo="skip", line=line, **fill)
+
+
+def radius_map(sigma: float, n: int, alpha: float) -> go.Figure:
+    """The radius that n votes in their expected shares would certify, all over the plane; hatched where it would abstain."""
+    axis, radius = expected_radii(sigma, n, alpha)
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=axis,
+        y=axis,
+        z=radius.astype(np.float32),
+        colorscale=MAGNITUDES,
+        colorbar={"title": "radius", "thickness": 14},
+        hovertemplate="radius %{z:.3f}<extra></extra>",
+        hoverongaps=False,
     )
+    rows, columns = np.nonzero(np.isnan(radius))
+    thin = (rows % 4 == 0) & (columns % 4 == 0)
+    figure.add_scatter(
+        x=axis[columns[thin]],
+        y=axis[rows[thin]],
+        mode="markers",
+        name="abstains",
+        marker={"symbol": "x-thin", "size": 6, "line": {"width": 1.3, "color": GREY}},
+        showlegend=True,
+        hovertemplate="abstains<extra></extra>",
+    )
+    _square(figure)
+    return styled(figure, f"Certified radius everywhere, from {n:,} votes", 420, legend_at=-0.02, **_LAYOUT)
 
 
-def _add_border(figure: go.Figure, axis: Floats, field: NDArray[np.floating], name: str, line: dict[str, Any]) -> None:
+def _square(figure: go.Figure) -> None:
+    """Axes from 0 to 1, unseen and equal."""
+    figure.update_xaxes(visible=False, range=[0, 1], constrain="domain")
+    figure.update_yaxes(visible=False, range=[0, 1], constrain="domain", scaleanchor="x")
+
+
+def _add_points(figure: go.Figure, points: Floats, label: int, *, name: str, size: float, edge: float) -> None:
+    """(N, 2) points in colour and shape of a class."""
+    line = {"color": "#FFFFFF", "width": edge}
+    marker = {"symbol": SHAPES[label], "size": size, "color": COLOURS[label], "line": line}
+    figure.add_scatter(x=points[:, 0], y=points[:, 1], mode="markers", name=name, hoverinfo="skip", marker=marker)
+
+
+def _add_border(figure: go.Figure, axis: Floats, field: NDArray[np.floating], *, name: str, colour: str, width: float) -> None:
     figure.add_contour(
         x=axis,
         y=axis,
         z=field.astype(np.float32),
         contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
-        line=line,
+        line={"color": colour, "width": width},
         name=name,
         showlegend=True,
         showscale=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -52,10 +53,10 @@ def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> 
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
     samples = [p.samples for p in points]
-    seen = {"hoverinfo": None, "col": 1}
-    add_line(figure, samples, [p.p_lower for p in points], "lower bound", BLUE, row=1, **seen)
-    add_line(figure, samples, [p.radius for p in points], "radius", BLUE, row=2, **seen)
-    add_line(figure, samples, [p.ceiling for p in points], "ceiling", ORANGE, "dash", width=2, row=2, **seen)
+    seen: dict[str, Any] = {"hoverinfo": None, "col": 1}
+    add_line(figure, samples, [p.p_lower for p in points], name="lower bound", colour=BLUE, row=1, **seen)
+    add_line(figure, samples, [p.radius for p in points], name="radius", colour=BLUE, row=2, **seen)
+    add_line(figure, samples, [p.ceiling for p in points], name="ceiling", colour=ORANGE, dash="dash", width=2, row=2, **seen)
     figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot"}, row=1, col=1)
     if points:
         for value, name, where in ((points[-1].ceiling, "ceiling", "bottom"), (points[-1].radius, "certified", "top")):

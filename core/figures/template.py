@@ -77,11 +77,21 @@ def error_bars(values: Sequence[float], low: Sequence[float], high: Sequence[flo
 
 
 def add_line(
-    figure: go.Figure, x: Numbers, y: Numbers, name: str, colour: str, dash: str = "solid", *, width: float = 3, **more: Any
+    figure: go.Figure,
+    x: Numbers,
+    y: Numbers,
+    *,
+    name: str,
+    colour: str,
+    dash: str = "solid",
+    width: float = 3,
+    hover: str | None = None,
+    **more: Any,
 ) -> None:
-    """A line that says nothing where the mouse is over it, unless ``more`` has it say something."""
-    line = {"color": colour, "dash": dash, "width": width}
-    figure.add_scatter(**({"x": x, "y": y, "mode": "lines", "name": name, "line": line, "hoverinfo": "skip"} | more))
+    """A line, of steps where a ``shape`` says so; ``hover`` is what it tells where the mouse is over it, nothing by default."""
+    line = {"color": colour, "dash": dash, "width": width, "shape": more.pop("shape", "linear")}
+    told = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": hover}
+    figure.add_scatter(**({"x": x, "y": y, "mode": "lines", "name": name, "line": line} | told | more))
 
 
 def add_area(figure: go.Figure, x: Numbers, y: Numbers, fill: str, *, to: str = "tozeroy", **more: Any) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from core.figures.curves import SYMBOLS
-from core.figures.template import styled
-from core.report.notation import CATEGORIES, GREY
+from core.figures.template import DASHES, add_line, error_bars, marks, styled
+from core.report.notation import GREY
 
 HEIGHT = 440
+_CLICKS = {"clickmode": "event+select", "dragmode": False}
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,33 @@ class Spot:
     y_high: float
 
 
+@dataclass(frozen=True)
+class Projected:
+    """Certified accuracy expected at several n for one alpha.
+
+    Attributes:
+        alpha: of the line.
+        samples: n, ascending; ``certified``: at each.
+        own: whether this alpha is the evaluation's own.
+    """
+
+    alpha: float
+    samples: tuple[int, ...]
+    certified: tuple[float, ...]
+    own: bool
+
+
 def sigma_path(spots: Sequence[Spot], radius: float) -> go.Figure:
     """Clean accuracy against certified accuracy; each group is a path from small sigma to large.
 
     Args:
         spots: with ``x`` the clean accuracy and ``y`` the certified accuracy at ``radius``.
     """
-    figure = _scatter(spots, lines=True, hover="right %{x:.1%}, certified %{y:.1%}")
+    figure = go.Figure()
+    _add_spots(figure, spots, lines=True, hover="right %{x:.1%}, certified %{y:.1%}")
     figure.update_xaxes(title="right, whatever the radius", tickformat=".0%")
-    figure.update_yaxes(title=f"right and certified at {radius:g}", tickformat=".0%", rangemode="tozero")
-    return styled(figure, f"Accuracy against robustness at radius {radius:g}", HEIGHT).update_layout(
-        legend={"y": -0.2, "yanchor": "top"}, clickmode="event+select", dragmode=False
-    )
+    _certified_axis(figure, radius)
+    return styled(figure, f"Accuracy against robustness at radius {radius:g}", HEIGHT, legend_at=-0.2, **_CLICKS)
 
 
 def pareto_view(
@@ -66,8 +81,7 @@ def pareto_view(
     figure = go.Figure()
     groups = list(dict.fromkeys(spot.group for spot in spots))
     for number, path in enumerate(projected):
-        place = groups.index(path[0].group)
-        colour = CATEGORIES[place % len(CATEGORIES)]
+        colour, symbol = marks(groups.index(path[0].group))
         figure.add_scatter(
             x=[spot.x for spot in path],
             y=[spot.y for spot in path],
@@ -77,30 +91,23 @@ def pareto_view(
             showlegend=number == 0,
             line={"color": colour, "width": 1.2, "dash": "dot"},
             opacity=0.6,
-            marker={"symbol": f"{SYMBOLS[place % len(SYMBOLS)]}-open", "size": 6, "color": colour},
+            marker={"symbol": f"{symbol}-open", "size": 6, "color": colour},
             customdata=[[None, spot.name] for spot in path],
             unselected={"marker": {"opacity": 1}},
             hovertemplate=f"%{{customdata[1]}}<br>{hover} expected<extra></extra>",
         )
-    figure.add_traces(_scatter(spots, lines=False, hover=hover).data)
+    _add_spots(figure, spots, lines=False, hover=hover)
     front = pareto_front(spots)
     if len(front) > 1:
-        figure.add_scatter(
-            x=[spot.x for spot in front],
-            y=[spot.y for spot in front],
-            mode="lines",
-            name="not beaten at this cost or less",
-            line={"color": GREY, "width": 2, "dash": "dash", "shape": "hv"},
-            hoverinfo="skip",
-        )
+        x, y = [spot.x for spot in front], [spot.y for spot in front]
+        name = "not beaten at this cost or less"
+        add_line(figure, x, y, name=name, colour=GREY, dash="dash", width=2, shape="hv")
     costs = [spot.x for path in (spots, *projected) for spot in path]
     far_apart = max(costs, default=1.0) > 20 * min(costs, default=1.0)
     figure.update_xaxes(title=cost, type="log" if far_apart else "linear", tickprefix="$" if money else "")
     figure.update_xaxes(**({"dtick": 1} if far_apart else {"rangemode": "tozero"}))
-    figure.update_yaxes(title=f"right and certified at {radius:g}", tickformat=".0%", rangemode="tozero")
-    return styled(figure, f"Robustness at radius {radius:g} against cost", HEIGHT).update_layout(
-        legend={"y": -0.2, "yanchor": "top"}, clickmode="event+select", dragmode=False
-    )
+    _certified_axis(figure, radius)
+    return styled(figure, f"Robustness at radius {radius:g} against cost", HEIGHT, legend_at=-0.2, **_CLICKS)
 
 
 def pareto_front(spots: Sequence[Spot]) -> list[Spot]:
@@ -124,34 +131,61 @@ def tradeoff_alt(spots: Sequence[Spot], x: str, y: str) -> str:
     return f"Scatter of {len(spots)} evaluations. {'; '.join(parts)}{more}."
 
 
-def _scatter(spots: Sequence[Spot], *, lines: bool, hover: str) -> go.Figure:
+def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radius: float) -> go.Figure:
+    """Certified accuracy at a radius against n, a line an alpha; the only measured point is a large mark.
+
+    Args:
+        measured: the evaluation's own n and certified accuracy.
+    """
     figure = go.Figure()
+    for place, line in enumerate(lines):
+        colour, symbol = marks(place)
+        figure.add_scatter(
+            x=line.samples,
+            y=line.certified,
+            mode="lines+markers",
+            name=f"projected, alpha {line.alpha:g}" + (" (its own)" if line.own else ""),
+            line={"color": colour, "width": 2.5, "dash": DASHES[place % len(DASHES)]},
+            marker={"symbol": f"{symbol}-open", "size": 9, "color": colour},
+            hovertemplate="n = %{x:,}: %{y:.1%} expected<extra>%{fullData.name}</extra>",
+        )
+    figure.add_scatter(
+        x=[measured[0]],
+        y=[measured[1]],
+        mode="markers",
+        name="measured",
+        marker={"size": 15, "symbol": "star", "color": GREY},
+        hovertemplate="n = %{x:,}: %{y:.1%} measured<extra></extra>",
+    )
+    figure.update_xaxes(title="n, samples an image", type="log", dtick=1)
+    _certified_axis(figure, radius)
+    height = 422 + 22 * min(len(lines), 11)
+    return styled(figure, "What more samples would buy, projected", height, legend_at=-0.22, dragmode=False)
+
+
+def _certified_axis(figure: go.Figure, radius: float) -> None:
+    figure.update_yaxes(title=f"right and certified at {radius:g}", tickformat=".0%", rangemode="tozero")
+
+
+def _add_spots(figure: go.Figure, spots: Sequence[Spot], *, lines: bool, hover: str) -> None:
     # A word to the right of the rightmost marks would be cut off; where all lie at one place, they are the rightmost.
     middle = (min((spot.x for spot in spots), default=0.0) + max((spot.x for spot in spots), default=0.0)) / 2
     for place, group in enumerate(dict.fromkeys(spot.group for spot in spots)):
         mine = sorted((spot for spot in spots if spot.group == group), key=lambda spot: spot.order)
-        colour = CATEGORIES[place % len(CATEGORIES)]
+        colour, symbol = marks(place)
+        y = [spot.y for spot in mine]
         figure.add_scatter(
             x=[spot.x for spot in mine],
-            y=[spot.y for spot in mine],
+            y=y,
             name=group,
             text=[f" {spot.label} " for spot in mine],
             mode="lines+markers+text" if lines else "markers+text",
             cliponaxis=False,
             textposition=["top left" if spot.x >= middle else "top right" for spot in mine],
             line={"color": colour, "width": 2.5},
-            marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 12, "color": colour},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [spot.y_high - spot.y for spot in mine],
-                "arrayminus": [spot.y - spot.y_low for spot in mine],
-                "thickness": 1.2,
-                "width": 4,
-                "color": colour,
-            },
+            marker={"symbol": symbol, "size": 12, "color": colour},
+            error_y=error_bars(y, [spot.y_low for spot in mine], [spot.y_high for spot in mine], colour),
             customdata=[[spot.key, spot.name] for spot in mine],
             unselected={"marker": {"opacity": 1}},
             hovertemplate=f"%{{customdata[1]}}<br>{hover}<extra></extra>",
         )
-    return figure

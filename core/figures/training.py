@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.template import styled
+from core.figures.template import DASHES, styled
 from core.report.notation import BLUE, CATEGORIES, GREY, ORANGE
-from core.training.timed import Moment
 
-DASHES = ("solid", "dash", "dot", "dashdot")
+if TYPE_CHECKING:
+    from core.training.timed import Moment
+
 LOSSES = [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)]
 """Where the axis of the loss is labelled."""
 PHASES = {"mse": "MSE", "stab": "STAB"}
@@ -41,7 +43,7 @@ def training_curves(moments: Sequence[Moment], best: Moment | None) -> go.Figure
             y=[m.measured.psnr[sigma] for m in moments],
             name=f"PSNR, sigma {sigma:g}",
             mode="lines",
-            line={"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % 4]},
+            line={"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % len(DASHES)]},
             row=1,
             col=2,
         )
@@ -49,8 +51,7 @@ def training_curves(moments: Sequence[Moment], best: Moment | None) -> go.Figure
         figure.add_vline(best.seconds, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.update_yaxes(type="log", tickvals=LOSSES, tickformat="~g", row=1, col=1)
     figure.update_xaxes(title_text="seconds of computing", rangemode="tozero")
-    styled(figure, "", 330)
-    return figure.update_layout(legend={"y": -0.28, "yanchor": "top"}, margin={"t": 40, "b": 110}, title=None)
+    return styled(figure, "", 330, legend_at=-0.28, margin={"t": 40, "b": 110})
 
 
 def training_alt(moments: Sequence[Moment], best: Moment | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Question:
+class QuizItem:
     """One question.
 
     Attributes:
@@ -23,7 +23,7 @@ class Question:
 
 
 QUIZ = (
-    Question(
+    QuizItem(
         "what-is-certified",
         "A certificate says *cat, l2 radius 0.5*. Which classifier does it speak of?",
         (
@@ -39,7 +39,7 @@ QUIZ = (
         ),
         1,
     ),
-    Question(
+    QuizItem(
         "wrong-and-certified",
         "The picture shows a dog; the certificate says *cat, radius 0.5*. Is the certificate broken?",
         (
@@ -54,7 +54,7 @@ QUIZ = (
         ),
         1,
     ),
-    Question(
+    QuizItem(
         "more-samples",
         "Every one of 100 noisy copies said *ship*. What do 10,000 more copies that all say *ship* change?",
         (
@@ -70,7 +70,7 @@ QUIZ = (
         ),
         1,
     ),
-    Question(
+    QuizItem(
         "other-changes",
         "The certified l2 radius is 0.5. Somebody turns the picture by two degrees, and the vote changes. What follows?",
         (
@@ -82,7 +82,7 @@ QUIZ = (
         ),
         1,
     ),
-    Question(
+    QuizItem(
         "alpha",
         "A thousand pictures are certified at alpha = 0.001. How many certificates may be false?",
         (
@@ -99,7 +99,7 @@ QUIZ = (
 """The right answers' places differ on the page: see :func:`shuffled`."""
 
 
-def shuffled(question: Question) -> tuple[int, ...]:
+def shuffled(question: QuizItem) -> tuple[int, ...]:
     """The order in which the choices are shown: fixed for each question, so that the right one has no place of its own.
 
     >>> [shuffled(question).index(question.right) for question in QUIZ]

@@ -1,4 +1,4 @@
-"""Randomised smoothing of the classifier in the plane: the vote, its certificate, and the truth that the vote estimates.
+"""Randomised smoothing of the classifier in the plane: the vote, its certificate, the truth, and how often a bound is wrong.
 
 The truth is computed, not sampled: the base classifier's decision is taken as constant on cells of side 1/128, and the
 Gaussian's weight of each cell is its exact integral, a product of two differences of the normal distribution function. In two
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class Flip:
     distance: float
 
 
-def vote(point: tuple[float, float], sigma: float, n: int, seed: int = 0) -> PlaneVote:
+def votes_at(point: tuple[float, float], sigma: float, n: int, seed: int = 0) -> PlaneVote:
     """N0 samples choose the class and n fresh ones are counted; the same seed gives the same noise around every point.
 
     Args:
@@ -122,6 +123,34 @@ def field_axis() -> Floats:
     return axis[(axis > -0.5) & (axis < 1.5)]
 
 
+def smoothed_square(sigma: float) -> tuple[Floats, Floats]:
+    """The cell centres within the unit square, (K,) along one axis, and the (K, K) probability of class 1 there."""
+    axis = field_axis()
+    shown = (axis > 0) & (axis < 1)
+    return axis[shown], smoothed_field(sigma)[np.ix_(shown, shown)].astype(np.float64)
+
+
+def expected_radii(sigma: float, n: int, alpha: float) -> tuple[Floats, Floats]:
+    """(K,) places along one axis of the unit square, and the (K, K) radii that n votes in their expected shares would certify.
+
+    NaN where they would certify nothing.
+    """
+    axis, share = smoothed_square(sigma)
+    bound = lower_bounds(np.floor(n * np.maximum(share, 1 - share)), n, alpha)
+    with np.errstate(invalid="ignore"):
+        return axis, np.where(bound > 0.5, sigma * special.ndtri(bound), np.nan)
+
+
+def share_abstaining(sigma: float, n: int, alpha: float) -> float:
+    """The part of the unit square where n votes in their expected shares certify nothing."""
+    return float(np.isnan(expected_radii(sigma, n, alpha)[1]).mean())
+
+
+def lower_bounds(votes: NDArray[Any], n: int, alpha: float) -> Floats:
+    """The bounds of Clopper and Pearson (1934) for many counts at once, of n votes each."""
+    return np.where(votes == 0, 0.0, special.betaincinv(np.maximum(votes, 1), n - votes + 1, alpha)).astype(np.float64)
+
+
 def flip_of_base(point: tuple[float, float]) -> Flip | None:
     """The nearest place found where the network itself says something else."""
     network = plane_network()
@@ -134,6 +163,34 @@ def flip_of_smoothed(point: tuple[float, float], sigma: float) -> Flip | None:
     if sigma == 0:
         return flip_of_base(point)
     return _nearest_flip(point, field_axis(), smoothed_field(sigma) > 0.5, lambda places: share_of_ones(places, sigma) > 0.5)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Lower bounds from fresh votes, and the probability that they bound.
+
+    Attributes:
+        p: the truth.
+        bounds: one a repetition; those above ``p`` are wrong.
+    """
+
+    p: float
+    bounds: Floats
+
+    @property
+    def wrong(self) -> int:
+        """Repetitions whose bound is above the truth."""
+        return int((self.bounds > self.p).sum())
+
+
+def repeat(p: float, n: int, alpha: float, times: int, seed: int) -> Repeats:
+    """Draw the votes ``times`` times and bound p each time by Clopper and Pearson (1934).
+
+    >>> repeat(0.9, 1_000, 0.05, 2_000, 0).wrong <= 2_000 * 0.05 * 1.3
+    True
+    """
+    votes = np.random.default_rng(seed).binomial(n, p, times)
+    return Repeats(p, lower_bounds(votes, n, alpha))
 
 
 def _nearest_flip(

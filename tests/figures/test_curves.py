@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.evaluation.curve import Steps
 from core.evaluation.log import Outcomes
 from core.figures.curves import MOST_BANDS, Curve, Points, certified_curves, curves_alt, share_at
-from core.figures.radii import ClassShare, Projected, bound_histogram, class_bars, radius_histogram, samples_effect
-from core.figures.tradeoff import Spot, pareto_front, pareto_view, sigma_path, tradeoff_alt
+from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
+from core.figures.tradeoff import Projected, Spot, pareto_front, pareto_view, samples_effect, sigma_path, tradeoff_alt
 from core.report.notation import CATEGORIES
 
 
 def curve(name: str, group: str = "a", rank: int = 0, height: float = 0.8) -> Curve:
     radii = np.array([0.0, 0.25, 0.5, 0.75])
     certified = np.array([height, height - 0.2, height - 0.4, 0.0])
-    return Curve(name, name, group, rank, radii, certified, np.maximum(certified - 0.05, 0), certified + 0.05)
+    return Curve(name, group, rank, Steps(radii, certified, np.maximum(certified - 0.05, 0), certified + 0.05, (name,) * 4))
 
 
 def traces(figure: Any, named: str) -> list[Any]:
@@ -27,9 +28,9 @@ def traces(figure: Any, named: str) -> list[Any]:
 def test_a_curve_is_drawn_as_measured_and_every_point_says_whose_it_is() -> None:
     mine = curve("mine")
     (trace,) = traces(certified_curves([mine], []), "mine")
-    assert list(trace.x) == mine.radii.tolist()
-    assert list(trace.y) == mine.certified.tolist()
-    assert [data[:2] for data in trace.customdata] == [["mine", radius] for radius in mine.radii]
+    assert list(trace.x) == mine.steps.radii.tolist()
+    assert list(trace.y) == mine.steps.certified.tolist()
+    assert [data[:2] for data in trace.customdata] == [["mine", radius] for radius in mine.steps.radii]
     assert trace.line.shape == "vh"  # never above what was measured
 
 

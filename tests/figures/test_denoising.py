@@ -10,8 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from core.figures.contact_sheet import GAP, SIDE, contact_sheet
-from core.figures.denoising import broken, linked_alt, linked_panels, map_limit, sweep_alt, sweep_figure
+from core.figures.denoising import (
+    GAP,
+    SIDE,
+    broken,
+    contact_sheet,
+    linked_alt,
+    linked_panels,
+    map_limit,
+    sweep_alt,
+    sweep_figure,
+)
 from core.pictures.pixels import to_picture
 from core.pictures.reading import data_uri
 from core.report.notation import GREY

@@ -12,15 +12,14 @@ import pytest
 from scipy import stats
 
 from core.evaluation.recorded import stored_evaluations
-from core.figures.bound import posterior_alt, posterior_figure, shift_alt, shift_figure
-from core.figures.limits import norm_balls, radius_map, repeats_figure, share_abstaining
-from core.figures.noise_length import noise_length, noise_length_figure
-from core.figures.plane import add_circle, add_cloud, add_flip, add_point, add_smoothed_border, plane_figure
-from core.figures.radius_curves import radius_curves
+from core.figures.balls import noise_length, noise_length_figure, norm_balls
+from core.figures.bound import posterior_alt, posterior_figure, repeats_figure, shift_alt, shift_figure
+from core.figures.curves import certified_curves
+from core.figures.plane import add_circle, add_cloud, add_flip, add_point, add_smoothed_border, plane_figure, radius_map
 from core.learn.plane import margins
-from core.learn.repeats import repeat
-from core.learn.smoothing_in_the_plane import certify_vote, flip_of_base, flip_of_smoothed, vote
+from core.learn.smoothing_in_the_plane import certify_vote, flip_of_base, flip_of_smoothed, repeat, share_abstaining, votes_at
 from core.smoothing.bounds import clopper_pearson_lower
+from core.ui.learn.trade_off import stored_curves
 
 POINT = (0.5, 0.3)
 AT_ONCE = 1.0
@@ -41,7 +40,7 @@ def fragile() -> go.Figure:
 
 
 def voting(sigma: float = 0.137) -> go.Figure:
-    votes = vote(POINT, sigma, 1_000)
+    votes = votes_at(POINT, sigma, 1_000)
     figure = plane_figure("plane", training=False)
     add_smoothed_border(figure, sigma)
     add_cloud(figure, votes.cloud, votes.said)
@@ -49,7 +48,7 @@ def voting(sigma: float = 0.137) -> go.Figure:
 
 
 def bound() -> go.Figure:
-    c = certify_vote(vote(POINT, 0.123, 100_000), 0.001)
+    c = certify_vote(votes_at(POINT, 0.123, 100_000), 0.001)
     flip = flip_of_smoothed(POINT, 0.123)
     assert flip is not None
     figure = plane_figure("plane", training=False)
@@ -67,7 +66,7 @@ def bound() -> go.Figure:
         voting,
         bound,
         lambda: noise_length_figure(0.25, 0.3),
-        lambda: radius_curves(stored_evaluations(), {}, 0.25),
+        lambda: certified_curves(stored_curves(stored_evaluations()), marked=0.25, bands=False),
         lambda: norm_balls(0.1),
         lambda: radius_map(0.111, 1_000, 0.001),
         lambda: repeats_figure(repeat(0.85, 1_000, 0.05, 1_000, 0), 0.05),
@@ -145,7 +144,7 @@ def test_the_map_abstains_everywhere_where_votes_cannot_suffice() -> None:
 
 
 def test_curves_are_told_apart_by_more_than_colour() -> None:
-    figure = radius_curves(stored_evaluations(), {}, 0.25)
+    figure = certified_curves(stored_curves(stored_evaluations()), marked=0.25, bands=False)
     looks = {(trace.line.dash, trace.marker.symbol) for trace in figure.data}
     assert len(looks) == len(figure.data)
     for trace in figure.data:

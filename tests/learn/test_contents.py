@@ -12,7 +12,7 @@ from scipy import stats
 
 from core.learn.glossary import GLOSSARY
 from core.learn.quiz import QUIZ, shuffled
-from core.learn.repeats import repeat
+from core.learn.smoothing_in_the_plane import repeat
 from core.smoothing.bounds import clopper_pearson_lower
 from core.smoothing.radius import radius_ceiling
 

@@ -19,7 +19,7 @@ from core.learn.smoothing_in_the_plane import (
     flip_of_smoothed,
     share_of_ones,
     smoothed_field,
-    vote,
+    votes_at,
 )
 
 
@@ -103,7 +103,7 @@ def test_a_flip_is_a_flip_and_no_nearer_one_is_found_by_a_scan(point: tuple[floa
 
 def test_certificates_use_the_bound_and_keep_within_the_true_radius() -> None:
     for point in [(0.5, 0.3), (0.6, 0.25), (0.25, 0.8), (0.4, 0.55)]:
-        votes = vote(point, 0.1, 10_000)
+        votes = votes_at(point, 0.1, 10_000)
         c = certify_vote(votes, 0.001)
         assert sum(votes.counts) == c.n == 10_000
         assert c.k == votes.counts[votes.candidate]
@@ -118,11 +118,11 @@ def test_certificates_use_the_bound_and_keep_within_the_true_radius() -> None:
 
 
 def test_the_n0_samples_are_not_counted_again_and_the_seed_fixes_the_noise() -> None:
-    votes = vote((0.5, 0.5), 0.1, 500)
-    again = vote((0.5, 0.5), 0.1, 500)
+    votes = votes_at((0.5, 0.5), 0.1, 500)
+    again = votes_at((0.5, 0.5), 0.1, 500)
     np.testing.assert_array_equal(votes.cloud, again.cloud)
-    assert not np.array_equal(vote((0.5, 0.5), 0.1, 500, seed=1).cloud, votes.cloud)
-    more = vote((0.5, 0.5), 0.1, 500 + smoothing.N0)
+    assert not np.array_equal(votes_at((0.5, 0.5), 0.1, 500, seed=1).cloud, votes.cloud)
+    more = votes_at((0.5, 0.5), 0.1, 500 + smoothing.N0)
     np.testing.assert_array_equal(more.cloud[:500], votes.cloud)
     noise = (votes.cloud - 0.5) / 0.1
     assert abs(noise.mean()) < 0.15
@@ -130,6 +130,6 @@ def test_the_n0_samples_are_not_counted_again_and_the_seed_fixes_the_noise() -> 
 
 
 def test_without_noise_nothing_is_certified() -> None:
-    c = certify_vote(vote((0.5, 0.3), 0.0, 1_000), 0.001)
+    c = certify_vote(votes_at((0.5, 0.3), 0.0, 1_000), 0.001)
     assert c.k == 1_000
     assert c.radius == 0

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict
-from core.figures.number_line import number_line, number_line_alt
+from core.figures.radius import number_line, number_line_alt
 from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
 from core.report.notation import class_name, norm_name

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.figures.contact_sheet import contact_sheet
-from core.figures.denoising import PANELS_AROUND, linked_alt, linked_panels, sweep_alt, sweep_figure
+from core.figures.denoising import PANELS_AROUND, contact_sheet, linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name
 from core.studies.comparison import NOISY, close_up

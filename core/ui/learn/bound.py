@@ -8,7 +8,7 @@ import streamlit as st
 from core.figures.bound import posterior_alt, posterior_figure, shift_alt, shift_figure
 from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure
 from core.learn.plane import CLASSES
-from core.learn.smoothing_in_the_plane import Flip, PlaneCertificate, certify_vote, flip_of_smoothed, share_of_ones, vote
+from core.learn.smoothing_in_the_plane import Flip, PlaneCertificate, certify_vote, flip_of_smoothed, share_of_ones, votes_at
 from core.ui.figure import draw_figure
 from core.ui.learn.movable_plane import draw_movable_plane
 from core.ui.learn.plane_controls import choose_alpha, choose_plane_sigma, choose_point, choose_votes
@@ -31,7 +31,7 @@ def draw_bound() -> None:
     with second:
         sigma = choose_plane_sigma()
         point = choose_point()
-    c = certify_vote(vote(point, sigma, n), alpha)
+    c = certify_vote(votes_at(point, sigma, n), alpha)
     name = CLASSES[c.candidate]
 
     st.subheader("1. From votes to p")

@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 from core.data.samples import samples
-from core.figures.noise_length import noise_length_alt, noise_length_figure
+from core.figures.balls import noise_length_alt, noise_length_figure
 from core.figures.votes import vote_bars, votes_alt
 from core.report.notation import class_colours
 from core.studies.stored import stored_study

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from core.figures.limits import norm_balls, radius_map, repeats_figure, share_abstaining
-from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure
+from core.figures.balls import norm_balls
+from core.figures.bound import repeats_figure
+from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure, radius_map
 from core.learn.plane import CLASSES, plane_network
-from core.learn.repeats import repeat
-from core.learn.smoothing_in_the_plane import PlaneCertificate, certify_vote, share_of_ones, vote
+from core.learn.smoothing_in_the_plane import PlaneCertificate, certify_vote, repeat, share_abstaining, share_of_ones, votes_at
 from core.ui.figure import draw_figure
 from core.ui.learn.plane_controls import SIGMA, START, choose_alpha, choose_plane_sigma, choose_votes
 from core.ui.learn.quiz_view import draw_quiz
@@ -43,7 +43,7 @@ def wrong_and_certified() -> tuple[tuple[float, float], int, PlaneCertificate] |
     sureness = np.where((ones > 0.5) != network.shown, np.abs(ones - 0.5), 0.0)
     best = int(sureness.argmax())
     point = (float(network.points[best, 0]), float(network.points[best, 1]))
-    c = certify_vote(vote(point, WRONG_SIGMA, WRONG_VOTES), WRONG_ALPHA)
+    c = certify_vote(votes_at(point, WRONG_SIGMA, WRONG_VOTES), WRONG_ALPHA)
     label = int(network.shown[best])
     return None if c.abstained or c.candidate == label else (point, label, c)
 
@@ -77,7 +77,7 @@ def _draw_wrong() -> None:
 
 
 def _draw_norms() -> None:
-    c = certify_vote(vote(START, SIGMA, 10_000), 0.001)
+    c = certify_vote(votes_at(START, SIGMA, 10_000), 0.001)
     left, right = st.columns([1.45, 1])
     with right:
         values = st.select_slider(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.learn.quiz import QUIZ, Question, shuffled
+from core.learn.quiz import QUIZ, QuizItem, shuffled
 
 
 def draw_quiz() -> None:
@@ -19,7 +19,7 @@ def draw_quiz() -> None:
         st.caption(f"{given} of {len(QUIZ)} answered.")
 
 
-def _draw_question(number: int, question: Question) -> int | None:
+def _draw_question(number: int, question: QuizItem) -> int | None:
     """Index of the choice, or None where there is none yet."""
     answer = st.radio(
         f"**{number}.** {question.text}",

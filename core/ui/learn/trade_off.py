@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.evaluation.curve import certified_accuracy
+from core.evaluation.curve import best_steps, certified_accuracy
 from core.evaluation.families import denoiser_words
 from core.evaluation.recorded import RecordedEvaluation, stored_evaluations
-from core.figures.radius_curves import radius_curves, radius_curves_alt
+from core.figures.curves import Curve, certified_curves, curves_alt
 from core.ui.figure import draw_figure
 from core.ui.learn.terms import draw_terms
 from core.ui.linked import linked_slider
@@ -47,15 +47,16 @@ def draw_trade_off() -> None:
         )
         marked = linked_slider("Radius to read off", (0.0, 1.0), 0.25, "learn-radius", step=0.05)
     shown = [e for e in everything if (e.made_by.denoiser or "none") in wanted]
-    titles = {reference: denoiser_words(reference) for reference in references}
     with left:
-        draw_figure(radius_curves(shown, titles, marked), "trade-off", radius_curves_alt(shown, titles, marked), "trade-off")
+        curves = stored_curves(shown)
+        figure = certified_curves(curves, title="More noise: a longer reach, from a lower start", marked=marked, bands=False)
+        draw_figure(figure, "trade-off", curves_alt(curves, [], [marked]), "trade-off")
     with right:
         reached = f"at {marked:g}"
         rows = []
         for e in shown:
             right_ones, certified = certified_accuracy(e.outcomes, [0.0, marked])
-            title = titles[e.made_by.denoiser or "none"]
+            title = denoiser_words(e.made_by.denoiser or "none")
             rows.append({"sigma": e.made_by.sigma, "denoiser": title, "right": right_ones, reached: certified})
         st.dataframe(
             rows,
@@ -66,6 +67,19 @@ def draw_trade_off() -> None:
         draw_terms("certified accuracy", "ACR")
     if not several:
         st.caption("Only one sigma is stored here yet; with several, each has a curve of its own.")
+
+
+def stored_curves(evaluations: Sequence[RecordedEvaluation]) -> list[Curve]:
+    """Colour and marker tell sigma, the dash tells the denoiser; with one sigma all three tell the denoiser."""
+    denoisers = list(dict.fromkeys(e.made_by.denoiser or "none" for e in evaluations))
+    several = len({e.made_by.sigma for e in evaluations}) > 1
+    curves = []
+    for e in evaluations:
+        denoiser = e.made_by.denoiser or "none"
+        name = f"sigma {e.made_by.sigma:g}, {denoiser_words(denoiser)}"
+        group = f"{e.made_by.sigma:g}" if several else denoiser
+        curves.append(Curve(name, group, denoisers.index(denoiser), best_steps({e.name: e.outcomes}, 150)))
+    return curves
 
 
 def _measured(shown: Sequence[RecordedEvaluation]) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 from core.figures.plane import CLOUD, COLOURS, add_cloud, add_point, add_smoothed_border, plane_figure
 from core.figures.votes import vote_bars, votes_alt
 from core.learn.plane import CLASSES
-from core.learn.smoothing_in_the_plane import vote
+from core.learn.smoothing_in_the_plane import votes_at
 from core.ui.figure import draw_figure
 from core.ui.learn.movable_plane import draw_movable_plane
 from core.ui.learn.plane_controls import VOTES, choose_plane_sigma, choose_point
@@ -26,7 +26,7 @@ def draw_voting() -> None:
     with right:
         sigma = choose_plane_sigma()
         point = choose_point()
-        votes = vote(point, sigma, VOTES)
+        votes = votes_at(point, sigma, VOTES)
         said = int(votes.counts[1] > votes.counts[0])
         draw_figure(
             vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS))),

@@ -47,9 +47,8 @@ def draw_curve(lines: Sequence[LogLine]) -> None:
     with st.container(key="paired-evaluation"):
         for column, (label, share, (low, high)) in zip(st.columns(len(shares)), shares, strict=True):
             column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
-    steps = best_steps({"": Outcomes.of(lines)}, 150)
-    curve = Curve(f"{len(lines):,} images", "", "", 0, steps.radii, steps.certified, steps.low, steps.high)
-    draw_figure(certified_curves([curve], []), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
+    curve = Curve(f"{len(lines):,} images", "", 0, best_steps({"": Outcomes.of(lines)}, 150))
+    draw_figure(certified_curves([curve]), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
     st.caption("The band is the 95% interval over images: it narrows as more of them are done.")
 
 

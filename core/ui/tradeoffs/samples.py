@@ -8,7 +8,7 @@ from core.errors import LabError
 from core.evaluation.curve import summarise
 from core.evaluation.projection import Projection, VoteShares, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
-from core.figures.radii import Projected, samples_effect
+from core.figures.tradeoff import Projected, samples_effect
 from core.ui.figure import draw_figure
 from core.ui.linked import linked_choice, linked_number
 from core.ui.plain_text import plain

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.curve import Steps, best_steps, by_class, envelope, summarise
+from core.evaluation.curve import best_steps, by_class, envelope, summarise
 from core.evaluation.curve_table import curve_table
 from core.evaluation.families import by_family, shares_at, titles
 from core.evaluation.log_pictures import class_names, dataset_of
@@ -105,17 +105,13 @@ def _curves(chosen: Chosen, best_only: bool) -> list[Curve]:
     for group, logs in alike(chosen).items():
         outcomes = {key: log.outcomes for key, log in logs.items()}
         if best_only and len(logs) > 1:
-            curves.append(_curve(best_steps(outcomes, most), f"{group}, best sigma", group, 0))
+            curves.append(Curve(f"{group}, best sigma", group, 0, best_steps(outcomes, most)))
             continue
         curves += [
-            _curve(best_steps({key: one}, most), chosen.titles[key], group, rank)
+            Curve(chosen.titles[key], group, rank, best_steps({key: one}, most))
             for rank, (key, one) in enumerate(outcomes.items())
         ]
     return curves
-
-
-def _curve(steps: Steps, name: str, group: str, rank: int) -> Curve:
-    return Curve(name, steps.keys[0], group, rank, steps.radii, steps.certified, steps.low, steps.high, steps.keys)
 
 
 def _say_sources(published: Sequence[PublishedCurve]) -> None:

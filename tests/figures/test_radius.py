@@ -1,8 +1,8 @@
-"""The number line shows what was certified and found, and nothing else."""
+"""The radius as a bar, as it grows, and on a line with the attacks: what was certified and found, and nothing else."""
 
 from __future__ import annotations
 
-from core.figures.number_line import number_line, number_line_alt
+from core.figures.radius import number_line, number_line_alt
 
 
 def test_every_mark_stands_where_its_number_is() -> None:
