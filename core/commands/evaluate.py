@@ -17,9 +17,8 @@ from core.commands.image_choice import add_image_choice, check_image_choice, cho
 from core.commands.inputs import fetched_dataset, load_models
 from core.commands.options import add_noise_options, add_radius_options, add_sampling_options, default_method, refuse_with_api
 from core.commands.terminal import remark
-from core.data.classes import check_classes
+from core.data.classes import check_classes, check_label_order
 from core.data.datasets import LabelledImages
-from core.data.label_order import check_label_order
 from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, Work, make_engine

@@ -10,13 +10,14 @@ import torch
 
 from core.commands.inputs import Downloading, fetched_dataset
 from core.commands.terminal import remark
+from core.data.classes import check_classes
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.models.load import Classifier, load_classifier
 from core.models.references import parse_reference
 from core.models.storage import ModelConfig
 from core.training.fingerprint import weights_fingerprint
-from core.training.gradients import check_classes, check_gradients
+from core.training.gradients import check_gradients
 
 
 def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
@@ -90,11 +91,7 @@ def named_classifier(reference: str, data: LabelledImages, device: torch.device)
         ).to(device)
     for note in classifier.notes:
         remark(note)
-    doubt = check_classes(
-        classifier, reference, classifier.labels, data.names, int(data.labels.max()) + 1, (height, width), device
-    )
-    if doubt:
-        remark(doubt)
+    check_classes(data, classifier)
     return classifier
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core.data.classes import same_classes
 from core.data.datasets import LabelledImages, load_dataset
 from core.data.hub import split_files
 from core.data.samples import sample_picture, samples
@@ -27,8 +28,8 @@ _SIZE = (SIDE, SIDE)
 
 
 @dataclass(frozen=True)
-class AtHand:
-    """Labelled pictures.
+class LocalPictures:
+    """A set of them.
 
     Attributes:
         data: their labels are numbers of the classifier's own classes.
@@ -40,7 +41,7 @@ class AtHand:
 
 
 @functools.lru_cache(maxsize=2)
-def pictures_at_hand(labels: tuple[str, ...], size: tuple[int, int]) -> AtHand:
+def local_pictures(labels: tuple[str, ...], size: tuple[int, int]) -> LocalPictures:
     """The largest set of pictures with these classes that is here: a data set, or else the sample pictures.
 
     Args:
@@ -50,12 +51,12 @@ def pictures_at_hand(labels: tuple[str, ...], size: tuple[int, int]) -> AtHand:
     Raises:
         LabError: where no picture of these classes is here.
     """
-    if labels == SHAPES_LABELS and size == _SIZE:
-        return AtHand(load_dataset("shapes", "test"), "the test set of shapes, which is made here")
-    if labels == CIFAR10_LABELS and size == _SIZE:
+    if size == _SIZE and same_classes(SHAPES_LABELS, labels):
+        return LocalPictures(load_dataset("shapes", "test"), "the test set of shapes, which is made here")
+    if size == _SIZE and same_classes(CIFAR10_LABELS, labels):
         folder = cifar10_folder()
         if folder is not None:
-            return AtHand(load_dataset(f"parquet/{folder}", "test"), "the test pictures of CIFAR-10 on this machine")
+            return LocalPictures(load_dataset(f"parquet/{folder}", "test"), "the test pictures of CIFAR-10 on this machine")
     return _samples(labels, size)
 
 
@@ -72,7 +73,7 @@ def cifar10_folder() -> Path | None:
     return (repository_folder(CIFAR10, "dataset") / "snapshots" / cached.commit / names[0]).parent
 
 
-def _samples(labels: tuple[str, ...], size: tuple[int, int]) -> AtHand:
+def _samples(labels: tuple[str, ...], size: tuple[int, int]) -> LocalPictures:
     known = [sample for sample in samples() if sample.label in labels]
     if not known:
         raise LabError(
@@ -83,4 +84,4 @@ def _samples(labels: tuple[str, ...], size: tuple[int, int]) -> AtHand:
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()  # (N, 3, H, W)
     numbers = torch.tensor([labels.index(sample.label) for sample in known])
     data = LabelledImages(images, numbers, torch.arange(len(known)), labels)
-    return AtHand(data, "the sample pictures of the Lab, since no data set of these classes is on this machine")
+    return LocalPictures(data, "the sample pictures of the Lab, since no data set of these classes is on this machine")

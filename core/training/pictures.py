@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.data.classes import same_classes, spellings
 from core.data.datasets import load_dataset
-from core.data.local import CIFAR10, cifar10_folder, pictures_at_hand
+from core.data.local import CIFAR10, cifar10_folder, local_pictures
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import SIDE, make_shapes
 from core.errors import LabError
@@ -64,10 +65,10 @@ class TrainingPictures:
 
 def shapes_pictures(labels: Sequence[str] | None, checked: int) -> TrainingPictures:
     """The endless series of ``shapes``. Raises LabError where the classifier has other classes."""
-    _same_classes(labels, SHAPES_LABELS, "shapes")
+    _check_classes_of(labels, SHAPES_LABELS, "shapes")
     pool, _ = make_shapes(SHAPES_AT_FIRST, seed=_SHAPES_SEEDS["train"])
     watched, _ = make_shapes(WATCHED, seed=_SHAPES_SEEDS["watched"])
-    test = pictures_at_hand(SHAPES_LABELS, (SIDE, SIDE)).data
+    test = local_pictures(SHAPES_LABELS, (SIDE, SIDE)).data
     return TrainingPictures(
         pool, watched, test.images[:checked], test.labels[:checked], "shapes, made while training", (), SHAPES_AT_FIRST
     )
@@ -80,12 +81,12 @@ def has_cifar10() -> bool:
 
 def cifar10_pictures(labels: Sequence[str] | None, checked: int) -> TrainingPictures:
     """CIFAR-10's training pictures; its test pictures are certified. Raises LabError where it is not here."""
-    _same_classes(labels, CIFAR10_LABELS, "CIFAR-10")
+    _check_classes_of(labels, CIFAR10_LABELS, "CIFAR-10")
     folder = cifar10_folder()
     if folder is None or not has_cifar10():
         raise LabError(f"CIFAR-10 is not on this machine: put {CIFAR10} into cifar10 under LAB_DATA, or choose other pictures.")
     data = load_dataset(f"parquet/{data_folder() / 'cifar10' / 'plain_text'}", "train")
-    test = pictures_at_hand(CIFAR10_LABELS, (SIDE, SIDE)).data
+    test = local_pictures(CIFAR10_LABELS, (SIDE, SIDE)).data
     return TrainingPictures(
         data.images[WATCHED:],
         data.images[:WATCHED],
@@ -111,14 +112,15 @@ def uploaded_pictures(uploaded: Uploaded, labels: Sequence[str] | None, checked:
     held, rest = order[:aside], order[aside:]
     numbers = None
     if uploaded.classes is not None and labels is not None:
-        known = {name.strip().lower(): number for number, name in enumerate(labels)}
-        unknown = sorted({name for name in uploaded.classes if name.strip().lower() not in known})
+        known = {spelling: number for number, label in enumerate(labels) for spelling in spellings(label)}
+        number_of = {name: next((known[one] for one in spellings(name) if one in known), None) for name in uploaded.classes}
+        unknown = sorted(name for name, number in number_of.items() if number is None)
         if unknown:
             raise LabError(
                 f"The classifier has no class {unknown[0]!r}: name the folders after its classes"
                 f" ({', '.join(list(labels)[:4])}, …), or put all pictures into none."
             )
-        numbers = torch.tensor([known[uploaded.classes[int(row)].strip().lower()] for row in held])
+        numbers = torch.tensor([number_of[uploaded.classes[int(row)]] for row in held])
     notes = uploaded.notes
     if numbers is None and checked:
         notes = (*notes, "The pictures say no classes: right is what the classifier says of them without noise.")
@@ -145,6 +147,6 @@ def pictures_for(
     return uploaded_pictures(uploaded(), labels, checked)
 
 
-def _same_classes(labels: Sequence[str] | None, own: Sequence[str], name: str) -> None:
-    if labels is not None and [x.strip().lower() for x in labels] != [x.lower() for x in own]:
+def _check_classes_of(labels: Sequence[str] | None, own: Sequence[str], name: str) -> None:
+    if labels is not None and not same_classes(own, labels):
         raise LabError(f"The classifier has other classes than {name}: choose one of {name}, or other pictures.")

@@ -94,8 +94,8 @@ def test_resuming_goes_on_from_the_checkpoint(run, data, tmp_path):
     assert "damaged" in run(*words, "--epochs", 2, "--resume").one_line()
 
 
-def test_a_checkpoint_of_mse_is_not_resumed_as_stab(run, models, data, tmp_path):
-    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *QUICK, "--widths", "4,8", "--classifier", models.sure)
+def test_a_checkpoint_of_mse_is_not_resumed_as_stab(run, classifiers, data, tmp_path):
+    words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *QUICK, "--widths", "4,8", "--classifier", classifiers[0])
     assert run(*words).code == 0
     ran = run(*words, "--resume", "--objective", "stab")
     assert ran.code == 2
@@ -131,9 +131,9 @@ NAMES = ("circle", "cross", "square")
 
 @pytest.fixture(scope="session")
 def classifiers(tmp_path_factory):
-    """References of two classifiers of the data's classes, and of one of more classes; untrained."""
+    """References of classifiers of the data's classes, but for the third, which has one more; untrained."""
     root, saved = tmp_path_factory.mktemp("classifiers"), []
-    for seed, names in ((1, NAMES), (2, NAMES), (3, (*NAMES, "star"))):
+    for seed, names in ((1, NAMES), (2, NAMES), (3, (*NAMES, "star")), (4, NAMES)):
         torch.manual_seed(seed)
         network = ConvClassifier(len(names), (4,)).eval()
         options = {"num_classes": len(names), "widths": [4]}
@@ -263,12 +263,15 @@ def test_consistency_shows_two_draws_of_each_picture_and_the_card_says_so(run, d
 
 
 def test_black_box_with_two_surrogates(run, data, classifiers, models, tmp_path):
+    target = classifiers[3]
     words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *WORDS, "--epochs", 1, "--objective", "stab")
-    ran = run(*words, "--classifier", models.sure, "--surrogate", classifiers[0], "--surrogate", classifiers[1], "--json")
+    ran = run(*words, "--classifier", target, "--surrogate", classifiers[0], "--surrogate", classifiers[1], "--json")
     assert ran.code == 0
     assert ran.document["trained_through"] == classifiers[:2]
-    assert ran.document["classifier"] == models.sure
+    assert ran.document["classifier"] == target
     assert "one_shot_accuracy_0.25" in ran.document["test"]
+    line = run(*words, "--classifier", models.sure, "--surrogate", classifiers[0]).one_line()
+    assert "classes (circle, cross, square) are not the classifier's (cat, dog, frog)" in line  # its accuracy would mean nothing
     line = run(*words, "--classifier", classifiers[0], "--surrogate", classifiers[0]).one_line()
     assert "is the classifier itself, which black-box training never looks into" in line
 

@@ -1,4 +1,4 @@
-"""Data and classifiers that do not fit each other are refused before anything is certified."""
+"""Data and classifiers that do not fit each other are refused before anything is classified, or a wrong order is noticed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.data.classes import check_classes
-from core.data.datasets import LabelledImages
+from core import load_classifier
+from core.data.classes import check_classes, check_label_order, same_classes
+from core.data.datasets import LabelledImages, load_dataset
 from core.errors import LabError
+from core.models.labels import CIFAR10_LABELS
+from core.models.references import BUNDLED_FOLDER
 
 
 class Three(nn.Module):
@@ -66,3 +69,70 @@ def test_names_that_tell_nothing_are_no_reason(
     here: tuple[str, ...] | None, there: tuple[str, ...] | None, assumed: str | None
 ) -> None:
     check_classes(data([0, 2], here), Three(there, assumed))
+
+
+PLANES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "same"),
+    [
+        (CIFAR10_LABELS, CIFAR10_LABELS, True),
+        (
+            CIFAR10_LABELS,
+            tuple(name.upper() for name in CIFAR10_LABELS),
+            True,
+        ),  # local pictures were looked for letter by letter
+        (CIFAR10_LABELS, PLANES, True),  # ... and the Train page asked for the very words
+        (("tench", "tiger-shark"), ("tench, Tinca tinca", "tiger shark, Galeocerdo cuvieri"), True),
+        (("crane", "cat", "crane"), ("crane", "cat", "crane"), True),  # ImageNet has two of them
+        (("cat", "dog", "ship"), ("dog", "cat", "ship"), False),
+        (("cat", "dog"), ("cat", "dog", "ship"), False),
+        (("cat", "a", "b"), ("cat", "c", "d"), False),
+        (("0", "1"), ("0", "1"), False),
+        (("cat", "dog"), None, False),
+    ],
+)
+def test_same_classes_are_known_by_most_of_their_names(
+    names: tuple[str, ...], labels: tuple[str, ...] | None, same: bool
+) -> None:
+    assert same_classes(names, labels) is same
+
+
+def test_another_count_or_order_of_named_classes_is_refused() -> None:
+    """Training asked for the same count and went on where the names differed; evaluation went on where the count differed."""
+    with pytest.raises(LabError, match="python/Three tells 3 classes apart and the data set has 2: choose a classifier of"):
+        check_classes(data([0, 1], ("cat", "dog")), Three(("cat", "dog", "ship")))
+    with pytest.raises(LabError, match="python/Three tells 3 classes apart and the data set has 4"):
+        check_classes(data([0, 1], ("cat", "dog", "ship", "frog")), Three())
+    with pytest.raises(LabError, match="class 'dog' has the number 0 in the data set and 1 in the classifier"):
+        check_classes(data([0, 1], ("dog", "a", "ship")), Three(("cat", "dog", "ship")))
+    check_classes(data([0, 1], ("0", "1")), Three(("cat", "dog", "ship")))  # pictures of the first classes alone
+
+
+@pytest.fixture(scope="module")
+def shapes() -> LabelledImages:
+    data = load_dataset("shapes", "test")
+    return LabelledImages(data.images[:300], data.labels[:300], data.indices[:300], data.names)
+
+
+@pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there")
+def test_a_permuted_classifier_is_noticed_and_the_right_one_is_not(shapes: LabelledImages) -> None:
+    classifier = load_classifier("bundled/shapes")
+    assert check_label_order(classifier, shapes) is None
+    order = torch.tensor([1, 0, 2, 3, 4, 5, 6, 7, 9, 8])
+    warning = check_label_order(lambda pixels: classifier(pixels)[:, order], shapes)
+    assert warning is not None
+    assert "another order" in warning
+
+
+def test_guessing_is_warned_of_no_more_often_than_stated() -> None:
+    """A classifier that guesses has no order at all: by chance half of the matched orders beat it, a thousandth alarm."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.zeros(200, 3, 1, 1, dtype=torch.uint8)
+    alarms = 0
+    for _ in range(300):
+        data = LabelledImages(images, torch.randint(10, (200,), generator=generator), torch.arange(200), None)
+        guesses = iter(torch.rand(2, 100, 10, generator=generator))
+        alarms += check_label_order(lambda pixels, guesses=guesses: next(guesses), data) is not None
+    assert alarms <= 4  # mean 0.3 at most

@@ -10,7 +10,7 @@ from torch import nn
 
 from core.errors import LabError
 from core.models.networks import ConvClassifier
-from core.training.gradients import check_classes, check_gradients
+from core.training.gradients import check_gradients
 
 CPU = torch.device("cpu")
 
@@ -47,14 +47,3 @@ def test_no_gradients(network):
 def test_pictures_that_are_too_small():
     with pytest.raises(LabError, match="cannot be trained through with pictures of 2 x 2 pixels"):
         check_gradients(ConvClassifier(3, (4, 4, 4)).eval(), "local/c", (2, 2), CPU)
-
-
-def test_classes():
-    three = ConvClassifier(3, (4,)).eval()
-    size = (16, 16)
-    assert check_classes(three, "c", ("Cat", "dog "), None, 3, size, CPU) is None
-    assert check_classes(three, "c", ("Cat", "dog", "frog "), ("cat", "dog", "frog"), 2, size, CPU) is None
-    assert "do not name the same classes" in str(check_classes(three, "c", ("a", "b", "c"), ("c", "b", "a"), 3, size, CPU))
-    for classes, count in ((None, 4), (("a", "b"), 2), (("a", "b", "c", "d"), 3)):
-        with pytest.raises(LabError, match="c tells 3 classes apart and the data set has"):
-            check_classes(three, "c", None, classes, count, size, CPU)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from core.attacks.at_radius import Neighbour, nearest_of_another_class
-from core.data.local import pictures_at_hand
+from core.data.local import local_pictures
 from core.pictures.pixels import to_pixels
 from core.smoothing.certificate import Certificate
 from core.ui.jobs.queue import Job, JobContext
@@ -46,7 +46,7 @@ def start_search(picture: Image.Image, certificate: Certificate) -> Job:
     def work(_: JobContext) -> Search:
         assert labels is not None
         assert label is not None
-        found = pictures_at_hand(labels, size)
+        found = local_pictures(labels, size)
         return Search(nearest_of_another_class(to_pixels(picture), label, found.data, norm), found.what)
 
     return NEIGHBOURS.start(search_key(certificate), "Nearest picture of another class", work)
