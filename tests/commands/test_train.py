@@ -271,7 +271,7 @@ def test_black_box_with_two_surrogates(run, data, classifiers, models, tmp_path)
     assert ran.document["classifier"] == target
     assert "one_shot_accuracy_0.25" in ran.document["test"]
     line = run(*words, "--classifier", models.sure, "--surrogate", classifiers[0]).one_line()
-    assert "classes (circle, cross, square) are not the classifier's (cat, dog, frog)" in line  # its accuracy would mean nothing
+    assert "classes (circle, cross, square) are not the classifier's (cat, dog, frog)" in line  # accuracy of nothing
     line = run(*words, "--classifier", classifiers[0], "--surrogate", classifiers[0]).one_line()
     assert "is the classifier itself, which black-box training never looks into" in line
 
