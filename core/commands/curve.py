@@ -10,12 +10,10 @@ from typing import Any
 
 from core.commands.terminal import print_json, remark
 from core.errors import LabError
-from core.evaluation.curve import CurveSummary, by_class, envelope, summarise
-from core.evaluation.curve_table import curve_table
-from core.evaluation.models_table import find_published, models_document, models_table
+from core.evaluation.curve import CurveSummary, PublishedCurve, by_class, envelope, published_curves, summarise
 from core.evaluation.projection import Projection, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation, read_recorded
-from core.evaluation.table_text import FORMATS
+from core.evaluation.tables import FORMATS, curve_table, models_document, models_table
 
 
 def add_curve_verb(verbs: Any) -> None:
@@ -51,7 +49,7 @@ def run_curve(args: argparse.Namespace) -> int:
     logs = {str(path): read_recorded(path) for path in args.logs}
     _check_norms(logs)
     _check_by_models(args)
-    published = find_published(args.published, next(iter(logs.values())).made_by.norm) if args.published else []
+    published = _find_published(args.published, next(iter(logs.values())).made_by.norm) if args.published else []
     for log in logs.values():
         for sentence in log.remarks:
             remark(sentence)
@@ -117,6 +115,16 @@ def parse_radii(text: str) -> list[float]:
     if not all(math.isfinite(r) and r >= 0 for r in radii):
         raise LabError(f"--radii {text!r}: expected finite numbers of at least 0, such as 0.25,0.5.")
     return radii
+
+
+def _find_published(text: str, norm: str) -> list[PublishedCurve]:
+    """The published curves of a norm that have ``text`` in their key, such as ``cifar10-salman``."""
+    of_norm = [curve for curve in published_curves() if curve.norm == norm]
+    found = [curve for curve in of_norm if text in curve.key]
+    if not found:
+        known = ", ".join(curve.key for curve in of_norm) or "none"
+        raise LabError(f"--published {text!r} is in no key of the published curves in {norm}. They are: {known}.")
+    return found
 
 
 def _check_by_models(args: argparse.Namespace) -> None:
@@ -186,16 +194,8 @@ def _with_extra(
 
 
 def _document(s: CurveSummary) -> dict[str, Any]:
-    return {
-        "images": s.images,
-        "clean": s.clean,
-        "acr": s.acr,
-        "abstained": s.abstained,
-        "certified": {f"{r:g}": v for r, v in s.certified.items()},
-        "interval": {f"{r:g}": v for r, v in s.interval.items()},
-        "clean_interval": s.clean_interval,
-        "acr_interval": s.acr_interval,
-    }
+    by_radius = {name: {f"{r:g}": v for r, v in getattr(s, name).items()} for name in ("certified", "interval")}
+    return dataclasses.asdict(s) | by_radius
 
 
 def _projection_document(projection: Projection, radii: list[float]) -> dict[str, Any]:

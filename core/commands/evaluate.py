@@ -21,7 +21,7 @@ from core.data.classes import check_classes, check_label_order
 from core.data.datasets import LabelledImages
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.engines import ENGINES, Engine, Work, make_engine
+from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
 from core.runs.log_files import LogFiles, put_in_order
 from core.smoothing.bounds import METHODS
@@ -100,10 +100,10 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     left = data.where(torch.tensor([index not in files.done for index in data.indices.tolist()]))
     side = args.noise_size
     size = None if side is None else (side, side)
-    work = Work(left, classifier, denoiser, settings, device=device, size=size)
+    task = EvaluationTask(left, classifier, denoiser, settings, device=device, size=size)
     began, finished = time.monotonic(), 0
     with files:
-        for line, votes in engine.run(work, on_notice=remark):
+        for line, votes in engine.run(task, on_notice=remark):
             files.add(line, votes)
             finished += 1
             minutes = (time.monotonic() - began) / finished * (len(left) - finished) / 60

@@ -1,19 +1,25 @@
-"""Certified accuracy from logs: shares of images, with intervals over images. Needs no torch."""
+"""Certified accuracy: from logs, as shares of images with intervals over images; and as it was published. Needs no torch."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from core.errors import LabError
 from core.evaluation.log import LogLine, Outcomes
+from core.folders import ASSETS
 
 LEVEL = 0.95
 """Of all intervals over images."""
+PUBLISHED = ASSETS / "published"
 
 
 @dataclass(frozen=True)
@@ -166,3 +172,72 @@ def best_steps(logs: Mapping[str, Outcomes], most: int = 300) -> Steps:
         certified[mine] = counts[place, mine] / size
         low[mine], high[mine] = binomial_interval(counts[place, mine], int(size))
     return Steps(radii=radii, certified=certified, low=low, high=high, keys=tuple(keys[place] for place in best))
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where figures come from: a sentence, and an address."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class PublishedCurve:
+    """Certified accuracy of one method at a few radii, as shares of all images.
+
+    Attributes:
+        key: names it in links.
+        name: for people.
+        dataset, norm: of which the radii are.
+        source: the paper.
+        how: how the figures were got from it.
+        network: the classifier; None where the source was not asked.
+        sigma: of the noise; None where each radius has the best of several sigmas, or it is not known.
+        images: certified for it; None where not known.
+        points: (radius, certified), radius ascending.
+        clean: clean accuracy of the very model that was best at a radius, by radius; some or none.
+    """
+
+    key: str
+    name: str
+    dataset: str
+    norm: str
+    source: Citation
+    how: str
+    network: str | None
+    sigma: float | None
+    images: int | None
+    points: tuple[tuple[float, float], ...]
+    clean: dict[float, float]
+
+
+@cache
+def published_curves(folder: Path = PUBLISHED) -> tuple[PublishedCurve, ...]:
+    """All published curves, those of CIFAR-10 first. Read once a process.
+
+    Raises:
+        LabError: where a file of the folder is not what it should be; it names the file.
+    """
+    return tuple(curve for path in sorted(folder.glob("*.json")) for curve in _read_published(path))
+
+
+def _read_published(path: Path) -> list[PublishedCurve]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        sources = {key: Citation(**source) for key, source in document["sources"].items()}
+        return [_curve(curve, document, sources) for curve in document["curves"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(f"The published figures in {path.name} cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def _curve(curve: dict[str, Any], document: dict[str, Any], sources: dict[str, Citation]) -> PublishedCurve:
+    points = curve["points"]
+    return PublishedCurve(
+        **{name: curve[name] for name in ("key", "name", "how", "network", "sigma", "images")},
+        dataset=document["dataset"],
+        norm=document["norm"],
+        source=sources[curve["source"]],
+        points=tuple((float(point["radius"]), float(point["certified"])) for point in points),
+        clean={float(point["radius"]): float(point["clean"]) for point in points if "clean" in point},
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,13 +130,3 @@ def shares_at(log: RecordedEvaluation, radius: float) -> tuple[float, float, flo
     """Clean accuracy, certified accuracy at a radius, and the ends of the latter's interval."""
     summary = summarise(log.outcomes, [radius])
     return (summary.clean, summary.certified[float(radius)], *summary.interval[float(radius)])
-
-
-def first_names(names: Sequence[str], most: int = 3) -> str:
-    """The first few of them, and how many more.
-
-    >>> first_names(["a", "b", "c", "d"], 2)
-    'a, b and 2 more'
-    """
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

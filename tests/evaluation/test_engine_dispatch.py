@@ -11,11 +11,10 @@ import torch
 from core.commands.cli import main
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.engines import Work, make_engine
+from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines import dispatch as dispatching
 from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Finished, Idle, Lost, Mistake, Ready
-from core.evaluation.engines.work import Piece
-from core.evaluation.engines.worker import check_versions
+from core.evaluation.engines.task import Piece, check_versions
 from core.evaluation.evaluate import Evaluated, Settings
 from core.evaluation.log import LogLine
 from core.evaluation.votes import ImageVotes
@@ -23,11 +22,11 @@ from core.evaluation.votes import ImageVotes
 SETTINGS = Settings(sigma=0.25, n0=10, n=100)
 
 
-def work_of(images: int) -> Work:
+def task_of(images: int) -> EvaluationTask:
     """Images numbered by threes."""
     numbers = torch.arange(images)
     data = LabelledImages(torch.zeros(images, 3, 8, 8, dtype=torch.uint8), numbers % 10, 3 * numbers, None)
-    return Work(data, lambda pixels: pixels.mean((2, 3)), None, SETTINGS)
+    return EvaluationTask(data, lambda pixels: pixels.mean((2, 3)), None, SETTINGS)
 
 
 class Scripted:
@@ -66,7 +65,7 @@ class Scripted:
 
 
 def run(crew: Scripted, images: int, notices: list[str] | None = None) -> list[int]:
-    found = Dispatcher(work_of(images), crew, 3, (notices if notices is not None else []).append).run(lambda: False)
+    found = Dispatcher(task_of(images), crew, 3, (notices if notices is not None else []).append).run(lambda: False)
     return [each.line.idx for each in found]
 
 
@@ -116,7 +115,7 @@ def test_what_a_worker_met_is_raised_here(event: Event, error: type[Exception]) 
 
 def test_after_a_stop_what_was_finished_is_still_told() -> None:
     crew, found = Scripted(), list[int]()
-    dispatcher = Dispatcher(work_of(200), crew, 1, lambda sentence: None)
+    dispatcher = Dispatcher(task_of(200), crew, 1, lambda sentence: None)
     found.extend(each.line.idx for each in dispatcher.run(lambda: bool(crew.given)))
     assert crew.stopped
     assert crew.closed
@@ -172,6 +171,6 @@ def test_devices_that_are_not_there_in_such_numbers() -> None:
     with pytest.raises(LabError, match="--workers is 2, and there is 1 of device 'mps'"):
         list(
             make_engine("local", workers=2).run(
-                Work(work_of(3).data, lambda x: x, None, Settings(sigma=0.25, n0=1, n=9, alpha=0.1), device="mps")
+                EvaluationTask(task_of(3).data, lambda x: x, None, Settings(sigma=0.25, n0=1, n=9, alpha=0.1), device="mps")
             )
         )

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_work import Content, content, one_by_one, process_of, save_classifier, small_work
 
 from core.commands.cli import main
 from core.errors import LabError
-from core.evaluation.engines import Work, make_engine
+from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines.local import LocalEngine
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_votes
+from tests.evaluation.engine_tasks import Content, content, one_by_one, process_of, save_classifier, small_task
 
 
 @pytest.fixture(scope="module")
@@ -27,30 +27,30 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def expected(reference: str) -> list[Content]:
-    found = one_by_one(small_work(reference))
+    found = one_by_one(small_task(reference))
     assert len({str(line[3]) for line in found}) > 4, "else equal logs would prove little"
     return found
 
 
 def test_alone_it_yields_in_order(reference: str) -> None:
-    work = small_work(reference, images=4, n=100)
+    task = small_task(reference, images=4, n=100)
     with make_engine("local") as engine:
-        assert [content(each) for each in engine.run(work)] == one_by_one(work)
+        assert [content(each) for each in engine.run(task)] == one_by_one(task)
 
 
 def test_auto_is_a_device_of_this_machine(reference: str) -> None:
-    work = small_work(reference, images=2, n=100)
-    asked = replace(work, settings=replace(work.settings, device="auto"))
+    task = small_task(reference, images=2, n=100)
+    asked = replace(task, device="auto")
     with make_engine("local", workers=1) as engine:
         assert [content(each) for each in engine.run(asked)] == one_by_one(asked)
 
 
 def test_a_killed_process_costs_nothing_that_is_finished(reference: str, expected: list[Content]) -> None:
-    work = small_work(reference)
+    task = small_task(reference)
     notices: list[str] = []
     found, killed = [], 0
     with make_engine("local", workers=2) as engine:
-        for each in engine.run(work, on_notice=notices.append):
+        for each in engine.run(task, on_notice=notices.append):
             found.append(content(each))
             if not killed:
                 killed = process_of(engine)
@@ -60,15 +60,15 @@ def test_a_killed_process_costs_nothing_that_is_finished(reference: str, expecte
 
 
 def test_a_stop_ends_it_and_leaves_no_process(reference: str, expected: list[Content]) -> None:
-    work = small_work(reference)
+    task = small_task(reference)
     found, asked = [], 0.0
     with make_engine("local", workers=2) as engine:
-        for each in engine.run(work, should_stop=lambda: bool(found)):
+        for each in engine.run(task, should_stop=lambda: bool(found)):
             asked = asked or time.monotonic()
             found.append(content(each))
             process = process_of(engine)
     assert time.monotonic() - asked < 10
-    assert 1 <= len(found) < len(work.data)
+    assert 1 <= len(found) < len(task.data)
     assert set(map(str, found)) <= set(map(str, expected))
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
@@ -76,15 +76,15 @@ def test_a_stop_ends_it_and_leaves_no_process(reference: str, expected: list[Con
 
 def test_other_weights_than_this_process_has_are_refused(tmp_path: Path) -> None:
     reference = save_classifier(tmp_path / "model")
-    work = small_work(reference, images=4, n=100)
+    task = small_task(reference, images=4, n=100)
     save_classifier(tmp_path / "model", seed=1)
     with make_engine("local", workers=2) as engine, pytest.raises(LabError, match="other weights for 'local/"):
-        list(engine.run(work))
+        list(engine.run(task))
 
 
 def test_models_without_a_reference_need_one_worker(reference: str) -> None:
-    work = small_work(reference, images=2, n=100)
-    bare = Work(work.data, lambda pixels: pixels.mean((2, 3)), None, work.settings)
+    task = small_task(reference, images=2, n=100)
+    bare = EvaluationTask(task.data, lambda pixels: pixels.mean((2, 3)), None, task.settings)
     assert len(list(LocalEngine(1).run(bare))) == 2
     with pytest.raises(LabError, match="has none: use one worker"):
         list(LocalEngine(2).run(bare))

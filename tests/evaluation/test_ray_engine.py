@@ -16,15 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_work import content, one_by_one, process_of, save_classifier, small_work
 
 from core.commands.cli import main
 from core.errors import LabError
 from core.evaluation.engines import make_engine
-from core.evaluation.engines.ray import RayEngine
-from core.evaluation.engines.ray_actors import certifier_class
+from core.evaluation.engines.ray import RayEngine, certifier_class
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_votes
+from tests.evaluation.engine_tasks import content, one_by_one, process_of, save_classifier, small_task
 
 # Ray's own threads and sockets end after the interpreter has looked.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -148,38 +147,38 @@ def engine(cluster: str) -> Iterator[RayEngine]:
 
 def test_a_killed_worker_costs_nothing_that_is_finished(engine: RayEngine, reference: str) -> None:
     assert engine.device("auto") == engine.device("cpu") == "cpu"
-    work = small_work(reference)
+    task = small_task(reference)
     notices: list[str] = []
     found, killed = [], 0
-    for each in engine.run(work, on_notice=notices.append):
+    for each in engine.run(task, on_notice=notices.append):
         found.append(content(each))
         if not killed:
             killed = process_of(engine)
             os.kill(killed, signal.SIGKILL)
-    assert sorted(found, key=lambda line: int(str(line[0]))) == one_by_one(work)
+    assert sorted(found, key=lambda line: int(str(line[0]))) == one_by_one(task)
     assert [notice for notice in notices if f"Lost process {killed} on {socket.gethostname()}" in notice]
 
 
 def test_a_stop_ends_it(engine: RayEngine, reference: str) -> None:
-    work = small_work(reference, images=30)
+    task = small_task(reference, images=30)
     found, asked = [], 0.0
-    for each in engine.run(work, should_stop=lambda: bool(found)):
+    for each in engine.run(task, should_stop=lambda: bool(found)):
         asked = asked or time.monotonic()
         found.append(each)
     assert time.monotonic() - asked < 15
-    assert 1 <= len(found) < len(work.data)
+    assert 1 <= len(found) < len(task.data)
 
 
 def test_other_weights_are_refused(engine: RayEngine, tmp_path: Path) -> None:
-    work = small_work(save_classifier(tmp_path / "model"), images=4, n=100)
+    task = small_task(save_classifier(tmp_path / "model"), images=4, n=100)
     save_classifier(tmp_path / "model", seed=1)
     with pytest.raises(LabError, match="other weights for 'local/"):
-        list(engine.run(work))
+        list(engine.run(task))
 
 
 def test_more_workers_or_other_devices_than_the_cluster_has(engine: RayEngine, reference: str) -> None:
     with RayEngine(workers=3) as other, pytest.raises(LabError, match="The Ray cluster has 2 CPUs for 3 workers"):
-        list(other.run(small_work(reference, images=4, n=100)))
+        list(other.run(small_task(reference, images=4, n=100)))
     with pytest.raises(LabError, match="The Ray cluster has no GPU"):
         engine.device("cuda")
     with pytest.raises(LabError, match="Ray gives each worker a device of its own, and this is 'cuda:1'"):

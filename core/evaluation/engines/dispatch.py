@@ -1,4 +1,4 @@
-"""Hands pieces of the work to workers, takes back what they finish, and gives the rest of a lost worker's piece to another."""
+"""Hands pieces of a task to workers, takes back what they finish, and gives the rest of a lost worker's piece to another."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.errors import LabError
-from core.evaluation.engines.engine import OnNotice
-from core.evaluation.engines.work import Piece, Work
+from core.evaluation.engines.task import EvaluationTask, Piece
 from core.evaluation.evaluate import Evaluated
 
 MAX_PIECE = 8
 MAX_LOSSES = 3
 WAIT_SECONDS = 0.2
 PATIENCE_SECONDS = 30.0
+
+OnNotice = Callable[[str], None]
+"""Told, in a sentence, of what happened to a worker."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,17 @@ class Fault:
 Event = Ready | Finished | Idle | Lost | Mistake | Fault
 
 
+def event_of(worker: int, kind: str, what: Any) -> Event:
+    """What a worker sent: ``ready``, its name; ``finished``, an image; ``idle``; ``mistake`` or ``fault``, a text."""
+    if kind == "finished":
+        return Finished(worker, what)
+    if kind == "ready":
+        return Ready(worker, what)
+    if kind == "idle":
+        return Idle(worker)
+    return Mistake(what) if kind == "mistake" else Fault(what)
+
+
 class Crew(Protocol):
     """Workers, each known by a number of its own."""
 
@@ -87,13 +100,13 @@ class Crew(Protocol):
 
 
 class Dispatcher:
-    """One run of a work on a crew. Attributes: ``processes``, the live workers' names by their numbers."""
+    """One run of a task on a crew. Attributes: ``processes``, the live workers' names by their numbers."""
 
-    def __init__(self, work: Work, crew: Crew, count: int, on_notice: OnNotice) -> None:
-        self._work, self._crew, self._on_notice = work, crew, on_notice
-        self._count = min(count, len(work.data))
-        self._indices: list[int] = work.data.indices.tolist()
-        self._waiting = deque(range(len(work.data)))
+    def __init__(self, task: EvaluationTask, crew: Crew, count: int, on_notice: OnNotice) -> None:
+        self._task, self._crew, self._on_notice = task, crew, on_notice
+        self._count = min(count, len(task.data))
+        self._indices: list[int] = task.data.indices.tolist()
+        self._waiting = deque(range(len(task.data)))
         self._pieces: dict[int, list[int]] = {}  # rows that each worker has not finished
         self._idle: set[int] = set()
         self._losses: Counter[int] = Counter()
@@ -101,7 +114,7 @@ class Dispatcher:
         self.processes: dict[int, str] = {}
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[Evaluated]:
-        """As :meth:`core.evaluation.engines.engine.Engine.run`."""
+        """As :meth:`core.evaluation.engines.Engine.run`."""
         left = len(self._waiting)
         began, patient = time.monotonic(), True
         try:
@@ -131,7 +144,7 @@ class Dispatcher:
             # Small towards the end, so that no worker waits long for the last.
             size = max(1, min(MAX_PIECE, len(self._waiting) // (4 * self._count)))
             self._pieces[worker] = [self._waiting.popleft() for _ in range(size)]
-            self._crew.give(worker, self._work.piece(self._pieces[worker]))
+            self._crew.give(worker, self._task.piece(self._pieces[worker]))
 
     def _take(self, event: Finished) -> None:
         rows = self._pieces[event.worker]

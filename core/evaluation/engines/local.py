@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import torch
 
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Finished, Idle, Lost, Mistake, Ready
-from core.evaluation.engines.engine import OnNotice
-from core.evaluation.engines.work import Piece, Recipe, Work
-from core.evaluation.engines.worker import Worker
+from core.evaluation.engines.dispatch import Dispatcher, Event, Lost, OnNotice, event_of
+from core.evaluation.engines.task import EvaluationTask, Piece, Worker, WorkerSetup
 from core.evaluation.evaluate import Evaluated, evaluate
 
 
@@ -50,21 +48,21 @@ class LocalEngine:
         return str(pick_device(name))
 
     def run(
-        self, work: Work, *, should_stop: Callable[[], bool] = lambda: False, on_notice: OnNotice = lambda sentence: None
+        self,
+        task: EvaluationTask,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_notice: OnNotice = lambda sentence: None,
     ) -> Iterator[Evaluated]:
-        """As :meth:`core.evaluation.engines.engine.Engine.run`."""
-        devices = self._devices(work.device)
-        if len(devices) == 1 or not len(work.data):
+        """As :meth:`core.evaluation.engines.Engine.run`."""
+        devices = self._devices(task.device)
+        if len(devices) == 1 or not len(task.data):
             yield from evaluate(
-                work.data, work.classifier, work.denoiser, work.settings, device=work.device, should_stop=should_stop
+                task.data, task.classifier, task.denoiser, task.settings, device=task.device, should_stop=should_stop
             )
             return
-        recipe = work.recipe()
-        for record in (recipe.classifier, recipe.denoiser):
-            if record.ref.startswith("python/"):
-                raise LabError(f"Several workers load models by reference, and {record.ref!r} has none: use one worker.")
-        crew = _Processes(recipe, devices)
-        self.dispatcher = Dispatcher(work, crew, len(devices), on_notice)
+        crew = _Processes(task.setup("Several workers", "use one worker"), devices)
+        self.dispatcher = Dispatcher(task, crew, len(devices), on_notice)
         yield from self.dispatcher.run(should_stop)
 
     def _devices(self, name: str) -> list[str]:
@@ -82,8 +80,8 @@ class _Processes:
     """Processes of this machine, each at the other end of a pipe, which none but the two of them hold: a process that is
     killed leaves no lock behind, and one whose parent is killed reads the end of the pipe and goes."""
 
-    def __init__(self, recipe: Recipe, devices: list[str]) -> None:
-        self._recipe, self._free = recipe, list(reversed(devices))
+    def __init__(self, setup: WorkerSetup, devices: list[str]) -> None:
+        self._setup, self._free = setup, list(reversed(devices))
         self._context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
         self._threads = max(1, torch.get_num_threads() // len(devices)) if devices[0] == "cpu" else torch.get_num_threads()
         self._live: dict[int, tuple[BaseProcess, Connection, str]] = {}
@@ -92,7 +90,7 @@ class _Processes:
     def start(self) -> int:
         device = self._free.pop()
         ours, theirs = self._context.Pipe()
-        arguments = (theirs, self._recipe, device, self._threads)
+        arguments = (theirs, self._setup, device, self._threads)
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
         with _interrupts_held():
             process.start()
@@ -116,7 +114,7 @@ class _Processes:
             except (EOFError, OSError):
                 found.append(self._lost(number))
                 continue
-            found.append(_event(number, kind, what))
+            found.append(event_of(number, kind, what))
         return found
 
     def stop(self) -> None:
@@ -147,16 +145,6 @@ class _Processes:
         return Lost(number, f"exit code {code}")
 
 
-def _event(number: int, kind: str, what: Any) -> Event:
-    if kind == "finished":
-        return Finished(number, what)
-    if kind == "idle":
-        return Idle(number)
-    if kind == "ready":
-        return Ready(number, f"process {what}")
-    return Mistake(what) if kind == "mistake" else Fault(what)
-
-
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Ctrl-C reaches every process of a terminal; those started within leave it to this one."""
@@ -170,13 +158,13 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, recipe: Recipe, device: str, threads: int) -> None:
+def _serve(connection: Connection, setup: WorkerSetup, device: str, threads: int) -> None:
     """The main function of a process: pieces come in, finished images go out, None or the end of the pipe ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     try:
-        worker = Worker(recipe, device)
-        connection.send(("ready", os.getpid()))
+        worker = Worker(setup, device)
+        connection.send(("ready", f"process {os.getpid()}"))
         while (piece := connection.recv()) is not None:
             for evaluated in worker.certify(piece, connection.poll):  # whatever comes before the piece is done says stop
                 connection.send(("finished", evaluated))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from core.errors import LabError
 from core.evaluation.curve import summarise
-from core.evaluation.families import cost_of, first_names
+from core.evaluation.families import cost_of
 from core.evaluation.projection import project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Spot, pareto_view, tradeoff_alt
@@ -58,7 +59,7 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
         if path:
             projected.append(path)
     if unknown:
-        st.info(plain(f"The log does not say what {first_names(unknown)} cost: left out."), icon=":material/info:")
+        st.info(plain(f"The log does not say what {_first_of(unknown)} cost: left out."), icon=":material/info:")
     if not spots:
         return
     title = COSTS[cost] + (f" at ${price:g} an hour" if cost == "money" else "")
@@ -95,3 +96,13 @@ def _path(log: RecordedEvaluation, spot: Spot, radius: float) -> list[Spot]:
         y = summarise(outcomes, [radius]).certified[float(radius)]
         path.append(replace(spot, name=f"{spot.name}, n = {n:,}", x=spot.x * (n + first) / (shares.n + first), y=y))
     return path
+
+
+def _first_of(names: Sequence[str], most: int = 3) -> str:
+    """The first few of them, and how many more.
+
+    >>> _first_of(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

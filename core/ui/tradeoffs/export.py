@@ -9,7 +9,7 @@ import zipfile
 import streamlit as st
 
 from core.evaluation.log import log_text
-from core.evaluation.table_text import TextTable
+from core.evaluation.tables import TextTable
 from core.evaluation.votes import votes_text
 from core.ui.tradeoffs.logs import Chosen
 

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.curve import best_steps, by_class, envelope, summarise
-from core.evaluation.curve_table import curve_table
+from core.evaluation.curve import PublishedCurve, best_steps, by_class, envelope, published_curves, summarise
 from core.evaluation.families import by_family, shares_at, titles
 from core.evaluation.log_pictures import class_names, dataset_of
 from core.evaluation.projection import lower_bounds_of
-from core.evaluation.published import PublishedCurve, published_curves
 from core.evaluation.recorded import RecordedEvaluation
+from core.evaluation.tables import curve_table
 from core.figures.curves import Curve, Points, certified_curves, curves_alt
 from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import LabError
-from core.evaluation.curve import summarise
-from core.evaluation.published import published_curves
+from core.evaluation.curve import published_curves, summarise
 from core.evaluation.recorded import read_recorded
 
 CURVES = {curve.key: curve for curve in published_curves()}

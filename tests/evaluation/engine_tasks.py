@@ -1,4 +1,4 @@
-"""A small work for the tests of engines, and what certifying it one by one gives."""
+"""A small task for the tests of engines, and what certifying it one by one gives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from core.data.datasets import LabelledImages
-from core.evaluation.engines import Engine, Work
+from core.evaluation.engines import Engine, EvaluationTask
 from core.evaluation.evaluate import Evaluated, evaluate
 from core.models.load import load_classifier
 from core.models.networks import ConvClassifier
@@ -29,12 +29,12 @@ def save_classifier(folder: Path, seed: int = 0) -> str:
     return f"local/{folder}"
 
 
-def small_work(reference: str, images: int = 30, n: int = 200) -> Work:
+def small_task(reference: str, images: int = 30, n: int = 200) -> EvaluationTask:
     """Grey pictures numbered by threes: they differ in their noise alone, and so do their lines."""
     numbers = torch.arange(images)
     data = LabelledImages(torch.full((images, 3, 32, 32), 128, dtype=torch.uint8), numbers % 2, 3 * numbers, None)
     settings = Settings(sigma=0.5, n0=20, n=n, seed=7, norm="l2")
-    return Work(data, load_classifier(reference), None, settings, device="cpu")
+    return EvaluationTask(data, load_classifier(reference), None, settings, device="cpu")
 
 
 def content(evaluated: Evaluated) -> Content:
@@ -43,9 +43,9 @@ def content(evaluated: Evaluated) -> Content:
     return line.idx, line.label, line.predict, line.radius, line.correct, votes.to_dict()
 
 
-def one_by_one(work: Work) -> list[Content]:
+def one_by_one(task: EvaluationTask) -> list[Content]:
     """What the plain loop gives."""
-    return [content(each) for each in evaluate(work.data, work.classifier, work.denoiser, work.settings, device=work.device)]
+    return [content(each) for each in evaluate(task.data, task.classifier, task.denoiser, task.settings, device=task.device)]
 
 
 def process_of(engine: Engine) -> int:

@@ -1,0 +1,256 @@
+"""Tables of certified accuracy, in the manner of the papers, as CSV, Markdown, LaTeX, or columns for a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.evaluation.curve import Best, CurveSummary, PublishedCurve, envelope, summarise
+from core.evaluation.families import by_family, titles, usual_order
+from core.evaluation.recorded import RecordedEvaluation
+
+FORMATS = ("table", "csv", "markdown", "latex")
+_SIGNS = {
+    "&": r"\&",
+    "%": r"\%",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "≥": r"$\geq$",
+    "σ": r"$\sigma$",
+}
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A head and rows of as many cells.
+
+    Attributes:
+        caption: one line, which LaTeX and Markdown carry along.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    def as_format(self, name: str) -> str:
+        """By the name of one of :data:`FORMATS`; ends with a line's end."""
+        return {"table": self.as_columns, "csv": self.as_csv, "markdown": self.as_markdown, "latex": self.as_latex}[name]()
+
+    def as_columns(self) -> str:
+        """Padded with spaces, numbers to the right.
+
+        >>> print(TextTable(("log", "clean"), (("a", "7.0%"),)).as_columns(), end="")
+        log  clean
+        a     7.0%
+        """
+        widths = [max(len(row[i]) for row in (self.head, *self.rows)) for i in range(len(self.head))]
+
+        def line(cells: Sequence[str]) -> str:
+            first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+            return "  ".join([cells[0].ljust(len(first)), *others]).rstrip() + "\n"
+
+        return "".join(map(line, (self.head, *self.rows)))
+
+    def as_csv(self) -> str:
+        """Comma-separated, quoted where needed."""
+        file = io.StringIO()
+        csv.writer(file, lineterminator="\n").writerows((self.head, *self.rows))
+        return file.getvalue()
+
+    def as_markdown(self) -> str:
+        """A table of GitHub's Markdown."""
+
+        def line(cells: Sequence[str]) -> str:
+            return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
+
+        rule = "|---" + "|---:" * (len(self.head) - 1) + "|\n"
+        caption = f"\n{self.caption}\n" if self.caption else ""
+        return line(self.head) + rule + "".join(map(line, self.rows)) + caption
+
+    def as_latex(self) -> str:
+        """A table environment with rules of the package booktabs."""
+
+        def line(cells: Sequence[str]) -> str:
+            return "    " + " & ".join(map(latex_text, cells)) + r" \\" + "\n"
+
+        caption = f"  \\caption{{{latex_text(self.caption)}}}\n" if self.caption else ""
+        return (
+            "% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n"
+            f"{caption}  \\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}\n    \\toprule\n{line(self.head)}    \\midrule\n"
+            + "".join(map(line, self.rows))
+            + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n"
+        )
+
+
+def latex_text(text: str) -> str:
+    r"""Text in which LaTeX reads no commands.
+
+    >>> latex_text("50%_a")
+    '50\\%\\_a'
+    """
+    return "".join(_SIGNS.get(sign, sign) for sign in text)
+
+
+CURVE_CAPTION = (
+    "Certified accuracy: right with at least this radius, of all images; an abstention counts as wrong. In brackets the 95%"
+    " Clopper-Pearson interval over images."
+)
+
+
+def curve_table(
+    summaries: Mapping[str, CurveSummary],
+    radii: Sequence[float],
+    best: Mapping[str, Mapping[float, Best]] | None = None,
+    sigmas: Mapping[str, float | None] | None = None,
+    *,
+    intervals: bool = True,
+) -> TextTable:
+    """One row a log, and for each of ``best`` two of the best at each radius: what it reaches, and which log it is.
+
+    Args:
+        summaries: by the name that the row is to have.
+        radii: those of the summaries that are to be shown.
+        best: upper envelopes, by the name that the row is to have.
+        sigmas: by the same names; a column where it is given.
+        intervals: whether shares have theirs in brackets.
+    """
+    extra = ("sigma",) if sigmas is not None else ()
+    head = ("log", *extra, "images", "clean", "ACR", "abstained", *(f"r={r:g}" for r in radii))
+
+    def sigma(name: str) -> tuple[str, ...]:
+        if sigmas is None:
+            return ()
+        value = sigmas.get(name)
+        return ("" if value is None else f"{value:g}",)
+
+    rows = [
+        (
+            name,
+            *sigma(name),
+            str(s.images),
+            f"{s.clean:.1%}",
+            f"{s.acr:.3f}",
+            f"{s.abstained:.1%}",
+            *(_share_text(s.certified[r], s.interval[r], intervals) for r in radii),
+        )
+        for name, s in summaries.items()
+    ]
+    blank = ("",) * (len(extra) + 4)
+    for name, there in (best or {}).items():
+        rows.append((name, *blank, *(_share_text(there[r].certified, there[r].interval, intervals) for r in radii)))
+        rows.append(("reached by", *blank, *(_which(there[r], sigmas) for r in radii)))
+    return TextTable(head, tuple(rows), CURVE_CAPTION if intervals else CURVE_CAPTION.partition(" In brackets")[0])
+
+
+def _which(best: Best, sigmas: Mapping[str, float | None] | None) -> str:
+    """The log's sigma, where no other log has the same; else its name."""
+    known = list((sigmas or {}).values())
+    sigma = (sigmas or {}).get(best.name)
+    return f"sigma {sigma:g}" if sigma is not None and known.count(sigma) == 1 else best.name
+
+
+def _share_text(share: float, interval: tuple[float, float], with_interval: bool = True) -> str:
+    """A share in per cent, with its interval.
+
+    >>> _share_text(0.6, (0.555, 0.643))
+    '60.0% (55.5-64.3)'
+    """
+    text = f"{share:.1%}"
+    return f"{text} ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})" if with_interval else text
+
+
+MODELS_CAPTION = (
+    "Certified accuracy in percent, at each radius at the sigma that is best there: before it, in brackets, the clean accuracy"
+    " of the smoothed classifier at that sigma; after it the 95% Clopper-Pearson interval over images, which does not know that"
+    " the best of several sigmas was taken, and the sigma."
+)
+
+
+@dataclass(frozen=True)
+class BestSigma:
+    """What one choice of models reaches at a radius.
+
+    Attributes:
+        path: of the log that is best there, or its key.
+        sigma: of its noise; None where it is not known.
+        images: how many it holds.
+        clean, certified: shares of all images.
+        interval: of ``certified`` over images.
+    """
+
+    path: str
+    sigma: float | None
+    images: int
+    clean: float
+    certified: float
+    interval: tuple[float, float]
+
+
+def best_sigmas(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) -> dict[str, dict[float, BestSigma]]:
+    """By the title of the models, the bundled ones first: the best of their logs at each radius."""
+    family_titles = titles(logs)
+    ordered = dict(sorted(logs.items(), key=lambda item: usual_order(item[1])))
+    found: dict[str, dict[float, BestSigma]] = {}
+    for family, members in by_family(ordered).items():
+        summaries = {key: summarise(log.outcomes, radii) for key, log in members.items()}
+        there = found[family_titles[family]] = {}
+        for radius, best in envelope(summaries, radii).items():
+            summary = summaries[best.name]
+            there[radius] = BestSigma(
+                path=best.name,
+                sigma=members[best.name].made_by.sigma,
+                images=summary.images,
+                clean=summary.clean,
+                certified=best.certified,
+                interval=best.interval,
+            )
+    return found
+
+
+def models_table(
+    logs: Mapping[str, RecordedEvaluation], radii: Sequence[float], published: Sequence[PublishedCurve] = ()
+) -> TextTable:
+    """One row for the models of the logs, and one for each published curve below.
+
+    Args:
+        logs: by their keys, of one norm.
+        radii: in [0, 1] pixel units.
+        published: where a radius was not published, its cell is empty.
+    """
+    rows = []
+    for title, best in best_sigmas(logs, radii).items():
+        images = sorted({one.images for one in best.values()})
+        cells = (_cell(best[radius]) for radius in map(float, radii))
+        rows.append((title, " or ".join(map(str, images)), *cells))
+    for curve in published:
+        points = dict(curve.points)
+        shares = (_published_cell(points.get(r), curve.clean.get(r)) for r in map(float, radii))
+        rows.append((curve.name, str(curve.images or ""), *shares))
+    return TextTable(("models", "images", *(f"r={r:g}" for r in radii)), tuple(rows), MODELS_CAPTION)
+
+
+def models_document(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) -> dict[str, Any]:
+    """The same figures for JSON: title -> radius -> path, sigma, images, clean, certified, interval."""
+    return {
+        title: {f"{radius:g}": asdict(one) for radius, one in best.items()} for title, best in best_sigmas(logs, radii).items()
+    }
+
+
+def _cell(best: BestSigma) -> str:
+    sigma = "" if best.sigma is None else f" sigma {best.sigma:g}"
+    return f"({100 * best.clean:.1f}) {_share_text(best.certified, best.interval)}{sigma}"
+
+
+def _published_cell(certified: float | None, clean: float | None) -> str:
+    if certified is None:
+        return ""
+    return ("" if clean is None else f"({100 * clean:.3g}) ") + f"{100 * certified:.3g}%"
