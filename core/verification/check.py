@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any
 
 SAME, DIFFERS, NOT_CHECKED = "same", "differs", "not checked"
@@ -25,6 +25,7 @@ class Check:
     name: str
     status: str
     sentence: str
+    _: KW_ONLY
     stated: Any = None
     found: Any = None
     p_value: float | None = None

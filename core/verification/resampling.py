@@ -1,23 +1,32 @@
-"""Sampling a certificate's votes again: with its own seed the very same counts, with a fresh one consistent ones."""
+"""Sampling a certificate's votes again: with its own seed the very same counts, with a fresh one consistent ones.
+
+Whether two runs drew their votes from the same probabilities is told by tests with a known rate of false alarms.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
-import torch
 from PIL import Image
 
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.reading import fit_to
-from core.smoothing.bounds import least_n_to_certify
+from core.smoothing.bounds import anytime_lower, clopper_pearson_lower, clopper_pearson_upper, least_n_to_certify, upper_bound
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
-from core.verification.consistency import LEVEL, consistency_p_value
 from core.versions import versions
+
+LEVEL = 0.001
+"""The chance that a true certificate is called inconsistent with fresh samples."""
+
+_LEAST = 1e-300
 
 OnSample = Callable[[str, Progress], None]
 """Told which of the two runs is under way (``same seed`` or ``fresh seed``), and how far it is."""
@@ -51,19 +60,28 @@ def resample(
     Raises:
         LabError: where the fresh seed is not fresh, or the device is not there.
     """
-    place = pick_device(device)
+    place = str(pick_device(device))
     check_fresh_seed(certificate, fresh_seed)
+    c = certificate
+    own = Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=c.seed, noise=c.noise, sound=c.sound)
+    runs = [("same seed", own, compare_same_seed)] if same_seed else []
+    if fresh_seed is not None:
+        runs.append(("fresh seed", replace(own, seed=fresh_seed), compare_fresh_seed))
     checks = []
-    runs = ([("same seed", certificate.seed)] if same_seed else []) + (
-        [] if fresh_seed is None else [("fresh seed", fresh_seed)]
-    )
-    for part, seed in runs:
+    for part, settings, compare in runs:
         reason = cannot_resample(certificate)
         if reason is None:
-            compare = compare_same_seed if part == "same seed" else compare_fresh_seed
             try:
-                again = _sample(
-                    certificate, picture, classifier, denoiser, seed, place, batch_size, on_progress, part, should_stop
+                # Sample i depends on the seed and i alone, so one planned with n repeats a run that stopped after n samples.
+                again = certify_picture(
+                    fit_to(picture, (c.image.height, c.image.width)),
+                    classifier,
+                    denoiser,
+                    settings,
+                    device=place,
+                    batch_size=batch_size,
+                    on_progress=partial(on_progress, part),
+                    should_stop=should_stop,
                 )
                 checks.append(compare(certificate, again))
                 continue
@@ -91,32 +109,6 @@ def cannot_resample(certificate: Certificate) -> str | None:
     return None
 
 
-def _sample(
-    certificate: Certificate,
-    picture: Image.Image,
-    classifier: ClassifierLike,
-    denoiser: DenoiserLike | None,
-    seed: int,
-    device: torch.device,
-    batch_size: int | None,
-    on_progress: OnSample,
-    part: str,
-    should_stop: Callable[[], bool],
-) -> Certificate:
-    c = certificate
-    # Sample i depends on the seed and i alone, so a run that stopped after n samples is repeated by one planned with n.
-    return certify_picture(
-        fit_to(picture, (c.image.height, c.image.width)),
-        classifier,
-        denoiser,
-        Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=seed, noise=c.noise, sound=c.sound),
-        device=str(device),
-        batch_size=batch_size,
-        on_progress=lambda now: on_progress(part, now),
-        should_stop=should_stop,
-    )
-
-
 def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
     """Counts must be equal, vote for vote, where device type and library versions are the certificate's; else consistent."""
     name = "counts, same seed"
@@ -124,25 +116,31 @@ def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
         return _stopped(name, again)
     where = f"Sampling again with its own seed {certificate.seed} on {again.device}"
     if _comparable(certificate, again) and again.counts == certificate.counts and again.candidate == certificate.candidate:
-        return Check(name, SAME, f"{where} gives the same counts, vote for vote.", list(certificate.counts), list(again.counts))
+        return Check(
+            name,
+            SAME,
+            f"{where} gives the same counts, vote for vote.",
+            stated=list(certificate.counts),
+            found=list(again.counts),
+        )
     excuses = _excuses(certificate, again)
     if excuses:
         check = _consistent(name, certificate, again)
         sentence = f"{where}: the same counts are not expected, since {' and '.join(excuses)}. {check.sentence}"
-        return Check(name, check.status, sentence, check.stated, check.found, check.p_value)
+        return replace(check, sentence=sentence)
     if not _comparable(certificate, again):
         return _consistent(name, certificate, again)
     p_value = consistency_p_value(certificate, again.counts)
     if again.counts == certificate.counts:
         sentence = f"{where} chooses another class to count: its n0 samples cannot have been these."
-        return Check(name, DIFFERS, sentence, certificate.candidate, again.candidate)
+        return Check(name, DIFFERS, sentence, stated=certificate.candidate, found=again.candidate)
     moved = sum(abs(mine - theirs) for mine, theirs in zip(certificate.counts, again.counts, strict=True)) // 2
     sentence = (
         f"{where} gives other counts: {moved:,} of {certificate.n:,} votes fall on other classes, although device type and"
         f" versions are the same, where none should, but for a few that rounding moves on"
         f" another model of processor. (Read as independent samples: p-value {p_value:.2g}.)"
     )
-    return Check(name, DIFFERS, sentence, list(certificate.counts), list(again.counts), p_value)
+    return Check(name, DIFFERS, sentence, stated=list(certificate.counts), found=list(again.counts), p_value=p_value)
 
 
 def compare_fresh_seed(certificate: Certificate, again: Certificate) -> Check:
@@ -151,25 +149,24 @@ def compare_fresh_seed(certificate: Certificate, again: Certificate) -> Check:
     if again.stopped:
         return _stopped(name, again)
     check = _consistent(name, certificate, again)
-    sentence = f"Sampling with the fresh seed {again.seed} on {again.device}. {check.sentence}"
-    return Check(name, check.status, sentence, check.stated, check.found, check.p_value)
+    return replace(check, sentence=f"Sampling with the fresh seed {again.seed} on {again.device}. {check.sentence}")
 
 
 def _consistent(name: str, certificate: Certificate, again: Certificate) -> Check:
     stated, found = list(certificate.counts), list(again.counts)
     if not _comparable(certificate, again):
         sentence = f"The classifier has {len(found)} classes, and the certificate counts {len(stated)}."
-        return Check(name, DIFFERS, sentence, stated, found)
+        return Check(name, DIFFERS, sentence, stated=stated, found=found)
     p_value = consistency_p_value(certificate, again.counts)
     votes = f"{_votes(certificate, certificate.counts)} in the certificate, {_votes(certificate, again.counts)} here"
     if p_value > LEVEL:
         sentence = f"The counts are consistent ({votes}; p-value {p_value:.2g})."
-        return Check(name, SAME, sentence, stated, found, p_value)
+        return Check(name, SAME, sentence, stated=stated, found=found, p_value=p_value)
     sentence = (
         f"The counts are not consistent ({votes}; p-value {p_value:.2g}): a true certificate fails this test at most once in"
         f" {round(1 / LEVEL):,} times."
     )
-    return Check(name, DIFFERS, sentence, stated, found, p_value)
+    return Check(name, DIFFERS, sentence, stated=stated, found=found, p_value=p_value)
 
 
 def _votes(certificate: Certificate, counts: Sequence[int]) -> str:
@@ -195,3 +192,68 @@ def _excuses(certificate: Certificate, again: Certificate) -> list[str]:
         if made != here:
             excuses.append(f"it was made with {package} {made!r} and this is {here!r}")
     return excuses
+
+
+def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> float:
+    """A p-value for the hypothesis that fresh counts and the certificate's come from the same probabilities.
+
+    It is at most x with probability at most x, for every x, where the certificate is true. Tested are the candidate's
+    votes and, of a two-sided certificate, the runner-up's as well; that one was picked by its votes, so the least p-value is
+    multiplied as if every other class had been tested (Bonferroni).
+
+    Args:
+        certificate: with at least one counted vote.
+        counts: votes of the fresh samples, one entry a class; how many samples was fixed beforehand.
+    """
+    # Whoever may stop at will can stop at a lucky moment, so Fisher's test, which takes n as given, would alarm too often.
+    test = fisher_p_value if certificate.method == "clopper-pearson" else anytime_p_value
+    candidate = certificate.candidate or 0
+    k, n = certificate.counts[candidate], certificate.n
+    p_value = test(k, n, counts[candidate], sum(counts))
+    runner_up = certificate.runner_up
+    if not certificate.two_sided or runner_up is None:
+        return p_value
+    other = test(certificate.counts[runner_up], n, counts[runner_up], sum(counts)) * (len(counts) - 1)
+    return min(1.0, 2 * min(p_value, other))
+
+
+def fisher_p_value(k: int, n: int, fresh_k: int, fresh_n: int) -> float:
+    """Fisher's exact test, two-sided, that ``k`` of ``n`` and ``fresh_k`` of ``fresh_n`` have the same probability.
+
+    >>> fisher_p_value(990, 1000, 988, 1000) > 0.5, fisher_p_value(1000, 1000, 950, 1000) < 1e-12
+    (True, True)
+    """
+    from scipy import stats  # a second to import, which only this needs
+
+    return min(1.0, float(stats.fisher_exact([[k, n - k], [fresh_k, fresh_n - fresh_k]]).pvalue))
+
+
+def anytime_p_value(k: int, n: int, fresh_k: int, fresh_n: int) -> float:
+    """The same where ``n`` may have been chosen while looking at the votes; ``fresh_n`` was fixed beforehand.
+
+    At level x the hypothesis is rejected where an interval for the first run that holds at every n at once (each end at
+    x/4) and the Clopper-Pearson interval of the second (likewise) have no point in common: if both cover the one true
+    probability they do. The p-value is the least x that rejects.
+
+    >>> anytime_p_value(990, 1000, 988, 1000), anytime_p_value(1000, 1000, 950, 1000) < 1e-3
+    (1.0, True)
+    """
+
+    def apart(level: float) -> bool:
+        part = level / 4
+        low, high = anytime_lower(k, n, part), upper_bound(k, n, part, "anytime")
+        fresh_low, fresh_high = clopper_pearson_lower(fresh_k, fresh_n, part), clopper_pearson_upper(fresh_k, fresh_n, part)
+        return low > fresh_high or fresh_low > high
+
+    if not apart(1.0):
+        return 1.0
+    if apart(_LEAST):
+        return _LEAST
+    rejects, keeps = 0.0, math.log(_LEAST)  # both intervals only shrink as the level grows
+    while rejects - keeps > 1e-3:
+        middle = (rejects + keeps) / 2
+        if apart(math.exp(middle)):
+            rejects = middle
+        else:
+            keeps = middle
+    return math.exp(rejects)

@@ -10,9 +10,15 @@ from PIL import Image
 from core.pictures.pixels import image_record, to_pixels
 from core.pictures.reading import ImageRecord
 from core.smoothing.certificate import ModelRecord
-from core.verification.catalogued import cannot_sample_here, models_of_catalogue
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME
-from core.verification.provenance import ModelsHere, check_models, check_picture, picture_hash
+from core.verification.provenance import (
+    ModelsHere,
+    cannot_sample_here,
+    check_models,
+    check_picture,
+    models_of_catalogue,
+    picture_hash,
+)
 from core.verification.verify import verify, why_not_sampled
 
 

@@ -17,8 +17,8 @@ from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job
 from core.ui.pictures import read_upload
 from core.ui.plain_text import plain, show_error
-from core.verification.catalogued import cannot_sample_here, models_of_catalogue
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
+from core.verification.provenance import cannot_sample_here, models_of_catalogue
 from core.verification.resampling import cannot_resample
 from core.verification.verify import verify, why_not_sampled
 

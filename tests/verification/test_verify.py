@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.certify import certify
 from core.studies.stored import STORED_FOLDER, parse_study
-from core.verification.arithmetic import check_arithmetic
 from core.verification.check import DIFFERS, SAME
+from core.verification.verify import check_arithmetic
 
 
 class Bright(nn.Module):
