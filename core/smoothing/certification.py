@@ -135,7 +135,7 @@ class Certification:
             n_planned=s.n,
             norm=self.terms.norm,
             method=self.method,
-            failure_probability=s.alpha if self.method == s.method else 2 * s.alpha,
+            failure_probability=self.terms.alpha * (1 if self.method == s.method else 2),
             settled=self._outcome(),
             table_radii=s.table_radii or (),
         )

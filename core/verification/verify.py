@@ -85,7 +85,7 @@ def _check_run(c: Certificate) -> list[Check]:
         checks.append(Check("n_planned", DIFFERS, sentence, stated=c.n_planned, found=c.n))
     if stopped and c.method != GROUP_SEQUENTIAL:
         checks.append(_compare("method", c.method, "anytime", "a run that ended early"))
-    allowed = (c.alpha, 2 * c.alpha) if stopped else (c.alpha,)
+    allowed = (c.terms.alpha, 2 * c.terms.alpha) if stopped else (c.terms.alpha,)
     found = next((value for value in allowed if _close(c.failure_probability, value)), allowed[-1])
     checks.append(_compare("failure_probability", c.failure_probability, found, "alpha"))
     if not c.classifier.ref.startswith("api/"):
