@@ -51,7 +51,7 @@ def radius_formula(certificate: Certificate) -> Formula:
     k = c.counts[c.candidate or 0]
     two = c.two_sided and c.p_upper is not None
     formula, source = (_TWO_BOUNDS if two else _ONE_BOUND)[c.noise]
-    votes = f"{k:,} of {c.n:,} votes, alpha {c.alpha:g}, {c.method} bound"
+    votes = f"{k:,} of {c.n:,} votes, alpha {c.terms.alpha:g}, {c.method} bound"
     if two:
         other = 0 if c.runner_up is None else c.counts[c.runner_up]
         words = (

@@ -41,7 +41,7 @@ def settled_text(certificate: Certificate) -> str:
     asked = f"The {norm_name(c.norm)} radius {c.until_radius:g}"
     if c.settled == OUT_OF_REACH:
         return (
-            f"{asked} is out of reach, settled after {took}: with probability at least {percent(certainty(c.alpha))}, a"
+            f"{asked} is out of reach, settled after {took}: with probability at least {percent(certainty(c.terms.alpha))}, a"
             " statement of its own beside the certificate, more samples would not certify it by this bound."
         )
     if c.settled != REACHED or c.candidate is None:
@@ -61,7 +61,7 @@ def _settled_within_text(c: Certificate, took: str) -> str:
         )
     if c.settled == OUT_OF_REACH:
         return (
-            f"A certificate is out of reach, settled after {took}: with probability at least {percent(certainty(c.alpha))}, a"
+            f"A certificate is out of reach, settled after {took}: with probability at least {percent(certainty(c.terms.alpha))}, a"
             " statement of its own, more samples would not certify a class by this bound."
         )
     return f"The radius is not settled after {took}."
@@ -86,7 +86,7 @@ def cause_of_abstention(certificate: Certificate) -> str:
         if k > other:
             return f"{vote}: a lead, but too slim to be sure of with this many samples. More samples may settle it."
         return f"{vote}: no class leads surely under this much noise. A smaller sigma or a better denoiser may help."
-    if clopper_pearson_upper(k, n, certificate.alpha) > 0.5 and k > n / 2:
+    if clopper_pearson_upper(k, n, certificate.terms.alpha) > 0.5 and k > n / 2:
         return f"{vote}: a majority, but too slim to be sure of with this many samples. More samples may settle it."
     return f"{vote}: no class has a sure majority under this much noise. A smaller sigma or a better denoiser may help."
 

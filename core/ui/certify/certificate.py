@@ -126,28 +126,28 @@ def draw_both_ways(certificate: Certificate) -> None:
         return
     mine, other = (TWO, ONE) if c.two_sided else (ONE, TWO)
     with st.expander(f"Compare with the {other} radius", icon=":material/compare_arrows:"):
-        halves, norm = _both(c, c.alpha / 2), norm_name(c.norm)
+        halves, norm = _both(c, c.terms.alpha / 2), norm_name(c.norm)
         rows = [
             {
                 "bound": f"{way}{' (this certificate)' if way == mine else ''}",
                 f"{norm} radius": _found(found),
-                "wrong with probability at most": f"{c.alpha:g}",
+                "wrong with probability at most": f"{c.terms.alpha:g}",
             }
-            for way, found in _both(c, c.alpha).items()
+            for way, found in _both(c, c.terms.alpha).items()
         ]
         better = max(halves, key=lambda way: halves[way].radius)
         rows.append(
             {
                 "bound": "the better of the two, alpha/2 for each",
                 f"{norm} radius": _found(halves[better]),
-                "wrong with probability at most": f"{c.alpha:g}",
+                "wrong with probability at most": f"{c.terms.alpha:g}",
             }
         )
         st.dataframe(rows, hide_index=True, width="stretch")
         st.caption(
             f"From the same votes, with the {c.method} bound. Each of the first two holds by itself, had it been chosen before"
             " the votes were seen. Whoever looks at both and claims the better one may be wrong with probability 2 alpha ="
-            f" {2 * c.alpha:g}; alpha has to be split between them, as in the last line."
+            f" {2 * c.terms.alpha:g}; alpha has to be split between them, as in the last line."
         )
 
 
