@@ -62,7 +62,8 @@ def _settled_within_text(c: Certificate, took: str) -> str:
     if c.settled == OUT_OF_REACH:
         return (
             f"A certificate is out of reach, settled after {took}: with probability at least"
-            f" {percent(certainty(c.terms.alpha))}, a statement of its own, more samples would not certify a class by this bound."
+            f" {percent(certainty(c.terms.alpha))}, a statement of its own, more samples would not certify a class by this"
+            " bound."
         )
     return f"The radius is not settled after {took}."
 
