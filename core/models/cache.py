@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,7 +67,8 @@ class ModelCache:
     ) -> Any:
         """A classifier on the device. Raises LabError as :func:`core.load_classifier`."""
         key = _Key("classifier", str(parse_reference(reference)), size, str(device))
-        return self._get(key, device, on_progress, should_stop)
+        load = partial(load_classifier, key.reference, size=size, on_progress=on_progress, should_stop=should_stop)
+        return self._get(key, load, should_stop)
 
     def denoiser(
         self,
@@ -78,7 +80,8 @@ class ModelCache:
     ) -> Any:
         """A denoiser on the device, or None for ``none``. Raises LabError as :func:`core.load_denoiser`."""
         key = _Key("denoiser", str(parse_reference(reference)), None, str(device))
-        return None if key.reference == "none" else self._get(key, device, on_progress, should_stop)
+        load = partial(load_denoiser, key.reference, on_progress=on_progress, should_stop=should_stop)
+        return None if key.reference == "none" else self._get(key, load, should_stop)
 
     def forget(self, reference: str) -> int:
         """Let go of a model in every revision, size and place, after the loads of it that are under way; give how many."""
@@ -112,47 +115,33 @@ class ModelCache:
         with self._lock:
             return sum(map(_size, self._models.values()))
 
-    def _get(
-        self, key: _Key, device: torch.device, on_progress: ProgressListener | None, should_stop: Callable[[], bool] | None
-    ) -> Any:
+    def _get(self, key: _Key, load: Callable[[], Any], should_stop: Callable[[], bool] | None) -> Any:
         while True:
             with self._lock:
                 if key in self._models:
                     self._models.move_to_end(key)
                     return self._models[key]
-                loading, first = self._loading.get(key), False
-                if loading is None:
-                    loading, first = self._loading.setdefault(key, _Loading()), True
+                first = key not in self._loading
+                loading = self._loading.setdefault(key, _Loading())
             if first:
-                return self._load(key, device, loading, on_progress, should_stop)
+                return self._load(key, load, loading)
             while not loading.finished.wait(0.1):
                 if should_stop is not None and should_stop():
                     raise DownloadStoppedError(f"The wait for {key.reference!r}, which is being loaded, was stopped.")
-            if loading.error is None:
+            error = loading.error
+            if error is None:
                 return loading.model
             # Whoever loaded it gave up: that is not our will, so the next one tries.
-            if not isinstance(loading.error, DownloadStoppedError | KeyboardInterrupt):
+            if not isinstance(error, DownloadStoppedError | KeyboardInterrupt):
                 # A fresh exception for each: a shared one would gather the tracebacks of all.
-                raise (
-                    LabError(str(loading.error)) if isinstance(loading.error, LabError) else loading.error
-                ) from loading.error
+                raise (LabError(str(error)) if isinstance(error, LabError) else error) from error
 
-    def _load(
-        self,
-        key: _Key,
-        device: torch.device,
-        loading: _Loading,
-        on_progress: ProgressListener | None,
-        should_stop: Callable[[], bool] | None,
-    ) -> Any:
+    def _load(self, key: _Key, load: Callable[[], Any], loading: _Loading) -> Any:
         gone: dict[_Key, Any] = {}
         try:
-            if key.kind == "classifier":
-                model: Any = load_classifier(key.reference, size=key.size, on_progress=on_progress, should_stop=should_stop)
-            else:
-                model = load_denoiser(key.reference, on_progress=on_progress, should_stop=should_stop)
+            model = load()
             if isinstance(model, torch.nn.Module):
-                model = self._move(model, device)
+                model = self._move(model, key.device)
             with self._lock:
                 self._models[key] = model
                 gone = self._crowded()
@@ -167,13 +156,13 @@ class ModelCache:
         self._free(gone)
         return model
 
-    def _move(self, model: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    def _move(self, model: torch.nn.Module, device: str) -> torch.nn.Module:
         try:
             return model.to(device)
         except torch.OutOfMemoryError:
             # Room for this one is worth more than those that nobody uses at the moment.
             with self._lock:
-                gone = {key: self._models.pop(key) for key in list(self._models) if key.device == str(device)}
+                gone = {key: self._models.pop(key) for key in list(self._models) if key.device == device}
             self._free(gone)
             return model.to(device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabError
@@ -24,6 +24,14 @@ __all__ = ["Classifier", "Denoiser", "load_classifier", "load_denoiser", "sigma_
 MAX_SIDE = 4096
 
 ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Who is told of a download, and may give it up."""
+
+    on_progress: ProgressListener | None
+    should_stop: ShouldStop | None
 
 
 def load_classifier(
@@ -52,7 +60,7 @@ def load_classifier(
         raise LabError(
             f"{reference!r} is no classifier: expected bundled/NAME or local/PATH, hub/OWNER/NAME or torchvision/ARCH."
         )
-    return Classifier(_load(parsed, "classifier", size, on_progress, should_stop))
+    return Classifier(_load(parsed, "classifier", size, _Watch(on_progress, should_stop)))
 
 
 def load_denoiser(
@@ -78,21 +86,15 @@ def load_denoiser(
         raise LabError(
             f"{reference!r} is no denoiser: torchvision has classifiers; expected hub/OWNER/NAME, bundled/NAME or none."
         )
-    return Denoiser(_load(parsed, "denoiser", None, on_progress, should_stop))
+    return Denoiser(_load(parsed, "denoiser", None, _Watch(on_progress, should_stop)))
 
 
-def _load(
-    parsed: Reference,
-    kind: str,
-    size: tuple[int, int] | None,
-    on_progress: ProgressListener | None,
-    should_stop: ShouldStop | None,
-) -> LoadedNetwork:
+def _load(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Watch) -> LoadedNetwork:
     if parsed.precision is not None:
-        loaded = _load(replace(parsed, precision=None), kind, size, on_progress, should_stop)
+        loaded = _load(replace(parsed, precision=None), kind, size, watch)
         return replace(loaded, network=InBfloat16(loaded.network), ref=f"{loaded.ref}{parsed.suffix}")
     if parsed.kind == "hub":
-        return _from_hub(parsed, kind, size, on_progress, should_stop)
+        return _from_hub(parsed, kind, size, watch)
     if parsed.kind == "torchvision":
         loaded = load_torchvision(parsed.name, parsed.revision, size=size)
         digest = weights_digest(Path(), loaded.weights)
@@ -105,21 +107,15 @@ def _load(
     return replace(loaded, ref=ref, revision=digest, weights_sha256=digest)
 
 
-def _from_hub(
-    parsed: Reference,
-    kind: str,
-    size: tuple[int, int] | None,
-    on_progress: ProgressListener | None,
-    should_stop: ShouldStop | None,
-) -> LoadedNetwork:
-    repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)
+def _from_hub(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Watch) -> LoadedNetwork:
+    repository = look_up(parsed.name, parsed.revision, should_stop=watch.should_stop)
     ref = f"hub/{repository.name}"
     # From the listing to the last byte read: nobody may delete the repository in between.
-    with repository_lock(repository.name, should_stop=should_stop):
-        listing = fetch_listing(repository, should_stop)
+    with repository_lock(repository.name, should_stop=watch.should_stop):
+        listing = fetch_listing(repository, watch.should_stop)
         names = wanted_files(repository, listing, kind)
         check_memory(repr(ref), sum(file.size for file in repository.files if file.name in names))
-        folder = fetch_files(repository, names, on_progress=on_progress, should_stop=should_stop)
+        folder = fetch_files(repository, names, on_progress=watch.on_progress, should_stop=watch.should_stop)
         loaded = read_network(folder, kind, ref=ref, listing=listing, size=size)
         digest = weights_digest(folder, loaded.weights)
     notes = (*repository.notes, *loaded.notes)

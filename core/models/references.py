@@ -52,11 +52,6 @@ class Reference:
         """``:precision``, or nothing."""
         return "" if self.precision is None else f":{self.precision}"
 
-    @property
-    def is_pinned(self) -> bool:
-        """Whether it names one commit of a Hub repository, which cannot change any more."""
-        return self.kind == "hub" and self.revision is not None and is_commit(self.revision)
-
 
 def is_commit(revision: str) -> bool:
     """Whether it is a full commit hash: 40 hexadecimal digits."""

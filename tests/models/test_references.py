@@ -51,7 +51,6 @@ def test_revisions(text, name, revision):
     reference = parse_reference(text)
     assert (reference.name, reference.revision) == (name, revision)
     assert str(reference) == text
-    assert reference.is_pinned == (revision == COMMIT)
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,8 @@ def wanted(listing: Listing) -> list[str]:
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:
     """Load a weights file into deepinv's own class; nothing is downloaded by it.
 
-    Args:
-        folder: where the files are.
-        listing: what they are; the config of weights that are not known by name is ``{"library": "deepinv",
-            "architecture": "DRUNet", "options": {}, "sigma_range": [0, 0.2]}``.
-        size: not used: it takes any.
+    The config of weights that are not known by name is ``{"library": "deepinv", "architecture": "DRUNet", "options": {},
+    "sigma_range": [0, 0.2]}``.
 
     Raises:
         LabError: where the architecture is unknown, or the weights do not fit it.

@@ -65,11 +65,6 @@ def wanted(listing: Listing) -> list[str]:
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:
     """Load a UNet2DModel with the schedule beside it.
 
-    Args:
-        folder: where the files are, in it or in its ``unet`` folder.
-        listing: what they are.
-        size: not used: it takes any.
-
     Raises:
         LabError: where files do not fit, or its schedule cannot be used.
     """

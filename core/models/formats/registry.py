@@ -22,7 +22,16 @@ class ModelFormat(Protocol):
         """The files that loading takes. Raises LabError where that cannot be told."""
 
     def read(self, folder: Path, listing: Listing, size: tuple[int, int] | None, /) -> LoadedNetwork:
-        """The network behind the Lab's signature. Raises LabError where the files do not fit."""
+        """The network behind the Lab's signature.
+
+        Args:
+            folder: where the files are.
+            listing: what they are.
+            size: (height, width) for noise and certificate; None for what suits. Denoisers take any.
+
+        Raises:
+            LabError: where a setting cannot be used, or the files do not fit.
+        """
 
 
 FORMATS: tuple[ModelFormat, ...] = (

@@ -15,7 +15,7 @@ from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library
 from core.models.formats.listing import Listing, Loadability
 from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, SMALL_SIDE, Fitting, Preprocessing, prepared, three
-from core.models.formats.weights import check_proportion, check_size, give_cifar_stem, has_cifar_stem, load_into, read_weights
+from core.models.formats.weights import check_proportion, check_size, give_cifar_stem, load_into, read_weights
 from core.models.labels import config_labels
 from core.models.network import LoadedNetwork
 
@@ -47,11 +47,6 @@ def wanted(listing: Listing) -> list[str]:
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """Build the architecture with timm, load the weights, and put the preprocessing inside.
 
-    Args:
-        folder: where the files are.
-        listing: what they are.
-        size: (height, width) for noise and certificate; None for what suits.
-
     Raises:
         LabError: where timm has no such architecture, a setting is not usable, or the weights do not fit.
     """
@@ -79,8 +74,8 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         network = build()
     except (TypeError, RuntimeError, ValueError, AssertionError) as error:
         raise LabError(f"timm cannot build {arch!r} with the model's own settings: {first_line(error)}") from error
-    if has_cifar_stem(tensors, network):
-        notes.append(give_cifar_stem(tensors, network))
+    if stem := give_cifar_stem(tensors, network):
+        notes.append(stem)
         if max(own) > SMALL_SIDE:
             notes.append(f"A network with such a stem works at 32 x 32, which was taken in place of {own[0]} x {own[1]}.")
             own, settings = (32, 32), settings | {"crop_pct": 1.0}

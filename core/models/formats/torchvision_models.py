@@ -14,7 +14,7 @@ from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library
 from core.models.formats.listing import Listing, Loadability
 from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Preprocessing, prepared, three
-from core.models.formats.weights import check_memory, give_cifar_stem, has_cifar_stem, load_into, read_weights
+from core.models.formats.weights import check_memory, give_cifar_stem, load_into, read_weights
 from core.models.labels import config_labels
 from core.models.network import LoadedNetwork
 
@@ -54,12 +54,8 @@ def wanted(listing: Listing) -> list[str]:
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """A weights file of one of torchvision's architectures.
 
-    Args:
-        folder: where the files are.
-        listing: what they are; its config may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean,
-            standard deviation and size are those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR
-            stem.
-        size: (height, width) for noise and certificate; None for what suits.
+    The config may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean, standard deviation and size are
+    those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR stem.
 
     Raises:
         LabError: where the architecture is unknown, a setting is not usable or the weights do not fit.
@@ -77,8 +73,8 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     preset, notes = _preset(models, arch, path.name), []
     fitting = Fitting((224, 224), (256, 256), mode="bilinear") if preset is None else _fitting(preset)
     asked = _side(config.get("input_size"))
-    if has_cifar_stem(tensors, network):
-        notes.append(give_cifar_stem(tensors, network))
+    if stem := give_cifar_stem(tensors, network):
+        notes.append(stem)
         asked = asked or (32, 32)
     if asked is not None:
         fitting = Fitting(asked, asked, False, fitting.mode)

@@ -67,11 +67,6 @@ def wanted(listing: Listing) -> list[str]:
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """Load with AutoModelForImageClassification, from the folder alone, and put the processor's arithmetic inside.
 
-    Args:
-        folder: where the files are.
-        listing: what they are.
-        size: (height, width) for noise and certificate; None for what suits.
-
     Raises:
         LabError: where its files do not fit, or it has fewer than two classes.
     """

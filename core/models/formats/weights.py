@@ -149,35 +149,25 @@ def load_into(network: nn.Module, tensors: dict[str, Tensor], what: str) -> nn.M
     return network.eval().requires_grad_(False)
 
 
-def has_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> bool:
-    """Whether the weights of a ResNet or DenseNet begin with a 3x3 convolution where the network has a 7x7 one."""
-    return _small_stem(tensors, network) is not None
-
-
-def give_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> str:
-    """Replace a stem (7x7 stride 2, max-pool) by that of CIFAR: 3x3 stride 1, no pooling (He et al. 2016, section 4.2).
+def give_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> str | None:
+    """Replace a stem (7x7 stride 2, max-pool) by that of CIFAR (3x3 stride 1, no pooling: He et al. 2016, section 4.2), where
+    the weights of a ResNet or DenseNet begin with a 3x3 convolution.
 
     Returns:
-        a sentence that says so.
+        a sentence that says so, or None where the network stays as it is.
     """
-    found = _small_stem(tensors, network)
-    assert found is not None
-    convolution, pooling = found
-    old = network.get_submodule(convolution)
-    assert isinstance(old, nn.Conv2d)
-    new = nn.Conv2d(old.in_channels, old.out_channels, 3, stride=1, padding=1, bias=old.bias is not None)
-    for name, module in ((convolution, new), (pooling, nn.Identity())):
-        parent, _, last = name.rpartition(".")
-        setattr(network.get_submodule(parent), last, module)
-    return (
-        "The weights have a 3x3 stem for small pictures, so the network was built with one, and without max-pooling after it."
-    )
-
-
-def _small_stem(tensors: dict[str, Tensor], network: nn.Module) -> tuple[str, str] | None:
     own = network.state_dict()
-    for stem in _STEMS:
-        first, place = tensors.get(f"{stem[0]}.weight"), own.get(f"{stem[0]}.weight")
-        if first is not None and place is not None and first.shape[2:] == (3, 3) and place.shape[2:] == (7, 7):
-            return stem
+    for convolution, pooling in _STEMS:
+        first, place = tensors.get(f"{convolution}.weight"), own.get(f"{convolution}.weight")
+        if first is None or place is None or first.shape[2:] != (3, 3) or place.shape[2:] != (7, 7):
+            continue
+        old = network.get_submodule(convolution)
+        assert isinstance(old, nn.Conv2d)
+        new = nn.Conv2d(old.in_channels, old.out_channels, 3, stride=1, padding=1, bias=old.bias is not None)
+        network.set_submodule(convolution, new)
+        network.set_submodule(pooling, nn.Identity())
+        return (
+            "The weights have a 3x3 stem for small pictures, so the network was built with one, and without max-pooling after"
+            " it."
+        )
     return None

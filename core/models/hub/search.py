@@ -11,7 +11,7 @@ from typing import Any
 from core.errors import LabError
 from core.models.formats.listing import SUFFIXES, Listing
 from core.models.hub.access import TIMEOUT_SECONDS, endpoint, is_offline, request_headers, run_stoppable, telling
-from core.models.hub.cached import cached
+from core.models.hub.cached import CachedRepository, cached
 from core.models.hub.repository import license_of
 
 TASKS = ("image-classification", "denoiser")
@@ -61,18 +61,18 @@ class Found:
 
     name: str
     ref: str
-    downloads: int | None
-    likes: int | None
-    license: str | None
-    bytes: int | None
-    library: str | None
-    task: str | None
-    tags: tuple[str, ...]
-    gated: bool
-    private: bool
-    loadable: bool | None
-    reason: str
-    cached: bool
+    downloads: int | None = None
+    likes: int | None = None
+    license: str | None = None
+    bytes: int | None = None
+    library: str | None = None
+    task: str | None = None
+    tags: tuple[str, ...] = ()
+    gated: bool = False
+    private: bool = False
+    loadable: bool | None = None
+    reason: str = ""
+    cached: bool = False
 
 
 def search(
@@ -102,7 +102,7 @@ def search(
     here = {entry.name: entry for entry in cached()}
     if is_offline():
         words = text.lower().split()
-        return [_offline(name, task) for name in here if all(word in name.lower() for word in words)][:limit]
+        return [_offline(entry) for name, entry in here.items() if all(word in name.lower() for word in words)][:limit]
     # Some entries fall away as not loadable or are found twice.
     asked = min(3 * limit, MAX_FOUND) if only_loadable else limit
     with telling(text.strip() or task):
@@ -162,14 +162,10 @@ def _bytes(info: Any) -> int | None:
     return used
 
 
-def _offline(name: str, task: str) -> Found:
-    entry = next(entry for entry in cached() if entry.name == name)
-    files = entry.revisions[0].files if entry.revisions else ()
-    whole = any(file.endswith(SUFFIXES) for file in files)
-    reason = "cached" if whole else "only a part of it is cached"
-    return Found(
-        name, f"hub/{name}", None, None, None, entry.bytes, None, None, (), False, False, None if whole else False, reason, True
-    )
+def _offline(entry: CachedRepository) -> Found:
+    whole = any(file.endswith(SUFFIXES) for revision in entry.revisions[:1] for file in revision.files)
+    loadable, reason = (None, "cached") if whole else (False, "only a part of it is cached")
+    return Found(entry.name, f"hub/{entry.name}", bytes=entry.bytes, loadable=loadable, reason=reason, cached=True)
 
 
 @dataclass(frozen=True)
