@@ -67,22 +67,17 @@ certificate = certify(
     {file_name!r},
     load_classifier({pinned(certificate.classifier.ref, certificate.classifier.revision)!r}{_size_of(certificate)}),
     load_denoiser({pinned(certificate.denoiser.ref, certificate.denoiser.revision)!r}),
-    sigma={certificate.sigma!r},
-    n0={certificate.n0!r},
-    n={_n_of(certificate)!r},
-    alpha={certificate.alpha!r},
-    seed={certificate.seed!r},
-    method={certificate.method!r},
-    noise={certificate.noise!r},
-    norm={certificate.norm!r},
-    sound={certificate.sound!r},
-    two_sided={certificate.two_sided!r},
-    table_radii={certificate.table_radii or None!r},
-)
+{_settings_of(certificate)})
 print("prediction:", certificate.label, " radius:", certificate.radius)
 print("counts:", certificate.counts)
 {_question_of(certificate)}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
 '''
+
+
+def _settings_of(certificate: Certificate) -> str:
+    """One line a setting, but for what ended the run early: its n is the number of samples that it reached."""
+    settings = vars(certificate.settings) | {"n": _n_of(certificate)}
+    return "".join(f"    {name}={value!r},\n" for name, value in settings.items() if name not in ("until_radius", "within"))
 
 
 def _size_of(certificate: Certificate) -> str:
