@@ -10,10 +10,9 @@ from core.figures.votes import icon_array, votes_alt
 from core.report import words
 from core.report.notation import class_name, percent
 from core.studies.stored import stored_study
-from core.ui.figure import FigureSheet
+from core.ui.figure import FigureSheet, draw_strip, enlarged
 from core.ui.frame import close_page, open_page
 from core.ui.linked import key_for
-from core.ui.strip import draw_strip, enlarged
 
 FIRST = "red-car"
 

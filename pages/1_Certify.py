@@ -6,16 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from core.report.export import to_csv
-from core.report.notation import norm_name
-from core.studies.records import Study, StudyRequest
-from core.studies.stored import stored_study
-from core.ui.certify.change_notice import note_change
-from core.ui.certify.guarantee import choose_guarantee, objection
-from core.ui.certify.job import STUDIES, note_speed, start_study, study_key
-from core.ui.certify.verify_view import draw_verify
-from core.ui.certify.view import draw_running, draw_study
-from core.ui.controls import choose_numbers, choose_sigma, request_of, warn_about_sigma
+from core.studies.records import StudyRequest
+from core.ui.certify.controls import choose_guarantee, choose_samples, objection
+from core.ui.certify.study import STUDIES, draw_running, draw_shown, draw_table, finished_study, start_study, study_key
+from core.ui.certify.verify import draw_verify
+from core.ui.controls import choose_sigma, warn_about_sigma
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job
@@ -40,23 +35,13 @@ with left:
 with middle:
     sigma = choose_sigma()
     automatic = linked_switch("Compute as I change things", True, "auto")
-numbers = choose_numbers()
-guarantee = choose_guarantee()
+settings, compare = choose_samples(sigma)
+settings = choose_guarantee(settings)
 warn_about_sigma(denoiser, sigma, classifier)
-request = request_of(classifier, denoiser, sigma, numbers, size, guarantee)
-wrong = objection(request.settings)
+request = StudyRequest(classifier, denoiser, settings, compare, size=size)
+wrong = objection(settings)
 if wrong is not None:
     show_error(wrong)
-
-
-def finished(choice: Choice, wanted: StudyRequest) -> Study | None:
-    """The study of a choice, from the files that come with the Lab or from this session's finished job."""
-    if choice.sample is not None:
-        stored = stored_study(choice.sample)
-        if stored is not None and stored[1] == wanted and STUDIES.find(study_key(choice.picture.image, wanted)) is None:
-            return stored[0]
-    job = STUDIES.find(study_key(choice.picture.image, wanted))
-    return job.result if job is not None and job.state == "done" else None
 
 
 def start(choice: Choice) -> bool:
@@ -68,25 +53,23 @@ def start(choice: Choice) -> bool:
 keys = [study_key(choice.picture.image, request) for choice in choices]
 STUDIES.keep_only(keys)
 for choice, key in zip(choices, keys, strict=True):
-    if automatic and wrong is None and finished(choice, request) is None and STUDIES.find(key) is None:
+    job = STUDIES.find(key)
+    if automatic and wrong is None and job is None and finished_study(choice, request, job) is None:
         start(choice)
-
 shown = choose_shown(choices)
-shown_key = study_key(shown.picture.image, request)
+place = choices.index(shown)
 
 
 def draw(*jobs: Job | None) -> None:
-    """What is there."""
+    """What is there of all, and of the one to look at."""
     if len(choices) > 1:
-        draw_table()
-    job, result = jobs[keys.index(shown_key)], finished(shown, request)
+        draw_table(choices, request, jobs)
+    job = jobs[place]
+    result = finished_study(shown, request, job)
     if result is not None:
-        if job is not None:
-            note_speed(result)
-        note_change(result.certificate)
-        draw_study(result, shown.picture.name, shown_key[1][:12] if isinstance(shown_key[1], str) else "study")
-        c = result.certificate
-        draw_again(stored=job is None, stopped=c.stopped and c.settled is None)
+        label = draw_shown(result, shown.picture.name, str(keys[place][1])[:12], stored=job is None)
+        if label and st.button(label, icon=":material/play_arrow:") and start(shown):
+            st.rerun()
     elif job is None:
         if wrong is None and st.button("Start", type="primary", icon=":material/play_arrow:") and start(shown):
             st.rerun()
@@ -96,44 +79,6 @@ def draw(*jobs: Job | None) -> None:
             st.rerun()
     else:
         draw_running(job, sigma)
-
-
-def draw_again(stored: bool, stopped: bool) -> None:
-    """Say where a stored result comes from; offer to compute what is stored or was stopped."""
-    if stored:
-        st.caption("This result comes with the Lab, computed beforehand with these very numbers.")
-    if stored or stopped:
-        label = "Compute it here" if stored else "Run it to the end"
-        if st.button(label, icon=":material/play_arrow:") and start(shown):
-            st.rerun()
-
-
-def draw_table() -> None:
-    """One row a picture."""
-    rows, done = [], []
-    for number, choice in enumerate(choices, 1):
-        job, result = STUDIES.find(study_key(choice.picture.image, request)), finished(choice, request)
-        row: dict[str, object] = {
-            "#": number,
-            "picture": choice.picture.name,
-            "state": "not started" if job is None else job.state,
-        }
-        if result is not None:
-            c = result.certificate
-            done.append((choice.picture.name, c))
-            row |= {
-                "state": c.settled or ("stopped" if c.stopped else "done"),
-                "prediction": "abstains" if c.abstained else c.label,
-                f"radius ({norm_name(c.norm)})": float(f"{c.radius:.4g}"),
-                "p_lower": round(c.p_lower, 4),
-                "n": c.n,
-            }
-        rows.append(row)
-    st.dataframe(rows, hide_index=True, width="stretch")
-    if done:
-        st.download_button(
-            "All as CSV", to_csv(done), "certificates.csv", "text/csv", icon=":material/download:", on_click="ignore"
-        )
 
 
 follow(draw, *(partial(STUDIES.find, key) for key in keys))

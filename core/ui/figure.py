@@ -1,18 +1,27 @@
-"""A figure on a page, with its text for those who cannot see it and the ways to take it along."""
+"""Figures and pictures on a page, with their text for those who cannot see them and the ways to take them along.
+
+Imports no torch, so that the first page shows them at once.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
+from PIL import Image
 
-from core.ui.presenter import presenting
+from core.report.notation import STAGES, class_name
+from core.studies.records import View
+from core.ui.frame import presenting
 
 GROUND, INK = "#FFFFFF", "#1B2733"
 FORMATS = {"svg": "SVG", "png": "PNG"}
+MIME = {"json": "application/json", "csv": "text/csv", "html": "text/html", "png": "image/png", "py": "text/x-python"}
+MIME |= {"md": "text/markdown", "tex": "text/x-tex", "zip": "application/zip"}
+_BAR: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 
 
 def draw_figure(figure: go.Figure, key: str, alt: str, name: str, *, on_select: Callable[[], None] | None = None) -> None:
@@ -30,6 +39,11 @@ def draw_figure(figure: go.Figure, key: str, alt: str, name: str, *, on_select: 
     else:
         st.plotly_chart(figure, config=config, key=key, alt=alt, on_select=on_select, selection_mode="points")
     _offer([(figure, alt)], key, name)
+
+
+def draw_live_figure(figure: go.Figure, key: str, alt: str) -> None:
+    """Draw a figure of work under way, which is not to be taken along yet; arguments as for :func:`draw_figure`."""
+    st.plotly_chart(figure, config=_BAR, key=key, alt=alt)
 
 
 class FigureSheet:
@@ -72,8 +86,7 @@ def _format(key: str) -> str:
 
 
 def _config(chosen: str, name: str) -> dict[str, Any]:
-    return {
-        "displaylogo": False,
+    return _BAR | {
         "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
         "toImageButtonOptions": {"format": chosen, "filename": name, "scale": 2 if chosen == "png" else 1},
     }
@@ -128,3 +141,53 @@ def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
         f'<body style="background:{GROUND};color:{INK};font-family:sans-serif;margin:1rem">\n{"".join(parts)}</body></html>\n'
     )
+
+
+def offer_file(
+    label: str,
+    data: str | bytes | Callable[[], str | bytes],
+    name: str,
+    key: str,
+    *,
+    icon: str = ":material/download:",
+    help: str | None = None,
+) -> None:
+    """A button that saves a file; its kind follows from the ending of its name.
+
+    Args:
+        data: what is in it, or makes that once it is asked for.
+        key: unlike that of any other on the page.
+    """
+    mime = MIME[name.rpartition(".")[2]]
+    st.download_button(label, data, name, mime, key=key, on_click="ignore", icon=icon, help=help)
+
+
+def without_ending(name: str) -> str:
+    """The name of a picture's file without its ending, for the names of files made from it.
+
+    >>> without_ending("cat.png"), without_ending("cat")
+    ('cat', 'cat')
+    """
+    return name.rpartition(".")[0] or name
+
+
+def enlarged(picture: Image.Image, side: int = 288) -> Image.Image:
+    """Small pictures enlarged pixel by pixel, so that what is shown is what the network sees."""
+    times = max(1, side // max(picture.size))
+    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+
+
+def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma: float, key: str) -> None:
+    """Original, noisy and denoised, each with what the classifier alone says of it."""
+    with st.container(key=f"abreast-{key}"):
+        columns = st.columns(len(STAGES))
+    for column, (name, view) in zip(columns, views.items(), strict=False):
+        best, share = view.top[0]
+        with column:
+            st.image(
+                enlarged(view.picture),
+                width="stretch",
+                alt=f"{STAGES[name]} picture; the classifier alone says {class_name(best, labels)} ({share:.0%}).",
+            )
+            extra = f" (sigma {sigma:g})" if name == "noisy" else ""
+            st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{class_name(best, labels)}** {share:.0%}")

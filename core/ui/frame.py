@@ -1,13 +1,16 @@
-"""The frame of every page: title, navigation, and the side line that says what computes and how fast."""
+"""The frame of every page: title, navigation, presenter mode, and the side line that says what computes and how fast.
+
+Presenter mode has large type and no side bar, for a room that looks at a projector: ``?present=1`` in any link.
+"""
 
 from __future__ import annotations
 
+import gc
+import sys
+
 import streamlit as st
 
-from core.folders import ROOT
-from core.ui.garbage import spare_modules
-from core.ui.linked import read_link, say_refused
-from core.ui.presenter import close_presenting, open_presenting
+from core.ui.linked import newly_asked, read_link, say_refused, write_link
 
 PAGES = (
     ("app.py", "Start", ":material/home:"),
@@ -20,6 +23,12 @@ PAGES = (
     ("pages/7_Learn.py", "Learn", ":material/school:"),
 )
 SPEED = "last_speed"
+PARAMETER, SWITCH = "present", "presenter-mode"
+YES = ("1", "true", "yes", "on")
+GROWN = 50
+"""So many modules more are worth a new look at what garbage collection may pass over."""
+
+_modules = 0
 
 # Streamlit leaves 6rem above the first line and blurs small pictures when it enlarges them.
 _STYLE = """
@@ -64,24 +73,34 @@ _STYLE = """
 </style>
 """
 
+_PRESENTING_STYLE = """
+<style>
+  html {font-size: 125%;}
+  [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
+    [data-testid="stHeader"], [data-testid="stToolbar"] {display: none !important;}
+  .block-container {max-width: 100% !important; padding-top: 1.2rem !important;}
+  [data-testid="stMarkdownContainer"] p, [data-testid="stMarkdownContainer"] li {font-size: 1.1rem; line-height: 1.5;}
+  [data-testid="stCaptionContainer"] p {font-size: 0.95rem !important;}
+</style>
+"""
+
 
 def open_page(title: str) -> None:
     """Set the page up. Must be the first thing a page calls."""
     st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=":material/verified_user:", layout="wide")
     st.html(_STYLE)
-    open_presenting()
+    _open_presenting()
     with st.sidebar:
         st.markdown("**Denoised Smoothing Lab**")
         for path, label, icon in PAGES:
-            if (ROOT / path).exists():
-                st.page_link(path, label=label, icon=icon)
+            st.page_link(path, label=label, icon=icon)
     read_link()
 
 
 def close_page() -> None:
     """Write the foot and the side line, last, so that they know what became of the link and the speed of the run just shown."""
     say_refused()
-    close_presenting([page for page in PAGES if (ROOT / page[0]).exists()])
+    _close_presenting()
     from core.device import describe_device, pick_device  # torch takes seconds the first time; by now the page is drawn
 
     with st.sidebar:
@@ -91,3 +110,44 @@ def close_page() -> None:
         st.caption(f":material/memory: {describe_device(pick_device())}{measured}")
         st.caption("sigma and radii are in [0, 1] pixel units; 0.25 is 64 of 255 grey levels.")
     spare_modules()
+
+
+def presenting() -> bool:
+    """Whether presenter mode is on."""
+    return bool(st.session_state.get(SWITCH, False))
+
+
+def _open_presenting() -> None:
+    """Hear what the link asks for, and set the large type where the mode is on. Call first on a page."""
+    asked = newly_asked(PARAMETER)
+    if asked and asked[-1].lower() in YES:
+        st.session_state[SWITCH] = True
+    if presenting():
+        st.html(_PRESENTING_STYLE)
+
+
+def _close_presenting() -> None:
+    """The switch, at the foot of the page; with it, while presenting, the links that stand in the side bar elsewhere."""
+    with st.container(horizontal=True, key="presenter"):
+        # bind="query-params" would know "true" only, and forget "1" as soon as the page is loaded again.
+        on = st.toggle("Presenter mode", key=SWITCH, persist_state="session", help="Large type, no side bar; part of the link.")
+        if on:
+            for path, label, icon in PAGES:
+                st.page_link(path, label=label, icon=icon, query_params={PARAMETER: "1"})
+    write_link(PARAMETER, ["1"] if on else [])
+
+
+def spare_modules() -> None:
+    """Freeze what is alive, once many modules have been imported since the last time.
+
+    Streamlit collects garbage fully after every run of a page's program, and answers nothing meanwhile. With torch and its
+    like imported that takes 0.16 s each time, spent on functions and classes that never go away; frozen, they are passed
+    over. Garbage is collected first, and what an earlier freeze caught by chance is let go.
+    """
+    global _modules
+    if len(sys.modules) < _modules + GROWN:
+        return
+    _modules = len(sys.modules)
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

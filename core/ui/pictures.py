@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
+from core.data.hub import LabelledPicture, fetch_split, sample_pictures
 from core.data.samples import Sample, sample_picture, samples
 from core.errors import LabError
 from core.pictures.reading import Picture, read_picture
-from core.ui.gallery import choose_from_gallery
+from core.ui.figure import enlarged
+from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import SessionJobs
 from core.ui.linked import key_for, linked_choice
+from core.ui.plain_text import show_error
 
 MAX_UPLOADS = 12
+PICTURE_TYPES = ["png", "jpg", "jpeg", "webp"]
+GALLERIES = SessionJobs("galleries")
+USUAL_SET = "hub/uoft-cs/cifar10"
+DRAWN = 10
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ def choose_pictures(classifier: str) -> list[Choice]:
     menu = st.empty()
     uploads = st.file_uploader(
         "Or upload your own",
-        ["png", "jpg", "jpeg", "webp"],
+        PICTURE_TYPES,
         accept_multiple_files=True,
         key="uploads",
         help="PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab.",
@@ -42,7 +52,7 @@ def choose_pictures(classifier: str) -> list[Choice]:
         try:
             picture = read_upload(file.getvalue(), file.name)
         except LabError as error:
-            st.error(str(error), icon=":material/error:")
+            show_error(error)
             continue
         for note in picture.notes:
             st.info(note, icon=":material/info:")
@@ -78,3 +88,52 @@ def choose_sample(classifier: str, disabled: bool = False) -> Sample:
 def read_upload(data: bytes, name: str) -> Picture:
     """Read an uploaded file once; raises LabError as :func:`core.pictures.reading.read_picture`."""
     return read_picture(data, name)
+
+
+def choose_from_gallery() -> Picture | None:
+    """A folded-away chooser; None where nothing is chosen there."""
+    with st.expander("Or from a data set of the Hub", icon=":material/collections:"):
+        reference = st.text_input("Data set", USUAL_SET, key="gallery-set", max_chars=200, persist_state="session").strip()
+        split = st.text_input("Split", "test", key="gallery-split", max_chars=40, persist_state="session").strip()
+        draws = st.session_state.setdefault("gallery-draws", 0)
+
+        def work(context: JobContext) -> list[LabelledPicture]:
+            with context.aside():
+                found = fetch_split(reference, split, on_progress=context.report, should_stop=context.should_stop)
+            return sample_pictures(found, DRAWN, seed=draws)
+
+        if st.button(f"{DRAWN} at random", icon=":material/casino:", key="gallery-draw"):
+            draws = st.session_state["gallery-draws"] = draws + 1
+            st.session_state.pop("gallery-chosen", None)
+            begin(lambda: GALLERIES.start(("gallery", reference, split, draws), f"Pictures of {reference}", work))
+        if not draws:
+            st.caption("The files of the split are downloaded once, with progress, and stay on this machine.")
+            return None
+        find = partial(GALLERIES.find, ("gallery", reference, split, draws))
+        job = find()
+        if job is not None and job.finished and job.state == "done":
+            return _choose(job.result)
+        if job is not None and job.finished:
+            show_error(job.error or "")
+        elif job is not None:
+            follow(_draw_fetching, find, busy=True)
+        return None
+
+
+def _draw_fetching(job: Job | None) -> None:
+    if job is not None:
+        draw_waiting(job, "Asking the Hub…")
+        draw_stop(job)
+
+
+def _choose(found: list[LabelledPicture]) -> Picture | None:
+    with st.container(key="paired-gallery"):
+        for start in range(0, len(found), 5):
+            for column, one in zip(st.columns(5), found[start : start + 5], strict=False):
+                name = one.name or f"class {one.label}"
+                column.image(enlarged(one.picture, 96), width="stretch", alt=f"Picture {one.number} of the data set: {name}.")
+                column.caption(f"{one.number}: {name}")
+    titles = {one.number: f"{one.number}: {one.name or f'class {one.label}'}" for one in found}
+    chosen = st.pills("Take", list(titles), format_func=titles.__getitem__, key="gallery-chosen", persist_state="session")
+    picked = next((one for one in found if one.number == chosen), None)
+    return None if picked is None else Picture(picked.picture, f"{picked.name or picked.label}-{picked.number}.png")

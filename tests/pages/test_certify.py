@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.models.references import BUNDLED_FOLDER
+from core.ui.plain_text import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,7 +93,7 @@ def test_several_uploads_make_a_table_and_bad_ones_a_sentence() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
         at.run()
-    assert [e.value for e in at.error] == ["bad.png is a text file, not a picture: choose a PNG, JPEG or WebP picture."]
+    assert [e.value for e in at.error] == [plain("bad.png is a text file, not a picture: choose a PNG, JPEG or WebP picture.")]
     assert list(at.dataframe[0].value["picture"]) == ["one.png", "two.png"]
 
 

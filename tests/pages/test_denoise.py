@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 import core.ui.jobs.queue
 import core.ui.jobs.session
 from core.models.references import BUNDLED_FOLDER
+from core.ui.plain_text import plain
 
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED_FOLDER / "cifar10").exists(), reason="the bundled classifier is not there"),
@@ -111,6 +112,11 @@ def test_link_restores_the_choices_and_bad_values_fall_back() -> None:
     assert at.number_input(key="draws").value == 1
     assert at.multiselect(key="denoisers").value == ["classical/nlm"]
     assert at.query_params["denoisers"] == "classical/nlm"
+    at.query_params["denoisers"] = "classical/median"  # a link that is followed later counts, too
+    assert at.run().multiselect(key="denoisers").value == ["classical/median"]
+    at = page(auto="false", denoisers=["nonsense"])
+    assert at.multiselect(key="denoisers").value == page(auto="false", denoisers=[]).multiselect(key="denoisers").value
+    assert "nonsense" in at.warning[0].value
     at = page(sigma="nan", seed="-1", draws="99", auto="false")
     assert not at.exception
     assert at.slider(key="sigma").value == 0.25
@@ -177,7 +183,7 @@ def test_no_denoiser_and_a_bad_upload_are_said_in_a_sentence() -> None:
     assert grid(finish(at)).count("<img") == 2
     at.file_uploader(key="uploads").set_value([("one.png", png(1), "image/png"), ("bad.png", b"no picture", "image/png")])
     at.run()
-    assert [e.value for e in at.error] == ["bad.png is a text file, not a picture: choose a PNG, JPEG or WebP picture."]
+    assert [e.value for e in at.error] == [plain("bad.png is a text file, not a picture: choose a PNG, JPEG or WebP picture.")]
 
 
 def test_the_mean_of_the_draws_leaves_less_noise() -> None:

@@ -12,8 +12,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.learn.quiz import QUIZ
-from core.ui.figure import stand_alone
-from core.ui.linked import refused
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -142,15 +140,6 @@ def test_moving_a_control_after_a_link_is_no_mistake_of_the_link() -> None:
     assert not at.warning
 
 
-def test_refused_names_only_what_controls_did_not_take() -> None:
-    assert refused({"a": ["1"], "b": ["true"], "c": ["x"], "unknown": ["y"]}, {"a": 1.0, "b": True, "c": "x"}) == []
-    assert refused({"on": ["1"]}, {"on": True}) == []
-    (sentence,) = refused({"several": ["0.25", "nan"]}, {"several": [0.25, 0.5]})
-    assert "'nan'" in sentence
-    assert "0.25, 0.5 is used" in sentence
-    assert len(refused({"a": ["x" * 5_000]}, {"a": "y"})[0]) < 200
-
-
 @pytest.mark.parametrize("word", ["1", "true"])
 def test_presenter_mode_comes_with_the_link_and_goes_with_the_switch(word: str) -> None:
     at = page(present=word)
@@ -185,13 +174,3 @@ def test_the_links_of_the_lessons_are_taken_as_they_stand() -> None:
         for name, value in asked.items():
             held = at.session_state[name]
             assert held == value or float(held) == float(value), f"{link}: {name} is {held}"
-
-
-def test_a_saved_figure_needs_nothing_else() -> None:
-    import plotly.graph_objects as go
-
-    saved = stand_alone([(go.Figure(go.Scatter(y=[1, 2])), 'words with "quotes" & <signs>')], "name")
-    assert saved.startswith("<!DOCTYPE html>")
-    assert len(saved) > 1_000_000
-    assert "words with &quot;quotes&quot; &amp; &lt;signs&gt;" in saved
-    assert not re.search(r"<script[^>]+src=", saved)

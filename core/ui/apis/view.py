@@ -15,10 +15,9 @@ from core.figures.radius import radius_bar
 from core.figures.votes import vote_bars, votes_alt
 from core.report import words
 from core.report.notation import class_name, duration
-from core.ui.figure import FigureSheet
+from core.ui.figure import FigureSheet, draw_live_figure, enlarged
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.strip import CHART, enlarged
 
 
 def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
@@ -70,7 +69,7 @@ def draw_asking(job: Job) -> None:
         if shown:
             names, counts = tuple(shown), tuple(shown.values())
             title = "Votes so far" if votes.counts else "These choose the class"
-            st.plotly_chart(vote_bars(counts, names, title), config=CHART, key=f"asking-{job.id}", alt=votes_alt(counts, names))
+            draw_live_figure(vote_bars(counts, names, title), f"asking-{job.id}", votes_alt(counts, names))
         if votes.candidate is not None:
             st.markdown(f"Counting **{votes.candidate}**: certified radius at least **{progress.now.radius:.3f}** so far.")
 

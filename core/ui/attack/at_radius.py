@@ -8,7 +8,7 @@ from torch import Tensor
 from core.attacks.at_radius import pictures_at_radius
 from core.pictures.pixels import to_picture
 from core.report.notation import norm_name, radius_text
-from core.ui.strip import enlarged
+from core.ui.figure import enlarged
 
 _TITLES = {
     "random": "In a random direction",

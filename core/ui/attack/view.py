@@ -15,10 +15,9 @@ from core.pictures.reading import png_bytes
 from core.report.notation import class_name, norm_name
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_meaning
-from core.ui.figure import draw_figure
+from core.ui.figure import draw_figure, enlarged
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.strip import enlarged
 
 STAGES = {
     "certify": "certifying the picture",

@@ -13,10 +13,9 @@ from core.report.notation import class_name
 from core.studies.comparison import NOISY, close_up
 from core.studies.denoise import Comparison, measures_csv, summaries_csv
 from core.ui.denoise.grid import grid_html, top_html
-from core.ui.figure import FigureSheet, draw_figure
+from core.ui.figure import FigureSheet, draw_figure, enlarged
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.strip import enlarged
 
 ALL_DRAWS = "mean of all"
 

@@ -8,6 +8,8 @@ longest. So a long certificate slows another user's short one to half speed at w
 from __future__ import annotations
 
 import atexit
+import dataclasses
+import sys
 import threading
 import time
 import traceback
@@ -19,8 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from PIL import Image
+
 from core.errors import LabError
-from core.ui.jobs.result_size import result_size
 
 MAX_RUNNING = 8
 MAX_QUEUED = 64
@@ -31,7 +34,7 @@ KEPT_BYTES = 512 * 2**20
 ABANDONED_AFTER = 120.0
 """Seconds without a look after which a job is stopped: its page is gone. A hidden tab still looks once a minute."""
 
-Work = Callable[["JobContext"], Any]
+JobWork = Callable[["JobContext"], Any]
 
 
 @dataclass
@@ -49,7 +52,7 @@ class Job:
     title: str
     session: str
     key: tuple[Any, ...] | None
-    work: Work | None
+    work: JobWork | None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: str = "queued"
     progress: Any = None
@@ -82,25 +85,25 @@ class Job:
 class JobContext:
     """What the work sees of its job."""
 
-    def __init__(self, job: Job, turns: _Turns) -> None:
-        self._job, self._turns = job, turns
+    def __init__(self, job: Job, lock: _FairLock) -> None:
+        self._job, self._lock = job, lock
         self._aside = False
 
     def report(self, progress: Any) -> None:
         """Show progress, and let whoever waited longest compute next."""
         self._job.progress = progress
         if not self._aside:
-            self._turns.hand_on(self._job)
+            self._lock.hand_on(self._job)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Let others compute meanwhile: for work that waits for a network, which would hold the turn and not use it."""
         self._aside = True
-        self._turns.give_back(self._job)
+        self._lock.give_back(self._job)
         try:
             yield
         finally:
-            self._turns.take(self._job)
+            self._lock.take(self._job)
             self._aside = False
 
     def should_stop(self) -> bool:
@@ -108,7 +111,7 @@ class JobContext:
         return self._job.stopping
 
 
-class _Turns:
+class _FairLock:
     """A lock that is handed out in the order of asking."""
 
     def __init__(self) -> None:
@@ -150,12 +153,12 @@ class JobQueue:
         self._running: list[Job] = []
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._by_key: dict[tuple[Any, ...], Job] = {}
-        self._turns = _Turns()
+        self._lock = _FairLock()
         self._last_served: dict[str, float] = {}
         # A thread that computes while the interpreter is taken down brings the whole process down with it.
         atexit.register(_close, weakref.ref(self))
 
-    def submit(self, session: str, title: str, work: Work, key: tuple[Any, ...] | None = None) -> Job:
+    def submit(self, session: str, title: str, work: JobWork, key: tuple[Any, ...] | None = None) -> Job:
         """Queue work for a session.
 
         Args:
@@ -221,7 +224,7 @@ class JobQueue:
             self._queued.remove(job)
             job.state, job.error = "failed", "Stopped before it began."
             self._finish(job)
-        self._turns.wake()
+        self._lock.wake()
 
     def _finish(self, job: Job) -> None:
         """Mark a job finished, and drop the finished ones that were looked at longest ago where there are too many."""
@@ -261,10 +264,10 @@ class JobQueue:
                 threading.Thread(target=self._run, args=(job,), name=f"job-{job.id[:8]}", daemon=True).start()
 
     def _run(self, job: Job) -> None:
-        self._turns.take(job)
+        self._lock.take(job)
         try:
             assert job.work is not None
-            job.result = job.work(JobContext(job, self._turns))
+            job.result = job.work(JobContext(job, self._lock))
             job.size = result_size((job.result, job.progress))
             state = "done"
         except LabError as error:
@@ -275,7 +278,7 @@ class JobQueue:
             job.progress, state = None, "failed"
             job.error = f"Something went wrong inside the Lab ({type(error).__name__}): {error}"
         finally:
-            self._turns.give_back(job)
+            self._lock.give_back(job)
         with self._changed:
             job.state = state
             if state == "done" and job.key is not None and not job.stopping:
@@ -291,3 +294,46 @@ def _close(queue: weakref.ref[JobQueue]) -> None:
     there = queue()
     if there is not None:
         there.close()
+
+
+_WHOLE = (str, bytes, bytearray, int, float, complex, bool, type(None), type)
+"""Objects that say their own size."""
+
+
+def result_size(result: object) -> int:
+    """Bytes of everything reached through dataclasses, mappings and sequences; what is reached twice counts once.
+
+    Pictures, arrays and tensors count by their pixels and elements, on whatever device they are.
+
+    >>> result_size({"picture": Image.new("RGB", (1000, 1000))}) > 4_000_000  # Pillow keeps four bytes a pixel
+    True
+    """
+    seen: set[int] = set()
+    waiting, total = [result], 0
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        total += _own_size(item)
+        waiting += _parts(item)
+    return total
+
+
+def _own_size(item: object) -> int:
+    if isinstance(item, Image.Image):
+        return item.width * item.height * (1 if item.mode in ("1", "L", "P") else 4)
+    elements = getattr(item, "nbytes", None)  # arrays and tensors
+    return elements if isinstance(elements, int) else sys.getsizeof(item)
+
+
+def _parts(item: object) -> list[object]:
+    if isinstance(item, _WHOLE):
+        return []
+    if isinstance(item, dict):
+        return [*item.keys(), *item.values()]
+    if isinstance(item, list | tuple | set | frozenset):
+        return list(item)
+    if dataclasses.is_dataclass(item):
+        return [getattr(item, field.name) for field in dataclasses.fields(item)]
+    return []

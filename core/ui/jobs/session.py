@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import LabError
 from core.models.cache import ModelCache
-from core.ui.jobs.queue import Job, JobQueue, Work
+from core.ui.jobs.queue import Job, JobQueue, JobWork
 
 Key = tuple[Hashable, ...]
 
@@ -50,7 +50,7 @@ class SessionJobs:
     def __init__(self, slot: str) -> None:
         self._slot = f"jobs-{slot}"
 
-    def start(self, key: Key, title: str, work: Work, *, shared: bool = True) -> Job:
+    def start(self, key: Key, title: str, work: JobWork, *, shared: bool = True) -> Job:
         """Queue work under a key; where ``shared``, a result that anybody's job of this key had comes back at once.
 
         Raises LabError where the queue is full.
@@ -59,7 +59,7 @@ class SessionJobs:
         st.session_state.setdefault(self._slot, {})[key] = job.id
         return job
 
-    def start_alone(self, title: str, work: Work, what: str) -> Job:
+    def start_alone(self, title: str, work: JobWork, what: str) -> Job:
         """Queue work of which a session does one at a time; it takes the place of the last.
 
         Raises LabError where the last is under way, which is called ``what``, and where the queue is full.

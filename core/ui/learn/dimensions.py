@@ -11,10 +11,9 @@ from core.figures.balls import noise_length_alt, noise_length_figure
 from core.figures.votes import vote_bars, votes_alt
 from core.report.notation import class_colours
 from core.studies.stored import stored_study
-from core.ui.figure import draw_figure
+from core.ui.figure import draw_figure, draw_strip
 from core.ui.learn.terms import draw_terms
 from core.ui.linked import linked_choice
-from core.ui.strip import draw_strip
 
 SAMPLE = "red-car"
 

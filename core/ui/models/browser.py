@@ -15,6 +15,7 @@ from core.models.hub.search import Found, curated, search
 from core.models.references import parse_reference
 from core.ui.jobs.session import models
 from core.ui.models.choice import bring, may_be_linked
+from core.ui.plain_text import show_error
 
 TASKS = {"classifier": "image-classification", "denoiser": "denoiser"}
 MOST_FOUND = 30
@@ -67,7 +68,7 @@ def _draw_search(kind: str, classifier: str | None) -> None:
                 st.session_state[slot] = search(text.strip()[:100], TASKS[kind], limit=MOST_FOUND, only_loadable=only)
         except LabError as error:
             st.session_state.pop(slot, None)
-            st.error(str(error), icon=":material/error:")
+            show_error(error)
     found: list[Found] | None = st.session_state.get(slot)
     if found is None:
         return
@@ -105,10 +106,10 @@ def _draw_named(kind: str, classifier: str | None) -> None:
     try:
         parsed = parse_reference(text)
     except LabError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     if not may_be_linked(text):
-        st.error("Here only models of the Hub and of torchvision can be named.", icon=":material/error:")
+        show_error("Here only models of the Hub and of torchvision can be named.")
     elif parsed.kind == "hub":
         _draw_details(text, kind, classifier, "named")
     else:
@@ -138,7 +139,7 @@ def _draw_cached(kind: str, classifier: str | None) -> None:
         try:
             freed = delete_cached(repository.name)
         except LabError as error:
-            st.error(str(error), icon=":material/error:")
+            show_error(error)
         else:
             st.toast(f"{repository.name} was deleted: {freed / 1e6:,.0f} MB are free again.")
             st.rerun(scope="fragment")
@@ -153,7 +154,7 @@ def _draw_details(reference: str, kind: str, classifier: str | None, where: str)
     try:
         found = _look(reference, kind)
     except LabError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     repository = found.repository
     facts = [
@@ -171,7 +172,7 @@ def _draw_details(reference: str, kind: str, classifier: str | None, where: str)
     for note in repository.notes:
         st.info(note, icon=":material/info:")
     if found.problem:
-        st.error(found.problem, icon=":material/error:")
+        show_error(found.problem)
     else:
         _draw_use(reference, kind, classifier, where)
 

@@ -14,8 +14,8 @@ from core.evaluation.log import ABSTAINED
 from core.evaluation.log_pictures import CIFAR10, Behind, class_names, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
 from core.report.notation import class_name
+from core.ui.figure import enlarged
 from core.ui.linked import linked_choice, linked_number, linked_switch
-from core.ui.strip import enlarged
 from core.ui.tradeoffs.logs import Chosen
 
 LOG, UPPER, LOWER, SHOW = "behind", "behind-at", "behind-from", "behind-pictures"

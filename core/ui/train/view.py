@@ -11,11 +11,10 @@ from core.training.before_after import CertifiedCount
 from core.training.classroom import TrainedHere, TrainingState
 from core.training.kept import kept_models
 from core.training.timed import TimedProgress
-from core.ui.figure import draw_figure
+from core.ui.figure import draw_figure, draw_live_figure, enlarged
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 from core.ui.plain_text import plain
-from core.ui.strip import CHART, enlarged
 from core.ui.train.models import draw_model_actions
 
 GAP = 4
@@ -46,12 +45,8 @@ def draw_training(job: Job) -> None:
     if isinstance(state, TrainingState):
         draw_notes(state)
         if state.trained is not None:
-            st.plotly_chart(
-                training_curves(state.trained.moments, state.trained.best),
-                config=CHART,
-                key=f"curves-{job.id}",
-                alt=training_alt(state.trained.moments, state.trained.best),
-            )
+            moments, best = state.trained.moments, state.trained.best
+            draw_live_figure(training_curves(moments, best), f"curves-{job.id}", training_alt(moments, best))
             draw_strip(state, state.trained, finished=False)
 
 

@@ -6,12 +6,16 @@ import gc
 import threading
 import time
 import weakref
+from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 import core.ui.jobs.queue
 from core.errors import LabError
-from core.ui.jobs.queue import MAX_QUEUED_PER_SESSION, Job, JobContext, JobQueue
+from core.ui.jobs.queue import MAX_QUEUED_PER_SESSION, Job, JobContext, JobQueue, result_size
 
 BUSY = 1.0
 """Seconds that a machine with other things to do may add to what is promised."""
@@ -286,3 +290,38 @@ def test_closing_stops_what_runs_and_drops_what_waits() -> None:
     del queue, running, waiting
     gc.collect()
     assert gone() is None, "the interpreter's end is no reason to keep a queue"
+
+
+@dataclass(frozen=True)
+class Part:
+    pixels: object
+    more: dict[str, object] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("heavy", "bytes_"),
+    [
+        (torch.zeros(3, 100, 100), 120_000),
+        (np.zeros((100, 100, 3)), 240_000),
+        (Image.new("RGB", (200, 100)), 80_000),
+        (Image.new("L", (200, 100)), 20_000),
+        (b"x" * 50_000, 50_000),
+        ("x" * 50_000, 50_000),
+    ],
+)
+def test_what_weighs_is_found_wherever_it_is_and_counted_once(heavy, bytes_):
+    for held in (heavy, [heavy], (1, {"a": heavy}), Part(heavy), Part(None, {"b": [Part(heavy)]}), [heavy, heavy, Part(heavy)]):
+        assert bytes_ <= result_size(held) < bytes_ + 3_000, held
+
+
+def test_different_things_add_up():
+    assert result_size([torch.zeros(1_000), torch.zeros(1_000)]) >= 8_000
+    assert result_size([tuple(range(1_000, 2_000))]) >= 8_000 + 1_000 * 28
+
+
+def test_small_and_circular_things():
+    circle: list[object] = [1]
+    circle.append(circle)
+    assert 0 < result_size(circle) < 300
+    assert 0 < result_size(None) < 100
+    assert result_size(Part) > 0

@@ -1,8 +1,8 @@
-"""What kind of guarantee: noise, norm, proof in floating point, both classes, a radius to settle. All are part of the link."""
+"""The folded-away controls of the Certify page, which make one Settings: numbers, and the kind of guarantee. All are linked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from core.errors import LabError
 from core.report.notation import norm_name
 from core.smoothing.radius import NORMS, OWN_NORM
 from core.smoothing.settings import Settings
+from core.ui.controls import METHODS, choose_alpha, choose_seed
 from core.ui.linked import linked_choice, linked_number, linked_switch
 
 NOISE_NAMES = {"gaussian": "Gaussian", "uniform": "Uniform", "laplace": "Laplace"}
@@ -21,19 +22,39 @@ _OTHER_NORMS = {
 LARGEST_RADIUS = 100.0
 
 
-@dataclass(frozen=True)
-class Guarantee:
-    """What these controls hold: as for :func:`core.certify`; ``norm`` None is the noise's own."""
+def choose_samples(sigma: float) -> tuple[Settings, bool]:
+    """Samples, alpha, seed and bound, folded away, at a sigma; and whether to compare with no denoiser."""
+    with st.expander("Samples, confidence, seed", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        with left:
+            n = linked_number(
+                "n: samples counted", (20, 100_000), 1_000, "n", step=100, help="More samples raise the ceiling of the radius."
+            )
+            n0 = linked_number(
+                "n0: samples that choose the class",
+                (10, 1_000),
+                100,
+                "n0",
+                step=10,
+                help="These pick the class to count; they are not counted again.",
+            )
+        with middle:
+            alpha = choose_alpha("alpha", "alpha: chance the certificate is wrong")
+            seed = choose_seed()
+        with right:
+            method = linked_choice(
+                "Bound",
+                METHODS,
+                "anytime",
+                "bound",
+                help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
+            )
+            compare = linked_switch("Compare with no denoiser", True, "compare")
+    return Settings(sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method), compare
 
-    noise: str = "gaussian"
-    norm: str | None = None
-    sound: bool = False
-    two_sided: bool = False
-    until_radius: float | None = None
 
-
-def choose_guarantee() -> Guarantee:
-    """The folded-away controls, with a sentence on what is chosen."""
+def choose_guarantee(settings: Settings) -> Settings:
+    """The settings with noise, norm, kind of proof and a radius to settle, folded away with a sentence on what is chosen."""
     with st.expander("Noise, norm, kind of proof", icon=":material/shield:"):
         left, middle, right = st.columns(3)
         with left:
@@ -49,7 +70,7 @@ def choose_guarantee() -> Guarantee:
                 "Norm of the radius",
                 {norm: f"{norm_name(norm)} (this noise's own)" if norm == own else norm_name(norm) for norm in NORMS},
                 own,
-                norm_key(noise),
+                "norm" if noise == "gaussian" else f"norm-{noise}",  # each noise begins with its own norm
                 help="How the size of a change is measured: l2 its length, l1 the sum over all colour values, l-infinity the"
                 " greatest of them.",
             )
@@ -80,23 +101,19 @@ def choose_guarantee() -> Guarantee:
                 " certified, or when you stop, or after n samples. In the norm that is chosen. Takes the anytime bound.",
             )
         st.caption(_explained(noise, sound))
-    return Guarantee(noise, None if norm == own else norm, bool(sound), bool(two_sided), float(until) or None)
-
-
-def norm_key(noise: str) -> str:
-    """The key of the norm control: each noise begins with its own norm."""
-    return "norm" if noise == "gaussian" else f"norm-{noise}"
+    return replace(
+        settings, noise=noise, norm=None if norm == own else norm, sound=sound, two_sided=two_sided, until_radius=until or None
+    )
 
 
 def objection(settings: Settings) -> str | None:
     """One sentence where these choices do not go together; None where they do. What depends on the picture comes later."""
-    r = settings
-    if r.sound and r.noise != "gaussian":
+    if settings.sound and settings.noise != "gaussian":
         return (
-            f"Sound mode draws Gaussian noise on the 8-bit grid, and {r.noise} noise is chosen: choose Gaussian noise, or"
-            " switch sound mode off."
+            f"Sound mode draws Gaussian noise on the 8-bit grid, and {settings.noise} noise is chosen: choose Gaussian noise,"
+            " or switch sound mode off."
         )
-    if r.until_radius is not None and r.method != "anytime":
+    if settings.until_radius is not None and settings.method != "anytime":
         return (
             "To end when a radius is settled, the bound must hold wherever sampling ends: choose the anytime bound, or set the"
             " radius to be settled to 0."

@@ -1,28 +1,59 @@
-"""A place in the app to check a certificate that somebody handed over."""
+"""A place in the app to check a certificate that somebody handed over, and to sample its votes again by a job."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
+from PIL import Image
 
+from core.device import pick_device
 from core.errors import LabError
 from core.pictures.reading import Picture
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
-from core.ui.certify.verify_job import VERIFICATIONS, Sampling, start_sampling
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
-from core.ui.jobs.queue import Job
-from core.ui.pictures import read_upload
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import Key, SessionJobs, models
+from core.ui.pictures import PICTURE_TYPES, read_upload
 from core.ui.plain_text import plain, show_error
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
 from core.verification.provenance import cannot_sample_here, models_of_catalogue
-from core.verification.resampling import cannot_resample
+from core.verification.resampling import cannot_resample, resample
 from core.verification.verify import verify, why_not_sampled
 
+VERIFICATIONS = SessionJobs("verifications")
 _MARKS = {SAME: "✓ same", DIFFERS: "✗ differs", NOT_CHECKED: "– not checked"}
+
+
+def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, seed: int | None) -> Job:
+    """Queue a sampling: with the certificate's own seed where ``seed`` is None. Raises LabError where the queue is full."""
+    cache, device = models(), pick_device("auto")
+    size = (certificate.image.height, certificate.image.width)
+
+    def work(context: JobContext) -> list[Check]:
+        classifier = cache.classifier(certificate.classifier.ref, device, size=size, should_stop=context.should_stop)
+        denoiser = cache.denoiser(certificate.denoiser.ref, device, should_stop=context.should_stop)
+
+        def tell(part: str, now: Progress) -> None:
+            context.report(now)
+
+        return resample(
+            certificate,
+            picture,
+            classifier,
+            denoiser,
+            same_seed=seed is None,
+            fresh_seed=seed,
+            device=str(device),
+            on_progress=tell,
+            should_stop=context.should_stop,
+        )
+
+    return VERIFICATIONS.start(key, "Verify a certificate", work)
 
 
 def draw_verify() -> None:
@@ -36,7 +67,7 @@ def draw_verify() -> None:
         document = left.file_uploader(
             "Certificate (JSON)", ["json"], key="verify-document", max_upload_size=MAX_DOCUMENT_BYTES // 2**20
         )
-        upload = right.file_uploader("Its picture, if you have it", ["png", "jpg", "jpeg", "webp"], key="verify-picture")
+        upload = right.file_uploader("Its picture, if you have it", PICTURE_TYPES, key="verify-picture")
         if document is None:
             VERIFICATIONS.keep_only([])
             return
@@ -77,23 +108,23 @@ def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture |
         seed = int(
             st.number_input("Fresh seed", 0, 2**31 - 1, usual, 1, key=f"verify-seed-{certificate.seed % 2**31}", width=140)
         )
-    wanted = [Sampling(document, None), Sampling(document, seed)]
-    keys = [asked.key for asked in wanted]
-    VERIFICATIONS.keep_only(keys)
+    # The picture is fixed by the hash in the document.
+    wanted: dict[Key, int | None] = {("verify", hashlib.sha256(document).hexdigest(), asked): asked for asked in (None, seed)}
+    VERIFICATIONS.keep_only(list(wanted))
     if fresh and seed == certificate.seed:
         st.error(f"The seed {seed} is the certificate's own: choose another one.", icon=":material/error:")
         fresh = False
-    for asked, pressed in zip(wanted, (same, fresh), strict=True):
+    for (key, asked), pressed in zip(wanted.items(), (same, fresh), strict=True):
         if pressed:
-            VERIFICATIONS.forget(asked.key)
-            begin(partial(start_sampling, asked, certificate, picture.image))
+            VERIFICATIONS.forget(key)
+            begin(partial(start_resampling, key, certificate, picture.image, asked))
 
     def draw(*jobs: Job | None) -> None:
         for job in jobs:
             if job is not None:
                 draw_job(job, _draw_running, _draw_sampled)
 
-    follow(draw, *(partial(VERIFICATIONS.find, key) for key in keys))
+    follow(draw, *(partial(VERIFICATIONS.find, key) for key in wanted))
 
 
 def _draw_running(job: Job) -> None:

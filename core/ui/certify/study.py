@@ -1,0 +1,249 @@
+"""The study of a picture on the Certify page: started, found, drawn while it is under way and when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from PIL import Image
+
+from core.device import pick_device
+from core.figures.radius import growth, growth_alt, radius_bar
+from core.figures.votes import icon_array, vote_bars, votes_alt
+from core.pictures.pixels import to_pixels
+from core.report import words
+from core.report.export import python_snippet, to_csv, to_json
+from core.report.notation import class_colours, class_name, norm_name, radius_text
+from core.report.page import html_report
+from core.report.words import what_changed
+from core.smoothing.certificate import Certificate
+from core.studies.certify import study
+from core.studies.records import Study, StudyProgress, StudyRequest
+from core.studies.stored import stored_study
+from core.ui.attack.at_radius import draw_meaning
+from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
+from core.ui.certify.neighbour import draw_neighbour
+from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file, without_ending
+from core.ui.frame import SPEED
+from core.ui.jobs.follow import draw_stop, draw_waiting
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import Key, SessionJobs, models, picture_key
+from core.ui.pictures import Choice
+from core.ui.plain_text import plain
+
+STUDIES = SessionJobs("studies")
+_LAST, _SENTENCE = "change-last", "change-sentence"
+
+
+def study_key(picture: Image.Image, request: StudyRequest) -> Key:
+    """Names a study: the picture's bytes and every number."""
+    return ("study", picture_key(picture), request)
+
+
+def start_study(picture: Image.Image, name: str, request: StudyRequest) -> Job:
+    """Queue the study of a picture. Raises LabError where the queue is full."""
+    cache, device = models(), pick_device(request.device)
+
+    def work(context: JobContext) -> Study:
+        size = None if request.size is None else (request.size, request.size)
+        tell, stop = context.report, context.should_stop
+        with context.aside():  # a download may take minutes
+            classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
+            denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
+        return study(
+            picture, classifier, denoiser, request, device=device, report=context.report, should_stop=context.should_stop
+        )
+
+    return STUDIES.start(study_key(picture, request), f"Certify {name}", work)
+
+
+def finished_study(choice: Choice, request: StudyRequest, job: Job | None) -> Study | None:
+    """The study of a choice, from its job where there is one and it is done, else from the files that come with the Lab."""
+    if job is not None:
+        return job.result if job.finished and job.state == "done" else None
+    stored = None if choice.sample is None else stored_study(choice.sample)
+    return stored[0] if stored is not None and stored[1] == request else None
+
+
+def draw_shown(result: Study, picture_name: str, key: str, *, stored: bool) -> str | None:
+    """The study that is looked at and what changed since the last; returns what a button to compute it anew is called.
+
+    Args:
+        key: unlike that of any other picture.
+        stored: it comes with the Lab.
+    """
+    certificate = result.certificate
+    if not stored:
+        st.session_state[SPEED] = certificate.samples_per_second
+    _note_change(certificate)
+    draw_study(result, picture_name, key)
+    if stored:
+        st.caption("This result comes with the Lab, computed beforehand with these very numbers.")
+        return "Compute it here"
+    return "Run it to the end" if certificate.stopped and certificate.settled is None else None
+
+
+def _note_change(certificate: Certificate) -> None:
+    """Compare with the last certificate that this session was shown, and say what changed until another one is shown."""
+    last: Certificate | None = st.session_state.get(_LAST)
+    if last is None or last != certificate:
+        st.session_state[_SENTENCE] = "" if last is None else what_changed(last, certificate)
+        st.session_state[_LAST] = certificate
+    sentence = st.session_state[_SENTENCE]
+    if sentence:
+        st.markdown(f":material/compare_arrows: {plain(sentence)}")
+
+
+def draw_table(choices: Sequence[Choice], request: StudyRequest, jobs: Sequence[Job | None]) -> None:
+    """One row a picture with its job, and the finished certificates as CSV."""
+    rows, done = [], []
+    for number, (choice, job) in enumerate(zip(choices, jobs, strict=True), 1):
+        result = finished_study(choice, request, job)
+        row: dict[str, object] = {
+            "#": number,
+            "picture": choice.picture.name,
+            "state": "not started" if job is None else job.state,
+        }
+        if result is not None:
+            c = result.certificate
+            done.append((choice.picture.name, c))
+            row |= {
+                "state": c.settled or ("stopped" if c.stopped else "done"),
+                "prediction": "abstains" if c.abstained else c.label,
+                f"radius ({norm_name(c.norm)})": float(f"{c.radius:.4g}"),
+                "p_lower": round(c.p_lower, 4),
+                "n": c.n,
+            }
+        rows.append(row)
+    st.dataframe(rows, hide_index=True, width="stretch")
+    if done:
+        offer_file("All as CSV", to_csv(done), "certificates.csv", "certificates-csv")
+
+
+def draw_running(job: Job, sigma: float) -> None:
+    """Progress, time left, a Stop button, and the certificate as it grows."""
+    progress = job.progress
+    labels = progress.labels if isinstance(progress, StudyProgress) else None
+    if not isinstance(progress, StudyProgress):
+        draw_waiting(job)
+    else:
+        now = progress.now
+        part = "without the denoiser" if progress.part == "without" else "certifying"
+        about = "at most" if now.until_radius is not None else "about"
+        left = "" if now.seconds < 0.3 else f" · {about} {max(0, now.seconds_left):.0f} s left"
+        st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
+        if now.until_radius is not None and now.radius_possible is not None:
+            st.caption(
+                f"Radius {radius_text(now.until_radius)} asked for: {radius_text(now.radius)} is certified by now, and endless"
+                f" sampling would certify {radius_text(now.radius_possible)} at most."
+            )
+    draw_stop(job, "Keeps what is valid so far.")
+    if isinstance(progress, StudyProgress):
+        draw_strip(progress.views, labels, sigma, f"live-{job.id}")
+        left_column, right_column = st.columns(2)
+        counts = progress.now.counts
+        if counts:
+            title = "Votes without the denoiser" if progress.part == "without" else "Votes of the noisy copies"
+            with left_column:
+                draw_live_figure(vote_bars(counts, labels, title), f"live-votes-{job.id}", votes_alt(counts, labels))
+        if progress.points:
+            with right_column:
+                points = progress.points
+                draw_live_figure(growth(points, progress.now.until_radius), f"live-growth-{job.id}", growth_alt(points))
+
+
+def draw_study(result: Study, picture_name: str, key: str) -> None:
+    """Everything about a finished study."""
+    certificate, labels = result.certificate, result.certificate.labels
+    draw_headline(certificate, key)
+    for note in result.notes:
+        st.caption(f":material/info: {note}")
+    draw_strip(result.views, labels, certificate.sigma, key)
+    sheet = FigureSheet(key, "certificate")
+    other = None if result.without is None else words.named_radius("no denoiser", result.without)
+    sheet.draw(
+        radius_bar(words.named_radius("certified", certificate), certificate.radius_ceiling, other, certificate.norm),
+        f"radius-{key}",
+        f"Certified radius {radius_text(certificate.radius)} of at most"
+        f" {radius_text(certificate.radius_ceiling)}"
+        + (f"; without the denoiser {radius_text(result.without.radius)}." if result.without else "."),
+        "radius",
+    )
+    colours = class_colours(_counts_of_both(result))
+    left, right = st.columns(2)
+    with left:
+        sheet.draw(
+            icon_array(certificate.counts, labels, colours),
+            f"icons-{key}",
+            f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, labels)}",
+            "icons",
+        )
+    with right:
+        sheet.draw(
+            vote_bars(certificate.counts, labels, colours=colours),
+            f"votes-{key}",
+            votes_alt(certificate.counts, labels),
+            "votes",
+        )
+        if result.points:
+            sheet.draw(growth(result.points, certificate.until_radius), f"growth-{key}", growth_alt(result.points), "growth")
+    draw_comparison(result, key, sheet)
+    draw_ball(result, key)
+    draw_radii(certificate, key, sheet)
+    sheet.offer()
+    draw_formula(certificate)
+    draw_both_ways(certificate)
+    draw_downloads(result, picture_name, key)
+
+
+def _counts_of_both(result: Study) -> list[int]:
+    """Votes with and without the denoiser together: a class then has one colour in all figures of a study."""
+    if result.without is None:
+        return list(result.certificate.counts)
+    return [a + b for a, b in zip(result.certificate.counts, result.without.counts, strict=True)]
+
+
+def draw_comparison(result: Study, key: str, sheet: FigureSheet) -> None:
+    """The same noise with and without the denoiser, side by side."""
+    if result.without is None:
+        return
+    st.subheader("With and without the denoiser")
+    colours = class_colours(_counts_of_both(result))
+    for column, title, certificate in zip(
+        st.columns(2), ("With", "Without"), (result.certificate, result.without), strict=True
+    ):
+        with column:
+            sheet.draw(
+                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", colours),
+                f"{title}-{key}",
+                f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
+                f"{title.lower()}-denoiser",
+            )
+            name = plain(class_name(certificate.candidate, certificate.labels))
+            verdict = "abstains" if certificate.abstained else f"says {name}, radius {radius_text(certificate.radius)}"
+            st.markdown(f"{title} denoiser the smoothed classifier **{verdict}**.")
+
+
+def draw_ball(result: Study, key: str) -> None:
+    """What the radius looks like in this picture."""
+    certificate = result.certificate
+    if certificate.abstained or "original" not in result.views:
+        return
+    draw_meaning(to_pixels(result.views["original"].picture), certificate.radius, certificate.norm, key, seed=certificate.seed)
+    draw_neighbour(result.views["original"].picture, certificate, key)
+
+
+def draw_downloads(result: Study, picture_name: str, key: str) -> None:
+    """The certificate as a report, JSON, CSV, and Python."""
+    stem, certificate = without_ending(picture_name), result.certificate
+    document = f"{stem}-certificate.json"
+    files = (
+        ("Report (HTML)", f"{stem}-words.html", html_report(certificate, picture_name, result.views, document)),
+        ("JSON", document, to_json(certificate)),
+        ("CSV", f"{stem}-certificate.csv", to_csv([(picture_name, certificate)])),
+        ("Python", f"{stem}-certificate.py", python_snippet(certificate, picture_name)),
+    )
+    st.subheader("Take it with you")
+    with st.container(horizontal=True):
+        for label, name, data in files:
+            offer_file(label, data, name, f"{label}-{key}")

@@ -1,0 +1,17 @@
+"""Figures, and the files that are made of them."""
+
+from __future__ import annotations
+
+import re
+
+import plotly.graph_objects as go
+
+from core.ui.figure import stand_alone
+
+
+def test_a_saved_figure_needs_nothing_else() -> None:
+    saved = stand_alone([(go.Figure(go.Scatter(y=[1, 2])), 'words with "quotes" & <signs>')], "name")
+    assert saved.startswith("<!DOCTYPE html>")
+    assert len(saved) > 1_000_000
+    assert "words with &quot;quotes&quot; &amp; &lt;signs&gt;" in saved
+    assert not re.search(r"<script[^>]+src=", saved)
