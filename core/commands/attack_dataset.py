@@ -12,6 +12,7 @@ from core.attacks.dataset import AttackSettings, attack_dataset
 from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
+from core.commands.options import numbers_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
@@ -95,10 +96,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> AttackSettings:
-    try:
-        fractions = tuple(sorted(float(part) for part in args.fractions.split(",")))
-    except ValueError as error:
-        raise LabError(f"--fractions {args.fractions!r} is no list of numbers: expected something like 0.5,0.999.") from error
+    fractions = tuple(numbers_of("--fractions", args.fractions, example="0.5,0.999"))
 
     def given(name: str) -> Any:
         value = getattr(args, name)

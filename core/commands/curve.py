@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from core.commands.options import numbers_of
 from core.commands.terminal import print_json, remark
 from core.errors import LabError
 from core.evaluation.curve import CurveSummary, PublishedCurve, by_class, envelope, published_curves, summarise
@@ -43,7 +44,7 @@ def add_curve_verb(verbs: Any) -> None:
 
 def run_curve(args: argparse.Namespace) -> int:
     """Print certified accuracy of each log, and the best of them at each radius."""
-    radii = parse_radii(args.radii)
+    radii = _radii(args.radii)
     if len({path.resolve() for path in args.logs}) < len(args.logs):
         raise LabError("A log is named twice: give each once.")
     logs = {str(path): read_recorded(path) for path in args.logs}
@@ -102,16 +103,9 @@ def run_curve(args: argparse.Namespace) -> int:
     return 0
 
 
-def parse_radii(text: str) -> list[float]:
-    """Radii from text such as ``0.25,0.5``, ascending, each once.
-
-    Raises:
-        LabError: where they are no finite numbers of at least 0.
-    """
-    try:
-        radii = sorted({float(part) for part in text.split(",")})
-    except ValueError as error:
-        raise LabError(f"--radii {text!r} is no list of numbers: expected something like 0.25,0.5.") from error
+def _radii(text: str) -> list[float]:
+    """Radii ascending, each once."""
+    radii = sorted(set(numbers_of("--radii", text)))
     if not all(math.isfinite(r) and r >= 0 for r in radii):
         raise LabError(f"--radii {text!r}: expected finite numbers of at least 0, such as 0.25,0.5.")
     return radii

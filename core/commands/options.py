@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from core.errors import LabError
+from core.report.notation import read_numbers
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.radius import NOISES, NORMS
-from core.smoothing.table import parse_table
 
 DEFAULT_CLASSIFIER = "bundled/cifar10"
 DEFAULT_DENOISER = "bundled/cifar10-stab"
@@ -85,10 +85,24 @@ def add_radius_options(parser: argparse.ArgumentParser) -> None:
 
 def table_option(text: str) -> tuple[float, ...]:
     """What ``--table-radii`` takes."""
-    try:
-        return parse_table(text)
-    except LabError as error:
-        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from error
+    radii, wrong = read_numbers(text)
+    if wrong or not radii:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of radii: expected numbers with commas between them, such as 0.25,0.5"
+        )
+    return tuple(radii)
+
+
+def numbers_of(option: str, text: str, *, what: str = "numbers", example: str = "0.25,0.5") -> list[float]:
+    """The numbers of an option, ascending.
+
+    Raises:
+        LabError: where they are none; ``what`` they should be, and an ``example``.
+    """
+    numbers, wrong = read_numbers(text)
+    if wrong or not numbers:
+        raise LabError(f"{option} {text!r} is no list of {what}: expected something like {example}.")
+    return sorted(numbers)
 
 
 def default_method(args: argparse.Namespace) -> str:

@@ -1,8 +1,11 @@
-"""How numbers, norms and classes are written, and classes coloured, on every page, figure and terminal. Imports no torch."""
+"""How numbers, norms and classes are written, and classes coloured, on every page, figure and terminal; how lists are read.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 # Okabe and Ito (2008), told apart by people with any colour vision. Black and yellow are left out: one of them vanishes
@@ -85,3 +88,24 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def read_numbers(text: str, usable: Callable[[float], bool] = lambda number: True) -> tuple[list[float], list[str]]:
+    """The numbers of a text with commas between them, in its order, and the parts of it that are none, or not usable.
+
+    >>> read_numbers("0.5, 0.25, x,"), read_numbers("1,-1", lambda number: number >= 0)
+    (([0.5, 0.25], ['x']), ([1.0], ['-1']))
+    """
+    numbers: list[float] = []
+    wrong = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            number = float(part)
+        except ValueError:
+            wrong.append(part)
+            continue
+        if usable(number):
+            numbers.append(number)
+        else:
+            wrong.append(part)
+    return numbers, wrong

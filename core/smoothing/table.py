@@ -13,7 +13,6 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-from core.errors import LabError
 from core.smoothing.settings import Terms
 
 EARLY = 0.3
@@ -31,20 +30,6 @@ NEGLIGIBLE = 1e-30
 
 PRIOR = 0.1
 """Weight of the votes against in the prior of :func:`chance`."""
-
-
-def parse_table(text: str) -> tuple[float, ...]:
-    """Radii from text such as ``0.25,0.5,0.75``.
-
-    Raises:
-        LabError: where they are not numbers.
-    """
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise LabError(
-            f"{text!r} is not a list of radii: expected numbers with commas between them, such as 0.25,0.5."
-        ) from error
 
 
 FIRST_LOOK = 32

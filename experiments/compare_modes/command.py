@@ -16,6 +16,7 @@ from core.commands.options import (
     add_device_option,
     add_json_option,
     add_seed_option,
+    numbers_of,
 )
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
@@ -129,8 +130,6 @@ def _print_tables(args: argparse.Namespace) -> int:
 
 def _settings(args: argparse.Namespace) -> ModesSettings:
     noises = () if args.noises == "none" else tuple(part.strip() for part in args.noises.split(","))
-    try:
-        until = () if args.until == "none" else tuple(sorted(float(part) for part in args.until.split(",")))
-    except ValueError as error:
-        raise LabError(f"--until {args.until!r} is no list of radii: expected something like 0.25,0.5, or none.") from error
+    how = {"what": "radii", "example": "0.25,0.5, or none"}
+    until = () if args.until == "none" else tuple(numbers_of("--until", args.until, **how))
     return ModesSettings(args.sigma, args.n0, args.n, args.alpha, args.seed, noises, until, args.until_n, args.device)

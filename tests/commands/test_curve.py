@@ -66,6 +66,11 @@ def test_the_document_has_the_keys_of_the_contract(log: Path, capsys: pytest.Cap
     assert found["envelope"] == row["certified"]
 
 
+def test_a_comma_too_many_is_passed_over_as_on_the_page(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(document(capsys, log, "--radii", "0.5, 0.25,,0.5,")["envelope"]) == ["0.25", "0.5"]
+    assert "',' is no list of numbers" in told(capsys, log, "--radii", ",")[2]
+
+
 @pytest.mark.parametrize("form", ["csv", "markdown", "latex", "table"])
 def test_tables_hold_the_same_figures(log: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
     code, out, err = told(capsys, log, "--radii", "0.25,0.5", "--format", form)

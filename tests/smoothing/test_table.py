@@ -16,7 +16,7 @@ from core.smoothing.bounds import GROUP_SEQUENTIAL, clopper_pearson_lower
 from core.smoothing.radius import radii, share_needed
 from core.smoothing.settings import Terms
 from core.smoothing.stopping import TABLE
-from core.smoothing.table import EARLY, UNLIKELY, chance, limits, looks, parse_table, radii_reached, released, table_is_settled
+from core.smoothing.table import EARLY, UNLIKELY, chance, limits, looks, radii_reached, released, table_is_settled
 from core.verification.check import SAME
 from core.verification.verify import check_arithmetic
 
@@ -229,9 +229,3 @@ def test_same_accuracy_for_a_fifth_of_the_samples():
 def test_what_cannot_be_tested_is_told(settings, says):
     with pytest.raises(LabError, match=says):
         certify(**settings)
-
-
-def test_text_of_a_table():
-    assert parse_table("0,0.25") == (0.0, 0.25)
-    with pytest.raises(LabError, match=r"'0\.25;1' is not a list of radii"):
-        parse_table("0.25;1")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import streamlit as st
 
+from core.report.notation import read_numbers
 from core.ui.linked import linked_slider
 from core.ui.plain_text import plain
 
@@ -31,29 +30,11 @@ def choose_table_radii(key: str = "radii") -> list[float]:
         max_chars=200,
         help=f"Numbers of at least 0, with commas between; at most {MOST}.",
     )
-    radii, wrong = parse_radii(str(text))
+    found, wrong = read_numbers(str(text), lambda radius: 0 <= radius <= 100)
+    radii = sorted(set(found))
     if wrong:
         named = ", ".join(repr(part) for part in wrong[:3])
         st.warning(plain(f"Not a radius: {named}. Expected numbers from 0 to 100, such as 0.25."), icon=":material/warning:")
     if len(radii) > MOST:
         st.warning(f"{len(radii)} radii were given: the first {MOST} are used.", icon=":material/warning:")
-    return radii[:MOST] or parse_radii(USUAL)[0]
-
-
-def parse_radii(text: str) -> tuple[list[float], list[str]]:
-    """The radii of a text, ascending and each once, and the parts of it that are none.
-
-    >>> parse_radii("0.5, 0.25, x")
-    ([0.25, 0.5], ['x'])
-    """
-    radii, wrong = set(), []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        try:
-            radius = float(part)
-        except ValueError:
-            radius = math.nan
-        if 0 <= radius <= 100:
-            radii.add(radius)
-        else:
-            wrong.append(part)
-    return sorted(radii), wrong
+    return radii[:MOST] or read_numbers(USUAL)[0]
