@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.attacks.records import NORMS, AttackRequest
+from core.attacks.request import NORMS, AttackRequest, AttackSettings, Climb
 from core.report.notation import norm_name
+from core.smoothing.settings import Settings
 from core.ui.attack.job import ATTACKS, attack_key, start_attack
 from core.ui.attack.view import KIND_NAMES, TARGET_NAMES, draw_attacked, draw_attacking
 from core.ui.controls import choose_sigma, warn_about_sigma
@@ -55,19 +56,21 @@ with st.expander("Attack, steps, draws, search", icon=":material/tune:"):
             "Look for the smallest attack", True, "attack-search", help="By bisection on the radius; takes longer."
         )
 warn_about_sigma(denoiser, sigma, classifier)
+attack = AttackSettings(
+    Settings(sigma, n=1_000, seed=int(seed), method="anytime"),
+    norm=norm,
+    climb=Climb(int(steps)),
+    draws=int(draws),
+    budget=3_000,
+)
 request = AttackRequest(
     classifier,
     denoiser,
-    sigma,
-    norm,
-    float(radius) or None,
-    target,
-    kind,
-    int(steps),
-    draws=int(draws),
-    seed=int(seed),
+    attack,
+    radius=float(radius) or None,
+    target=target,
+    kind=kind,
     search=("base", "smoothed") if search else (),
-    budget=3_000,
 )
 picture, name = choice.picture.image, choice.picture.name
 key = attack_key(picture, request)

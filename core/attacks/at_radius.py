@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, length, picture_within, stretched
-from core.attacks.records import KINDS
+from core.attacks.balls import Ball, distance, length
+from core.attacks.request import KINDS, check_norm
 from core.errors import LabError
 from core.smoothing.noise import derived_seed
 
@@ -24,8 +24,8 @@ AT_ONCE = 1024
 """Pictures of a data set that are compared at once."""
 
 
-def simple_change(kind: str, image: Tensor, norm: str, radius: float, *, seed: int = 0) -> Tensor:
-    """A changed picture at exactly ``radius``, as exactly as float32 pixels can be, and never beyond it.
+def simple_change(kind: str, ball: Ball, *, seed: int = 0) -> Tensor:
+    """A changed picture at exactly the ball's radius, as exactly as float32 pixels can be, and never beyond it.
 
     ``random``: a uniformly random direction (random signs in linf). ``pixel``: all channels of one pixel, which the seed
     chooses among those with room, pushed to the opposite end. ``patch``: the same for a square that the seed places, only as
@@ -33,31 +33,29 @@ def simple_change(kind: str, image: Tensor, norm: str, radius: float, *, seed: i
 
     Args:
         kind: one of :data:`SIMPLE_KINDS`.
-        image: (3, H, W) in [0, 1].
-        norm, radius: how long the change is to be.
+        ball: the picture, and how long the change is to be.
         seed: of the direction or place.
 
     Returns:
-        (3, H, W) float32 on the device of ``image``.
+        (3, H, W) float32 on the device of the picture.
 
     Raises:
-        LabError: where [0, 1] has no room for a change of this kind and length, or an argument is out of range.
+        LabError: where [0, 1] has no room for a change of this kind and length, or there is no such kind.
     """
-    check_norm(norm)
-    check_radius(radius)
+    image = ball.image
     rng = np.random.default_rng(derived_seed(seed, "simple", kind))
     match kind:
         case "random":
-            direction = _random(image, norm, rng)
+            direction = _random(ball, rng)
         case "pixel":
-            direction = _pixel(image, norm, radius, rng)
+            direction = _pixel(ball, rng)
         case "patch":
-            direction = _patch(image, norm, radius, rng)
+            direction = _patch(ball, rng)
         case "grey":
             direction = torch.where(image < 0.5, 1.0, -1.0)
         case _:
             raise LabError(f"Unknown change {kind!r}: choose one of {', '.join(SIMPLE_KINDS)}.")
-    return picture_within(stretched(direction, image, norm, radius), image, norm, radius)
+    return ball.picture(ball.stretched(direction))
 
 
 def push(image: Tensor) -> Tensor:
@@ -65,14 +63,14 @@ def push(image: Tensor) -> Tensor:
     return torch.where(image < 0.5, 1 - image, -image)
 
 
-def _random(image: Tensor, norm: str, rng: np.random.Generator) -> Tensor:
-    drawn = torch.from_numpy(rng.standard_normal(tuple(image.shape)).astype(np.float32)).to(image)
-    return drawn.sign() if norm == "linf" else drawn
+def _random(ball: Ball, rng: np.random.Generator) -> Tensor:
+    drawn = torch.from_numpy(rng.standard_normal(tuple(ball.image.shape)).astype(np.float32)).to(ball.image)
+    return drawn.sign() if ball.norm == "linf" else drawn
 
 
-def _pixel(image: Tensor, norm: str, radius: float, rng: np.random.Generator) -> Tensor:
-    way = push(image)
-    _, height, width = image.shape
+def _pixel(ball: Ball, rng: np.random.Generator) -> Tensor:
+    way, norm, radius = push(ball.image), ball.norm, ball.radius
+    _, height, width = way.shape
     for number in rng.permutation(height * width).tolist():
         row, column = divmod(number, width)
         if length(way[:, row, column], norm) >= radius:
@@ -84,9 +82,9 @@ def _pixel(image: Tensor, norm: str, radius: float, rng: np.random.Generator) ->
     )
 
 
-def _patch(image: Tensor, norm: str, radius: float, rng: np.random.Generator) -> Tensor:
-    way = push(image)
-    _, height, width = image.shape
+def _patch(ball: Ball, rng: np.random.Generator) -> Tensor:
+    way, norm, radius = push(ball.image), ball.norm, ball.radius
+    _, height, width = way.shape
     across, down = float(rng.uniform()), float(rng.uniform())
     for side in range(1, max(height, width) + 1):
         row, column = round(down * max(height - side, 0)), round(across * max(width - side, 0))
@@ -141,24 +139,28 @@ def pictures_at_radius(
     Raises:
         LabError: where the norm or radius is out of range.
     """
-    check_norm(norm)
-    check_radius(radius)
-    found = []
+    ball, found = Ball(image, norm, radius), []
     for kind in DIRECTIONS:
         if kind == "gradient" and gradient is None:
             continue
         try:
             if kind == "gradient":
                 assert gradient is not None
-                picture = picture_within(stretched(gradient, image, norm, radius), image, norm, radius)
+                picture = ball.picture(ball.stretched(gradient))
             else:
-                picture = simple_change(kind, image, norm, radius, seed=seed)
+                picture = simple_change(kind, ball, seed=seed)
         except LabError as error:
             found.append(AtRadius(kind, None, missing=str(error)))
             continue
         away = (picture - image).abs()
         found.append(
-            AtRadius(kind, picture, distance(picture, image, norm), 255 * float(away.max()), int((away.amax(dim=0) > 0).sum()))
+            AtRadius(
+                kind,
+                picture,
+                size=distance(picture, image, norm),
+                greatest=255 * float(away.max()),
+                changed=int((away.amax(dim=0) > 0).sum()),
+            )
         )
     return tuple(found)
 
@@ -222,5 +224,10 @@ def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, no
         if float(distances[least]) < best:
             best, best_row = float(distances[least]), int(piece[least])
     return Neighbour(
-        int(data.indices[best_row]), int(data.labels[best_row]), best, norm, len(rows), data.images[best_row].clone()
+        idx=int(data.indices[best_row]),
+        label=int(data.labels[best_row]),
+        distance=best,
+        norm=norm,
+        searched=len(rows),
+        pixels=data.images[best_row].clone(),
     )

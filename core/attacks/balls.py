@@ -5,28 +5,16 @@ Pictures are (3, H, W) in [0, 1]; lengths are in the same units and taken in flo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.attacks.records import NORMS
+from core.attacks.request import NORMS, check_norm, check_radius
 from core.errors import LabError
 
 _HALVINGS = 60
-
-
-def check_norm(norm: str) -> None:
-    """Raise LabError unless the norm is one of :data:`NORMS`."""
-    if norm not in NORMS:
-        raise LabError(f"Unknown norm {norm!r} of a change: choose one of {', '.join(NORMS)}.")
-
-
-def check_radius(radius: float) -> None:
-    """Raise LabError unless the radius of an attack is a finite number above 0."""
-    if not math.isfinite(radius) or radius <= 0:
-        raise LabError(f"The attack's radius is {radius}: expected a number above 0, pixels in [0, 1].")
 
 
 def length(change: Tensor, norm: str) -> float:
@@ -52,92 +40,112 @@ def farthest(image: Tensor, norm: str) -> float:
     return length(torch.maximum(image, 1 - image), norm)
 
 
-def project_to_ball(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
-    """The nearest change (in l2) that is at most ``radius`` long and keeps ``image`` in [0, 1].
+@dataclass(frozen=True, eq=False)
+class Ball:
+    """The pictures in [0, 1] that are at most ``radius`` from a picture.
 
-    Exact on the intersection of ball and box, not one after the other. By the Karush-Kuhn-Tucker conditions it is the
-    change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, then clipped to the box; that
-    number is found by bisection.
-
-    Returns:
-        (3, H, W) of the type of ``change``, on its device.
-    """
-    check_norm(norm)
-    wide = _double(change)
-    low, high = -_double(image), 1 - _double(image)
-    if norm == "linf":
-        near = wide.clamp(-radius, radius).clamp(low, high)
-    elif length(wide.clamp(low, high), norm) <= radius:
-        near = wide.clamp(low, high)
-    elif norm == "l2":
-        near = _bisect(lambda scale: (wide * scale).clamp(low, high), 0.0, 1.0, norm, radius)
-    else:
-        most = float(wide.abs().max())
-        signs, sizes = wide.sign(), wide.abs()
-        near = _bisect(lambda kept: (signs * (sizes - most + kept).clamp_min(0)).clamp(low, high), 0.0, most, norm, radius)
-    return near.to(change)
-
-
-def stretched(direction: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
-    """The change along a direction that is ``radius`` long after it is clipped to [0, 1].
+    Attributes:
+        image: (3, H, W) in [0, 1].
+        norm: one of :data:`NORMS`.
+        radius: above 0.
 
     Raises:
-        LabError: where [0, 1] has no room for so much in this direction.
+        LabError: where there is no such norm or radius.
     """
-    check_norm(norm)
-    wide = _double(direction)
-    low, high = -_double(image), 1 - _double(image)
-    greatest = float(wide.abs().max())
-    room = length(torch.where(wide > 0, high, torch.where(wide < 0, low, torch.zeros_like(wide))), norm)
-    if room < radius:
-        raise LabError(
-            f"A change of {norm} length {radius:g} has no room in [0, 1] here: at most {room:.4g} fits;"
-            " choose a smaller radius."
-        )
-    wide = wide / greatest
-    scale = 1.0
-    while length((wide * scale).clamp(low, high), norm) < radius and scale < 2.0**40:
-        scale *= 2
-    return _bisect(lambda t: (wide * t).clamp(low, high), 0.0, scale, norm, radius).to(direction)
 
+    image: Tensor
+    norm: str
+    radius: float
 
-def to_length(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
-    """A change scaled to ``radius``, then put into ball and box: shorter where [0, 1] has no room for more."""
-    size = distance(image + change, image, norm)
-    factor = radius / size if size else 1.0
-    return project_to_ball(torch.mul(change, factor), image, norm, radius)
+    def __post_init__(self) -> None:
+        check_norm(self.norm)
+        check_radius(self.radius)
 
+    def project(self, change: Tensor) -> Tensor:
+        """The nearest change (in l2) to a picture within.
 
-def picture_within(change: Tensor, image: Tensor, norm: str, radius: float) -> Tensor:
-    """The changed picture as float32 in [0, 1], never farther than ``radius`` from ``image`` after all rounding.
+        Exact on the intersection of ball and box, not one after the other. By the Karush-Kuhn-Tucker conditions it is the
+        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, then clipped to the box; that
+        number is found by bisection.
 
-    Returns:
-        (3, H, W) float32 on the device of ``image``.
-    """
-    wide, base = _double(change), _double(image)
-    shrink = 1.0
-    for doubling in range(40):
-        picture = (base + wide * shrink).clamp(0, 1).float().to(image.device)
-        reached = distance(picture, image, norm)
-        if reached <= radius:
-            return picture
-        shrink *= radius / reached * (1 - 1e-8 * 2**doubling)
-    return image.clone()
-
-
-def _bisect(change: Callable[[float], Tensor], low: float, high: float, norm: str, radius: float) -> Tensor:
-    """The change with the greatest number in [low, high] at which it is at most ``radius`` long; longer the greater it is."""
-    if length(change(high), norm) <= radius:
-        return change(high)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        if length(change(middle), norm) <= radius:
-            low = middle
+        Returns:
+            (3, H, W) of the type of ``change``, on its device.
+        """
+        wide = _double(change)
+        low, high = self._room
+        if self.norm == "linf":
+            near = wide.clamp(-self.radius, self.radius).clamp(low, high)
+        elif length(wide.clamp(low, high), self.norm) <= self.radius:
+            near = wide.clamp(low, high)
+        elif self.norm == "l2":
+            near = self._longest(lambda scale: (wide * scale).clamp(low, high), 1.0)
         else:
-            high = middle
-    return change(low)
+            most = float(wide.abs().max())
+            signs, sizes = wide.sign(), wide.abs()
+            near = self._longest(lambda left: (signs * (sizes - most + left).clamp_min(0)).clamp(low, high), most)
+        return near.to(change)
+
+    def stretched(self, direction: Tensor) -> Tensor:
+        """The change along a direction that is ``radius`` long after it is clipped to [0, 1].
+
+        Raises:
+            LabError: where [0, 1] has no room for so much in this direction.
+        """
+        wide = _double(direction)
+        low, high = self._room
+        greatest = float(wide.abs().max())
+        room = length(torch.where(wide > 0, high, torch.where(wide < 0, low, torch.zeros_like(wide))), self.norm)
+        if room < self.radius:
+            raise LabError(
+                f"A change of {self.norm} length {self.radius:g} has no room in [0, 1] here: at most {room:.4g} fits;"
+                " choose a smaller radius."
+            )
+        wide = wide / greatest
+        scale = 1.0
+        while length((wide * scale).clamp(low, high), self.norm) < self.radius and scale < 2.0**40:
+            scale *= 2
+        return self._longest(lambda t: (wide * t).clamp(low, high), scale).to(direction)
+
+    def to_border(self, change: Tensor) -> Tensor:
+        """A change scaled to ``radius``, then put into ball and box: shorter where [0, 1] has no room for more."""
+        size = distance(self.image + change, self.image, self.norm)
+        return self.project(torch.mul(change, self.radius / size if size else 1.0))
+
+    def picture(self, change: Tensor) -> Tensor:
+        """The changed picture as float32 in [0, 1], never farther than ``radius`` away after all rounding.
+
+        Returns:
+            (3, H, W) float32 on the device of ``image``.
+        """
+        wide, base = _double(change), _double(self.image)
+        shrink = 1.0
+        for doubling in range(40):
+            picture = (base + wide * shrink).clamp(0, 1).float().to(self.image.device)
+            reached = distance(picture, self.image, self.norm)
+            if reached <= self.radius:
+                return picture
+            shrink *= self.radius / reached * (1 - 1e-8 * 2**doubling)
+        return self.image.clone()
+
+    @property
+    def _room(self) -> tuple[Tensor, Tensor]:
+        """The least and the greatest change of each value."""
+        return -_double(self.image), 1 - _double(self.image)
+
+    def _longest(self, change: Callable[[float], Tensor], high: float) -> Tensor:
+        """The change with the greatest number in [0, high] at which it is within; it is longer the greater the number is."""
+        low = 0.0
+        if length(change(high), self.norm) <= self.radius:
+            return change(high)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if not low < middle < high:
+                break
+            if length(change(middle), self.norm) <= self.radius:
+                low = middle
+            else:
+                high = middle
+        return change(low)
 
 
 def _double(values: Tensor) -> Tensor:

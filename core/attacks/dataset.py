@@ -5,78 +5,64 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm
+from core.attacks.balls import Ball
 from core.attacks.dataset_log import AttackedLine
-from core.attacks.gradient import Climb, Meter, climb
+from core.attacks.gradient import Meter, climb
 from core.attacks.records import AttackVerdict, certified_in
-from core.attacks.search import Span, first_radius, smallest_attack
+from core.attacks.request import AttackSettings, Span
+from core.attacks.search import first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.smoothing.certify import certify, predict
+from core.smoothing.certify import certify_picture, predict_picture
 from core.smoothing.noise import derived_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.smoothing.settings import MAX_N, Settings
+from core.smoothing.settings import MAX_N
 
 RECHECK = 10
 """A violation is looked at again with so many times the votes."""
 
 
 @dataclass(frozen=True)
-class AttackSettings:
-    """The numbers of an attacked data set; those of the same name as in :class:`core.attacks.records.AttackRequest`.
+class DatasetAttack:
+    """What is asked of each picture.
 
     Attributes:
+        attack: the numbers; its budget is that of the search for the smallest attack on each target, 0 for no search.
         fractions: of the certified radius, at which it is attacked; below 1.
-        budget: passes that the search for the smallest attack may take, for each picture and target; 0 for no search.
     """
 
-    sigma: float
-    norm: str = "l2"
-    n0: int = 100
-    n: int = 500
-    alpha: float = 0.001
-    n_predict: int = 100
-    steps: int = 20
-    step_size: float | None = None
-    restarts: int = 1
-    draws: int = 8
+    attack: AttackSettings
     fractions: tuple[float, ...] = (0.5, 0.999)
-    tolerance: float = 0.1
-    budget: int = 3_000
-    seed: int = 0
-    device: str = "auto"
 
     def check(self) -> None:
         """Raise LabError where a number is out of range."""
-        check_norm(self.norm)
-        settings = Settings(sigma=self.sigma, n0=self.n0, n=self.n, alpha=self.alpha, seed=self.seed)
-        settings.check()
-        replace(settings, n=self.n_predict).check_predict()
-        Climb(self.steps, self.step_size, self.restarts)
-        Span(1.0, None, 0.0, self.tolerance)
+        self.attack.check()
         if not self.fractions or not all(0 < fraction < 1 for fraction in self.fractions):
             raise LabError(
                 f"The fractions of the certified radius are {self.fractions}: expected numbers above 0 and below 1,"
                 " such as 0.999."
             )
-        if self.budget < 0:
-            raise LabError(f"budget is {self.budget}: expected a number of passes of at least 0.")
-        if not 1 <= self.draws <= 4096:
-            raise LabError(f"draws is {self.draws}: expected 1 to 4096 noise draws for each gradient, such as 8.")
+        if self.attack.budget is not None and self.attack.budget < 0:
+            raise LabError(f"budget is {self.attack.budget}: expected a number of passes of at least 0.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers by name, in one level."""
+        return self.attack.to_dict() | {"fractions": list(self.fractions)}
 
 
 def attack_dataset(
     data: LabelledImages,
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
-    settings: AttackSettings,
-    device: torch.device,
+    asked: DatasetAttack,
     *,
+    device: torch.device,
     done: frozenset[int] = frozenset(),
     on_pass: Callable[[int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -88,7 +74,7 @@ def attack_dataset(
     Args:
         data: labelled pictures of the classifier's size.
         classifier, denoiser: loaded.
-        settings: the numbers.
+        asked: the numbers.
         device: where it is computed.
         done: numbers of pictures to leave out.
         on_pass: told the passes of the picture under way.
@@ -97,127 +83,103 @@ def attack_dataset(
     Raises:
         LabError: where a number is out of range, or no gradient passes through the models.
     """
-    settings.check()
+    asked.check()
     for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
         if index in done:
             continue
-        pixels = (image.float() / 255).to(device)
-        line = _attack(pixels, label, index, classifier, denoiser, settings, device, on_pass, should_stop)
+        seed = derived_seed(asked.attack.settings.seed, "picture", index)
+        picture = _Picture(
+            (image.float() / 255).to(device),
+            classifier,
+            denoiser,
+            replace(asked, attack=asked.attack.with_seed(seed)),
+            device=device,
+            meter=Meter(on_pass, should_stop),
+        )
+        line = picture.attacked(index, label)
         if line is None:
             return
         yield line
 
 
-def _attack(
-    image: Tensor,
-    label: int,
-    index: int,
-    classifier: ClassifierLike,
-    denoiser: DenoiserLike | None,
-    s: AttackSettings,
-    device: torch.device,
-    on_pass: Callable[[int], None] | None,
-    should_stop: Callable[[], bool],
-) -> AttackedLine | None:
-    """One picture; None where it was stopped."""
-    began = time.perf_counter()
-    seed = derived_seed(s.seed, "picture", index)
-    meter = Meter(on_pass, should_stop)
-    certificate = certify(
-        image.cpu(),
-        classifier,
-        denoiser,
-        sigma=s.sigma,
-        n0=s.n0,
-        n=s.n,
-        alpha=s.alpha,
-        seed=seed,
-        device=str(device),
-        should_stop=should_stop,
-    )
-    if certificate.stopped:
-        return None
-    meter.spend(certificate.n0 + certificate.n)
-    if certificate.prediction is None:
-        return AttackedLine(index, label, None, 0.0, (), 0, 0, 0, None, False, None, time.perf_counter() - began)
+class _Picture:
+    """One picture of a data set under attack."""
 
-    radius = certified_in(certificate, s.norm)
-    how = Climb(s.steps, s.step_size, s.restarts)
-    smoothed = SmoothedTarget(
-        image,
-        certificate.prediction,
-        classifier,
-        denoiser,
-        sigma=s.sigma,
-        draws=s.draws,
-        n_predict=s.n_predict,
-        alpha=s.alpha,
-        seed=seed,
-        device=device,
-        meter=meter,
-    )
-    judged: list[tuple[float, AttackVerdict]] = []
-    rechecked = 0
-    change: Tensor | None = None
-    for fraction in sorted(s.fractions):
-        climbed = climb(image, smoothed, s.norm, fraction * radius, how, seed=derived_seed(seed, fraction))
-        verdict = smoothed.judge(climbed.picture)
-        if climbed.stopped or verdict.stopped:
+    def __init__(
+        self,
+        image: Tensor,
+        classifier: ClassifierLike,
+        denoiser: DenoiserLike | None,
+        asked: DatasetAttack,
+        *,
+        device: torch.device,
+        meter: Meter,
+    ) -> None:
+        self.image, self.classifier, self.denoiser, self.device, self.meter = image, classifier, denoiser, device, meter
+        self.attack, self.fractions = asked.attack, sorted(asked.fractions)
+        self.settings, self.norm = asked.attack.settings, asked.attack.norm
+
+    def attacked(self, index: int, label: int) -> AttackedLine | None:
+        """Its line; None where it was stopped."""
+        began, meter, attack = time.perf_counter(), self.meter, self.attack
+        certificate = certify_picture(
+            self.image.cpu(), self.classifier, self.denoiser, self.settings, device=str(self.device), should_stop=meter.stopped
+        )
+        if certificate.stopped:
             return None
-        change = climbed.picture - image
-        judged.append((climbed.size, verdict))
-        rechecked += verdict.fooled and _borne_out(climbed.picture, verdict, classifier, denoiser, s, seed, device)
+        meter.spend(certificate.n0 + certificate.n)
+        line = AttackedLine(index, label, prediction=certificate.prediction)
+        if certificate.prediction is None:
+            return replace(line, seconds=time.perf_counter() - began)
 
-    least_inside = min((size for size, verdict in judged if verdict.fooled), default=None)
-    smallest, base_smallest, at_the_end = least_inside, None, False
-    first = first_radius(s.norm, s.sigma, radius, image.numel())
-    if s.budget:
-        if least_inside is None:
-            meter.limit = meter.spent + s.budget
-            span = Span(first, None, max(s.fractions) * radius, s.tolerance)
-            search = smallest_attack(image, smoothed, s.norm, how, span, seed=seed, start=change)
-            smallest, at_the_end = search.radius, search.settled
-            # A trial beyond the certified radius may still end within it.
-            judged += [(trial.size, trial.verdict) for trial in search.trials if trial.size <= radius]
-        meter.limit = meter.spent + s.budget
-        base = BaseTarget(image, classifier, None, s.sigma, device, meter)
-        base_smallest = smallest_attack(image, base, s.norm, how, Span(first, None, 0.0, s.tolerance), seed=seed).radius
-        if should_stop():
-            return None
-    return AttackedLine(
-        index,
-        label,
-        certificate.prediction,
-        radius,
-        tuple(size for size, _ in judged),
-        sum(verdict.outcome == "abstains" for _, verdict in judged),
-        sum(verdict.fooled for _, verdict in judged),
-        rechecked,
-        smallest,
-        at_the_end,
-        base_smallest,
-        time.perf_counter() - began,
-    )
+        radius = certified_in(certificate, self.norm)
+        target = SmoothedTarget(
+            self.image, certificate.prediction, self.classifier, self.denoiser, attack=attack, device=self.device, meter=meter
+        )
+        judged: list[tuple[float, AttackVerdict]] = []
+        rechecked, change = 0, None
+        for fraction in self.fractions:
+            ball = Ball(self.image, self.norm, fraction * radius)
+            climbed = climb(ball, target, attack.climb, seed=derived_seed(self.settings.seed, fraction))
+            verdict = target.judge(climbed.picture)
+            if climbed.stopped or verdict.stopped:
+                return None
+            change = climbed.picture - self.image
+            judged.append((climbed.size, verdict))
+            rechecked += verdict.fooled and self._borne_out(climbed.picture, verdict)
 
+        smallest = min((size for size, verdict in judged if verdict.fooled), default=None)
+        base_smallest, at_the_end = None, False
+        if attack.budget != 0:
+            span = Span(first_radius(self.norm, self.settings.sigma, radius, self.image.numel()))
+            if smallest is None:
+                meter.allow(attack.budget)
+                beyond = replace(span, low=self.fractions[-1] * radius)
+                search = smallest_attack(self.image, target, attack, beyond, start=change)
+                smallest, at_the_end = search.radius, search.settled
+                # A trial beyond the certified radius may still end within it.
+                judged += [(trial.size, trial.verdict) for trial in search.trials if trial.size <= radius]
+            meter.allow(attack.budget)
+            base = BaseTarget(self.image, self.classifier, None, sigma=self.settings.sigma, device=self.device, meter=meter)
+            base_smallest = smallest_attack(self.image, base, attack, span).radius
+            if meter.stopped():
+                return None
+        return replace(
+            line,
+            certified=radius,
+            inside=tuple(size for size, _ in judged),
+            abstentions=sum(verdict.outcome == "abstains" for _, verdict in judged),
+            violations=sum(verdict.fooled for _, verdict in judged),
+            rechecked=rechecked,
+            smoothed=smallest,
+            settled=at_the_end,
+            base=base_smallest,
+            seconds=time.perf_counter() - began,
+        )
 
-def _borne_out(
-    picture: Tensor,
-    verdict: AttackVerdict,
-    classifier: ClassifierLike,
-    denoiser: DenoiserLike | None,
-    s: AttackSettings,
-    seed: int,
-    device: torch.device,
-) -> bool:
-    """Whether a PREDICT with more votes of fresh noise returns the wrong class, too."""
-    again = predict(
-        picture,
-        classifier,
-        denoiser,
-        sigma=s.sigma,
-        n=min(RECHECK * s.n_predict, MAX_N),
-        alpha=s.alpha,
-        seed=derived_seed(seed, "recheck"),
-        device=str(device),
-    )
-    return again.prediction not in (None, verdict.class_index)
+    def _borne_out(self, picture: Tensor, verdict: AttackVerdict) -> bool:
+        """Whether a PREDICT with more votes of fresh noise returns the wrong class, too."""
+        votes, seed = min(RECHECK * self.attack.n_predict, MAX_N), derived_seed(self.settings.seed, "recheck")
+        settings = replace(self.settings, n=votes, seed=seed)
+        again = predict_picture(picture, self.classifier, self.denoiser, settings, device=str(self.device))
+        return again.prediction not in (None, verdict.class_index)

@@ -34,15 +34,15 @@ class AttackedLine:
     idx: int
     label: int
     prediction: int | None
-    certified: float
-    inside: tuple[float, ...]
-    abstentions: int
-    violations: int
-    rechecked: int
-    smoothed: float | None
-    settled: bool
-    base: float | None
-    seconds: float
+    certified: float = 0.0
+    inside: tuple[float, ...] = ()
+    abstentions: int = 0
+    violations: int = 0
+    rechecked: int = 0
+    smoothed: float | None = None
+    settled: bool = False
+    base: float | None = None
+    seconds: float = 0.0
 
     def text(self) -> str:
         """The line as it stands in the file, without its end."""

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, length, picture_within, project_to_ball, to_length
+from core.attacks.balls import Ball, distance, length
 from core.attacks.records import AttackVerdict
-from core.errors import LabError
+from core.attacks.request import Climb
 from core.smoothing.noise import derived_seed
 
 SPARSE_SHARE = 0.01
@@ -49,6 +49,10 @@ class Meter:
     def stopped(self) -> bool:
         """Whether a stop was asked for."""
         return self._should_stop()
+
+    def allow(self, passes: int | None) -> None:
+        """Limit what is spent from now on; None lifts the limit."""
+        self.limit = None if passes is None else self.spent + passes
 
     def affords(self, passes: int) -> bool:
         """Whether so many more stay within the limit."""
@@ -90,35 +94,6 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class Climb:
-    """How an attack goes up the gradient.
-
-    Attributes:
-        steps: of each attempt.
-        step_size: length of a step as a share of the radius; None for 2.5 / steps (Madry et al.).
-        restarts: attempts; the first begins at the picture or where it is told to, the others at random points of the ball.
-    """
-
-    steps: int = 20
-    step_size: float | None = None
-    restarts: int = 1
-
-    def __post_init__(self) -> None:
-        """Raise LabError where a number is out of range."""
-        if not 1 <= self.steps <= 10_000:
-            raise LabError(f"steps is {self.steps}: expected 1 to 10,000 gradient steps.")
-        if not 1 <= self.restarts <= 1_000:
-            raise LabError(f"restarts is {self.restarts}: expected 1 to 1,000 attempts.")
-        if self.step_size is not None and not 0 < self.step_size <= 10:
-            raise LabError(f"step_size is {self.step_size}: expected a share of the radius, above 0 and at most 10.")
-
-    @property
-    def step(self) -> float:
-        """Length of a step as a share of the radius."""
-        return 2.5 / self.steps if self.step_size is None else self.step_size
-
-
-@dataclass(frozen=True)
 class Climbed:
     """Where an attack ended.
 
@@ -135,36 +110,32 @@ class Climbed:
     stopped: bool
 
 
-def climb(
-    image: Tensor, target: Target, norm: str, radius: float, how: Climb, *, seed: int = 0, start: Tensor | None = None
-) -> Climbed:
-    """Look for a picture within ``radius`` that the target gets wrong.
+def climb(ball: Ball, target: Target, how: Climb, *, seed: int = 0, start: Tensor | None = None) -> Climbed:
+    """Look for a picture within the ball that the target gets wrong.
 
     An attempt ends early where the votes seen on the way leave little doubt that it succeeded. One that does not ends at the
     border of the ball, or where [0, 1] has no room for more. Of several such, the one with the highest objective over its last
     quarter is kept.
 
     Args:
-        image: (3, H, W) in [0, 1], on the device that computes.
+        ball: its picture is on the device that computes.
         target: what is attacked; its meter says when to stop.
-        norm, radius: the ball.
         how: steps and restarts.
         seed: of the random starts.
         start: (3, H, W) change that the first attempt begins with, put into the ball first.
 
     Raises:
-        LabError: where a number is out of range, or no gradient passes through the models.
+        LabError: where no gradient passes through the models.
     """
-    check_norm(norm)
-    check_radius(radius)
+    image, norm, radius = ball.image, ball.norm, ball.radius
     rng = np.random.default_rng(derived_seed(seed, "start"))
     kept: tuple[float, Tensor, tuple[float, ...]] | None = None
     stopped = False
     for attempt in range(how.restarts):
         if attempt:
-            change = random_start(image, norm, radius, rng)
+            change = random_start(ball, rng)
         else:
-            change = torch.zeros_like(image) if start is None else project_to_ball(start.to(image), image, norm, radius)
+            change = torch.zeros_like(image) if start is None else ball.project(start.to(image))
         losses: list[float] = []
         votes: list[Tensor] = []
         won = False
@@ -179,11 +150,11 @@ def climb(
                 won = True
                 break
             uphill = steepest(open_ways(slope.gradient.to(image), image + change), norm, rng)
-            change = project_to_ball(change + how.step * radius * uphill, image, norm, radius)
+            change = ball.project(change + how.step * radius * uphill)
         if not won and not stopped and bool(change.any()):
             # Where few draws make a noisy gradient, steps cancel each other and end within the ball, where less is tried
             # than the radius allows: their sum, the direction they have in common, is followed to its border.
-            change = to_length(change, image, norm, radius)
+            change = ball.to_border(change)
         last = losses[-max(1, len(losses) // 4) :]
         height = float("inf") if won else float(np.mean(last)) if last else -float("inf")
         if kept is None or height > kept[0]:
@@ -191,7 +162,7 @@ def climb(
         if won or stopped:
             break
     assert kept is not None
-    picture = picture_within(kept[1], image, norm, radius)
+    picture = ball.picture(kept[1])
     size = distance(picture, image, norm)
     assert size <= radius, (size, radius)
     return Climbed(picture, size, kept[2], stopped)
@@ -222,11 +193,12 @@ def open_ways(gradient: Tensor, picture: Tensor) -> Tensor:
     return gradient.masked_fill(((picture >= 1) & (gradient > 0)) | ((picture <= 0) & (gradient < 0)), 0.0)
 
 
-def random_start(image: Tensor, norm: str, radius: float, rng: np.random.Generator) -> Tensor:
-    """A random change of at most ``radius``: a random direction at a length uniform in (0, radius]."""
+def random_start(ball: Ball, rng: np.random.Generator) -> Tensor:
+    """A random change within: a random direction at a length uniform in (0, radius]."""
+    image, norm = ball.image, ball.norm
     drawn = rng.standard_normal(tuple(image.shape)).astype(np.float32)
     direction = torch.from_numpy(drawn).to(image)
     if norm == "linf":
         direction = torch.from_numpy(rng.uniform(-1, 1, tuple(image.shape)).astype(np.float32)).to(image)
-    reach = radius * float(rng.uniform())
-    return project_to_ball(direction * (reach / length(direction, norm)), image, norm, radius)
+    reach = ball.radius * float(rng.uniform())
+    return ball.project(direction * (reach / length(direction, norm)))

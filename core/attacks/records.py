@@ -1,4 +1,4 @@
-"""What an attack records: requests, verdicts, searches, studies. Without torch, so that a page can show them at once."""
+"""What an attack records: verdicts, searches, studies. Without torch, so that a page can show them at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core.attacks.request import AttackRequest
 from core.smoothing.certificate import Certificate
 from core.studies.records import View
 
@@ -15,22 +16,13 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.float32]
 
-NORMS = ("l2", "linf", "l1")
-"""Norms of a change, pixels in [0, 1]: Euclidean length, greatest single value, sum of absolute values."""
-
-TARGETS = ("smoothed", "base", "denoised")
-"""What is attacked: the smoothed classifier, the base classifier alone, or the same behind the denoiser without noise."""
-
-KINDS = ("gradient", "random", "pixel", "patch", "grey")
-"""How: up the gradient (all others need none), in a random direction, one pixel, a square, every value by the same amount."""
-
 
 @dataclass(frozen=True)
 class AttackVerdict:
     """What a classifier says of a changed picture.
 
     Attributes:
-        target: one of :data:`TARGETS`.
+        target: one of :data:`core.attacks.request.TARGETS`.
         class_index: the class that it should have kept.
         prediction: the class that it returns; None where PREDICT abstains, which only the smoothed classifier does.
         top: the best classes with their shares: of the votes (smoothed), or of the softmax (otherwise).
@@ -62,6 +54,10 @@ class AttackVerdict:
     def fooled(self) -> bool:
         """Whether the attack succeeded. An abstention is none: no wrong class was returned."""
         return self.outcome == "fooled"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, its outcome spelt out."""
+        return {"outcome": self.outcome} | asdict(self)
 
 
 @dataclass(frozen=True)
@@ -111,51 +107,11 @@ class AttackSearch:
     passes: int
     pixels: Pixels | None = field(default=None, repr=False, compare=False)
 
-
-@dataclass(frozen=True)
-class AttackRequest:
-    """Everything that decides an attack study, beside the picture itself.
-
-    Attributes:
-        classifier, denoiser: references.
-        sigma: standard deviation of the noise, in [0, 1] units.
-        norm: one of :data:`NORMS`.
-        radius: how large the shown change is; None for 0.999 of the certified radius (of sigma, where it abstains).
-        target, kind: one of :data:`TARGETS`, one of :data:`KINDS`.
-        steps: gradient steps of an attempt.
-        step_size: length of a step as a share of the radius; None for 2.5 / steps.
-        restarts: attempts, the first from the picture itself, the others from random points of the ball.
-        draws: fresh noise draws of each gradient of the smoothed classifier.
-        n_predict: votes of each PREDICT that confirms.
-        n0, n: samples of the certificate.
-        alpha: of the certificate and of each PREDICT.
-        search: the targets whose smallest successful attack is looked for.
-        tolerance: of that search, as a share of what it finds.
-        max_radius: where the search gives up; None for half of the way to the farthest picture.
-        budget: passes that each search may take; None for no limit.
-    """
-
-    classifier: str
-    denoiser: str
-    sigma: float
-    norm: str = "l2"
-    radius: float | None = None
-    target: str = "smoothed"
-    kind: str = "gradient"
-    steps: int = 20
-    step_size: float | None = None
-    restarts: int = 1
-    draws: int = 16
-    n_predict: int = 200
-    n0: int = 100
-    n: int = 1_000
-    alpha: float = 0.001
-    seed: int = 0
-    search: tuple[str, ...] = ("base", "smoothed")
-    tolerance: float = 0.05
-    max_radius: float | None = None
-    budget: int | None = None
-    device: str = "auto"
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, without pixels."""
+        document = {name: value for name, value in vars(self).items() if name not in ("pixels", "trials")}
+        trials = [{"radius": t.radius, "size": t.size, "verdict": t.verdict.to_dict()} for t in self.trials]
+        return document | {"trials": trials}
 
 
 @dataclass(frozen=True)
@@ -188,6 +144,14 @@ class Attacked:
     losses: tuple[float, ...]
     gain: float
     views: dict[str, View] = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, without pixels and pictures."""
+        verdicts = {
+            part: {name: verdict.to_dict() for name, verdict in getattr(self, part).items()} for part in ("verdicts", "clean")
+        }
+        named = {name: getattr(self, name) for name in ("kind", "target", "norm", "radius", "size", "sizes")}
+        return named | verdicts | {"losses": list(self.losses)}
 
 
 @dataclass(frozen=True)
@@ -231,28 +195,19 @@ class AttackStudy:
 
     def to_dict(self) -> dict[str, Any]:
         """The document that ``--json`` prints and a page exports: everything but pixels and pictures."""
-        shown = None
-        if self.attacked is not None:
-            a = self.attacked
-            shown = {
-                "kind": a.kind,
-                "target": a.target,
-                "norm": a.norm,
-                "radius": a.radius,
-                "size": a.size,
-                "sizes": a.sizes,
-                "verdicts": {name: verdict_document(v) for name, v in a.verdicts.items()},
-                "clean": {name: verdict_document(v) for name, v in a.clean.items()},
-                "losses": list(a.losses),
-            }
         smallest = {name: search.radius for name, search in self.searches.items()}
         return {
-            "request": asdict(self.request),
+            "request": self.request.to_dict(),
             "certificate": self.certificate.to_dict(),
-            "number_line": {"norm": self.request.norm, "certified": self.certified, "smallest": smallest, "gap": self.gap},
+            "number_line": {
+                "norm": self.request.attack.norm,
+                "certified": self.certified,
+                "smallest": smallest,
+                "gap": self.gap,
+            },
             "violation": self.violation,
-            "attacked": shown,
-            "searches": {name: search_document(search) for name, search in self.searches.items()},
+            "attacked": None if self.attacked is None else self.attacked.to_dict(),
+            "searches": {name: search.to_dict() for name, search in self.searches.items()},
             "complete": self.complete,
             "seconds": self.seconds,
         }
@@ -295,15 +250,3 @@ def certified_in(certificate: Certificate, norm: str) -> float:
         return float(stated)
     values = 3 * certificate.image.height * certificate.image.width
     return certificate.radius / math.sqrt(values) if norm == "linf" else certificate.radius
-
-
-def verdict_document(verdict: AttackVerdict) -> dict[str, Any]:
-    """A verdict as JSON, its outcome spelt out."""
-    return {"outcome": verdict.outcome} | asdict(verdict)
-
-
-def search_document(search: AttackSearch) -> dict[str, Any]:
-    """A search as JSON, without pixels."""
-    document = {name: getattr(search, name) for name in search.__dataclass_fields__ if name not in ("pixels", "trials")}
-    trials = [{"radius": t.radius, "size": t.size, "verdict": verdict_document(t.verdict)} for t in search.trials]
-    return document | {"trials": trials}

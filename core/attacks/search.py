@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from torch import Tensor
 
-from core.attacks.balls import check_norm, check_radius, distance, farthest, picture_within, to_length
-from core.attacks.gradient import Climb, Target, climb
+from core.attacks.balls import Ball, distance, farthest
+from core.attacks.gradient import Target, climb
 from core.attacks.records import AttackSearch, AttackVerdict, Trial
-from core.errors import LabError
+from core.attacks.request import AttackSettings, Climb, Span
 from core.smoothing.noise import derived_seed
 
 MAX_TRIALS = 40
@@ -21,41 +20,12 @@ OnTrial = Callable[[float, tuple[Trial, ...]], None]
 """Called before each trial: its radius, and the trials so far."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """Where a search looks.
-
-    Attributes:
-        first: the first radius that is tried; doubled until an attack succeeds.
-        most: the greatest radius that is tried; None for half of the way to the farthest picture.
-        low: a radius that is known to hold; bisection does not go below it.
-        tolerance: where bisection ends, as a share of what it found.
-    """
-
-    first: float
-    most: float | None = None
-    low: float = 0.0
-    tolerance: float = 0.05
-
-    def __post_init__(self) -> None:
-        """Raise LabError where a number is out of range."""
-        check_radius(self.first)
-        if self.most is not None:
-            check_radius(self.most)
-        if not 0 <= self.low < math.inf:
-            raise LabError(f"The search begins at radius {self.low}: expected a finite number of at least 0.")
-        if not 0.0001 <= self.tolerance <= 1:
-            raise LabError(f"The tolerance of the search is {self.tolerance}: expected a share from 0.0001 to 1, such as 0.05.")
-
-
 def smallest_attack(
     image: Tensor,
     target: Target,
-    norm: str,
-    how: Climb,
+    attack: AttackSettings,
     span: Span,
     *,
-    seed: int = 0,
     start: Tensor | None = None,
     on_trial: OnTrial | None = None,
 ) -> AttackSearch:
@@ -68,17 +38,15 @@ def smallest_attack(
     Args:
         image: (3, H, W) in [0, 1], on the device that computes.
         target: what is attacked; its meter counts the passes, limits and stops them.
-        norm: of the change.
-        how: of each climb.
+        attack: norm, climb and tolerance; its seed is that of random starts.
         span: where to look.
-        seed: of random starts.
         start: (3, H, W) change to begin with.
         on_trial: told before each trial.
 
     Raises:
-        LabError: where an argument is out of range, or no gradient passes through the models.
+        LabError: where no gradient passes through the models.
     """
-    check_norm(norm)
+    norm, seed = attack.norm, attack.settings.seed
     most = farthest(image, norm) / 2 if span.most is None else span.most
     trials: list[Trial] = []
     low, found, best = span.low, None, None
@@ -89,7 +57,8 @@ def smallest_attack(
     while len(trials) < MAX_TRIALS and not target.meter.stopped():
         if on_trial is not None:
             on_trial(radius, tuple(trials))
-        attempt = _attempt(image, target, norm, radius, how, derived_seed(seed, "search", len(trials)), known)
+        ball = Ball(image, norm, radius)
+        attempt = _attempt(ball, target, attack.climb, seed=derived_seed(seed, "search", len(trials)), known=known)
         if attempt is None:
             break
         picture, verdict = attempt
@@ -105,39 +74,36 @@ def smallest_attack(
                 at_the_end = True
                 break
             radius = min(2 * radius, most)
-        elif found - low <= span.tolerance * found:
+        elif found - low <= attack.tolerance * found:
             at_the_end = True
             break
         else:
             radius = (low + found) / 2
-    pixels = None if best is None else best.cpu().numpy()
     failed = [span.low, *(trial.radius for trial in trials if not trial.verdict.fooled)]
     held = max((reached for reached in failed if found is None or reached < found), default=0.0)
     return AttackSearch(
-        target.kind,
-        norm,
-        target.class_index,
-        found,
-        held,
-        most,
-        span.tolerance,
-        tuple(trials),
-        at_the_end,
-        target.meter.spent - spent,
-        pixels,
+        target=target.kind,
+        norm=norm,
+        class_index=target.class_index,
+        radius=found,
+        held=held,
+        most=most,
+        tolerance=attack.tolerance,
+        trials=tuple(trials),
+        settled=at_the_end,
+        passes=target.meter.spent - spent,
+        pixels=None if best is None else best.cpu().numpy(),
     )
 
 
-def _attempt(
-    image: Tensor, target: Target, norm: str, radius: float, how: Climb, seed: int, known: Tensor | None
-) -> tuple[Tensor, AttackVerdict] | None:
+def _attempt(ball: Ball, target: Target, how: Climb, *, seed: int, known: Tensor | None) -> tuple[Tensor, AttackVerdict] | None:
     """One trial; None where it was stopped, or the passes are used up."""
     begin = None
     if known is not None and bool(known.any()):
         if not target.meter.affords(target.judge_cost):
             return None
-        begin = to_length(known, image, norm, radius)
-        picture = picture_within(begin, image, norm, radius)
+        begin = ball.to_border(known)
+        picture = ball.picture(begin)
         verdict = target.judge(picture)
         if verdict.stopped:
             return None
@@ -145,7 +111,7 @@ def _attempt(
             return picture, verdict
     if not target.meter.affords(how.steps * how.restarts * target.slope_cost + target.judge_cost):
         return None
-    climbed = climb(image, target, norm, radius, how, seed=seed, start=begin)
+    climbed = climb(ball, target, how, seed=seed, start=begin)
     if climbed.stopped:
         return None
     verdict = target.judge(climbed.picture)
@@ -168,10 +134,10 @@ def first_radius(norm: str, sigma: float, certified: float, values: int) -> floa
     return max(2 * certified, usual)
 
 
-def most_passes(target: Target, how: Climb, span: Span, most: float) -> int:
+def most_passes(target: Target, attack: AttackSettings, span: Span, most: float) -> int:
     """About the most passes that a search takes, for a progress bar: doublings and halvings, each with a climb."""
     doublings = max(1, math.ceil(math.log2(max(2.0, most / span.first))))
-    halvings = math.ceil(math.log2(1 / span.tolerance))
-    trial = how.steps * how.restarts * target.slope_cost + 2 * target.judge_cost
+    halvings = math.ceil(math.log2(1 / attack.tolerance))
+    trial = attack.climb.steps * attack.climb.restarts * target.slope_cost + 2 * target.judge_cost
     # Few searches need all doublings: most end after two or three.
     return trial * (min(doublings, 3) + halvings)

@@ -12,27 +12,16 @@ from PIL import Image
 from torch import Tensor
 
 from core.attacks.at_radius import simple_change
-from core.attacks.balls import check_norm, check_radius, distance, farthest
-from core.attacks.gradient import Climb, Meter, Target, climb
-from core.attacks.records import (
-    KINDS,
-    NORMS,
-    TARGETS,
-    Attacked,
-    AttackProgress,
-    AttackRequest,
-    AttackSearch,
-    AttackStudy,
-    AttackVerdict,
-    Trial,
-    certified_in,
-)
-from core.attacks.search import Span, first_radius, most_passes, smallest_attack
+from core.attacks.balls import Ball, distance, farthest
+from core.attacks.gradient import Meter, Target, climb
+from core.attacks.records import Attacked, AttackProgress, AttackSearch, AttackStudy, AttackVerdict, Trial, certified_in
+from core.attacks.request import NORMS, TARGETS, AttackRequest, Span
+from core.attacks.search import first_radius, most_passes, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, to_picture, to_pixels
 from core.smoothing.certificate import Certificate, model_size
-from core.smoothing.certify import Progress, certify
+from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
 from core.studies.certify import look_at
@@ -42,27 +31,6 @@ JUST_WITHIN = 0.999
 """The share of a certified radius at which it is tried: the theorem speaks of changes shorter than the radius."""
 
 Report = Callable[[AttackProgress], None]
-
-
-def check_request(request: AttackRequest) -> None:
-    """Raise LabError where a request cannot be carried out, whatever the picture and the models."""
-    check_norm(request.norm)
-    if request.radius is not None:
-        check_radius(request.radius)
-    _check_choice("target", (request.target,), TARGETS)
-    _check_choice("kind", (request.kind,), KINDS)
-    _check_choice("search", request.search, TARGETS)
-    settings = Settings(
-        sigma=request.sigma, n0=request.n0, n=request.n, alpha=request.alpha, seed=request.seed, method="anytime"
-    )
-    settings.check()
-    dataclasses.replace(settings, n=request.n_predict).check_predict()
-    if not 1 <= request.draws <= 4096:
-        raise LabError(f"draws is {request.draws}: expected 1 to 4096 noise draws for each gradient, such as 16.")
-    if request.budget is not None and request.budget < 1:
-        raise LabError(f"budget is {request.budget}: expected at least 1 pass through the networks.")
-    Climb(request.steps, request.step_size, request.restarts)
-    Span(1.0, request.max_radius, 0.0, request.tolerance)
 
 
 def attack_study(
@@ -84,7 +52,7 @@ def attack_study(
     Args:
         picture: as for :func:`core.certify`; brought to the classifier's own size once.
         classifier, denoiser: loaded.
-        request: the numbers.
+        request: what is asked.
         device: where it is computed.
         certificate: of this picture with these models and this sigma, where there is one already.
         report: gets a snapshot after every batch.
@@ -93,27 +61,29 @@ def attack_study(
     Raises:
         LabError: where a number is out of range, a gradient is needed and none passes, or a network fails.
     """
-    check_request(request)
-    run = _Run(to_pixels(picture, model_size(classifier)), classifier, denoiser, request, device, report, should_stop)
-    return run(certificate)
+    request.check()
+    image = to_pixels(picture, model_size(classifier)).to(device)
+    study = _StudyUnderWay(image, classifier, denoiser, request, device=device, report=report, should_stop=should_stop)
+    return study(certificate)
 
 
-class _Run:
-    """One study under way: its targets, how far it is, and what is there already."""
+class _StudyUnderWay:
+    """One study: its targets, how far it is, and what is there already."""
 
     def __init__(
         self,
-        pixels: Tensor,
+        image: Tensor,
         classifier: ClassifierLike,
         denoiser: DenoiserLike | None,
         request: AttackRequest,
+        *,
         device: torch.device,
         report: Report,
         should_stop: Callable[[], bool],
     ) -> None:
-        self.image, self.classifier, self.denoiser = pixels.to(device), classifier, denoiser
-        self.request, self.device, self.report, self.should_stop = request, device, report, should_stop
-        self.how = Climb(request.steps, request.step_size, request.restarts)
+        self.image, self.classifier, self.denoiser, self.request = image, classifier, denoiser, request
+        self.device, self.report, self.should_stop = device, report, should_stop
+        self.attack, self.settings, self.norm = request.attack, request.attack.settings, request.attack.norm
         self.began = time.perf_counter()
         self.study: AttackStudy | None = None
         self.stage = "certify"
@@ -124,34 +94,29 @@ class _Run:
 
     def __call__(self, certificate: Certificate | None) -> AttackStudy:
         request = self.request
-        self.planned["certify"] = 0 if certificate else request.n0 + request.n
+        self.planned["certify"] = 0 if certificate else self.settings.n0 + self.settings.n
         targets: dict[str, Target] = {name: self._base(name) for name in TARGETS if name != "smoothed"}
         self._see_gradients(targets)
         self.planned["attack"] = self._cost_of_shown(targets)
         for name in request.search:
             self.planned[f"search {name}"] = self._cost_of_search(name)
         if certificate is None:
-            certificate = certify(
+            certificate = certify_picture(
                 self.image.cpu(),
                 self.classifier,
                 self.denoiser,
-                sigma=request.sigma,
-                n0=request.n0,
-                n=request.n,
-                alpha=request.alpha,
-                seed=request.seed,
-                method="anytime",
+                self.settings,
                 device=str(self.device),
                 on_progress=self._certified,
                 should_stop=self.should_stop,
             )
-        self.study = AttackStudy(request, certificate, certified_in(certificate, request.norm))
+        self.study = AttackStudy(request, certificate, certified_in(certificate, self.norm))
         if certificate.stopped or certificate.candidate is None:
             return self._result(False)
         targets["smoothed"] = self._smoothed(certificate.candidate)
 
         self._begin("attack")
-        radius = request.radius or (JUST_WITHIN * self.study.certified) or request.sigma
+        radius = request.radius or (JUST_WITHIN * self.study.certified) or self.settings.sigma
         attacked = self._attacked(targets, radius)
         if attacked is None:
             return self._result(False)
@@ -177,15 +142,15 @@ class _Run:
 
     def _attacked(self, targets: dict[str, Target], radius: float) -> Attacked | None:
         """The change that is shown, judged by every classifier; None where it was stopped."""
-        request = self.request
-        losses: tuple[float, ...] = ()
+        request, seed = self.request, self.settings.seed
+        ball, losses = Ball(self.image, self.norm, radius), tuple[float, ...]()
         if request.kind == "gradient":
-            climbed = climb(self.image, targets[request.target], request.norm, radius, self.how, seed=request.seed)
+            climbed = climb(ball, targets[request.target], self.attack.climb, seed=seed)
             if climbed.stopped:
                 return None
             changed, losses = climbed.picture, climbed.losses
         else:
-            changed = simple_change(request.kind, self.image, request.norm, radius, seed=request.seed)
+            changed = simple_change(request.kind, ball, seed=seed)
         clean: dict[str, AttackVerdict] = {}
         verdicts: dict[str, AttackVerdict] = {}
         for name, target in targets.items():
@@ -195,59 +160,46 @@ class _Run:
             if clean[name].stopped or verdicts[name].stopped:
                 return None
         change = changed - self.image
-        shown = Settings(sigma=request.sigma, seed=request.seed)
-        views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), shown)
+        views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), self.settings)
         return Attacked(
-            request.kind,
-            request.target,
-            request.norm,
-            radius,
-            distance(changed, self.image, request.norm),
-            {norm: distance(changed, self.image, norm) for norm in NORMS},
-            changed.cpu().numpy().astype(np.float32),
-            verdicts,
-            clean,
-            losses,
-            gain if bool(change.any()) else 1.0,
-            views,
+            kind=request.kind,
+            target=request.target,
+            norm=self.norm,
+            radius=radius,
+            size=distance(changed, self.image, self.norm),
+            sizes={norm: distance(changed, self.image, norm) for norm in NORMS},
+            pixels=changed.cpu().numpy().astype(np.float32),
+            verdicts=verdicts,
+            clean=clean,
+            losses=losses,
+            gain=gain if bool(change.any()) else 1.0,
+            views=views,
         )
 
     def _search(self, name: str, target: Target) -> AttackSearch:
-        request = self.request
-        target.meter.limit = None if request.budget is None else target.meter.spent + request.budget
+        target.meter.allow(self.attack.budget)
 
         def tell(radius: float, trials: tuple[Trial, ...]) -> None:
             self.radius, self.trials = radius, trials
 
-        return smallest_attack(self.image, target, request.norm, self.how, self._span(), seed=request.seed, on_trial=tell)
+        return smallest_attack(self.image, target, self.attack, self._span(), on_trial=tell)
 
     def _span(self) -> Span:
-        request = self.request
-        certified = 0.0 if self.study is None else self.study.certified
-        first = first_radius(request.norm, request.sigma, certified, self.image.numel())
-        most = farthest(self.image, request.norm) / 2 if request.max_radius is None else request.max_radius
-        return Span(min(first, most), most, 0.0, request.tolerance)
+        certified, most = 0.0 if self.study is None else self.study.certified, self.request.max_radius
+        first = first_radius(self.norm, self.settings.sigma, certified, self.image.numel())
+        most = farthest(self.image, self.norm) / 2 if most is None else most
+        return Span(min(first, most), most)
 
     def _base(self, name: str) -> Target:
         denoiser = None if name == "base" else self.denoiser
-        target = BaseTarget(self.image, self.classifier, denoiser, self.request.sigma, self.device, self._meter())
+        sigma, meter = self.settings.sigma, self._meter()
+        target = BaseTarget(self.image, self.classifier, denoiser, sigma=sigma, device=self.device, meter=meter)
         target.kind = name
         return target
 
     def _smoothed(self, class_index: int) -> Target:
-        request = self.request
         return SmoothedTarget(
-            self.image,
-            class_index,
-            self.classifier,
-            self.denoiser,
-            sigma=request.sigma,
-            draws=request.draws,
-            n_predict=request.n_predict,
-            alpha=request.alpha,
-            seed=request.seed,
-            device=self.device,
-            meter=self._meter(),
+            self.image, class_index, self.classifier, self.denoiser, attack=self.attack, device=self.device, meter=self._meter()
         )
 
     def _meter(self) -> Meter:
@@ -261,18 +213,18 @@ class _Run:
         return Meter(spent, self.should_stop)
 
     def _cost_of_shown(self, targets: dict[str, Target]) -> int:
-        judging = 2 * (self.request.n_predict + len(targets))
+        judging = 2 * (self.attack.n_predict + len(targets))
         if self.request.kind != "gradient":
             return judging
         target = self.request.target
-        each = 2 * self.request.draws if target == "smoothed" else targets[target].slope_cost
-        return judging + self.how.steps * self.how.restarts * each
+        each = 2 * self.attack.draws if target == "smoothed" else targets[target].slope_cost
+        return judging + self.attack.climb.steps * self.attack.climb.restarts * each
 
     def _cost_of_search(self, name: str) -> int:
         target = self._smoothed(0) if name == "smoothed" else self._base(name)
         span = self._span()
-        cost = most_passes(target, self.how, span, span.most or 1.0)
-        return cost if self.request.budget is None else min(cost, self.request.budget)
+        cost = most_passes(target, self.attack, span, span.most or 1.0)
+        return cost if self.attack.budget is None else min(cost, self.attack.budget)
 
     def _certified(self, now: Progress) -> None:
         self._tell(now.done - self.done_of_stage)
@@ -290,7 +242,18 @@ class _Run:
         done = self.done_before + min(self.done_of_stage, self.planned[self.stage])
         seconds = time.perf_counter() - self.began
         left = seconds / self.spent * (total - done) if self.spent else 0.0
-        self.report(AttackProgress(self.stage, done, total, seconds, left, self.study, self.radius, self.trials))
+        self.report(
+            AttackProgress(
+                stage=self.stage,
+                done=done,
+                total=total,
+                seconds=seconds,
+                seconds_left=left,
+                study=self.study,
+                radius=self.radius,
+                trials=self.trials,
+            )
+        )
 
     def _result(self, complete: bool) -> AttackStudy:
         assert self.study is not None
@@ -319,9 +282,3 @@ def magnified(change: Tensor) -> tuple[Image.Image, float]:
     greatest = float(change.abs().max())
     gain = 0.5 / greatest if greatest > 0 else 1.0
     return to_picture(0.5 + gain * change), gain
-
-
-def _check_choice(name: str, chosen: tuple[str, ...], known: tuple[str, ...]) -> None:
-    for choice in chosen:
-        if choice not in known:
-            raise LabError(f"Unknown {name} {choice!r}: choose one of {', '.join(known)}.")

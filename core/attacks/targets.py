@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,12 @@ from torch import Tensor
 
 from core.attacks.gradient import GRADIENT_COST, Meter, Slope
 from core.attacks.records import AttackVerdict
+from core.attacks.request import AttackSettings
 from core.errors import LabError
 from core.smoothing.certificate import model_record
-from core.smoothing.certify import Progress, predict
+from core.smoothing.certify import Progress, predict_picture
 from core.smoothing.noise import NoiseStream, derived_seed
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
-from core.smoothing.settings import Settings
 
 TOP = 5
 
@@ -48,6 +49,7 @@ class BaseTarget:
         image: Tensor,
         classifier: ClassifierLike,
         denoiser: DenoiserLike | None,
+        *,
         sigma: float,
         device: torch.device,
         meter: Meter | None = None,
@@ -78,7 +80,15 @@ class BaseTarget:
         self.meter.spend(1)
         best = shares.topk(min(TOP, len(shares)))
         top = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        return AttackVerdict(self.kind, self.class_index, top[0][0], top, float(shares[self.class_index]), 1, None)
+        return AttackVerdict(
+            target=self.kind,
+            class_index=self.class_index,
+            prediction=top[0][0],
+            top=top,
+            share=float(shares[self.class_index]),
+            n=1,
+            p_value=None,
+        )
 
     def _logits(self, picture: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -94,10 +104,8 @@ class SmoothedTarget:
         image: (3, H, W), unchanged; only its shape is used.
         class_index: the class that it is to keep: the certified one.
         classifier, denoiser: as for :func:`core.certify`.
-        sigma: standard deviation of the noise.
-        draws: noise draws of each gradient.
-        n_predict, alpha: votes of a verdict, and the chance that it may be wrong.
-        seed: of all noise; neither CERTIFY nor PREDICT with this seed shares any of it.
+        attack: sigma, the draws of each gradient, the votes of a verdict and its alpha; of the seed all noise is made, which
+            neither CERTIFY nor PREDICT with this seed shares.
         device: modules are moved there.
         batch_size: copies at once in PREDICT; gradients take fewer.
         meter: counts the passes, and stops a verdict under way.
@@ -115,46 +123,39 @@ class SmoothedTarget:
         classifier: ClassifierLike,
         denoiser: DenoiserLike | None,
         *,
-        sigma: float,
-        draws: int,
-        n_predict: int,
-        alpha: float,
-        seed: int,
+        attack: AttackSettings,
         device: torch.device,
         batch_size: int | None = None,
         meter: Meter | None = None,
     ) -> None:
-        Settings(sigma=sigma, n=n_predict, alpha=alpha, seed=seed).check_predict()
-        if not 1 <= draws <= 4096:
-            raise LabError(f"draws is {draws}: expected 1 to 4096 noise draws for each gradient, such as 16.")
+        attack.check()
         _ready(classifier, denoiser, device)
         self.class_index, self.meter = class_index, meter or Meter()
         self._base = BaseClassifier(classifier, denoiser)
-        self._sigma, self._draws, self._n, self._alpha, self._seed = sigma, draws, n_predict, alpha, seed
-        self._device, self._batch_size = device, batch_size
+        self._asked, self._sigma, self._device, self._batch_size = attack, attack.settings.sigma, device, batch_size
         # What a gradient keeps of the networks' insides takes several times the memory of a pass without one.
         usual = default_batch_size(image.to(device)) if batch_size is None else batch_size
         self._at_once = max(1, usual // (2 if device.type == "cpu" else 8))
-        self._noise = NoiseStream(tuple(image.shape), derived_seed(seed, "attack"), "train", device)
+        self._noise = NoiseStream(tuple(image.shape), derived_seed(attack.settings.seed, "attack"), "train", device)
         self._drawn = 0
         self._judged = 0
 
     @property
     def slope_cost(self) -> int:
         """Passes of a gradient."""
-        return GRADIENT_COST * self._draws
+        return GRADIENT_COST * self._asked.draws
 
     @property
     def judge_cost(self) -> int:
         """Passes of a verdict."""
-        return self._n
+        return self._asked.n_predict
 
     def slope(self, picture: Tensor) -> Slope:
         """Minus the log of the mean softmax over fresh draws, in pieces that fit in memory; the result is that of one piece."""
         parts: list[Tensor] = []
         gradients: list[Tensor] = []
         votes: Tensor | None = None
-        last = self._drawn + self._draws
+        last = self._drawn + self._asked.draws
         while self._drawn < last:
             stop = min(self._drawn + self._at_once, last)
             noise = self._noise(self._drawn, stop)  # (piece, 3, H, W)
@@ -174,7 +175,7 @@ class SmoothedTarget:
         total = logs.logsumexp(dim=0)
         weights = (logs - total).exp()
         gradient = -sum((w * g for w, g in zip(weights, gradients, strict=True)), torch.zeros_like(gradients[0]))
-        return Slope(math.log(self._draws) - float(total), gradient, votes)
+        return Slope(math.log(self._asked.draws) - float(total), gradient, votes)
 
     def won(self, votes: Sequence[Tensor]) -> bool:
         """Of the last two steps' votes, most are for one other class and few for the right one."""
@@ -195,14 +196,12 @@ class SmoothedTarget:
             self.meter.spend(progress.done - told)
             told = progress.done
 
-        p = predict(
+        seed = derived_seed(self._asked.settings.seed, "confirm", self._judged)
+        p = predict_picture(
             picture,
             self._base.classifier,
             self._base.denoiser,
-            sigma=self._sigma,
-            n=self._n,
-            alpha=self._alpha,
-            seed=derived_seed(self._seed, "confirm", self._judged),
+            replace(self._asked.settings, n=self._asked.n_predict, seed=seed),
             device=str(self._device),
             batch_size=self._batch_size,
             on_progress=tell,
@@ -211,7 +210,14 @@ class SmoothedTarget:
         ranked = sorted(enumerate(p.counts), key=lambda pair: -pair[1])[:TOP]
         top = tuple((index, count / p.n) for index, count in ranked if count)
         return AttackVerdict(
-            self.kind, self.class_index, p.prediction, top, p.counts[self.class_index] / p.n, p.n, p.p_value, p.stopped
+            target=self.kind,
+            class_index=self.class_index,
+            prediction=p.prediction,
+            top=top,
+            share=p.counts[self.class_index] / p.n,
+            n=p.n,
+            p_value=p.p_value,
+            stopped=p.stopped,
         )
 
 

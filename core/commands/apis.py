@@ -19,6 +19,7 @@ from core.apis.providers import Described, describe_provider, load_provider
 from core.apis.queries import make_plan
 from core.commands.image_choice import chosen_images
 from core.commands.inputs import fetched_dataset, load_denoiser_remarking, read_picture_remarking
+from core.commands.options import settings_of
 from core.commands.results import certificate_text
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
@@ -49,15 +50,7 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
 
 def run_certify_api(args: argparse.Namespace) -> int:
     """Plan, ask, print."""
-    settings = Settings(
-        sigma=args.sigma,
-        n0=args.n0,
-        n=args.n,
-        alpha=args.alpha,
-        seed=args.seed,
-        method=args.method or "anytime",
-        until_radius=args.until_radius,
-    )
+    settings = settings_of(args, method="anytime")
     settings.check()
     pick_device(args.device)
     facts = describe_provider(args.classifier, args.price, args.rate)
@@ -182,7 +175,7 @@ def _document(result: RemoteResult) -> dict[str, Any]:
 
 def run_evaluate_api(args: argparse.Namespace) -> int:
     """Certify image after image; answers are kept one by one, lines one by one."""
-    settings = Settings(sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, method=args.method)
+    settings = settings_of(args)
     settings.check()
     if args.offline:
         raise LabError("--offline counts the answers of one picture: use it with certify.")

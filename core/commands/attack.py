@@ -8,26 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from core.attacks.records import KINDS, NORMS, TARGETS, AttackProgress, AttackRequest, AttackSearch, AttackStudy, AttackVerdict
-from core.attacks.study import attack_study, check_request
-from core.commands.attack_dataset import add_dataset_options, run_attack_dataset
+from core.attacks.records import AttackProgress, AttackSearch, AttackStudy, AttackVerdict
+from core.attacks.request import KINDS, NORMS, TARGETS, AttackRequest, AttackSettings
+from core.attacks.study import attack_study
+from core.commands.attack_dataset import add_dataset_options, attack_settings, run_attack_dataset
 from core.commands.folders import writable_folder
 from core.commands.inputs import load_models, read_picture_remarking
-from core.commands.options import (
-    add_classifier_option,
-    add_denoiser_option,
-    add_device_option,
-    add_json_option,
-    add_seed_option,
-)
+from core.commands.options import add_options
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
+from core.smoothing.settings import Settings
 from experiments.attack_tables import print_attack_tables
-
-DEFAULTS = AttackRequest("", "", 0.25)
 
 
 def add_attack_verb(verbs: Any) -> None:
@@ -36,24 +30,21 @@ def add_attack_verb(verbs: Any) -> None:
         "attack", help="attack a picture, or measure certified against attacked radius over a data set", allow_abbrev=False
     )
     parser.add_argument("image", nargs="?", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP; or --dataset")
-    add_classifier_option(parser)
-    add_denoiser_option(parser)
+    add_options(parser, "classifier", "denoiser", "sigma")
     parser.add_argument("--norm", default="l2", help=f"how a change is measured: {', '.join(NORMS)} (%(default)s)")
-    parser.add_argument("--steps", type=int, default=DEFAULTS.steps, help="gradient steps of an attempt (%(default)s)")
+    parser.add_argument("--steps", type=int, default=20, help="gradient steps of an attempt (%(default)s)")
     parser.add_argument("--step-size", type=float, help="length of a step as a share of the radius (2.5 / steps)")
     parser.add_argument("--restarts", type=int, default=1, help="attempts, all but the first from random points (%(default)s)")
     parser.add_argument("--draws", type=int, help="fresh noise draws of each gradient (16; 8 over a data set)")
-    parser.add_argument("--n", type=int, help="samples of the certificate (1000; 500 over a data set)")
-    parser.add_argument("--n0", type=int, default=100, help="samples that choose its class (%(default)s)")
+    samples = {"default": None, "help": "samples of the certificate (1000; 500 over a data set)"}
+    add_options(parser, "n", "n0", n=samples, n0={"help": "samples that choose its class (%(default)s)"})
     parser.add_argument("--n-predict", type=int, help="samples of each PREDICT that confirms (200; 100 over a data set)")
-    parser.add_argument("--alpha", type=float, default=0.001, help="chance that each answer may be wrong (%(default)s)")
+    add_options(parser, "alpha", alpha={"help": "chance that each answer may be wrong (%(default)s)"})
     parser.add_argument(
         "--tolerance", type=float, help="of the search, as a share of what it finds (0.05; 0.1 over a data set)"
     )
     parser.add_argument("--budget", type=int, help="passes through the networks that each search may take (no limit; 3000)")
-    add_seed_option(parser)
-    add_device_option(parser)
-    add_json_option(parser)
+    add_options(parser, "seed", "device", "json")
 
     one = parser.add_argument_group("one picture")
     one.add_argument("--radius", type=float, help="of the change that is shown; by default 0.999 of the certified radius")
@@ -85,7 +76,7 @@ def run_attack(args: argparse.Namespace) -> int:
     if args.out is not None:
         raise LabError("--out is for --dataset: use --save DIR for the pictures of one attack.")
     request = _request(args)
-    check_request(request)
+    request.check()
     folder = None if args.save is None else writable_folder(args.save)
     device = pick_device(args.device)
     picture = read_picture_remarking(args.image)
@@ -119,32 +110,16 @@ def run_attack(args: argparse.Namespace) -> int:
 def _request(args: argparse.Namespace) -> AttackRequest:
     search = () if args.search == "none" else tuple(part.strip() for part in args.search.split(","))
 
-    def given(name: str) -> Any:
-        value = getattr(args, name)
-        return getattr(DEFAULTS, name) if value is None else value
-
     return AttackRequest(
         args.classifier,
         args.denoiser,
-        args.sigma,
-        args.norm,
-        args.radius,
-        args.target,
-        args.kind,
-        args.steps,
-        args.step_size,
-        args.restarts,
-        given("draws"),
-        given("n_predict"),
-        args.n0,
-        given("n"),
-        args.alpha,
-        args.seed,
-        search,
-        given("tolerance"),
-        args.max_radius,
-        args.budget,
-        args.device,
+        attack_settings(args, AttackSettings(Settings(args.sigma, n=1_000, method="anytime"))),
+        radius=args.radius,
+        target=args.target,
+        kind=args.kind,
+        search=search,
+        max_radius=args.max_radius,
+        device=args.device,
     )
 
 
@@ -185,27 +160,30 @@ WHO = {
 
 def study_text(name: str, study: AttackStudy, labels: tuple[str, ...] | None) -> str:
     """A block: the number line first, then the change that was shown, then what none of this says."""
-    r, c = study.request, study.certificate
+    a, c = study.request.attack, study.certificate
     if c.prediction is None:
         lines = [f"{name}: abstains, so nothing is certified; attacks are on the leading class."]
     else:
-        lines = [f"{name}: {class_name(c.prediction, labels)}, certified within {r.norm} radius {study.certified:.4g}"]
+        lines = [f"{name}: {class_name(c.prediction, labels)}, certified within {a.norm} radius {study.certified:.4g}"]
     for target, search in study.searches.items():
         lines.append(f"  {_smallest(target, search)}")
     if study.gap is not None:
         lines.append(f"  gap between certificate and attack: {study.gap:.4g}")
     if study.attacked is not None:
-        a = study.attacked
-        how = f"{a.kind}, up the gradient of the {WHO[a.target]}" if a.kind == "gradient" else a.kind
-        lines.append(f"  change of {r.norm} size {a.size:.4g} (at most {a.radius:.4g} asked; {how})")
-        for target, verdict in a.verdicts.items():
-            lines.append(f"    {WHO[target]}: {_verdict(a.clean[target], labels)} -> {_verdict(verdict, labels)}")
-    lines.append(f"  settings  sigma {sigma_text(r.sigma)}, alpha {r.alpha:g}, {r.steps} steps, {r.draws} draws, seed {r.seed}")
+        shown = study.attacked
+        how = f"{shown.kind}, up the gradient of the {WHO[shown.target]}" if shown.kind == "gradient" else shown.kind
+        lines.append(f"  change of {a.norm} size {shown.size:.4g} (at most {shown.radius:.4g} asked; {how})")
+        for target, verdict in shown.verdicts.items():
+            lines.append(f"    {WHO[target]}: {_verdict(shown.clean[target], labels)} -> {_verdict(verdict, labels)}")
+    s = a.settings
+    lines.append(
+        f"  settings  sigma {sigma_text(s.sigma)}, alpha {s.alpha:g}, {a.climb.steps} steps, {a.draws} draws, seed {s.seed}"
+    )
     lines.append(f"  took      {duration(study.seconds)}{'' if study.complete else ', not all of the search was done'}")
     if study.violation:
         lines.append(
             "  VIOLATION a change within the certified radius made PREDICT return another class. Certificate and PREDICT may\n"
-            f"            each be wrong with probability {r.alpha:g}: try another seed and more samples."
+            f"            each be wrong with probability {s.alpha:g}: try another seed and more samples."
         )
     lines.append(
         "  caveats   the smallest attack found is an upper bound: a smaller one may exist. Nothing within the certified\n"

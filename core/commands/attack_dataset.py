@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.attacks.dataset import AttackSettings, attack_dataset
+from core.attacks.dataset import DatasetAttack, attack_dataset
 from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
+from core.attacks.request import AttackSettings, Climb
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
 from core.commands.options import numbers_of
@@ -19,8 +20,10 @@ from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside
 from core.smoothing.certificate import model_record
+from core.smoothing.settings import Settings
 
-DEFAULTS = AttackSettings(0.25)
+USUAL = AttackSettings(Settings(0.25, n=500), draws=8, n_predict=100, tolerance=0.1, budget=3_000)
+"""The numbers where the options do not say."""
 
 
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +32,7 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     add_image_choice(many, required=False, images=200)
     many.add_argument(
         "--fractions",
-        default=",".join(f"{fraction:g}" for fraction in DEFAULTS.fractions),
+        default=",".join(f"{fraction:g}" for fraction in DatasetAttack.fractions),
         help="of the certified radius at which it is attacked (%(default)s)",
     )
     many.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
@@ -40,8 +43,9 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
     """Attack picture after picture; each line is on disk before the next begins. A summary at the end."""
     if args.out is None:
         raise LabError("--dataset needs --out FILE: the lines go there, one a picture.")
-    settings = _settings(args)
-    settings.check()
+    fractions = numbers_of("--fractions", args.fractions, example="0.5,0.999")
+    asked = DatasetAttack(attack_settings(args, USUAL), tuple(fractions))
+    asked.check()
     check_image_choice(args)
     device = pick_device(args.device)
     classifier, denoiser = load_models(args)
@@ -50,7 +54,8 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         "split": args.split,
         "start": args.start,
         "every": args.every,
-        **dataclasses.asdict(settings) | {"device": str(device), "fractions": list(settings.fractions)},
+        **asked.to_dict(),
+        "device": str(device),
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
@@ -73,8 +78,8 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
             data,
             classifier,
             denoiser,
-            settings,
-            device,
+            asked,
+            device=device,
             done=frozenset(line.idx for line in finished),
             on_pass=on_pass,
             should_stop=interrupt.is_set,
@@ -87,37 +92,25 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         remark(f"stopped after {len(finished)} of {len(data)} pictures: --resume goes on.")
         if not finished:
             return 130
-    summary = summarise_attacks(finished, settings.alpha)
+    summary = summarise_attacks(finished, asked.attack.settings.alpha)
     if args.json:
         print_json({"file": str(args.out), "made_by": made_by, "summary": summary.to_dict()})
     else:
-        print(summary_text(summary, settings.norm, settings.alpha))
+        print(summary_text(summary, asked.attack.norm, asked.attack.settings.alpha))
     return 130 if interrupt.is_set() else 0
 
 
-def _settings(args: argparse.Namespace) -> AttackSettings:
-    fractions = tuple(numbers_of("--fractions", args.fractions, example="0.5,0.999"))
+def attack_settings(args: argparse.Namespace, usual: AttackSettings) -> AttackSettings:
+    """The numbers of an attack that the options say; where they do not, the usual ones."""
 
-    def given(name: str) -> Any:
-        value = getattr(args, name)
-        return getattr(DEFAULTS, name) if value is None else value
+    def given(*names: str) -> dict[str, Any]:
+        return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
-    return AttackSettings(
-        args.sigma,
-        args.norm,
-        args.n0,
-        given("n"),
-        args.alpha,
-        given("n_predict"),
-        args.steps,
-        args.step_size,
-        args.restarts,
-        given("draws"),
-        fractions,
-        given("tolerance"),
-        given("budget"),
-        args.seed,
-        args.device,
+    return dataclasses.replace(
+        usual,
+        settings=dataclasses.replace(usual.settings, **given("sigma", "n0", "n", "alpha", "seed")),
+        climb=Climb(**given("steps", "step_size", "restarts")),
+        **given("norm", "draws", "n_predict", "tolerance", "budget"),
     )
 
 

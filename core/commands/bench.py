@@ -11,7 +11,7 @@ from core.bench.certify import benchmark
 from core.bench.evaluate import benchmark_evaluation
 from core.bench.train import benchmark_training
 from core.commands.inputs import load_models
-from core.commands.options import add_classifier_option, add_denoiser_option, add_device_option, add_json_option
+from core.commands.options import add_options
 from core.commands.terminal import ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError
@@ -25,8 +25,7 @@ from core.training.recipe import PRECISIONS, Recipe
 def add_bench_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("bench", help="measure the speed of certification, evaluation, or training", allow_abbrev=False)
-    add_classifier_option(parser)
-    add_denoiser_option(parser)
+    add_options(parser, "classifier", "denoiser", "sigma")
     parser.add_argument("--size", type=int, help="side of the picture in pixels; by default the classifier's")
     parser.add_argument("--n", type=int, help="samples of one measurement; by default four batches")
     parser.add_argument("--batch-size", type=int, help="copies at once; by default what certify would choose")
@@ -42,8 +41,7 @@ def add_bench_verb(verbs: Any) -> None:
     )
     training.add_argument("--precision", choices=PRECISIONS, default="float32", help="(%(default)s)")
     training.add_argument("--no-channels-last", action="store_true", help="keep colours apart in memory")
-    add_device_option(parser)
-    add_json_option(parser)
+    add_options(parser, "device", "json")
     parser.set_defaults(run=run_bench)
 
 

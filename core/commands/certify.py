@@ -12,24 +12,15 @@ from PIL import Image
 from core.apis.providers import is_api
 from core.commands.apis import add_api_options, run_certify_api
 from core.commands.inputs import load_models
-from core.commands.options import (
-    add_json_option,
-    add_noise_options,
-    add_radius_options,
-    add_sampling_options,
-    default_method,
-    refuse_with_api,
-)
+from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
 from core.commands.results import certificate_text, run_over_pictures
 from core.errors import LabError
 from core.pictures.pixels import to_pixels
 from core.report.export import to_json
 from core.report.page import html_report
-from core.smoothing.bounds import METHODS
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import OnProgress, certify_picture
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
-from core.smoothing.settings import Settings
 from core.studies.certify import look_at
 
 
@@ -37,19 +28,10 @@ def add_certify_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("certify", help="certify the prediction for pictures", allow_abbrev=False)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
-    add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
-    parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
-    parser.add_argument(
-        "--method",
-        choices=METHODS,
-        help="bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime, the default"
-        " with an API and with --until-radius)",
-    )
-    add_noise_options(parser)
-    add_radius_options(parser)
+    add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size")
     add_api_options(parser)
     add_file_options(parser)
-    add_json_option(parser)
+    add_options(parser, "json")
     parser.set_defaults(run=run_certify)
 
 
@@ -57,10 +39,9 @@ def run_certify(args: argparse.Namespace) -> int:
     """Certify and print."""
     check_file_options(args, remote=is_api(args.classifier))
     if is_api(args.classifier):
-        refuse_with_api(args, settles=True)
+        refuse_with_api(args, "until_radius")
         return run_certify_api(args)
-    args.method = args.method or default_method(args)
-    settings = Settings.of(vars(args))
+    settings = settings_of(args)
     settings.check()
     classifier, denoiser = load_models(args)
 

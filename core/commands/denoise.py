@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.commands.folders import writable_folder
 from core.commands.inputs import load_denoiser_remarking, read_picture_remarking
-from core.commands.options import add_denoiser_option, add_device_option, add_json_option, add_seed_option
+from core.commands.options import add_options
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.errors import LabError
@@ -33,12 +33,10 @@ def add_denoise_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("denoise", help="show what noise and denoiser do to a picture", allow_abbrev=False)
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
-    add_denoiser_option(parser)
+    add_options(parser, "denoiser", "sigma")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for original, noisy and denoised PNGs")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="bring the picture to a square of this side first")
-    add_seed_option(parser)
-    add_device_option(parser)
-    add_json_option(parser)
+    add_options(parser, "seed", "device", "json")
     parser.set_defaults(run=run_denoise)
 
 

@@ -15,7 +15,7 @@ from core.apis.providers import is_api
 from core.commands.apis import add_api_options
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
-from core.commands.options import add_noise_options, add_radius_options, add_sampling_options, default_method, refuse_with_api
+from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
 from core.commands.terminal import remark
 from core.data.classes import check_classes, check_label_order
 from core.data.datasets import LabelledImages
@@ -24,7 +24,6 @@ from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
 from core.runs.log_files import LogFiles, put_in_order
-from core.smoothing.bounds import METHODS
 from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.settings import Settings
@@ -36,11 +35,8 @@ def add_evaluate_verb(verbs: Any) -> None:
     add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="the log; what made it goes to the same name with .json")
     parser.add_argument("--resume", action="store_true", help="go on with a log that the same command began")
-    add_sampling_options(parser, n=10_000, n_help="fresh samples that count the class")
-    parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
-    parser.add_argument("--method", choices=METHODS, help="clopper-pearson, or with --until-radius anytime")
-    add_noise_options(parser)
-    add_radius_options(parser)
+    bound = {"help": "clopper-pearson, or with --until-radius anytime"}
+    add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size", method=bound)
     add_engine_options(parser)
     add_api_options(parser)
     parser.set_defaults(run=run_evaluate)
@@ -62,9 +58,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Certify image after image; each line is on disk before the next image begins."""
-    args.method = args.method or default_method(args)
     if is_api(args.classifier):
-        refuse_with_api(args, settles=False)
+        refuse_with_api(args)
         if args.engine != "local" or args.ray_address or args.workers:
             raise LabError("An API is asked from this process alone: leave --engine, --ray-address and --workers out.")
         from core.commands.apis import run_evaluate_api
@@ -118,7 +113,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    settings = Settings.of(vars(args) | {"norm": args.norm or OWN_NORM[args.noise]})
+    settings = dataclasses.replace(settings_of(args), norm=args.norm or OWN_NORM[args.noise])
     settings.check()
     return settings
 

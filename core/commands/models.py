@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from core.commands.options import add_json_option
+from core.commands.options import add_options
 from core.commands.terminal import print_json, remark
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers
@@ -31,7 +31,7 @@ def add_models_verb(verbs: Any) -> None:
     parser.add_argument("--task", choices=TASKS, default=TASKS[0], help="what to search for or look at (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=20, help="most results of a search (default: %(default)s)")
     parser.add_argument("--only-loadable", action="store_true", help="leave out of a search what cannot be loaded")
-    add_json_option(parser)
+    add_options(parser, "json")
     parser.set_defaults(run=run_models)
 
 

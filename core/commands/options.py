@@ -1,96 +1,125 @@
-"""Options that several verbs share."""
+"""Every option that several verbs have, once: a verb names those it takes."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from core.errors import LabError
 from core.report.notation import read_numbers
-from core.smoothing.bounds import GROUP_SEQUENTIAL
+from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
 from core.smoothing.radius import NOISES, NORMS
+from core.smoothing.settings import Settings
 
-DEFAULT_CLASSIFIER = "bundled/cifar10"
-DEFAULT_DENOISER = "bundled/cifar10-stab"
-
-
-def add_classifier_option(parser: argparse.ArgumentParser) -> None:
-    """``--classifier``."""
-    kinds = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH"
-    parser.add_argument("--classifier", default=DEFAULT_CLASSIFIER, metavar="REF", help=f"{kinds} (%(default)s)")
+SETTINGS = tuple(field.name for field in fields(Settings))
+"""The names of all that CERTIFY is asked: each is an option."""
 
 
-def add_denoiser_option(parser: argparse.ArgumentParser) -> None:
-    """``--denoiser`` and ``--sigma``."""
-    kinds = "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, trained/NAME, classical/NAME or none"
-    parser.add_argument("--denoiser", default=DEFAULT_DENOISER, metavar="REF", help=f"{kinds} (%(default)s)")
-    parser.add_argument(
-        "--sigma", type=float, default=0.25, help="standard deviation of the noise, in [0, 1] pixel units (%(default)s)"
-    )
-
-
-def add_device_option(parser: argparse.ArgumentParser) -> None:
-    """``--device``."""
-    parser.add_argument("--device", default="auto", help="auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)")
-
-
-def add_sampling_options(parser: argparse.ArgumentParser, n: int, n_help: str) -> None:
-    """What a run of noisy copies takes: models, sigma, n, alpha, seed, device, batch size."""
-    add_classifier_option(parser)
-    add_denoiser_option(parser)
-    parser.add_argument(
-        "--size",
-        type=int,
-        dest="noise_size",
-        metavar="PIXELS",
-        help="side of the picture where the noise is added and the certificate holds; by default what suits the classifier",
-    )
-    parser.add_argument("--n", type=int, default=n, help=f"{n_help} (%(default)s)")
-    parser.add_argument("--alpha", type=float, default=0.001, help="chance that the answer may be wrong (%(default)s)")
-    add_seed_option(parser)
-    add_device_option(parser)
-    parser.add_argument("--batch-size", type=int, help="copies at once; by default what suits device and picture")
-
-
-def add_noise_options(parser: argparse.ArgumentParser) -> None:
-    """``--noise`` and ``--sound``."""
-    parser.add_argument("--noise", choices=NOISES, default="gaussian", help="its distribution (%(default)s)")
-    parser.add_argument(
-        "--sound", action="store_true", help="Gaussian noise on the 8-bit grid, drawn exactly: no rounding weakens the proof"
-    )
-
-
-def add_radius_options(parser: argparse.ArgumentParser) -> None:
-    """``--norm``, ``--two-sided``, and what ends a run early: ``--until-radius``, ``--within`` or ``--table-radii``."""
-    parser.add_argument("--norm", choices=NORMS, help="of the radius; by default l2 for Gaussian noise, l1 for the others")
-    parser.add_argument("--two-sided", action="store_true", help="bound the runner-up, too, each side at half of alpha")
-    parser.add_argument(
-        "--until-radius",
-        type=float,
-        metavar="RADIUS",
-        help="end as soon as it is settled whether this radius can be certified (with the anytime bound)",
-    )
-    parser.add_argument(
-        "--within",
-        type=float,
-        metavar="PART",
-        help="end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)",
-    )
-    parser.add_argument(
-        "--table-radii",
-        type=table_option,
-        metavar="RADII",
-        help="test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks for a class",
-    )
-
-
-def table_option(text: str) -> tuple[float, ...]:
-    """What ``--table-radii`` takes."""
+def _table_radii(text: str) -> tuple[float, ...]:
     radii, wrong = read_numbers(text)
     if wrong or not radii:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a list of radii: expected numbers with commas between them, such as 0.25,0.5"
         )
     return tuple(radii)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "classifier": {
+        "default": "bundled/cifar10",
+        "metavar": "REF",
+        "help": "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH (%(default)s)",
+    },
+    "denoiser": {
+        "default": "bundled/cifar10-stab",
+        "metavar": "REF",
+        "help": "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, trained/NAME, classical/NAME or none (%(default)s)",
+    },
+    "size": {
+        "type": int,
+        "dest": "noise_size",
+        "metavar": "PIXELS",
+        "help": "side of the picture where the noise is added and the certificate holds; by default what suits the classifier",
+    },
+    "sigma": {"type": float, "default": 0.25, "help": "standard deviation of the noise, in [0, 1] pixel units (%(default)s)"},
+    "n0": {"type": int, "default": Settings.n0, "help": "samples that choose the class (%(default)s)"},
+    "n": {"type": int, "default": Settings.n, "help": "fresh samples that count the class (%(default)s)"},
+    "alpha": {"type": float, "default": Settings.alpha, "help": "chance that the answer may be wrong (%(default)s)"},
+    "seed": {"type": int, "default": Settings.seed, "help": "same seed, same noise (%(default)s)"},
+    "method": {
+        "choices": METHODS,
+        "help": "bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime, the default"
+        " with an API and with --until-radius)",
+    },
+    "noise": {"choices": NOISES, "default": Settings.noise, "help": "its distribution (%(default)s)"},
+    "norm": {"choices": NORMS, "help": "of the radius; by default l2 for Gaussian noise, l1 for the others"},
+    "sound": {"action": "store_true", "help": "Gaussian noise on the 8-bit grid, drawn exactly: no rounding weakens the proof"},
+    "two_sided": {"action": "store_true", "help": "bound the runner-up, too, each side at half of alpha"},
+    "until_radius": {
+        "type": float,
+        "metavar": "RADIUS",
+        "help": "end as soon as it is settled whether this radius can be certified (with the anytime bound)",
+    },
+    "within": {
+        "type": float,
+        "metavar": "PART",
+        "help": "end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)",
+    },
+    "table_radii": {
+        "type": _table_radii,
+        "metavar": "RADII",
+        "help": "test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks for a class",
+    },
+    "device": {"default": "auto", "help": "auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)"},
+    "batch_size": {"type": int, "help": "copies at once; by default what suits device and picture"},
+    "json": {"action": "store_true", "help": "print one JSON document on stdout"},
+}
+"""What argparse is told of each."""
+
+
+def add_options(parser: argparse._ActionsContainer, *names: str, **otherwise: Mapping[str, Any]) -> None:
+    """Add options of :data:`OPTIONS` to a verb.
+
+    Args:
+        names: of the options, ``two_sided`` for ``--two-sided``.
+        otherwise: what argparse is told differently of one of them.
+    """
+    for name in names:
+        parser.add_argument(f"--{name.replace('_', '-')}", **{**OPTIONS[name], **otherwise.get(name, {})})
+
+
+def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Settings:
+    """What the options ask of CERTIFY; what a verb has no option for is as :class:`Settings` have it.
+
+    Args:
+        args: the parsed command line.
+        method: the bound where ``--method`` does not say; by default one that holds wherever sampling ends, where it may
+            end early.
+    """
+    asked = Settings.of(vars(args) | {"method": Settings.method})
+    if method is None and asked.may_end_early:
+        method = "anytime" if asked.table_radii is None else GROUP_SEQUENTIAL
+    return Settings.of(vars(args) | {"method": getattr(args, "method", None) or method or Settings.method})
+
+
+def refuse_with_api(args: argparse.Namespace, *settled: str) -> None:
+    """Raise LabError where an option was given that concerns this machine's models alone.
+
+    Args:
+        args: the parsed command line, with a classifier ``api/...``.
+        settled: the settings of those options that the verb takes with an API, too.
+    """
+    taken = ("sigma", "n0", "n", "alpha", "seed", "method", *settled)
+    usual = {field.name: field.default for field in fields(Settings)}
+    for name in SETTINGS:
+        value = getattr(args, name)
+        if name not in taken and value != usual[name] and (name, value) != ("norm", "l2"):
+            raise LabError(
+                f"--{name.replace('_', '-')} is not for APIs, which this verb certifies with Gaussian noise, one-sided,"
+                " in l2: leave it out."
+            )
 
 
 def numbers_of(option: str, text: str, *, what: str = "numbers", example: str = "0.25,0.5") -> list[float]:
@@ -103,43 +132,3 @@ def numbers_of(option: str, text: str, *, what: str = "numbers", example: str = 
     if wrong or not numbers:
         raise LabError(f"{option} {text!r} is no list of {what}: expected something like {example}.")
     return sorted(numbers)
-
-
-def default_method(args: argparse.Namespace) -> str:
-    """The bound where ``--method`` does not say: one that holds wherever sampling ends where it may end early."""
-    if args.table_radii is not None:
-        return GROUP_SEQUENTIAL
-    return "clopper-pearson" if args.until_radius is None and args.within is None else "anytime"
-
-
-def refuse_with_api(args: argparse.Namespace, settles: bool) -> None:
-    """Raise LabError where an option was given that concerns this machine's models alone.
-
-    Args:
-        args: the parsed command line, with a classifier ``api/...``.
-        settles: whether the verb settles a radius with an API.
-    """
-    given = {
-        "--noise": args.noise != "gaussian",
-        "--norm": args.norm not in (None, "l2"),
-        "--sound": args.sound,
-        "--two-sided": args.two_sided,
-        "--until-radius": args.until_radius is not None and not settles,
-        "--within": args.within is not None,
-        "--table-radii": args.table_radii is not None,
-    }
-    for option, there in given.items():
-        if there:
-            raise LabError(
-                f"{option} is not for APIs, which this verb certifies with Gaussian noise, one-sided, in l2: leave it out."
-            )
-
-
-def add_seed_option(parser: argparse.ArgumentParser) -> None:
-    """``--seed``."""
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same noise (%(default)s)")
-
-
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """``--json``."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")

@@ -10,26 +10,25 @@ from typing import Any
 from PIL import Image
 
 from core.commands.inputs import load_models
-from core.commands.options import add_json_option, add_noise_options, add_sampling_options
+from core.commands.options import add_options, settings_of
 from core.commands.results import prediction_text, run_over_pictures
 from core.smoothing.certificate import Prediction
 from core.smoothing.certify import OnProgress, predict_picture
-from core.smoothing.settings import Settings
 
 
 def add_predict_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("predict", help="predict with the smoothed classifier, without a radius", allow_abbrev=False)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
-    add_sampling_options(parser, n=1_000, n_help="samples")
-    add_noise_options(parser)
-    add_json_option(parser)
+    asked = ("sigma", "n", "alpha", "seed", "noise", "sound")
+    add_options(parser, "classifier", "denoiser", "size", *asked, n={"default": 1_000, "help": "samples (%(default)s)"})
+    add_options(parser, "device", "batch_size", "json")
     parser.set_defaults(run=run_predict)
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Predict and print."""
-    settings = Settings.of(vars(args))
+    settings = settings_of(args)
     settings.check_predict()
     classifier, denoiser = load_models(args)
 

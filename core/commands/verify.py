@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from core.commands.inputs import read_picture_remarking
-from core.commands.options import add_device_option, add_json_option
+from core.commands.options import add_options
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError
@@ -41,9 +41,7 @@ def add_verify_verb(verbs: Any) -> None:
     )
     parser.add_argument("--classifier", metavar="REF", help="where its classifier is here, if not where the certificate says")
     parser.add_argument("--denoiser", metavar="REF", help="where its denoiser is here, if not where the certificate says")
-    add_device_option(parser)
-    parser.add_argument("--batch-size", type=int, help="copies at once; by default what suits device and picture")
-    add_json_option(parser)
+    add_options(parser, "device", "batch_size", "json")
     parser.set_defaults(run=run_verify)
 
 

@@ -10,14 +10,7 @@ from typing import Any
 
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
-from core.commands.options import (
-    add_classifier_option,
-    add_denoiser_option,
-    add_device_option,
-    add_json_option,
-    add_seed_option,
-    numbers_of,
-)
+from core.commands.options import add_options, numbers_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
@@ -38,8 +31,7 @@ def add_compare_modes_verb(verbs: Any) -> None:
         "compare-modes", help="certify the same pictures in every mode, and compare radii, samples and time", allow_abbrev=False
     )
     add_image_choice(parser, required=False, images=50)
-    add_classifier_option(parser)
-    add_denoiser_option(parser)
+    add_options(parser, "classifier", "denoiser", "sigma")
     parser.add_argument("--n0", type=int, default=DEFAULTS.n0, help="samples that choose the class (%(default)s)")
     parser.add_argument("--n", type=int, default=DEFAULTS.n, help="samples that count it, in each mode (%(default)s)")
     parser.add_argument("--alpha", type=float, default=DEFAULTS.alpha, help="chance that each may be wrong (%(default)s)")
@@ -53,9 +45,7 @@ def add_compare_modes_verb(verbs: Any) -> None:
         help="l2 radii to settle, with commas, or none (%(default)s)",
     )
     parser.add_argument("--until-n", type=int, default=DEFAULTS.until_n, help="the most samples for each (%(default)s)")
-    add_seed_option(parser)
-    add_device_option(parser)
-    add_json_option(parser)
+    add_options(parser, "seed", "device", "json")
     parser.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
     parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
     parser.add_argument(

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
-from core.commands.options import add_json_option, add_sampling_options, table_option
+from core.commands.options import add_options
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.runs.resuming import begin_or_resume
@@ -29,11 +29,10 @@ def add_replay_verb(verbs: Any) -> None:
     add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="file of votes, one line an image")
     parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
-    add_sampling_options(parser, n=10_000, n_help="samples of the fixed run")
-    parser.add_argument("--n0", type=int, default=100, help="samples that choose the class (%(default)s)")
-    parser.add_argument("--table-radii", type=table_option, default=(0.25, 0.5, 0.75), help="(0.25,0.5,0.75)")
-    parser.add_argument("--within", type=float, default=0.05, help="(%(default)s)")
-    add_json_option(parser)
+    add_options(parser, "classifier", "denoiser", "size", "sigma", "n0", "n", "alpha", "seed")
+    add_options(parser, "table_radii", table_radii={"default": (0.25, 0.5, 0.75), "help": "(0.25,0.5,0.75)"})
+    add_options(parser, "within", within={"default": 0.05, "help": "(%(default)s)"})
+    add_options(parser, "device", "batch_size", "json")
     parser.set_defaults(run=run_replay)
 
 

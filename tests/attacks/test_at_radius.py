@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from core.attacks.at_radius import DIRECTIONS, SIMPLE_KINDS, nearest_of_another_class, pictures_at_radius, simple_change
-from core.attacks.balls import distance
-from core.attacks.records import NORMS
+from core.attacks.balls import Ball, distance
+from core.attacks.request import NORMS
 from core.data.datasets import LabelledImages
 from core.data.shapes import make_shapes
 from core.errors import LabError
@@ -26,11 +26,11 @@ DATA = LabelledImages(SHAPES, LABELS, torch.arange(60) * 3, None)
 def test_exactly_the_radius_and_within_the_box(kind, norm):
     for radius in (0.02, 0.3):
         for seed in range(3):
-            picture = simple_change(kind, SMALL, norm, radius, seed=seed)
+            picture = simple_change(kind, Ball(SMALL, norm, radius), seed=seed)
             reached = np.linalg.norm((picture.double() - SMALL.double()).flatten().numpy(), ORDERS[norm])
             assert radius * (1 - 1e-3) <= reached <= radius
             assert 0 <= float(picture.min()) <= float(picture.max()) <= 1
-    assert torch.equal(simple_change(kind, SMALL, norm, 0.3, seed=2), picture)
+    assert torch.equal(simple_change(kind, Ball(SMALL, norm, 0.3), seed=2), picture)
 
 
 def changed(picture):
@@ -40,14 +40,14 @@ def changed(picture):
 def test_one_pixel_is_one_pixel_and_the_seed_says_which():
     places = set()
     for seed in range(10):
-        where = changed(simple_change("pixel", SMALL, "l2", 0.6, seed=seed))
+        where = changed(simple_change("pixel", Ball(SMALL, "l2", 0.6), seed=seed))
         assert len(where) == 1
         places.add(tuple(where[0].tolist()))
     assert len(places) > 3
 
 
 def test_a_patch_is_a_square_as_small_as_can_be():
-    where = changed(simple_change("patch", SMALL, "l2", 2.0))
+    where = changed(simple_change("patch", Ball(SMALL, "l2", 2.0)))
     height, width = (where.max(dim=0).values - where.min(dim=0).values + 1).tolist()
     assert height == width == len(where) ** 0.5
     # A square a pixel narrower could not have held it, were all its values to go all the way: 1 is the longest way.
@@ -55,19 +55,19 @@ def test_a_patch_is_a_square_as_small_as_can_be():
 
 
 def test_grey_is_the_same_step_everywhere():
-    change = simple_change("grey", torch.full((3, 8, 8), 0.3), "l2", 0.5) - 0.3
+    change = simple_change("grey", Ball(torch.full((3, 8, 8), 0.3), "l2", 0.5)) - 0.3
     torch.testing.assert_close(change, torch.full((3, 8, 8), 0.5 / 192**0.5))
 
 
 def test_no_room_is_told():
     with pytest.raises(LabError, match="One pixel of this picture can change by"):
-        simple_change("pixel", SMALL, "l2", 1.8)
+        simple_change("pixel", Ball(SMALL, "l2", 1.8))
     with pytest.raises(LabError, match="The whole picture can change"):
-        simple_change("patch", SMALL, "l2", 50.0)
+        simple_change("patch", Ball(SMALL, "l2", 50.0))
     with pytest.raises(LabError, match="Unknown change 'shift'"):
-        simple_change("shift", SMALL, "l2", 0.1)
+        simple_change("shift", Ball(SMALL, "l2", 0.1))
     with pytest.raises(LabError, match="radius is 0"):
-        simple_change("grey", SMALL, "l2", 0.0)
+        simple_change("grey", Ball(SMALL, "l2", 0.0))
 
 
 def test_pictures_at_exactly_the_radius():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.attacks.balls import distance, farthest, length, picture_within, project_to_ball, stretched
-from core.attacks.records import NORMS
+from core.attacks.balls import Ball, distance, farthest, length
+from core.attacks.request import NORMS
 from core.errors import LabError
 
 GENERATOR = torch.Generator().manual_seed(3)
@@ -27,7 +27,7 @@ def test_length(norm, expected):
 def test_a_projection_is_the_nearest_change_in_ball_and_box(norm, scale):
     image, change = pictures(2).double(), scale * torch.randn((3, 2, 2), generator=GENERATOR, dtype=torch.float64)
     radius = {"l2": 0.6, "linf": 0.3, "l1": 1.1}[norm]
-    near = project_to_ball(change, image, norm, radius)
+    near = Ball(image, norm, radius).project(change)
     assert length(near, norm) <= radius * (1 + 1e-12)
     assert float((image + near).min()) >= -1e-12
     assert float((image + near).max()) <= 1 + 1e-12
@@ -63,18 +63,17 @@ def dykstra(change, image, norm, radius):
 @pytest.mark.parametrize("norm", NORMS)
 def test_what_lies_within_is_left_alone(norm):
     image, change = torch.full((3, 4, 4), 0.5), torch.full((3, 4, 4), 0.01)
-    assert torch.equal(project_to_ball(change, image, norm, 1.0), change)
+    assert torch.equal(Ball(image, norm, 1.0).project(change), change)
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("radius", [1e-5, 0.02, 0.5])
-def test_a_settled_picture_is_never_a_bit_too_far(norm, radius):
+def test_a_picture_within_is_never_a_bit_too_far(norm, radius):
     for _ in range(20):
         image = pictures()
         radius_here = radius if norm != "linf" else radius / 10
-        picture = picture_within(
-            stretched(torch.randn(image.shape, generator=GENERATOR), image, norm, radius_here), image, norm, radius_here
-        )
+        ball = Ball(image, norm, radius_here)
+        picture = ball.picture(ball.stretched(torch.randn(image.shape, generator=GENERATOR)))
         assert picture.dtype == torch.float32
         assert float(picture.min()) >= 0
         assert float(picture.max()) <= 1
@@ -87,11 +86,11 @@ def test_a_settled_picture_is_never_a_bit_too_far(norm, radius):
 
 def test_a_stretched_change_keeps_its_length_where_values_hit_the_wall():
     image = torch.tensor([0.9, 0.5, 0.1]).view(3, 1, 1).expand(3, 4, 4)
-    change = stretched(torch.ones(3, 4, 4), image, "l2", 2.0)
+    change = Ball(image, "l2", 2.0).stretched(torch.ones(3, 4, 4))
     assert length(change, "l2") == pytest.approx(2.0, abs=1e-6)
     torch.testing.assert_close(change[0], torch.full((4, 4), 0.1))
     with pytest.raises(LabError, match="no room"):
-        stretched(torch.ones(3, 4, 4), image, "l2", 6.0)
+        Ball(image, "l2", 6.0).stretched(torch.ones(3, 4, 4))
 
 
 def test_the_farthest_picture():

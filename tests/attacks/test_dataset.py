@@ -7,13 +7,17 @@ import dataclasses
 import pytest
 import torch
 
-from core.attacks.dataset import AttackSettings, attack_dataset
+from core.attacks.dataset import DatasetAttack, attack_dataset
 from core.attacks.dataset_log import AttackedLine, chance_of_alarm, read_lines, summarise_attacks
+from core.attacks.request import AttackSettings, Climb
 from core.data.datasets import LabelledImages
 from core.errors import LabError
+from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
-SETTINGS = AttackSettings(0.25, n0=20, n=200, n_predict=60, steps=5, draws=4, budget=600, device="cpu")
+ASKED = DatasetAttack(
+    AttackSettings(Settings(0.25, n0=20, n=200), climb=Climb(5), draws=4, n_predict=60, tolerance=0.1, budget=600)
+)
 
 
 @pytest.fixture
@@ -25,8 +29,8 @@ def data(half):
     return LabelledImages(bytes_, torch.tensor([0, 0, 1]), torch.tensor([0, 20, 40]), None)
 
 
-def attack(half, data, settings=SETTINGS, **more):
-    return list(attack_dataset(data, half.classifier, None, settings, CPU, **more))
+def attack(half, data, asked=ASKED, **more):
+    return list(attack_dataset(data, half.classifier, None, asked, device=CPU, **more))
 
 
 def test_lines(half, data):
@@ -68,7 +72,7 @@ def test_a_classifier_that_breaks_its_certificate_is_caught(half, data):
         return logits if copies <= 220 else logits.flip(1) * 9
 
     only = LabelledImages(data.images[:1], data.labels[:1], data.indices[:1], None)
-    (line,) = attack_dataset(only, liar, None, SETTINGS, CPU)
+    (line,) = attack_dataset(only, liar, None, ASKED, device=CPU)
     assert line.violations == 2
     assert line.rechecked == 2
     assert line.smoothed <= line.certified
@@ -77,12 +81,23 @@ def test_a_classifier_that_breaks_its_certificate_is_caught(half, data):
     assert summary.smallest_gap < 0
 
 
-LINE = AttackedLine(7, 1, 1, 0.4, (0.2, 0.3996), 1, 0, 0, 0.9, True, 0.1, 2.0)
+LINE = AttackedLine(
+    idx=7,
+    label=1,
+    prediction=1,
+    certified=0.4,
+    inside=(0.2, 0.3996),
+    abstentions=1,
+    smoothed=0.9,
+    settled=True,
+    base=0.1,
+    seconds=2.0,
+)
 
 
 def test_lines_there_and_back(tmp_path):
     path = tmp_path / "lines.jsonl"
-    abstained = AttackedLine(8, 1, None, 0.0, (), 0, 0, 0, None, False, None, 1.0)
+    abstained = AttackedLine(8, 1, None, seconds=1.0)
     path.write_text(LINE.text() + "\n" + abstained.text() + "\n")
     assert read_lines(path) == [LINE, abstained]
     path.write_text(LINE.text() + "\n{}\n")
@@ -127,12 +142,12 @@ def test_what_bad_luck_allows():
     [
         ({"fractions": (0.5, 1.0)}, "fractions"),
         ({"fractions": ()}, "fractions"),
-        ({"budget": -1}, "budget is -1"),
-        ({"draws": 0}, "draws is 0"),
-        ({"norm": "l0"}, "Unknown norm"),
-        ({"n": 3}, "n is 3"),
+        ({"attack": dataclasses.replace(ASKED.attack, budget=-1)}, "budget is -1"),
+        ({"attack": dataclasses.replace(ASKED.attack, draws=0)}, "draws is 0"),
+        ({"attack": dataclasses.replace(ASKED.attack, norm="l0")}, "Unknown norm"),
+        ({"attack": dataclasses.replace(ASKED.attack, settings=Settings(0.25, n=3))}, "n is 3"),
     ],
 )
 def test_numbers_out_of_range(changes, says):
     with pytest.raises(LabError, match=says):
-        dataclasses.replace(SETTINGS, **changes).check()
+        dataclasses.replace(ASKED, **changes).check()

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from core.attacks.balls import distance
-from core.attacks.gradient import Climb, Meter, climb, steepest
-from core.attacks.records import NORMS
+from core.attacks.balls import Ball, distance
+from core.attacks.gradient import Meter, climb, steepest
+from core.attacks.request import NORMS, AttackSettings, Climb
 from core.attacks.targets import BaseTarget, Slope, SmoothedTarget
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
 from core.models.networks import ConvClassifier, UNetDenoiser
+from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
 
@@ -26,11 +27,7 @@ def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=Non
         0,
         classifier or half.classifier,
         denoiser,
-        sigma=0.25,
-        draws=draws,
-        n_predict=n_predict,
-        alpha=0.001,
-        seed=seed,
+        attack=AttackSettings(Settings(0.25, seed=seed), draws=draws, n_predict=n_predict),
         device=CPU,
         meter=meter,
         batch_size=batch_size,
@@ -39,11 +36,11 @@ def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=Non
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_a_little_beyond_the_border_it_succeeds_and_a_little_before_it_does_not(half, norm):
-    target = BaseTarget(half.image, half.classifier, None, 0.25, CPU)
+    target = BaseTarget(half.image, half.classifier, None, sigma=0.25, device=CPU)
     assert target.class_index == 0
     for factor, fooled in ((1.02, True), (0.999, False)):
         radius = factor * half.distance(norm)
-        climbed = climb(half.image, target, norm, radius, Climb(steps=20))
+        climbed = climb(Ball(half.image, norm, radius), target, Climb(steps=20))
         assert climbed.size <= radius
         assert climbed.size == distance(climbed.picture, half.image, norm)
         assert target.judge(climbed.picture).fooled == fooled
@@ -65,7 +62,7 @@ def test_the_smoothed_objective_is_equation_6_in_one_piece_or_many(half):
 
 def test_noise_is_drawn_afresh_at_every_step_and_for_every_verdict(half, spy):
     target = smoothed(half, spy, draws=8)
-    climbed = climb(half.image, target, "l2", 0.01, Climb(steps=5))
+    climbed = climb(Ball(half.image, "l2", 0.01), target, Climb(steps=5))
     assert sum(len(seen) for seen in spy.seen) == 5 * 8
     target.judge(climbed.picture)
     target.judge(climbed.picture)
@@ -83,10 +80,11 @@ def test_the_ball_and_the_box_are_kept(norm):
     torch.manual_seed(0)
     network, denoiser = ConvClassifier(3, (4,)).eval(), UNetDenoiser((4, 8)).eval()
     image = torch.rand((3, 16, 16), generator=generator).round()  # every value at a wall
-    target = SmoothedTarget(image, 0, network, denoiser, sigma=0.25, draws=4, n_predict=20, alpha=0.01, seed=0, device=CPU)
+    attack = AttackSettings(Settings(0.25, alpha=0.01), draws=4, n_predict=20)
+    target = SmoothedTarget(image, 0, network, denoiser, attack=attack, device=CPU)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     radius = {"l2": 0.7, "linf": 0.05, "l1": 5.0}[norm]
-    climbed = climb(image, target, norm, radius, Climb(steps=4, restarts=2))
+    climbed = climb(Ball(image, norm, radius), target, Climb(steps=4, restarts=2))
     p = {"l2": 2, "linf": np.inf, "l1": 1}[norm]
     assert np.linalg.norm((climbed.picture.double() - image.double()).flatten().numpy(), p) <= radius
     assert climbed.size > 0.3 * radius
@@ -112,14 +110,14 @@ def test_what_does_not_succeed_ends_at_the_border_even_if_its_gradients_are_nois
             return False
 
     radius = {"l2": 0.5, "linf": 0.01, "l1": 5.0}[norm]
-    climbed = climb(half.image, Noise(), norm, radius, Climb(steps=20))
+    climbed = climb(Ball(half.image, norm, radius), Noise(), Climb(steps=20))
     assert 0.999 * radius <= climbed.size <= radius
 
 
 def test_same_seed_same_attack(half):
     def attack(seed):
         target = smoothed(half, seed=seed)
-        return climb(half.image, target, "l2", 0.2, Climb(steps=4, restarts=2), seed=seed)
+        return climb(Ball(half.image, "l2", 0.2), target, Climb(steps=4, restarts=2), seed=seed)
 
     first, again, other = attack(0), attack(0), attack(1)
     assert torch.equal(first.picture, again.picture)
@@ -128,7 +126,7 @@ def test_same_seed_same_attack(half):
 
 
 def test_the_objective_rises(half):
-    losses = climb(half.image, smoothed(half, draws=64), "l2", 0.25, Climb(steps=10)).losses
+    losses = climb(Ball(half.image, "l2", 0.25), smoothed(half, draws=64), Climb(steps=10)).losses
     assert losses[-1] > losses[0] + 0.1
 
 
@@ -141,7 +139,7 @@ def test_a_stop_ends_it_at_once(half):
         return asked > 3
 
     meter = Meter(should_stop=should_stop)
-    climbed = climb(half.image, smoothed(half, meter=meter), "l2", 0.1, Climb(steps=1000))
+    climbed = climb(Ball(half.image, "l2", 0.1), smoothed(half, meter=meter), Climb(steps=1000))
     assert climbed.stopped
     assert len(climbed.losses) == 3
     assert meter.spent == 3 * 2 * 8
@@ -170,7 +168,7 @@ def inference_inside(pixels):
 
 @pytest.mark.parametrize("black_box", [no_grad_inside, numpy_inside, inference_inside])
 def test_a_black_box_is_told_in_one_sentence(half, black_box):
-    for target in (BaseTarget(half.image, black_box, None, 0.25, CPU), smoothed(half, classifier=black_box)):
+    for target in (BaseTarget(half.image, black_box, None, sigma=0.25, device=CPU), smoothed(half, classifier=black_box)):
         with pytest.raises(LabError, match=f"No gradient passes through the classifier 'python/{black_box.__name__}'"):
             target.slope(half.image)
         assert target.judge(half.image).prediction is not None  # without a gradient it can still be asked
@@ -183,7 +181,7 @@ def test_a_classical_denoiser_has_no_gradient_but_the_classifier_alone_has(half)
     with_weights = nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).eval()  # its weights want gradients; the picture has none
     with pytest.raises(LabError, match="denoiser 'classical/median'"):
         smoothed(half, denoiser, classifier=with_weights).slope(half.image)
-    assert BaseTarget(half.image, half.classifier, None, 0.25, CPU).slope(half.image).gradient.any()
+    assert BaseTarget(half.image, half.classifier, None, sigma=0.25, device=CPU).slope(half.image).gradient.any()
 
 
 def test_numbers_out_of_range(half):
@@ -194,8 +192,8 @@ def test_numbers_out_of_range(half):
         (lambda: Climb(step_size=-1), "step_size is -1"),
         (lambda: smoothed(half, draws=0), "draws is 0"),
         (lambda: smoothed(half, n_predict=5), "n is 5"),
-        (lambda: climb(half.image, target, "l7", 0.1, Climb()), "Unknown norm"),
-        (lambda: climb(half.image, target, "l2", math.nan, Climb()), "radius is nan"),
+        (lambda: climb(Ball(half.image, "l7", 0.1), target, Climb()), "Unknown norm"),
+        (lambda: climb(Ball(half.image, "l2", math.nan), target, Climb()), "radius is nan"),
     ):
         with pytest.raises(LabError, match=says):
             make()

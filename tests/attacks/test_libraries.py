@@ -12,11 +12,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.attacks.balls import distance
-from core.attacks.gradient import Climb, climb
+from core.attacks.balls import Ball, distance
+from core.attacks.gradient import climb
+from core.attacks.request import AttackSettings, Climb
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.shapes import make_shapes
 from core.models.load import load_classifier
+from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
 PICTURES, LABELS = make_shapes(4, seed=21)
@@ -35,12 +37,12 @@ def test_projected_gradient_of_foolbox(norm, attack, radius):
     classifier = load_classifier("bundled/shapes")
     theirs_all, ours_all = 0.0, 0.0
     for picture in PICTURES.float() / 255:
-        target = BaseTarget(picture, classifier, None, 0.25, CPU)
+        target = BaseTarget(picture, classifier, None, sigma=0.25, device=CPU)
         label = torch.tensor([target.class_index])
         model = foolbox.PyTorchModel(classifier, bounds=(0, 1), device="cpu")
         make = getattr(foolbox.attacks, attack)
         _, (theirs,), _ = make(steps=20, rel_stepsize=0.125, random_start=False)(model, picture[None], label, epsilons=[radius])
-        ours = climb(picture, target, norm, radius, Climb(20)).picture
+        ours = climb(Ball(picture, norm, radius), target, Climb(20)).picture
         if target.judge(ours).fooled:
             continue  # ours ends at the first success, theirs goes on
         assert distance(theirs[0], picture, norm) <= radius * 1.001
@@ -58,12 +60,11 @@ def test_smoothadv_of_torchattacks():
     torch.manual_seed(0)
     for picture in PICTURES.float() / 255:
         label = int(classifier(picture + noise).softmax(dim=1).mean(dim=0).argmax())
-        target = SmoothedTarget(
-            picture, label, classifier, None, sigma=0.1, draws=16, n_predict=100, alpha=0.001, seed=0, device=CPU
-        )
-        ours = climb(picture, target, "l2", 0.4, Climb(20)).picture
-        attack = torchattacks.PGDRSL2(classifier, eps=0.4, alpha=0.05, steps=20, noise_sd=0.1, noise_batch_size=16)
-        theirs = attack(picture[None], torch.tensor([label]))[0].detach()
+        attack = AttackSettings(Settings(0.1), n_predict=100)
+        target = SmoothedTarget(picture, label, classifier, None, attack=attack, device=CPU)
+        ours = climb(Ball(picture, "l2", 0.4), target, Climb(20)).picture
+        their = torchattacks.PGDRSL2(classifier, eps=0.4, alpha=0.05, steps=20, noise_sd=0.1, noise_batch_size=16)
+        theirs = their(picture[None], torch.tensor([label]))[0].detach()
         ours_all += float(classifier(ours + noise).softmax(dim=1).mean(dim=0)[label])
         theirs_all += float(classifier(theirs + noise).softmax(dim=1).mean(dim=0)[label])
     assert ours_all <= theirs_all + 0.05 * len(PICTURES)

@@ -7,16 +7,22 @@ import torch
 
 import core
 from core.attacks.balls import distance
-from core.attacks.gradient import Climb, Meter
-from core.attacks.search import Span, first_radius, smallest_attack
+from core.attacks.gradient import Meter
+from core.attacks.request import AttackSettings, Climb, Span
+from core.attacks.search import first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
+from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
 
 
+def asked(norm="l2", *, seed=0, tolerance=0.05, **climb):
+    return AttackSettings(Settings(0.25, seed=seed), norm=norm, climb=Climb(**climb), tolerance=tolerance)
+
+
 def base(half, meter=None):
-    return BaseTarget(half.image, half.classifier, None, 0.25, CPU, meter)
+    return BaseTarget(half.image, half.classifier, None, sigma=0.25, device=CPU, meter=meter)
 
 
 def smoothed(half, *, n_predict=2_000, meter=None, seed=0):
@@ -25,11 +31,7 @@ def smoothed(half, *, n_predict=2_000, meter=None, seed=0):
         0,
         half.classifier,
         None,
-        sigma=0.25,
-        draws=32,
-        n_predict=n_predict,
-        alpha=0.001,
-        seed=seed,
+        attack=AttackSettings(Settings(0.25, seed=seed), draws=32, n_predict=n_predict),
         device=CPU,
         meter=meter,
     )
@@ -39,7 +41,7 @@ def smoothed(half, *, n_predict=2_000, meter=None, seed=0):
 @pytest.mark.parametrize("first", [0.1, 3.0])
 def test_the_base_classifier_falls_just_beyond_the_border_and_never_before_it(half, norm, first):
     exact = half.distance(norm)
-    search = smallest_attack(half.image, base(half), norm, Climb(), Span(first * exact, None, 0.0, 0.01))
+    search = smallest_attack(half.image, base(half), asked(norm, tolerance=0.01), Span(first * exact))
     assert exact * (1 - 1e-5) <= search.radius <= 1.02 * exact
     assert search.settled
     assert search.held < search.radius <= search.held / (1 - 0.0101)
@@ -59,7 +61,7 @@ def test_sparse_steps_come_near_the_border_in_l1(half):
         exact, left = exact + used, left - used * float(w[place].abs())
         if left <= 0:
             break
-    search = smallest_attack(half.image, base(half), "l1", Climb(steps=40), Span(exact, None, 0.0, 0.02))
+    search = smallest_attack(half.image, base(half), asked("l1", steps=40, tolerance=0.02), Span(exact))
     assert exact <= search.radius < 1.1 * exact
 
 
@@ -67,7 +69,7 @@ def test_the_smoothed_classifier_has_the_same_border_and_the_certificate_ends_be
     # Noise on a half-space leaves its border where it is: P(class 0) = Phi(distance / sigma).
     exact = half.distance("l2")
     certificate = core.certify(half.image, half.classifier, sigma=0.25, n0=50, n=4_000, device="cpu")
-    search = smallest_attack(half.image, smoothed(half), "l2", Climb(), Span(2 * certificate.radius, None, 0.0, 0.02))
+    search = smallest_attack(half.image, smoothed(half), asked(tolerance=0.02), Span(2 * certificate.radius))
     assert certificate.prediction == 0
     assert certificate.radius < exact
     # A little farther than the border: there PREDICT cannot tell the classes apart, and abstains.
@@ -78,7 +80,7 @@ def test_the_smoothed_classifier_has_the_same_border_and_the_certificate_ends_be
 
 def test_same_seed_same_search(half):
     def search(seed):
-        return smallest_attack(half.image, smoothed(half, n_predict=200, seed=seed), "l2", Climb(5), Span(0.6), seed=seed)
+        return smallest_attack(half.image, smoothed(half, n_predict=200, seed=seed), asked(seed=seed, steps=5), Span(0.6))
 
     assert search(3) == search(3)
     assert search(3).trials != search(4).trials
@@ -88,8 +90,8 @@ def test_a_classifier_that_nothing_fools(half):
     def constant(pixels):
         return torch.stack([1 + 0 * pixels.sum(dim=(1, 2, 3)), torch.zeros(len(pixels))], dim=1)
 
-    target = BaseTarget(half.image, constant, None, 0.25, CPU)
-    search = smallest_attack(half.image, target, "l2", Climb(3), Span(0.5, 4.0))
+    target = BaseTarget(half.image, constant, None, sigma=0.25, device=CPU)
+    search = smallest_attack(half.image, target, asked(steps=3), Span(0.5, 4.0))
     assert search.radius is None
     assert search.pixels is None
     assert search.settled
@@ -98,10 +100,10 @@ def test_a_classifier_that_nothing_fools(half):
 
 
 def test_a_stop_and_a_budget_end_it(half):
-    stopped = smallest_attack(half.image, base(half, Meter(should_stop=lambda: True)), "l2", Climb(), Span(0.1))
+    stopped = smallest_attack(half.image, base(half, Meter(should_stop=lambda: True)), asked(), Span(0.1))
     assert (stopped.trials, stopped.settled, stopped.radius) == ((), False, None)
     meter = Meter(limit=2_000)
-    cut = smallest_attack(half.image, smoothed(half, n_predict=200, meter=meter), "l2", Climb(), Span(2.0, None, 0.0, 0.001))
+    cut = smallest_attack(half.image, smoothed(half, n_predict=200, meter=meter), asked(tolerance=0.001), Span(2.0))
     assert not cut.settled
     assert 0 < cut.passes == meter.spent <= 2_000
     assert cut.radius is not None
@@ -111,7 +113,7 @@ def test_a_stop_and_a_budget_end_it(half):
 
     calls: list[int] = []
     meter = Meter(stop_in_the_verdict, lambda: len(calls) >= 30)
-    cut = smallest_attack(half.image, smoothed(half, n_predict=100_000, meter=meter), "l2", Climb(), Span(0.1))
+    cut = smallest_attack(half.image, smoothed(half, n_predict=100_000, meter=meter), asked(), Span(0.1))
     assert cut.trials == ()  # a PREDICT that was stopped says nothing
     assert len(calls) <= 32
 
@@ -119,7 +121,7 @@ def test_a_stop_and_a_budget_end_it(half):
 def test_each_trial_is_told_before_it_begins(half):
     told = []
     search = smallest_attack(
-        half.image, base(half), "l2", Climb(), Span(0.5), on_trial=lambda radius, trials: told.append((radius, len(trials)))
+        half.image, base(half), asked(), Span(0.5), on_trial=lambda radius, trials: told.append((radius, len(trials)))
     )
     assert told == [(trial.radius, number) for number, trial in enumerate(search.trials)]
 
@@ -136,7 +138,7 @@ def test_where_to_begin():
         (lambda: Span(0.0), "radius is 0"),
         (lambda: Span(1.0, -1.0), "radius is -1"),
         (lambda: Span(1.0, None, -0.1), "begins at radius -0.1"),
-        (lambda: Span(1.0, None, 0.0, 0.0), "tolerance of the search is 0"),
+        (lambda: asked(tolerance=0.0).check(), "tolerance of the search is 0"),
     ],
 )
 def test_numbers_out_of_range(make, says):

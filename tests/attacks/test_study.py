@@ -10,18 +10,33 @@ import pytest
 import torch
 from torch import nn
 
-from core.attacks.records import AttackProgress, AttackRequest, certified_in
-from core.attacks.study import attack_study, check_request
+from core.attacks.records import AttackProgress, certified_in
+from core.attacks.request import AttackRequest, AttackSettings, Climb
+from core.attacks.study import attack_study
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
+from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
-REQUEST = AttackRequest("python/half", "none", 0.25, steps=8, draws=8, n_predict=100, n0=20, n=200, tolerance=0.1, device="cpu")
+SETTINGS = Settings(0.25, n0=20, n=200, method="anytime")
+ATTACK = AttackSettings(SETTINGS, climb=Climb(8), draws=8, n_predict=100, tolerance=0.1)
+REQUEST = AttackRequest("python/half", "none", ATTACK, device="cpu")
+
+
+def request(**changes):
+    """The request with changes, whichever part of it they concern."""
+
+    def part(kind):
+        return {name: changes.pop(name) for name in kind.__dataclass_fields__ if name in changes}
+
+    own, climb, attack = part(AttackRequest), part(Climb), part(AttackSettings)
+    attack |= {"climb": dataclasses.replace(ATTACK.climb, **climb), "settings": dataclasses.replace(SETTINGS, **changes)}
+    return dataclasses.replace(REQUEST, attack=dataclasses.replace(ATTACK, **attack), **own)
 
 
 def study(half, denoiser=None, **changes):
     extra = {name: changes.pop(name) for name in ("report", "should_stop", "certificate") if name in changes}
-    return attack_study(half.image, half.classifier, denoiser, dataclasses.replace(REQUEST, **changes), device=CPU, **extra)
+    return attack_study(half.image, half.classifier, denoiser, request(**changes), device=CPU, **extra)
 
 
 class Shrinking(nn.Module):
@@ -101,8 +116,7 @@ def test_changes_that_need_no_gradient_serve_a_black_box(half, kind):
         with torch.no_grad():
             return half.classifier(pixels)
 
-    request = dataclasses.replace(REQUEST, kind=kind, radius=0.1, search=())
-    s = attack_study(half.image, black_box, None, request, device=CPU)
+    s = attack_study(half.image, black_box, None, request(kind=kind, radius=0.1, search=()), device=CPU)
     assert s.complete
     assert 0.099 < s.attacked.size <= 0.1
     assert s.attacked.losses == ()
@@ -193,7 +207,7 @@ def test_a_stop_returns_what_is_there(half, after):
 )
 def test_numbers_out_of_range(changes, says):
     with pytest.raises(LabError, match=says):
-        check_request(dataclasses.replace(REQUEST, **changes))
+        request(**changes).check()
 
 
 def test_nothing_to_attack_behind(half):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PIL import Image
 
-from core.attacks.records import AttackRequest, AttackStudy
-from core.attacks.study import attack_study, check_request
+from core.attacks.records import AttackStudy
+from core.attacks.request import AttackRequest
+from core.attacks.study import attack_study
 from core.device import pick_device
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
@@ -20,7 +21,7 @@ def attack_key(picture: Image.Image, request: AttackRequest) -> Key:
 
 def start_attack(picture: Image.Image, name: str, request: AttackRequest) -> Job:
     """Queue an attack study. Raises LabError where a number is out of range or the queue is full."""
-    check_request(request)
+    request.check()
     cache, device = models(), pick_device(request.device)
 
     def work(context: JobContext) -> AttackStudy:

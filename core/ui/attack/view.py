@@ -64,7 +64,7 @@ def draw_attacked(study: AttackStudy, picture_name: str) -> None:
 
 def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: bool = True) -> None:
     """What there is of a study."""
-    c, norm = study.certificate, norm_name(study.request.norm)
+    c, norm = study.certificate, norm_name(study.request.attack.norm)
     name = class_name(c.candidate, c.labels)
     searches = study.searches
     smoothed, base = searches.get("smoothed"), searches.get("base")
@@ -90,7 +90,7 @@ def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: boo
             study.certified,
             None if smoothed is None else smoothed.radius,
             None if base is None else base.radius,
-            study.request.norm,
+            study.request.attack.norm,
             None if study.attacked is None else study.attacked.size,
         ),
         f"line-{key}",
@@ -98,7 +98,7 @@ def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: boo
             study.certified,
             None if smoothed is None else smoothed.radius,
             None if base is None else base.radius,
-            study.request.norm,
+            study.request.attack.norm,
         ),
         "certified-and-attacked",
     )
@@ -166,7 +166,7 @@ def _draw_meaning(study: AttackStudy, key: str) -> None:
         return
     image = to_pixels(study.attacked.views["original"].picture)
     change = torch.from_numpy(study.attacked.pixels) - image
-    draw_meaning(image, study.certified, study.request.norm, key, seed=study.request.seed, change=change)
+    draw_meaning(image, study.certified, study.request.attack.norm, key, seed=study.request.attack.settings.seed, change=change)
 
 
 def _draw_downloads(study: AttackStudy, picture_name: str, key: str) -> None:
