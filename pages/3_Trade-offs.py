@@ -8,11 +8,9 @@ import streamlit as st
 
 from core.ui.frame import close_page, open_page
 from core.ui.linked import linked_choice
-from core.ui.tradeoffs.cost import draw_cost
-from core.ui.tradeoffs.logs import choose_logs
-from core.ui.tradeoffs.radii import choose_radius, choose_table_radii
-from core.ui.tradeoffs.samples import draw_samples
-from core.ui.tradeoffs.view import choose_published, draw_classes, draw_curves, draw_path, draw_spread
+from core.ui.tradeoffs.logs import choose_logs, choose_published, choose_radius, choose_table_radii
+from core.ui.tradeoffs.projection import draw_cost, draw_samples
+from core.ui.tradeoffs.view import draw_classes, draw_curves, draw_path, draw_spread
 
 VIEWS = {
     "curve": "Accuracy against radius",
@@ -26,7 +24,7 @@ VIEWS = {
 # What computes needs torch, which the views above do without: it is imported once it is asked for.
 COMPUTING = {
     "new": ("A new evaluation", "core.ui.tradeoffs.new_evaluation", "draw_new_evaluation"),
-    "runs": ("Evaluations made here", "core.ui.tradeoffs.runs_view", "draw_runs"),
+    "runs": ("Evaluations made here", "core.ui.tradeoffs.runs", "draw_runs"),
 }
 EVALUATING = "jobs-evaluations"
 ABOUT = {
@@ -56,7 +54,7 @@ if view in COMPUTING:
     st.stop()
 
 if EVALUATING in st.session_state:
-    import_module("core.ui.tradeoffs.new_evaluation").draw_under_way()
+    import_module("core.ui.tradeoffs.evaluation_job").draw_under_way()
 with left:
     chosen = choose_logs()
 with right:

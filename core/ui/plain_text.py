@@ -1,11 +1,15 @@
-"""Text of strangers where Streamlit reads Markdown."""
+"""Text of strangers where Streamlit reads Markdown, and sentences on what was done or went wrong."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import streamlit as st
 
+from core.errors import LabError
+
+_DONE = "done"
 _SIGNS = re.compile(r"([\\`*_\[\]<>~$:!&#|])")
 
 
@@ -21,3 +25,21 @@ def plain(text: str) -> str:
 def show_error(error: Exception | str, icon: str = ":material/error:") -> None:
     """What went wrong, as it stands: it may hold a file's name, or what a server answered."""
     st.error(plain(str(error)), icon=icon)
+
+
+def attempt(action: Callable[[], object], done: str) -> None:
+    """Do something and draw the page anew, which says what was done; or say in a sentence why not."""
+    try:
+        action()
+    except LabError as error:
+        show_error(error)
+        return
+    st.session_state[_DONE] = done
+    st.rerun(scope="app")
+
+
+def say_done() -> None:
+    """What :func:`attempt` did, once."""
+    done = st.session_state.pop(_DONE, None)
+    if done:
+        st.success(plain(done), icon=":material/check:")

@@ -24,7 +24,7 @@ from core.models.references import BUNDLED_FOLDER
 from core.runs.files import import_log
 from core.runs.store import RunStore, StoredRun
 from core.ui.tradeoffs import run_store as run_store_module
-from core.ui.tradeoffs.runs_actions import run_archive
+from core.ui.tradeoffs.runs import run_archive
 from tests.runs.postgres_server import programs, running_postgres
 
 pytestmark = [

@@ -54,7 +54,7 @@ def log(images: int = 20, seed: int = 0, ceiling: float = 0.6) -> str:
 def test_what_the_page_needs_before_it_is_drawn_is_free_of_torch() -> None:
     code = (
         "import sys\n"
-        "import core.ui.frame, core.ui.tradeoffs.view, core.ui.tradeoffs.samples, core.ui.tradeoffs.cost\n"
+        "import core.ui.frame, core.ui.tradeoffs.view, core.ui.tradeoffs.projection\n"
         "from core.ui.tradeoffs.logs import stored_logs\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )
@@ -238,8 +238,8 @@ def test_a_click_chooses_log_and_radius(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_archive_of_logs_reads_back_as_the_same_logs() -> None:
-    from core.ui.tradeoffs.export import logs_archive
     from core.ui.tradeoffs.logs import Chosen
+    from core.ui.tradeoffs.view import logs_archive
 
     read = read_recorded(ROOT / "assets" / "evaluations" / "cifar10-mse-0.25.tsv")
     with zipfile.ZipFile(io.BytesIO(logs_archive(Chosen({"a": read}, {"a": "a"})))) as archive:

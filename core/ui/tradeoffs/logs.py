@@ -1,29 +1,35 @@
-"""Which logs the Trade-offs page compares: stored ones by link, and the visitor's own from files."""
+"""What the Trade-offs page compares: stored logs, runs of the store, the visitor's own; published curves; at which radii."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import LabError
-from core.evaluation.families import family_of, title_of, titles, usual_order
+from core.evaluation.curve import PublishedCurve, published_curves
+from core.evaluation.families import by_family, family_of, title_of, titles, usual_order
 from core.evaluation.log import MOST_LINES
 from core.evaluation.recorded import RecordedEvaluation, read_stored, recorded_from
 from core.folders import EVALUATIONS
-from core.ui.linked import linked_choices
-from core.ui.plain_text import plain
+from core.report.notation import read_numbers
+from core.ui.linked import linked_choices, linked_slider
+from core.ui.plain_text import plain, show_error
 from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
 
 MOST_LOGS, MOST_MEGABYTES = 60, 20
 RUNS = "runs"
 """The runs of the store that are compared, in links and in the session."""
 _VOTES = ".votes.jsonl"
-TYPES = ["tsv", "txt", "log", "json", "jsonl"]
+USUAL_PUBLISHED = ("cifar10-salman-white-box", "cifar10-salman-black-box", "cifar10-salman-noise-trained")
+USUAL_RADII = "0.25, 0.5, 0.75, 1"
+MOST_RADII = 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,34 @@ class Chosen:
     logs: Mapping[str, RecordedEvaluation]
     titles: Mapping[str, str]
     made_here: Set[str] = frozenset()
+
+    @cached_property
+    def alike(self) -> dict[str, dict[str, RecordedEvaluation]]:
+        """Logs of the same models **and** the same images by a title, small sigma first: of such the best sigma can be told.
+
+        The best of logs of different images would often be the one with the fewest, by luck. Runs of the store keep apart from
+        other logs, so that whoever compares one sees its own curve.
+        """
+        named = titles(self.logs)
+        found: dict[str, dict[str, RecordedEvaluation]] = {}
+        for family, logs in by_family(self.logs).items():
+            parts: dict[tuple[bool, bytes], dict[str, RecordedEvaluation]] = {}
+            for key, log in logs.items():
+                parts.setdefault((key in self.made_here, np.sort(log.outcomes.idx).tobytes()), {})[key] = log
+            both = len({here for here, _ in parts}) > 1
+            for (here, _), part in parts.items():
+                title = named[family] + (", made here" if here and both else "")
+                if sum(other == here for other, _ in parts) > 1:
+                    title += f", {len(next(iter(part.values())).outcomes):,} images"
+                while title in found:
+                    title += ", others"
+                found[title] = part
+        return found
+
+    @cached_property
+    def group_of(self) -> dict[str, str]:
+        """By log, the title of those that are like it."""
+        return {key: group for group, logs in self.alike.items() for key in logs}
 
 
 def choose_logs(norm: str = "l2") -> Chosen:
@@ -89,7 +123,7 @@ def _made_here() -> dict[str, RecordedEvaluation]:
         try:
             found[key] = recorded(runs[key])
         except LabError as error:
-            st.error(plain(str(error)), icon=":material/error:")
+            show_error(error)
     return found
 
 
@@ -106,7 +140,7 @@ def stored_logs() -> dict[str, RecordedEvaluation]:
         try:
             found[path.stem] = read_stored(path)
         except LabError as error:
-            st.error(plain(str(error)), icon=":material/error:")
+            show_error(error)
     return found
 
 
@@ -133,19 +167,24 @@ def _own_logs(taken: set[str]) -> dict[str, RecordedEvaluation]:
             " correct time`. The `.json` and `.votes.jsonl` that `evaluate` writes beside a log may come with it; they say"
             " sigma, n and alpha."
         )
-        files = st.file_uploader(
-            "Logs, several at once",
-            TYPES,
-            accept_multiple_files=True,
-            key="own-logs",
-            max_upload_size=MOST_MEGABYTES,
-            help=f"At most {MOST_LOGS} logs of {MOST_LINES:,} lines and {MOST_MEGABYTES} MB. They stay on the machine that"
-            " runs the Lab, are no part of the link, and are forgotten with this tab.",
-        )
+        stay = " They stay on the machine that runs the Lab, are no part of the link, and are forgotten with this tab."
         found: dict[str, RecordedEvaluation] = {}
-        for log in read_uploads(files):
+        for log in upload_logs("own-logs", stay):
             found[_free(log.name, taken | set(found))] = log
     return found
+
+
+def upload_logs(key: str, more: str = "") -> list[RecordedEvaluation]:
+    """An uploader of logs with what was read from it; ``more`` is what its help says beside the limits."""
+    files = st.file_uploader(
+        "Logs, several at once",
+        ["tsv", "txt", "log", "json", "jsonl"],
+        accept_multiple_files=True,
+        key=key,
+        max_upload_size=MOST_MEGABYTES,
+        help=f"At most {MOST_LOGS} logs of {MOST_LINES:,} lines and {MOST_MEGABYTES} MB.{more}",
+    )
+    return read_uploads(files)
 
 
 def read_uploads(files: Sequence[UploadedFile]) -> list[RecordedEvaluation]:
@@ -160,7 +199,7 @@ def read_uploads(files: Sequence[UploadedFile]) -> list[RecordedEvaluation]:
         try:
             read = read_upload_log(name, contents[name], contents.get(f"{stem}.json"), contents.get(f"{stem}{_VOTES}"))
         except LabError as error:
-            st.error(plain(str(error)), icon=":material/error:")
+            show_error(error)
             continue
         for sentence in read.remarks:
             st.info(plain(sentence), icon=":material/info:")
@@ -180,3 +219,43 @@ def _free(stem: str, taken: set[str]) -> str:
     while own in taken:
         own, number = f"{stem}, yours {number}", number + 1
     return own
+
+
+def choose_published(norm: str = "l2") -> list[PublishedCurve]:
+    """The menu of published curves."""
+    known = {curve.key: curve for curve in published_curves() if curve.norm == norm}
+    chosen = linked_choices(
+        "Published curves",
+        {key: f"{known[key].dataset} · {known[key].name}" for key in known},
+        [key for key in USUAL_PUBLISHED if key in known],
+        "published",
+        help="Figures of the papers, at the radii of their tables. Switch each on or off.",
+        placeholder="None shown",
+    )
+    return [known[key] for key in chosen]
+
+
+def choose_radius() -> float:
+    """The radius at which figures are made."""
+    words = "In [0, 1] pixel units, l2. 0: right and not abstained."
+    return linked_slider("At radius", (0.0, 3.0), 0.25, "radius", step=0.05, help=words)
+
+
+def choose_table_radii(key: str = "radii") -> list[float]:
+    """The radii of a table, ascending, named ``key`` in links; what is none is named and left out."""
+    text = st.text_input(
+        "Radii of the table",
+        USUAL_RADII,
+        key=key,
+        bind="query-params",
+        max_chars=200,
+        help=f"Numbers of at least 0, with commas between; at most {MOST_RADII}.",
+    )
+    found, wrong = read_numbers(str(text), lambda radius: 0 <= radius <= 100)
+    radii = sorted(set(found))
+    if wrong:
+        parts = ", ".join(repr(part) for part in wrong[:3])
+        st.warning(plain(f"Not a radius: {parts}. Expected numbers from 0 to 100, such as 0.25."), icon=":material/warning:")
+    if len(radii) > MOST_RADII:
+        st.warning(f"{len(radii)} radii were given: the first {MOST_RADII} are used.", icon=":material/warning:")
+    return radii[:MOST_RADII] or read_numbers(USUAL_RADII)[0]

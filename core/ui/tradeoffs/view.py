@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.curve import PublishedCurve, best_steps, by_class, envelope, published_curves, summarise
-from core.evaluation.families import by_family, shares_at, titles
+from core.evaluation.curve import PublishedCurve, best_steps, by_class, envelope, summarise
+from core.evaluation.families import shares_at
+from core.evaluation.log import log_text
 from core.evaluation.log_pictures import class_names, dataset_of
 from core.evaluation.projection import lower_bounds_of
 from core.evaluation.recorded import RecordedEvaluation
-from core.evaluation.tables import curve_table
+from core.evaluation.tables import TextTable, curve_table
+from core.evaluation.votes import votes_text
 from core.figures.curves import Curve, Points, certified_curves, curves_alt
 from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.report.notation import class_name
 from core.ui.figure import draw_figure
-from core.ui.linked import linked_choice, linked_choices, linked_switch
+from core.ui.linked import linked_choice, linked_switch
 from core.ui.plain_text import plain
-from core.ui.tradeoffs.export import draw_exports
 from core.ui.tradeoffs.images import draw_images_behind, take_click
 from core.ui.tradeoffs.logs import Chosen
-from core.ui.tradeoffs.settings import draw_settings
 
-USUAL_PUBLISHED = ("cifar10-salman-white-box", "cifar10-salman-black-box", "cifar10-salman-noise-trained")
 CURVES = "tradeoffs-curves"
 MOST_FINE = 12
 """So many curves are drawn at 300 points; more of them at fewer, so that the page stays quick."""
@@ -34,23 +37,9 @@ MOST_SPREAD = 6
 MOST_ROWS = 16
 
 
-def choose_published(norm: str = "l2") -> list[PublishedCurve]:
-    """The menu of published curves."""
-    known = {curve.key: curve for curve in published_curves() if curve.norm == norm}
-    chosen = linked_choices(
-        "Published curves",
-        {key: f"{known[key].dataset} · {known[key].name}" for key in known},
-        [key for key in USUAL_PUBLISHED if key in known],
-        "published",
-        help="Figures of the papers, at the radii of their tables. Switch each on or off.",
-        placeholder="None shown",
-    )
-    return [known[key] for key in chosen]
-
-
 def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequence[float]) -> None:
     """Certified accuracy against radius, the table, and the images behind a point."""
-    if any(len(logs) > 1 for logs in alike(chosen).values()):
+    if any(len(logs) > 1 for logs in chosen.alike.values()):
         best_only = linked_switch(
             "Only the best sigma at each radius",
             True,
@@ -75,33 +64,10 @@ def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequ
     draw_images_behind(chosen)
 
 
-def alike(chosen: Chosen) -> dict[str, dict[str, RecordedEvaluation]]:
-    """Logs of the same models **and** the same images by a title, small sigma first: of such the best sigma can be told.
-
-    The best of logs of different images would often be the one with the fewest, by luck. Runs of the store keep apart from
-    other logs, so that whoever compares one sees its own curve.
-    """
-    named = titles(chosen.logs)
-    found: dict[str, dict[str, RecordedEvaluation]] = {}
-    for family, logs in by_family(chosen.logs).items():
-        parts: dict[tuple[bool, bytes], dict[str, RecordedEvaluation]] = {}
-        for key, log in logs.items():
-            parts.setdefault((key in chosen.made_here, np.sort(log.outcomes.idx).tobytes()), {})[key] = log
-        both = len({here for here, _ in parts}) > 1
-        for (here, _), part in parts.items():
-            title = named[family] + (", made here" if here and both else "")
-            if sum(other == here for other, _ in parts) > 1:
-                title += f", {len(next(iter(part.values())).outcomes):,} images"
-            while title in found:
-                title += ", others"
-            found[title] = part
-    return found
-
-
 def _curves(chosen: Chosen, best_only: bool) -> list[Curve]:
     most = 300 if len(chosen.logs) <= MOST_FINE else 100
     curves = []
-    for group, logs in alike(chosen).items():
+    for group, logs in chosen.alike.items():
         outcomes = {key: log.outcomes for key, log in logs.items()}
         if best_only and len(logs) > 1:
             curves.append(Curve(f"{group}, best sigma", group, 0, best_steps(outcomes, most)))
@@ -135,7 +101,7 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
     sigmas = {chosen.titles[key]: log.made_by.sigma for key, log in chosen.logs.items()}
     best = {
         f"{group}, best sigma": envelope({chosen.titles[key]: summaries[chosen.titles[key]] for key in logs}, radii)
-        for group, logs in alike(chosen).items()
+        for group, logs in chosen.alike.items()
         if len(logs) > 1
     }
     table = curve_table(summaries, radii, best, sigmas)
@@ -158,8 +124,7 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
 
 def draw_path(chosen: Chosen, radius: float) -> None:
     """Accuracy against robustness, sigma as the path."""
-    groups = group_titles(chosen)
-    spots = [spot_of(key, log, chosen, groups, radius, shares_at(log, radius)[0]) for key, log in chosen.logs.items()]
+    spots = [spot_of(chosen, key, radius, shares_at(log, radius)[0]) for key, log in chosen.logs.items()]
     draw_figure(sigma_path(spots, radius), "tradeoffs-path", tradeoff_alt(spots, "right", "certified"), "accuracy-robustness")
     st.caption(
         "Each mark is an evaluation; the line goes from small sigma to large. Vertical bars are 95% intervals over images."
@@ -167,17 +132,22 @@ def draw_path(chosen: Chosen, radius: float) -> None:
     )
 
 
-def group_titles(chosen: Chosen) -> dict[str, str]:
-    """By log, the title of those that are like it."""
-    return {key: group for group, logs in alike(chosen).items() for key in logs}
-
-
-def spot_of(key: str, log: RecordedEvaluation, chosen: Chosen, groups: Mapping[str, str], radius: float, x: float) -> Spot:
+def spot_of(chosen: Chosen, key: str, radius: float, x: float) -> Spot:
     """An evaluation as a mark: ``x`` as given, certified accuracy at the radius as y."""
+    log = chosen.logs[key]
     sigma = log.made_by.sigma
     _, y, low, high = shares_at(log, radius)
-    label = "" if sigma is None else f"sigma {sigma:g}"
-    return Spot(chosen.titles[key], label, key, groups[key], sigma or 0.0, x, y, low, high)
+    return Spot(
+        name=chosen.titles[key],
+        label="" if sigma is None else f"sigma {sigma:g}",
+        key=key,
+        group=chosen.group_of[key],
+        order=sigma or 0.0,
+        x=x,
+        y=y,
+        y_low=low,
+        y_high=high,
+    )
 
 
 def draw_spread(chosen: Chosen) -> None:
@@ -221,3 +191,83 @@ def draw_classes(chosen: Chosen, radius: float) -> None:
     parts = ", ".join(f"{share.name} {share.certified:.0%}" for share in shares[:12])
     draw_figure(class_bars(shares, radius), "tradeoffs-classes", f"Bars by class, certified at {radius:g}: {parts}.", "classes")
     st.caption("With so few images a class, look at the intervals before you compare.")
+
+
+def draw_settings(chosen: Chosen) -> None:
+    """A table of settings, folded away, and a sentence where images, n or alpha differ."""
+    logs = list(chosen.logs.values())
+    if len({frozenset(log.outcomes.idx.tolist()) for log in logs}) > 1:
+        st.caption("The logs hold different images, so their differences are not those of the models alone.")
+    if len({(log.made_by.n, log.made_by.alpha) for log in logs}) > 1:
+        st.caption("The logs differ in n or alpha, or do not all say theirs: more samples alone give larger radii.")
+    with st.expander("What these logs were made with", icon=":material/receipt_long:"):
+        rows = [{"log": chosen.titles[key], **_settings(log)} for key, log in chosen.logs.items()]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="tradeoffs-settings", alt="Settings of each log.")
+        st.caption("As the file beside each log says; empty where it does not, or where there is none.")
+
+
+def _settings(log: RecordedEvaluation) -> dict[str, Any]:
+    """One row: text throughout, since a column may be empty for some logs."""
+    made, document = log.made_by, log.made_by.document or {}
+    known = {
+        "sigma": made.sigma,
+        "n0": made.n0,
+        "n": made.n,
+        "alpha": made.alpha,
+        "bound": made.method if document else None,
+        "classifier": made.classifier,
+        "denoiser": made.denoiser,
+        "data set": made.dataset,
+        "split": made.split,
+        "every": document.get("every"),
+        "seed": document.get("seed"),
+        "device": made.device,
+        "votes kept": "yes" if log.votes else "no",
+    }
+    return {
+        name: "" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for name, value in known.items()
+    }
+
+
+def draw_exports(table: TextTable, chosen: Chosen, key: str) -> None:
+    """Buttons for the table in three formats, and for the logs in one archive."""
+    files = (
+        ("CSV", "csv", table.as_csv, "text/csv"),
+        ("Markdown", "md", table.as_markdown, "text/markdown"),
+        ("LaTeX", "tex", table.as_latex, "text/x-tex"),
+    )
+    with st.container(horizontal=True):
+        for label, ending, made, mime in files:
+            st.download_button(
+                f"Table as {label}",
+                made,
+                f"certified-accuracy.{ending}",
+                mime,
+                key=f"{key}-{ending}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        st.download_button(
+            "Logs",
+            lambda: logs_archive(chosen),
+            "logs.zip",
+            "application/zip",
+            key=f"{key}-logs",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            help="All logs that are compared, each with what made it and the votes where kept.",
+        )
+
+
+def logs_archive(chosen: Chosen) -> bytes:
+    """The compared logs as a ZIP archive: the log, what made it, and the votes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, log in chosen.logs.items():
+            stem = key.replace("/", "-").replace("\\", "-")
+            archive.writestr(f"{stem}.tsv", log_text(log.outcomes.lines()))
+            if log.made_by.document is not None:
+                archive.writestr(f"{stem}.json", json.dumps(log.made_by.document, indent=2) + "\n")
+            if log.votes:
+                archive.writestr(f"{stem}.votes.jsonl", votes_text(log.votes.values()))
+    return file.getvalue()

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import LabError
 from core.training.kept import KeptModel, archive_of, delete, kept_models
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
-from core.ui.plain_text import plain
+from core.ui.plain_text import attempt, plain, say_done
 
-_DONE = "training-done"
 OBJECTIVES = {"mse": "MSE", "stab": "STAB", "mse-stab": "MSE, then STAB"}
 
 
 def draw_kept() -> None:
     """All of them, in a list that is folded away."""
-    done = st.session_state.pop(_DONE, None)
-    if done:
-        st.success(plain(done), icon=":material/check:")
+    say_done()
     kept = kept_models()
     if not kept:
         return
@@ -56,18 +52,12 @@ def draw_model_actions(name: str, classifier: str, key: str, *, kept: bool = Tru
             with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{key}"):
                 st.markdown(f"**{plain(name)}** will be gone for good, for everybody.")
                 if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{key}"):
-                    _delete(name)
+                    attempt(lambda: _delete(name), f"Deleted: {name}.")
 
 
 def _delete(name: str) -> None:
-    try:
-        delete(name)
-    except LabError as error:
-        st.error(str(error), icon=":material/error:")
-        return
+    delete(name)
     models().forget(f"trained/{name}")
-    st.session_state[_DONE] = f"Deleted: {name}."
-    st.rerun(scope="app")
 
 
 def _told(model: KeptModel) -> str:

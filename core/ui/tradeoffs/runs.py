@@ -1,7 +1,9 @@
-"""The runs of the store on a page: the list, and one of them opened, which is followed while somebody works on it."""
+"""The store of runs on a page: the list, one run opened and followed, what can be done with it, and bringing logs in."""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 
 import pandas as pd
@@ -9,17 +11,16 @@ import streamlit as st
 
 from core.errors import LabError
 from core.evaluation.families import denoiser_words
-from core.evaluation.log import LogLine
 from core.runs.evaluation import MOST_MINUTES
-from core.runs.store import StoredRun
+from core.runs.files import export_files, file_stem, import_recorded
+from core.runs.store import LONGEST_NAME, StoredRun
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice
-from core.ui.plain_text import plain
-from core.ui.tradeoffs.evaluation_job import EVALUATIONS
+from core.ui.plain_text import attempt, plain, say_done, show_error
+from core.ui.tradeoffs.evaluation_job import EVALUATIONS, draw_curve, draw_own_job, draw_resume
+from core.ui.tradeoffs.logs import compare_run, upload_logs
 from core.ui.tradeoffs.new_data import title_of_data
-from core.ui.tradeoffs.new_evaluation import draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
-from core.ui.tradeoffs.runs_actions import draw_actions, draw_import, say_done
 
 MOST_ROWS = 12
 _EVERY = 2.0
@@ -32,7 +33,7 @@ def draw_runs() -> None:
         runs = stored_runs()
         _draw(runs)
     except LabError as error:
-        st.error(plain(str(error)), icon=":material/database_off:")
+        show_error(error, ":material/database_off:")
 
 
 def _draw(runs: Sequence[StoredRun]) -> None:
@@ -64,7 +65,7 @@ def _list(runs: Sequence[StoredRun]) -> None:
         try:
             now = stored_runs()
         except LabError as error:
-            st.error(plain(str(error)), icon=":material/database_off:")
+            show_error(error, ":material/database_off:")
             return
         if [(run.id, run.name, state_of(run)) for run in now] != [(run.id, run.name, state_of(run)) for run in runs]:
             st.rerun()
@@ -120,16 +121,12 @@ def _follow_own_job() -> None:
     """What this session has under way, with its button to stop it; why it failed, where it did."""
     job = EVALUATIONS.latest()
     if job is not None and (not job.finished or job.state == "failed"):
-        draw_own_job(_no_curve)
+        draw_own_job(curve=False)  # the curve stands below, with the run
 
 
 def _busy() -> bool:
     """Whether this session has an evaluation under way, which will begin to work on its run once its models are loaded."""
     return under_way(EVALUATIONS.latest())
-
-
-def _no_curve(lines: Sequence[LogLine]) -> None:
-    """The curve stands below, with the run."""
 
 
 def _draw_run(run: StoredRun) -> None:
@@ -141,7 +138,7 @@ def _draw_run(run: StoredRun) -> None:
         try:
             _draw_opened(run_store().run(run.id))
         except LabError as error:
-            st.error(plain(str(error)), icon=":material/database_off:")
+            show_error(error, ":material/database_off:")
 
     follow()
     draw_actions(run)
@@ -190,3 +187,73 @@ def _say_state(run: StoredRun) -> None:
                 help="Of computing. What is not finished then can be gone on with.",
             )
             draw_resume(run.id, run.planned - run.images, float(minutes), f"run-{run.id}")
+
+
+_ROUND = "import-round"
+
+
+def draw_actions(run: StoredRun) -> None:
+    """Buttons for one run. What fails is said in a sentence."""
+    with st.container(horizontal=True):
+        st.button(
+            "Compare",
+            type="primary",
+            icon=":material/balance:",
+            key=f"compare-{run.id}",
+            on_click=compare_run,
+            args=(key_of(run),),
+            disabled=not run.images,
+            help="Its curve among the others, with every view of this page.",
+        )
+        st.download_button(
+            "Download",
+            lambda: run_archive(run.id),
+            f"{file_stem(run.name)}.zip",
+            "application/zip",
+            key=f"download-{run.id}",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            help="The log in the field's format, what made it, and the votes where they were kept.",
+        )
+        with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
+            name = st.text_input("Name", run.name, max_chars=LONGEST_NAME, key=f"name-{run.id}-{run.name}")
+            if st.button("Rename", icon=":material/check:", key=f"rename-{run.id}", disabled=name.strip() == run.name):
+                attempt(lambda: run_store().rename(run.id, name), "Renamed.")
+        with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{run.id}"):
+            st.markdown(f"**{plain(run.name)}** and its {run.images:,} images will be gone for good.")
+            if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{run.id}"):
+                attempt(lambda: run_store().delete(run.id), f"Deleted: {run.name}.")
+
+
+def run_archive(run: int) -> bytes:
+    """The files of a run as a ZIP archive.
+
+    Raises:
+        LabError: where there is no such run any more.
+    """
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in export_files(run_store(), run).items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def draw_import() -> None:
+    """Bringing logs of one's own into the store."""
+    with st.expander("Bring logs into the store", icon=":material/upload_file:"):
+        st.markdown(
+            "Logs of certified images in the field's format (Cohen et al.), of `evaluate` or from elsewhere. With the `.json`"
+            " and `.votes.jsonl` of the same name, sigma, n, alpha and the votes come along."
+        )
+        turn = int(st.session_state.get(_ROUND, 0))  # another key empties the uploader once its files were taken over
+        logs = upload_logs(f"import-logs-{turn}")
+        if logs and st.button(
+            f"Bring {len(logs)} logs in" if len(logs) > 1 else "Bring it in", icon=":material/download:", key="import"
+        ):
+
+            def bring() -> None:
+                for log in logs:
+                    import_recorded(run_store(), log)
+                st.session_state[_ROUND] = turn + 1
+
+            attempt(bring, f"In the store now: {', '.join(log.name for log in logs[:3])}{', …' if len(logs) > 3 else ''}.")
