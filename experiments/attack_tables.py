@@ -1,14 +1,20 @@
-"""`attack --summary`: stored lines of attacked data sets as one table, in Markdown or JSON."""
+"""Stored lines of attacked data sets as one table, in Markdown or JSON.
+
+python -m experiments.attack_tables FILE ...
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from core.attacks.dataset_log import AttackSummary, read_lines, summarise_attacks
+from core.commands.options import add_options
+from core.commands.program import CommandParser, run_program
 from core.commands.terminal import print_json
-from core.errors import LabError
 from core.runs.resuming import read_beside
 
 INSIDE = (
@@ -31,16 +37,23 @@ SEARCHED = (
 """Columns for files with a search alone."""
 
 
-def print_attack_tables(args: argparse.Namespace) -> int:
-    """Read each file and what made it, and print a row for each.
+def build_parser() -> argparse.ArgumentParser:
+    """What it can be asked."""
+    parser = CommandParser(
+        prog="python -m experiments.attack_tables",
+        description="Print a table of files that 'python -m core attack --dataset ... --out FILE' wrote.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    add_options(parser, "json")
+    parser.set_defaults(run=print_attack_tables)
+    return parser
 
-    Raises:
-        LabError: where a file cannot be read, or other work was asked for, too.
-    """
-    if args.image is not None or args.dataset is not None or args.out is not None:
-        raise LabError("--summary reads files that are there: leave PICTURE, --dataset and --out away.")
+
+def print_attack_tables(args: argparse.Namespace) -> int:
+    """Read each file and what made it, and print a row for each."""
     rows = []
-    for path in args.summary:
+    for path in args.files:
         made_by = read_beside(path, ("norm", "alpha", "classifier", "denoiser"))
         rows.append((str(path), made_by, summarise_attacks(read_lines(path), made_by["alpha"])))
     if args.json:
@@ -84,3 +97,12 @@ def _searched(s: AttackSummary) -> tuple[str, ...]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and return the exit code, as :func:`core.commands.program.run_program`."""
+    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "attack_tables")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -21,7 +21,6 @@ from core.errors import LabError
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
 from core.smoothing.settings import Settings
-from experiments.attack_tables import print_attack_tables
 
 
 def add_attack_verb(verbs: Any) -> None:
@@ -59,16 +58,11 @@ def add_attack_verb(verbs: Any) -> None:
     one.add_argument("--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest")
     one.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
     add_dataset_options(parser)
-    parser.add_argument(
-        "--summary", nargs="+", type=Path, metavar="FILE", help="attack nothing: print a table of files that --out wrote"
-    )
     parser.set_defaults(run=run_attack)
 
 
 def run_attack(args: argparse.Namespace) -> int:
     """Attack and print."""
-    if args.summary is not None:
-        return print_attack_tables(args)
     if (args.image is None) == (args.dataset is None):
         raise LabError("expected either one PICTURE or --dataset: name one of them.")
     if args.dataset is not None:

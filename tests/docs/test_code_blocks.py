@@ -18,6 +18,7 @@ import tomllib
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -107,10 +108,10 @@ def check_imports(block: Block) -> None:
 def check_command(block: Block, command: Command, folder: Path) -> str:
     """Run a command of the Lab, or parse it; of other programs, look whether what they are given is there."""
     match [command.program, *command.words[1:]]:
-        case ["python" | "py", "-m", "core", *arguments]:
+        case ["python" | "py", "-m", module, *arguments] if (program := program_of(module)) is not None:
             if block.only_parsed is None:
-                return run_lab(block, command, arguments, folder)
-            parse_lab(block, arguments)
+                return run_lab(block, command, program, arguments, folder)
+            parse_lab(block, program, arguments)
         case ["python" | "py", "-m", module, *arguments]:
             assert importlib.util.find_spec(module), f"{block.place}: there is no module {module}."
             lost = [word for word in arguments if module == "pytest" and "/" in word and not (ROOT / word).exists()]
@@ -136,12 +137,21 @@ def check_command(block: Block, command: Command, folder: Path) -> str:
     return ""
 
 
-def run_lab(block: Block, command: Command, arguments: list[str], folder: Path) -> str:
-    """Run ``python -m core`` in this process; return what it prints, ``>`` aside."""
+def program_of(module: str) -> ModuleType | None:
+    """The module with ``main`` and ``build_parser`` behind ``python -m core``, or an experiment; None for other programs."""
+    if module == "core":
+        return cli
+    if module.split(".")[0] != "experiments" or (found := importlib.util.find_spec(module)) is None:
+        return None
+    return importlib.import_module(f"{module}.__main__" if found.submodule_search_locations else module)
+
+
+def run_lab(block: Block, command: Command, program: ModuleType, arguments: list[str], folder: Path) -> str:
+    """Run a program of the Lab in this process; return what it prints, ``>`` aside."""
     out, told = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(told):
         try:
-            code = cli.main(arguments)
+            code = program.main(arguments)
         except SystemExit as leaving:  # --help
             code = leaving.code or 0
     assert code == 0, f"{block.place}: {command} ended with {code}: {told.getvalue()[-1000:]}"
@@ -151,12 +161,12 @@ def run_lab(block: Block, command: Command, arguments: list[str], folder: Path) 
     return ""
 
 
-def parse_lab(block: Block, arguments: list[str]) -> None:
-    """Parse ``python -m core``: every option exists and every value is of its kind; with ``...`` some may be missing."""
-    parser = cli.build_parser()
+def parse_lab(block: Block, program: ModuleType, arguments: list[str]) -> None:
+    """Parse a command line: every option exists and every value is of its kind; with ``...`` some may be missing."""
+    parser = program.build_parser()
     if "..." in arguments:
-        verbs = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-        for action in verbs.choices[arguments[0]]._actions:
+        verbs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        for action in (verbs[0].choices[arguments[0]] if verbs else parser)._actions:
             action.required = False
     try:
         parser.parse_args([word for word in arguments if word != "..."])
@@ -178,6 +188,8 @@ PAGE = Path("page.md")
         ("<!-- only parsed: why -->\n\n    python -m core certify cat.png --no-such-option", "no-such-option"),
         ("<!-- only parsed: why -->\n\n    python -m core certify cat.png --n many", "many"),
         ("<!-- only parsed: why -->\n\n    python -m core evaluate ... --sgima 1", "sgima"),
+        ("    python -m experiments.attack_tables missing.jsonl", "missing.jsonl"),
+        ("<!-- only parsed: why -->\n\n    python -m experiments.replay ... --sgima 1", "sgima"),
         ("    python -m core evaluate --dataset parquet/PATH --out a.tsv", "'PATH' stands for something else"),
         ("    python -m core curve missing.tsv", "missing.tsv"),
         ("    make lunch", "lunch"),

@@ -1,4 +1,4 @@
-"""`compare-modes` on the command line: every number of the summary is computed again from the lines, by other means."""
+"""The comparison of modes on the command line: every number of the summary is computed again from the lines, by other means."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import stats
 
 SIGMA, ALPHA, N = 0.25, 0.01, 60
 WORDS = (
-    "compare-modes",
+    "compare_modes",
     "--dataset",
     "shapes",
     "--every",
@@ -45,11 +45,11 @@ def compared(tmp_path_factory):
     import contextlib
     import io
 
-    from core.commands.cli import main
+    from experiments.compare_modes.__main__ import main
 
     out, printed = tmp_path_factory.mktemp("modes") / "lines.jsonl", io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-        assert main([str(word) for word in (*WORDS, "--out", out, "--json")]) == 0
+        assert main([str(word) for word in (*WORDS[1:], "--out", out, "--json")]) == 0
     return out, json.loads(printed.getvalue())
 
 
@@ -205,10 +205,10 @@ def test_resume_and_tables(run, compared, tmp_path):
     for key in ("accuracy", "rounded", "sound", "sides", "until"):
         assert again[key] == document["summary"][key]
     assert "right and certified" in run(*words, "--resume").out
-    table = run("compare-modes", "--summary", out, copy).out
+    table = run("compare_modes", "--summary", out, copy).out
     assert table.count("`bundled/shapes` + `bundled/shapes-stab`") == 2 * (3 + 1 + 1 + 1 + 2)
     assert len({line.count("|") for line in table.split("\n\n")[0].splitlines()}) == 1
-    assert run("compare-modes", "--summary", out, "--json").document[0]["summary"] == document["summary"]
+    assert run("compare_modes", "--summary", out, "--json").document[0]["summary"] == document["summary"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_resume_and_tables(run, compared, tmp_path):
     ],
 )
 def test_mistakes(run, tmp_path, words, says):
-    assert says in run("compare-modes", *(tmp_path / "lines.jsonl" if word == "OUT" else word for word in words)).one_line()
+    assert says in run("compare_modes", *(tmp_path / "lines.jsonl" if word == "OUT" else word for word in words)).one_line()
 
 
 def test_a_line_that_is_none(run, compared, tmp_path):
@@ -234,6 +234,6 @@ def test_a_line_that_is_none(run, compared, tmp_path):
     broken = tmp_path / "broken.jsonl"
     broken.write_text(out.read_text() + '{"idx": 1}\n')
     broken.with_name(broken.name + ".made.json").write_text(out.with_name(out.name + ".made.json").read_text())
-    assert "line 5" in run("compare-modes", "--summary", broken).one_line()
+    assert "line 5" in run("compare_modes", "--summary", broken).one_line()
     broken.write_text(out.read_text() + out.read_text())
-    assert "line 5, holds picture 0 again" in run("compare-modes", "--summary", broken).one_line()
+    assert "line 5, holds picture 0 again" in run("compare_modes", "--summary", broken).one_line()

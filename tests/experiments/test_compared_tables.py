@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.cli import main
+from tests.experiments.conftest import PROGRAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "assets" / "evaluations"
@@ -14,16 +14,17 @@ PAIRS = ("cifar10-none", "cifar10-mse", "cifar10-stab", "shapes-none", "shapes-m
 
 
 @pytest.mark.parametrize(
-    ("verb", "folder", "ending", "page"),
+    ("name", "folder", "ending", "page"),
     [
-        ("compare-modes", "modes", "", "certificates-compared.md"),
-        ("attack", "attacks", "-search", "certificates-compared.md"),
-        ("attack", "attacks", "", "attacks.md"),
+        ("compare_modes", "modes", "", "certificates-compared.md"),
+        ("attack_tables", "attacks", "-search", "certificates-compared.md"),
+        ("attack_tables", "attacks", "", "attacks.md"),
     ],
 )
-def test_the_page_has_the_tables(capsys, verb, folder, ending, page):
+def test_the_page_has_the_tables(capsys, name, folder, ending, page):
     files = [str(STORED / folder / f"{pair}{ending}.jsonl") for pair in PAIRS]
-    assert main([verb, "--summary", *files]) == 0
+    options = ["--summary"] if name == "compare_modes" else []
+    assert PROGRAMS[name]([*options, *files]) == 0
     tables = capsys.readouterr().out.strip().split("\n\n")
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for table in tables:

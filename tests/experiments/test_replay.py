@@ -11,12 +11,12 @@ import pytest
 import torch
 from scipy import stats
 
-from core.commands.cli import main
 from core.errors import LabError
 from core.smoothing.certify import certify_picture
 from core.smoothing.noise import image_seed
 from core.smoothing.settings import Settings
 from core.smoothing.table import looks
+from experiments.replay.__main__ import main
 from experiments.replay.savings import VotesAtLooks, read_votes_at_looks, replay, sample_at_looks, saving
 
 SHAPE, N = (3, 4, 4), 2_000
@@ -94,7 +94,6 @@ def test_votes_are_written_and_read_and_others_are_named(tmp_path):
 def test_the_command_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "votes.jsonl"
     arguments = [
-        "replay",
         "--dataset",
         "shapes",
         "--every",

@@ -1,4 +1,7 @@
-"""`replay`: what ending early saves, on the very same noisy copies as a fixed n."""
+"""What ending early saves, on the very same noisy copies as a fixed n.
+
+python -m experiments.replay --help
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
 from core.commands.options import add_options
+from core.commands.program import CommandParser, run_program
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.runs.resuming import begin_or_resume
@@ -21,10 +25,12 @@ from core.smoothing.settings import Settings
 from experiments.replay.savings import Saving, read_votes_at_looks, sample_at_looks, saving
 
 
-def add_replay_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser(
-        "replay", help="measure what ending early saves, on the same noisy copies as a fixed n", allow_abbrev=False
+def build_parser() -> argparse.ArgumentParser:
+    """What it can be asked."""
+    parser = CommandParser(
+        prog="python -m experiments.replay",
+        description="Measure what ending early saves, on the same noisy copies as a fixed n.",
+        allow_abbrev=False,
     )
     add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="file of votes, one line an image")
@@ -34,6 +40,7 @@ def add_replay_verb(verbs: Any) -> None:
     add_options(parser, "within", within={"default": 0.05, "help": "(%(default)s)"})
     add_options(parser, "device", "batch_size", "json")
     parser.set_defaults(run=run_replay)
+    return parser
 
 
 def run_replay(args: argparse.Namespace) -> int:
@@ -93,3 +100,12 @@ def _text(found: Saving) -> str:
         f"{radius:g}: {found.certified[radius]:.3f} against {found.fixed[radius]:.3f}" for radius in found.certified
     )
     return f"  {found.rule}: {found.passes:,.0f} passes an image ({found.part:.1%}); certified {shares}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and return the exit code, as :func:`core.commands.program.run_program`."""
+    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "replay")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,16 +1,21 @@
-"""`compare-modes`: the same pictures in float and exact noise, other noises, a fixed n and until a radius is settled."""
+"""The same pictures in float and exact noise, other noises, a fixed n and until a radius is settled.
+
+python -m experiments.compare_modes --help
+"""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
 from core.commands.inputs import fetched_dataset, load_models
 from core.commands.options import add_options, numbers_of
+from core.commands.program import CommandParser, run_program
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
@@ -25,10 +30,12 @@ from experiments.compare_modes.text import modes_table, modes_text
 DEFAULTS = ModesSettings(0.25)
 
 
-def add_compare_modes_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser(
-        "compare-modes", help="certify the same pictures in every mode, and compare radii, samples and time", allow_abbrev=False
+def build_parser() -> argparse.ArgumentParser:
+    """What it can be asked."""
+    parser = CommandParser(
+        prog="python -m experiments.compare_modes",
+        description="Certify the same pictures in every mode, and compare radii, samples and time.",
+        allow_abbrev=False,
     )
     add_image_choice(parser, required=False, images=50)
     add_options(parser, "classifier", "denoiser", "sigma")
@@ -52,6 +59,7 @@ def add_compare_modes_verb(verbs: Any) -> None:
         "--summary", nargs="+", type=Path, metavar="FILE", help="certify nothing: print the tables of such files, in Markdown"
     )
     parser.set_defaults(run=run_compare_modes)
+    return parser
 
 
 def run_compare_modes(args: argparse.Namespace) -> int:
@@ -123,3 +131,12 @@ def _settings(args: argparse.Namespace) -> ModesSettings:
     how = {"what": "radii", "example": "0.25,0.5, or none"}
     until = () if args.until == "none" else tuple(numbers_of("--until", args.until, **how))
     return ModesSettings(args.sigma, args.n0, args.n, args.alpha, args.seed, noises, until, args.until_n, args.device)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and return the exit code, as :func:`core.commands.program.run_program`."""
+    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "compare_modes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
