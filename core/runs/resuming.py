@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
+from core.smoothing.settings import Settings
 from core.versions import versions
 
 VERSIONS = "versions"
-UNSAID = {
-    "noise": "gaussian",
-    "norm": "l2",
-    "sound": False,
-    "two_sided": False,
-    "until_radius": None,
-    "within": None,
-    "table_radii": None,
-}
+UNSAID = {field.name: field.default for field in fields(Settings) if field.default is not MISSING} | {"norm": "l2"}
 """What was begun before there was a choice does not say it, and was made with this."""
 
 
