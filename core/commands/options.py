@@ -72,6 +72,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "RADII",
         "help": "test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks for a class",
     },
+    "tries": {
+        "type": int,
+        "default": Settings.tries,
+        "metavar": "N",
+        "help": "certificates of this picture, with other sigmas, seeds or models, among which alpha is shared (%(default)s)",
+    },
     "device": {"default": "auto", "help": "auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)"},
     "batch_size": {"type": int, "help": "copies at once; by default what suits device and picture"},
     "json": {"action": "store_true", "help": "print one JSON document on stdout"},

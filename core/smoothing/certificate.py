@@ -154,8 +154,9 @@ class Certificate(_Sampled):
         noise: ``gaussian``, ``uniform`` or ``laplace``.
         method: ``clopper-pearson``, ``anytime``, or ``group-sequential``: then ``radius`` is one of ``table_radii``, and
             ``p_lower`` the probability which that radius needs, shown by a test.
-        failure_probability: alpha; twice alpha where a run planned with a fixed n was stopped and fell back on the anytime
-            bound, since either bound may then have been the one reported.
+        tries: certificates among which alpha is shared.
+        failure_probability: alpha over tries; twice that where a run planned with a fixed n was stopped and fell back on the
+            anytime bound, since either may then have been the one reported.
         stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
         sound: whether the noise was drawn on the 8-bit grid by exact integer sampling.
         two_sided: whether ``radius`` rests on an upper bound of the runner-up, too, at alpha/2 each.
@@ -191,6 +192,7 @@ class Certificate(_Sampled):
     settled: str | None = None
     within: float | None = None
     table_radii: tuple[float, ...] = ()
+    tries: int = 1
 
     @property
     def settings(self) -> Settings:

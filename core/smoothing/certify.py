@@ -125,6 +125,7 @@ def certify(
     until_radius: float | None = None,
     within: float | None = None,
     table_radii: Sequence[float] | None = None,
+    tries: int = 1,
     device: str = "auto",
     batch_size: int | None = None,
     on_progress: OnProgress | None = None,
@@ -136,7 +137,7 @@ def certify(
         image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
         classifier: (B, 3, H, W) pixels in [0, 1] -> (B, C) logits; any callable, an ``nn.Module`` in evaluation mode included.
         denoiser: ``(noisy, sigma)`` -> same shape; None smooths the classifier alone.
-        sigma, n0, n, alpha, seed, method, noise, norm, sound, two_sided, until_radius, within, table_radii: the
+        sigma, n0, n, alpha, seed, method, noise, norm, sound, two_sided, until_radius, within, table_radii, tries: the
             :class:`core.smoothing.settings.Settings`, which say what each is.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``; modules are moved there.
         batch_size: copies at once; by default what suits device and picture.
@@ -160,6 +161,7 @@ def certify(
         until_radius=until_radius,
         within=within,
         table_radii=None if table_radii is None else tuple(table_radii),
+        tries=tries,
     )
     return certify_picture(
         image,

@@ -20,7 +20,7 @@ from core.pictures.reading import MAX_PIXELS, ImageRecord
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ModelRecord
 from core.smoothing.radius import NOISES, NORMS
-from core.smoothing.settings import MOST_RADII
+from core.smoothing.settings import MOST_RADII, MOST_TRIES
 from core.smoothing.stopping import OUTCOMES
 
 MAX_DOCUMENT_BYTES = 4 * 2**20
@@ -307,4 +307,5 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "settled": _or_null(partial(_one_of, choices=OUTCOMES)),
     "within": _or_null(partial(_real, most=1.0, open_=True)),
     "table_radii": _table_radii,
+    "tries": partial(_whole, least=1, most=MOST_TRIES),
 }

@@ -13,8 +13,8 @@ from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, least_n_to_certify,
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, check_sigma, radii, share_needed
 
 MAX_N = 1_000_000
-MOST_RADII = 50
-"""Of a table."""
+MOST_RADII, MOST_TRIES = 50, 1_000
+"""Of a table; of a picture."""
 
 MAX_SOUND_SIGMA = 16.0
 """Of noise on the grid of grey levels: the table of its thresholds grows with sigma, 0.1 s of work for 1.0, 2 s for this."""
@@ -44,6 +44,8 @@ class Settings:
         table_radii: with ``group-sequential``, end as soon as each of these radii, ascending, in ``norm``, is certified or
             predicted to stay uncertified; the certificate's radius is then the greatest of them that is certified. 0 asks
             whether a class can be certified at all.
+        tries: certificates of this picture, with other sigmas, seeds or models, among which alpha is shared: each has
+            alpha / tries (Bonferroni), so that with probability at least 1 - alpha all of them hold, the best one too.
     """
 
     sigma: float
@@ -59,6 +61,7 @@ class Settings:
     until_radius: float | None = None
     within: float | None = None
     table_radii: tuple[float, ...] | None = None
+    tries: int = 1
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -77,10 +80,11 @@ class Settings:
                 f"{self.noise.capitalize()} noise certifies no radius in {self.norm!r}: choose one of {', '.join(NORMS)}."
             )
         bound = self.method if self.method in METHODS else METHODS[0]
-        least = least_n_to_certify(self.alpha / 2 if self.two_sided else self.alpha, bound)
+        level = self.alpha / self.tries
+        least = least_n_to_certify(level / 2 if self.two_sided else level, bound)
         if self.n < least:
             raise LabError(
-                f"n is {self.n}: with alpha {self.alpha:g} no vote of fewer than {least} samples can be certified; use more."
+                f"n is {self.n}: with alpha {level:g} no vote of fewer than {least} samples can be certified; use more."
             )
         self._check_stopping()
 
@@ -96,7 +100,7 @@ class Settings:
     def terms(self, shape: tuple[int, ...]) -> Terms:
         """What bound and radius of a (3, H, W) picture need."""
         return Terms(
-            alpha=self.alpha,
+            alpha=self.alpha / self.tries,
             sigma=self.sigma,
             shape=shape,
             method=self.method,
@@ -121,6 +125,8 @@ class Settings:
             raise LabError(f"alpha is {self.alpha}: expected a number above 0 and below 0.5, such as 0.001.")
         if not isinstance(self.seed, Integral) or self.seed < 0:
             raise LabError(f"seed is {self.seed}: expected a whole number of at least 0.")
+        if not isinstance(self.tries, Integral) or not 1 <= self.tries <= MOST_TRIES:
+            raise LabError(f"tries is {self.tries}: expected how many certificates share alpha, 1 to {MOST_TRIES:,}.")
         if self.noise not in NOISES:
             raise LabError(f"Unknown noise {self.noise!r}: choose one of {', '.join(NOISES)}.")
         if self.sound and self.noise != "gaussian":

@@ -134,7 +134,7 @@ KEYS = (
     "method",
     "failure_probability",
 )
-LATER = {"sound", "two_sided", "runner_up", "p_upper", "radii", "until_radius", "settled", "within", "table_radii"}
+LATER = {"sound", "two_sided", "runner_up", "p_upper", "radii", "until_radius", "settled", "within", "table_radii", "tries"}
 """Keys that may be missing, since what their defaults say was so before they came."""
 
 

@@ -41,6 +41,15 @@ def choose_samples(sigma: float) -> tuple[Settings, bool]:
         with middle:
             alpha = choose_alpha("alpha", "alpha: chance the certificate is wrong")
             seed = choose_seed()
+            tries = linked_number(
+                "Tries that share alpha",
+                (1, 100),
+                1,
+                "tries",
+                step=1,
+                help="Whoever tries several sigmas, seeds or denoisers on one picture and keeps the best certificate has as"
+                " many chances to err. Say how many beforehand: each then has alpha divided by that number.",
+            )
         with right:
             method = linked_choice(
                 "Bound",
@@ -50,7 +59,7 @@ def choose_samples(sigma: float) -> tuple[Settings, bool]:
                 help="Anytime costs about 2 to 10% of the radius and lets you stop at any moment with a valid certificate.",
             )
             compare = linked_switch("Compare with no denoiser", True, "compare")
-    return Settings(sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method), compare
+    return Settings(sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, tries=tries), compare
 
 
 def choose_guarantee(settings: Settings) -> Settings:
