@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger, QueryKey
 from core.apis.provider import (
     InDoubtError,
     NotSentError,
@@ -71,6 +71,7 @@ class QuerySender:
         ledger: Ledger,
         run: str,
         pictures: QueryPictures,
+        *,
         budget: float,
         should_stop: Callable[[], bool] = lambda: False,
         on_wait: Callable[[str, float], None] = lambda why, seconds: None,
@@ -102,7 +103,8 @@ class QuerySender:
                             more = False
                             break
                         number, picture = following
-                        under_way[pool.submit(self._settle, purpose, number, picture, order, place)] = number
+                        key = QueryKey(self._run, purpose, number)
+                        under_way[pool.submit(self._settle, key, picture, order, place)] = number
                         place += 1
                     done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
                     if self._should_stop():
@@ -139,9 +141,8 @@ class QuerySender:
         self.halt = self.halt or halt
         self._stopped.set()
 
-    def _settle(self, purpose: str, number: int, picture: Image.Image, order: _Order, place: int) -> None:
+    def _settle(self, key: QueryKey, picture: Image.Image, order: _Order, place: int) -> None:
         """Send one query, in a thread of the pool, until it is settled."""
-        key = (self._run, purpose, number)
         with order.at(place) as wait_for_place:
             png = encode(picture, self._provider.limits)
             digest = hashlib.sha256(png).hexdigest()
@@ -154,30 +155,30 @@ class QuerySender:
             try:
                 answer = self._provider.ask(png)
             except (NotSentError, TurnedAwayError) as error:
-                self._ledger.release(*key)
+                self._ledger.release(key)
                 seconds = backoff(attempt, getattr(error, "retry_after", None))
                 if attempt == ATTEMPTS - 1 or seconds > PATIENCE:
                     raise
                 self._pace.pause(seconds)
                 self._on_wait(str(error), seconds)
             except UnusableError as error:
-                self._ledger.settle(*key, UNUSABLE, seconds=time.monotonic() - began, remark=str(error))
+                self._ledger.settle(key, UNUSABLE, seconds=time.monotonic() - began, remark=str(error))
                 return
             except InDoubtError as error:
-                self._ledger.settle(*key, IN_DOUBT, seconds=time.monotonic() - began, remark=str(error))
+                self._ledger.settle(key, IN_DOUBT, seconds=time.monotonic() - began, remark=str(error))
                 return
             except RefusedError:
-                self._ledger.release(*key)
+                self._ledger.release(key)
                 raise
             else:
-                self._ledger.settle(*key, ANSWERED, answer=answer, model=self._provider.model, seconds=time.monotonic() - began)
+                self._ledger.settle(key, ANSWERED, answer=answer, model=self._provider.model, seconds=time.monotonic() - began)
                 return
 
-    def _set_out(self, key: tuple[str, str, int], digest: str) -> None:
+    def _set_out(self, key: QueryKey, digest: str) -> None:
         """Wait for a turn and set the money aside."""
         if not self._pace.turn(self._stopped):
             raise _GivenUpError
-        self._ledger.reserve(*key, self._provider.limits.price, self._budget, digest)
+        self._ledger.reserve(key, digest, price=self._provider.limits.price, budget=self._budget)
 
 
 class Pace:

@@ -110,14 +110,14 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
         raise LabError(f"The endpoint {name!r} has headers or json that are no tables: write [send.headers].") from error
     return Endpoint(
         url,
-        how,
-        str(send.get("field", "image")),
-        headers,
-        body,
-        answer.get("labels", Endpoint.labels),
-        answer.get("scores", None if "labels" in answer else Endpoint.scores),
-        Limits(**numbers),
-        str(raw.get("model", "unknown")),
+        how=how,
+        place=str(send.get("field", "image")),
+        headers=headers,
+        body=body,
+        labels=answer.get("labels", Endpoint.labels),
+        scores=answer.get("scores", None if "labels" in answer else Endpoint.scores),
+        limits=Limits(**numbers),
+        model=str(raw.get("model", "unknown")),
     )
 
 

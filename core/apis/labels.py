@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.apis.ledger import ANSWERED, Query
+import torch
+from torch import Tensor
+
+from core.apis.ledger import ANSWERED, Query, settled_prefix
 from core.apis.provider import Answer
 from core.errors import LabError
+from core.smoothing.certificate import Certificate, Provenance
+from core.smoothing.certification import Certification
+from core.smoothing.settings import Settings
 
 OTHER = "other"
 """The class of every answer whose best label no group of the map names, and of an empty answer."""
@@ -128,11 +134,6 @@ class AnswerVotes:
         """Answers counted."""
         return sum(self.counts.values())
 
-    @property
-    def k(self) -> int:
-        """Votes for the candidate."""
-        return 0 if self.candidate is None else self.counts.get(self.candidate, 0)
-
 
 def looks_when_paid(n: int) -> Iterator[int]:
     """The numbers of answers at which it is asked whether more are needed: each up to 128, later every 1/64 more.
@@ -148,6 +149,63 @@ def looks_when_paid(n: int) -> Iterator[int]:
         yield min(at, n)
 
 
-def class_of_query(query: Query, labels: LabelMap) -> str:
-    """The class that a settled query votes for."""
-    return labels.class_of(query.answer) if query.state == ANSWERED else NO_ANSWER
+class AnsweredCertification:
+    """CERTIFY fed with kept answers: one by one, in the order of their numbers, and none after the one that settles it.
+
+    So what is said does not depend on the answers that were still under way when asking ended.
+
+    Args:
+        settings, shape: as for :class:`core.smoothing.certification.Certification`.
+        labels: which labels count as which class.
+    """
+
+    def __init__(self, settings: Settings, shape: tuple[int, ...], labels: LabelMap) -> None:
+        self.certification = Certification(
+            settings, shape, at=tuple(looks_when_paid(settings.n)), choose=self._choose, give_up=settings.method == "anytime"
+        )
+        self._labels = labels
+        self._names = {OTHER: 0, NO_ANSWER: 1}
+        self._counted = {"select": 0, "estimate": 0}
+
+    def count(self, select: Sequence[Query], estimate: Sequence[Query]) -> None:
+        """Count those answers that were not counted before."""
+        c = self.certification
+        for purpose, queries, most in (("select", select, c.settings.n0), ("estimate", estimate, c.settings.n)):
+            for query in settled_prefix(queries)[self._counted[purpose] : most]:
+                if purpose == "estimate" and (c.candidate is None or c.finished):
+                    return
+                self._counted[purpose] += 1
+                name = self._labels.class_of(query.answer) if query.state == ANSWERED else NO_ANSWER
+                index = self._names.setdefault(name, len(self._names))
+                c.add(purpose, torch.eye(len(self._names), dtype=torch.int64)[index])
+
+    def _choose(self, votes: Tensor) -> int | None:
+        known = {name: int(votes[index]) for name, index in self._names.items() if index > 1 and index < len(votes)}
+        best = max(known, key=lambda name: (known[name], name), default=None)
+        return None if best is None else self._names[best]
+
+    @property
+    def votes(self) -> AnswerVotes:
+        """By class name."""
+        c, names = self.certification, list(self._names)
+        candidate = None if c.candidate is None else names[c.candidate]
+        return AnswerVotes(candidate, self._by_name(c.counts0), self._by_name(c.counts))
+
+    def _by_name(self, votes: Tensor) -> dict[str, int]:
+        found = {name: count for name, count in zip(self._names, votes.tolist(), strict=False) if count}
+        return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
+
+    def certificate(self, provenance: Provenance, seconds: float, samples: int) -> Certificate:
+        """The certificate; its classes are the labels seen in order, then ``other`` and ``no usable answer``."""
+        made = self.certification.certificate(provenance, seconds, samples)
+        names = [*sorted(self._names.keys() - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
+        votes = self.votes
+        candidate = None if votes.candidate is None else names.index(votes.candidate)
+        return replace(
+            made,
+            counts=tuple(votes.counts.get(name, 0) for name in names),
+            labels=tuple(names),
+            candidate=candidate,
+            prediction=None if made.abstained else candidate,
+            label=None if made.abstained else votes.candidate,
+        )

@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -36,6 +36,14 @@ CREATE TABLE IF NOT EXISTS queries (
     PRIMARY KEY (run, purpose, number)
 );
 """
+
+
+class QueryKey(NamedTuple):
+    """Which query it is: of which run, and which sample of the noise for which purpose."""
+
+    run: str
+    purpose: str
+    number: int
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ class Ledger:
         finally:
             lock.release()
 
-    def reserve(self, run: str, purpose: str, number: int, price: float, budget: float, sent_sha256: str) -> None:
+    def reserve(self, key: QueryKey, sent_sha256: str, *, price: float, budget: float) -> None:
         """Set the price of a query aside, before it is sent.
 
         Raises:
@@ -133,7 +141,7 @@ class Ledger:
             LabError: where this very query was reserved or asked before.
         """
         with self._transaction():
-            spent = self._spent(run)
+            spent = self._spent(key.run)
             if spent + _nano(price) > _nano(budget):
                 raise BudgetSpentError(
                     f"The budget of ${budget:g} is spent (${spent / NANO:.4f}, and a query costs ${price:g}):"
@@ -142,24 +150,19 @@ class Ledger:
             try:
                 self._db.execute(
                     "INSERT INTO queries VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, NULL, ?, NULL)",
-                    (run, purpose, number, RESERVED, sent_sha256, time.time(), _nano(price)),
+                    (*key, RESERVED, sent_sha256, time.time(), _nano(price)),
                 )
             except sqlite3.IntegrityError as error:
-                raise LabError(f"Query {number} ({purpose}) was asked before: it is not paid for twice.") from error
+                raise LabError(f"Query {key.number} ({key.purpose}) was asked before: it is not paid for twice.") from error
 
-    def release(self, run: str, purpose: str, number: int) -> None:
+    def release(self, key: QueryKey) -> None:
         """Give back what was set aside for a query that the API did not serve."""
         with self._lock:
-            self._db.execute(
-                "DELETE FROM queries WHERE run = ? AND purpose = ? AND number = ? AND state = ?",
-                (run, purpose, number, RESERVED),
-            )
+            self._db.execute("DELETE FROM queries WHERE run = ? AND purpose = ? AND number = ? AND state = ?", (*key, RESERVED))
 
     def settle(
         self,
-        run: str,
-        purpose: str,
-        number: int,
+        key: QueryKey,
         state: str,
         *,
         answer: Answer = (),
@@ -173,21 +176,20 @@ class Ledger:
             self._db.execute(
                 "UPDATE queries SET state = ?, answer = ?, model = ?, seconds = ?, remark = ?"
                 " WHERE run = ? AND purpose = ? AND number = ?",
-                (state, text, model, seconds, remark, run, purpose, number),
+                (state, text, model, seconds, remark, *key),
             )
 
     def queries(self, run: str, purpose: str) -> list[Query]:
         """The queries of a run for one purpose, in the order of their numbers."""
+        columns = [field.name for field in fields(Query)]
         with self._lock:
             rows = self._db.execute(
-                "SELECT purpose, number, state, sent_sha256, answer, model, asked, seconds, nanodollars, remark FROM queries"
+                f"SELECT {', '.join(columns).replace('price', 'nanodollars')} FROM queries"
                 " WHERE run = ? AND purpose = ? ORDER BY number",
                 (run, purpose),
             ).fetchall()
-        return [
-            Query(what, number, state, sent, _labels(answer), model, asked, seconds, nano / NANO, remark)
-            for what, number, state, sent, answer, model, asked, seconds, nano, remark in rows
-        ]
+        found = (dict(zip(columns, row, strict=True)) for row in rows)
+        return [Query(**row | {"answer": _labels(row["answer"]), "price": row["price"] / NANO}) for row in found]
 
     def spent(self, run: str) -> float:
         """US dollars paid or possibly paid for a run, queries under way included."""

@@ -90,6 +90,16 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Described:
+    """A provider as far as it can be described without its client, credentials or a connection: enough to plan and to
+    count stored answers."""
+
+    ref: str
+    destination: str
+    limits: Limits
+
+
 def encode(picture: Image.Image, limits: Limits) -> bytes:
     """An RGB picture as PNG, which loses nothing; a picture below the least side is enlarged to it, whole pixels repeated.
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from core.apis.http import HttpEndpoint, read_endpoint
-from core.apis.provider import Limits, Provider
+from core.apis.provider import Described, Limits, Provider
 from core.errors import LabError
 
 
@@ -21,15 +21,13 @@ class Vendor:
     Attributes:
         title: for a menu.
         module, name: where its class is.
-        package: what its official client is called on the package index.
-        secrets: environment variables (or Streamlit secrets) that hold its credentials.
+        package: what its official client is called on the package index; None where the Lab comes with it.
     """
 
     title: str
     module: str
     name: str
-    package: str | None
-    secrets: tuple[str, ...]
+    package: str | None = None
 
     @property
     def limits(self) -> Limits:
@@ -43,40 +41,12 @@ class Vendor:
 
 
 VENDORS = {
-    "google": Vendor(
-        "Google Cloud Vision, label detection", "core.apis.google", "GoogleVision", "google-cloud-vision", ("GOOGLE_API_KEY",)
-    ),
-    "aws": Vendor(
-        "Amazon Rekognition, detect_labels",
-        "core.apis.aws",
-        "Rekognition",
-        "boto3",
-        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"),
-    ),
-    "azure": Vendor(
-        "Azure AI Vision, image analysis tags",
-        "core.apis.azure",
-        "AzureVision",
-        "azure-ai-vision-imageanalysis",
-        ("VISION_ENDPOINT", "VISION_KEY"),
-    ),
-    "clarifai": Vendor(
-        "Clarifai, general image recognition", "core.apis.clarifai", "Clarifai", "clarifai-grpc", ("CLARIFAI_PAT",)
-    ),
-    "huggingface": Vendor(
-        "Hugging Face Inference Providers", "core.apis.huggingface", "HuggingFaceInference", None, ("HF_TOKEN",)
-    ),
+    "google": Vendor("Google Cloud Vision, label detection", "core.apis.google", "GoogleVision", "google-cloud-vision"),
+    "aws": Vendor("Amazon Rekognition, detect_labels", "core.apis.aws", "Rekognition", "boto3"),
+    "azure": Vendor("Azure AI Vision, image analysis tags", "core.apis.azure", "AzureVision", "azure-ai-vision-imageanalysis"),
+    "clarifai": Vendor("Clarifai, general image recognition", "core.apis.clarifai", "Clarifai", "clarifai-grpc"),
+    "huggingface": Vendor("Hugging Face Inference Providers", "core.apis.huggingface", "HuggingFaceInference"),
 }
-
-
-@dataclass(frozen=True)
-class Described:
-    """A provider as far as it can be described without its client, credentials or a connection: enough to plan and to
-    count stored answers."""
-
-    ref: str
-    destination: str
-    limits: Limits
 
 
 def is_api(reference: str) -> bool:

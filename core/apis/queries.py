@@ -7,13 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from core.apis.provider import Limits
+from core.apis.provider import Described, Limits, Provider
 from core.pictures.pixels import image_record, to_picture
 from core.smoothing.certificate import model_record
 from core.smoothing.noise import NoiseStream
@@ -46,20 +45,20 @@ class RunSpec:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def spec_of(provider: Any, pixels: Tensor, denoiser: DenoiserLike | None, sigma: float, seed: int) -> RunSpec:
-    """The spec of a run over (3, H, W) pixels in [0, 1]."""
-    image, named = image_record(pixels), model_record(denoiser)
+def spec_of(provider: Provider | Described, pixels: Tensor, denoiser: object | None, settings: Settings) -> RunSpec:
+    """The spec of a run over (3, H, W) pixels in [0, 1]; the denoiser, or its record."""
+    image, put_before = image_record(pixels), model_record(denoiser)
     return RunSpec(
-        provider.ref,
-        provider.destination,
-        image.sha256,
-        image.height,
-        image.width,
-        provider.limits.min_side,
-        named.ref,
-        named.revision,
-        sigma,
-        seed,
+        provider=provider.ref,
+        destination=provider.destination,
+        image_sha256=image.sha256,
+        height=image.height,
+        width=image.width,
+        min_side=provider.limits.min_side,
+        denoiser=put_before.ref,
+        denoiser_revision=put_before.revision,
+        sigma=settings.sigma,
+        seed=settings.seed,
     )
 
 
@@ -71,14 +70,14 @@ class QueryPictures:
     Args:
         pixels: (3, H, W) in [0, 1], on the device that denoises.
         denoiser: on that device, or None.
+        settings: their sigma and seed.
     """
 
-    def __init__(self, pixels: Tensor, denoiser: DenoiserLike | None, sigma: float, seed: int) -> None:
-        self._pixels, self._sigma = pixels, sigma
+    def __init__(self, pixels: Tensor, denoiser: DenoiserLike | None, settings: Settings) -> None:
+        self._pixels, self._sigma = pixels, settings.sigma
         self._base = BaseClassifier(lambda batch: batch, denoiser)
-        self._streams = {
-            purpose: NoiseStream(tuple(pixels.shape), seed, purpose, pixels.device) for purpose in ("select", "estimate")
-        }
+        shape, device = tuple(pixels.shape), pixels.device
+        self._streams = {purpose: NoiseStream(shape, settings.seed, purpose, device) for purpose in ("select", "estimate")}
         self._batch = min(16, default_batch_size(pixels))
 
     def sent(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image]]:
@@ -127,6 +126,11 @@ def make_plan(limits: Limits, settings: Settings, *, budget: float, runs: int = 
     (120, 0.18, 66, 12.0)
     """
     queries = max(0, runs * (settings.n0 + settings.n) - stored)
-    ceiling = radius_ceiling(settings.sigma, settings.n, settings.alpha, settings.method)
     affordable = queries if limits.price == 0 else min(queries, int(budget / limits.price * (1 + 1e-12)))
-    return Plan(queries, queries * limits.price, affordable, queries / limits.rate, ceiling)
+    return Plan(
+        queries=queries,
+        dollars=queries * limits.price,
+        affordable=affordable,
+        seconds=queries / limits.rate,
+        radius_ceiling=radius_ceiling(settings.sigma, settings.n, settings.alpha, settings.method),
+    )

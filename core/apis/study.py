@@ -1,20 +1,25 @@
-"""What the Vision APIs page asks for and gets: one picture by an API, with a denoiser and, to compare, without."""
+"""What an API certifies beyond one run: a picture with a denoiser and, to compare, without; a data set, a line a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
 
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
-from core.apis.labels import LabelMap
+from core.apis.labels import LabelMap, fold
 from core.apis.ledger import Ledger
-from core.apis.provider import Provider
-from core.apis.providers import Described
+from core.apis.provider import Described, Provider
 from core.apis.queries import QueryPictures, spec_of
+from core.data.datasets import LabelledImages
+from core.errors import LabError
+from core.evaluation.log import ABSTAINED, UNNAMED, LogLine
+from core.models.labels import known_labels
 from core.pictures.pixels import to_pixels
+from core.smoothing.noise import image_seed
 from core.smoothing.sampling import DenoiserLike
 from core.smoothing.settings import Settings
 
@@ -76,8 +81,8 @@ def study_remote(
     provider: Provider | Described,
     denoiser: DenoiserLike | None,
     request: RemoteRequest,
-    ledger: Ledger,
     *,
+    ledger: Ledger,
     device: str,
     offline: bool = False,
     report: Callable[[RemoteStudyProgress], None] = lambda progress: None,
@@ -110,16 +115,14 @@ def study_remote(
     return RemoteStudy(result, one("without", None) if request.runs == 2 and not over else None)
 
 
-def stored_queries(request: RemoteRequest, picture: Image.Image, facts: Described, denoiser_record: Any, ledger: Ledger) -> int:
-    """How many of the queries of a request are answered already."""
-    pixels = to_pixels(picture, (request.side, request.side))
-    records = [denoiser_record] + ([None] if request.runs == 2 else [])
-    found = 0
-    for record in records:
-        run = spec_of(facts, pixels, record, request.settings.sigma, request.settings.seed).name
-        for purpose, most in (("select", request.settings.n0), ("estimate", request.settings.n)):
-            found += min(most, len(ledger.queries(run, purpose)))
-    return found
+def stored_queries(
+    request: RemoteRequest, picture: Image.Image, *, facts: Described, denoiser: object | None, ledger: Ledger
+) -> int:
+    """How many of the queries of a request are answered already; of the denoiser its record suffices."""
+    pixels, settings = to_pixels(picture, (request.side, request.side)), request.settings
+    runs = [spec_of(facts, pixels, put_before, settings).name for put_before in (denoiser, None)[: request.runs]]
+    wanted = (("select", settings.n0), ("estimate", settings.n))
+    return sum(min(most, len(ledger.queries(run, purpose))) for run in runs for purpose, most in wanted)
 
 
 def preview(
@@ -127,7 +130,7 @@ def preview(
 ) -> list[tuple[Image.Image, Image.Image]]:
     """The first noisy copies (clipped, for showing) and what is sent of each."""
     pixels = to_pixels(picture, (request.side, request.side)).to(device)
-    pictures = QueryPictures(pixels, denoiser, request.settings.sigma, request.settings.seed)
+    pictures = QueryPictures(pixels, denoiser, request.settings)
     return [(noisy, sent) for _, noisy, sent in pictures.pairs("select", list(range(count)))]
 
 
@@ -135,3 +138,70 @@ def without_budget(request: RemoteRequest) -> RemoteRequest:
     """The part of a request that decides the pictures: previews with another budget are the same."""
     asked = Settings(sigma=request.settings.sigma, seed=request.settings.seed)
     return replace(request, price=0.0, rate=1.0, settings=asked, budget=0.0, compare=False, labels=LabelMap())
+
+
+def names_of_classes(data: LabelledImages) -> tuple[str, ...]:
+    """The names that an API's labels are compared with: the data set's own, or ImageNet's for class numbers up to 999.
+
+    Raises:
+        LabError: where nothing names the classes.
+    """
+    if data.names is not None:
+        return data.names
+    known = known_labels(1000) if int(data.labels.max()) < 1000 else None
+    if known is None:
+        raise LabError("The data set does not name its classes, and an API answers with names: use one with names.")
+    return known[0]
+
+
+def evaluate_remote(
+    data: LabelledImages,
+    provider: Provider,
+    denoiser: DenoiserLike | None,
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    device: str = "auto",
+    budget: float,
+    labels: LabelMap | None = None,
+    done: frozenset[int] = frozenset(),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[LogLine, RemoteResult]]:
+    """Certify every picture not in ``done``, each within ``budget`` dollars, and yield its line and what came of it.
+
+    A prediction is right where its name is that of the picture's class, whatever its case.
+
+    Args:
+        settings, device: as for :func:`certify_remote`; the seed of each picture is made of the settings' own.
+
+    Raises:
+        LabError: as :func:`certify_remote`, or where the API refuses or stays away: what was asked is kept.
+    """
+    names = names_of_classes(data)
+    numbers = {fold(name): index for index, name in enumerate(names)}
+    for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
+        if index in done:
+            continue
+        began = time.monotonic()
+        result = certify_remote(
+            image.float() / 255,
+            provider,
+            denoiser,
+            replace(settings, seed=image_seed(settings.seed, index)),
+            device=device,
+            ledger=ledger,
+            budget=budget,
+            labels=labels,
+            should_stop=should_stop,
+        )
+        if result.halt is not None and result.halt.reason != "budget":
+            if result.halt.reason == "stopped":
+                return
+            raise LabError(result.halt.message)
+        c = result.certificate
+        predict = ABSTAINED if c.label is None else numbers.get(fold(c.label), UNNAMED)
+        right = c.label is not None and fold(c.label) == fold(names[label])
+        line = LogLine(
+            idx=index, label=label, predict=predict, radius=c.radius, correct=right, seconds=time.monotonic() - began
+        )
+        yield line, result

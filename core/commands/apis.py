@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
-from core.apis.evaluate import class_names, evaluate_remote
 from core.apis.labels import LabelMap, read_label_map
 from core.apis.ledger import Ledger
-from core.apis.providers import Described, describe_provider, load_provider
+from core.apis.provider import Described
+from core.apis.providers import describe_provider, load_provider
 from core.apis.queries import make_plan
+from core.apis.study import evaluate_remote, names_of_classes
 from core.commands.image_choice import chosen_images
 from core.commands.inputs import fetched_dataset, load_denoiser_remarking, read_picture_remarking
 from core.commands.options import settings_of
@@ -184,7 +185,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     provider = load_provider(args.classifier, price=args.price, rate=args.rate)
     denoiser = load_denoiser_remarking(args)
     data = chosen_images(fetched_dataset(args.dataset, args.split), args)
-    class_names(data)
+    names_of_classes(data)
     device = str(pick_device(args.device))
     made_by = {
         "dataset": args.dataset,
@@ -208,8 +209,8 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
             data,
             provider,
             denoiser,
-            ledger,
             settings,
+            ledger=ledger,
             device=device,
             budget=budget,
             labels=labels,

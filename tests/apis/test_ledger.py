@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger, settled_prefix
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger, QueryKey, settled_prefix
 from core.apis.provider import Label
 from core.errors import LabError
 
@@ -20,8 +20,8 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def test_an_answer_outlives_the_process(ledger: Ledger) -> None:
-    ledger.reserve("run", "select", 0, 0.001, 1.0, "abc")
-    ledger.settle("run", "select", 0, ANSWERED, answer=(Label("cat", 0.5),), model="m1", seconds=0.25)
+    ledger.reserve(QueryKey("run", "select", 0), "abc", price=0.001, budget=1.0)
+    ledger.settle(QueryKey("run", "select", 0), ANSWERED, answer=(Label("cat", 0.5),), model="m1", seconds=0.25)
     ledger.close()
     (query,) = Ledger(ledger.path).queries("run", "select")
     assert (query.state, query.answer, query.model, query.seconds, query.price) == (
@@ -35,17 +35,17 @@ def test_an_answer_outlives_the_process(ledger: Ledger) -> None:
 
 
 def test_the_same_query_is_reserved_once(ledger: Ledger) -> None:
-    ledger.reserve("run", "select", 0, 0.001, 1.0, "abc")
+    ledger.reserve(QueryKey("run", "select", 0), "abc", price=0.001, budget=1.0)
     with pytest.raises(LabError, match="not paid for twice"):
-        ledger.reserve("run", "select", 0, 0.001, 1.0, "abc")
-    ledger.reserve("run", "estimate", 0, 0.001, 1.0, "abc")
+        ledger.reserve(QueryKey("run", "select", 0), "abc", price=0.001, budget=1.0)
+    ledger.reserve(QueryKey("run", "estimate", 0), "abc", price=0.001, budget=1.0)
 
 
 def test_a_budget_pays_for_exactly_what_it_should(ledger: Ledger) -> None:
     for number in range(100):  # floats would add 100 times 0.001 up to more than 0.1
-        ledger.reserve("run", "estimate", number, 0.001, 0.1, "abc")
+        ledger.reserve(QueryKey("run", "estimate", number), "abc", price=0.001, budget=0.1)
     with pytest.raises(BudgetSpentError, match="budget of"):
-        ledger.reserve("run", "estimate", 100, 0.001, 0.1, "abc")
+        ledger.reserve(QueryKey("run", "estimate", 100), "abc", price=0.001, budget=0.1)
     assert ledger.spent("run") == 0.1
 
 
@@ -55,7 +55,7 @@ def test_many_threads_cannot_overspend(ledger: Ledger) -> None:
     def spend(first: int) -> None:
         for number in range(first, first + 50):
             try:
-                ledger.reserve("run", "estimate", number, 0.01, 1.0, "abc")
+                ledger.reserve(QueryKey("run", "estimate", number), "abc", price=0.01, budget=1.0)
             except BudgetSpentError:
                 refused.append(number)
 
@@ -69,14 +69,14 @@ def test_many_threads_cannot_overspend(ledger: Ledger) -> None:
 
 
 def test_what_was_not_served_is_given_back_and_may_be_asked_again(ledger: Ledger) -> None:
-    ledger.reserve("run", "select", 0, 0.6, 1.0, "abc")
-    ledger.release("run", "select", 0)
+    ledger.reserve(QueryKey("run", "select", 0), "abc", price=0.6, budget=1.0)
+    ledger.release(QueryKey("run", "select", 0))
     assert ledger.spent("run") == 0
-    ledger.reserve("run", "select", 0, 0.6, 1.0, "abc")
+    ledger.reserve(QueryKey("run", "select", 0), "abc", price=0.6, budget=1.0)
 
 
 def test_what_a_dead_process_had_under_way_is_in_doubt_and_stays_paid(ledger: Ledger) -> None:
-    ledger.reserve("run", "select", 0, 0.6, 1.0, "abc")
+    ledger.reserve(QueryKey("run", "select", 0), "abc", price=0.6, budget=1.0)
     ledger.close()
     again = Ledger(ledger.path)
     with again.working_on("run"):
@@ -84,7 +84,7 @@ def test_what_a_dead_process_had_under_way_is_in_doubt_and_stays_paid(ledger: Le
         assert query.state == IN_DOUBT
         assert again.spent("run") == 0.6
         with pytest.raises(BudgetSpentError):
-            again.reserve("run", "select", 1, 0.6, 1.0, "abc")
+            again.reserve(QueryKey("run", "select", 1), "abc", price=0.6, budget=1.0)
 
 
 def test_a_run_is_worked_on_by_one_at_a_time(ledger: Ledger) -> None:
@@ -96,10 +96,10 @@ def test_a_run_is_worked_on_by_one_at_a_time(ledger: Ledger) -> None:
 
 def test_only_the_gapless_beginning_counts(ledger: Ledger) -> None:
     for number, state in ((0, ANSWERED), (1, UNUSABLE), (2, IN_DOUBT), (4, ANSWERED)):
-        ledger.reserve("run", "estimate", number, 0.0, 1.0, "abc")
-        ledger.settle("run", "estimate", number, state)
+        ledger.reserve(QueryKey("run", "estimate", number), "abc", price=0.0, budget=1.0)
+        ledger.settle(QueryKey("run", "estimate", number), state)
     assert [query.number for query in settled_prefix(ledger.queries("run", "estimate"))] == [0, 1, 2]  # 3 was given back
-    ledger.reserve("run", "estimate", 3, 0.0, 1.0, "abc")  # and now it is under way
+    ledger.reserve(QueryKey("run", "estimate", 3), "abc", price=0.0, budget=1.0)  # and now it is under way
     assert [query.number for query in settled_prefix(ledger.queries("run", "estimate"))] == [0, 1, 2]
 
 

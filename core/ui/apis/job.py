@@ -10,8 +10,8 @@ from PIL import Image
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from core.apis.ledger import Ledger
-from core.apis.provider import Provider
-from core.apis.providers import Described, describe_provider, load_provider
+from core.apis.provider import Described, Provider
+from core.apis.providers import describe_provider, load_provider
 from core.apis.study import RemoteRequest, RemoteStudy, preview, stored_queries, study_remote, without_budget
 from core.device import pick_device
 from core.folders import answers_file
@@ -60,7 +60,7 @@ def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offlin
                 provider,
                 denoiser,
                 request,
-                book,
+                ledger=book,
                 device=str(device),
                 offline=offline,
                 report=context.report,
@@ -89,4 +89,5 @@ def start_preview(picture: Image.Image, request: RemoteRequest) -> Job:
 def answered_already(picture: Image.Image, request: RemoteRequest) -> int:
     """How many of the queries are stored. Needs the denoiser, whose revision names the run, so it must be loaded."""
     facts = describe_provider(request.provider, request.price, request.rate)
-    return stored_queries(request, picture, facts, models().denoiser(request.denoiser, pick_device("auto")), ledger())
+    denoiser = models().denoiser(request.denoiser, pick_device("auto"))
+    return stored_queries(request, picture, facts=facts, denoiser=denoiser, ledger=ledger())
