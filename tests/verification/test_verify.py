@@ -130,7 +130,7 @@ ALTERED_ASKED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "radii": ({"radii": {"l1": 9.0, "l2": 9.0, "linf": 9.0}}, {"radii"}),
     "until_radius": ({"until_radius": 1.0}, {"settled"}),
     "settled": ({"settled": "out of reach"}, {"settled"}),
-    "tries": ({"tries": 2}, {"failure_probability", "p_lower"}),
+    "tries": ({"tries": 2}, {"p_lower"}),
 }
 
 
