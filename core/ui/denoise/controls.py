@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY
+from core.studies.denoise import SWEEP_SIGMAS, ComparisonRequest
 from core.ui.controls import choose_seed
 from core.ui.linked import key_for, linked_choices, linked_number
-from core.ui.models.choice import brought, title_of, with_linked
+from core.ui.models.choice import brought, model_title, with_linked
 
 MAX_DENOISERS = 4
 FIRST_CLASSICAL = "classical/tv"
@@ -18,20 +19,15 @@ SIGMAS = (0.12, 0.25, 0.5, 1.0)
 """The noise levels of Salman et al. (2020), to lay beside the slider's."""
 
 
-def titles_of(references: list[str]) -> dict[str, str]:
-    """What to call the noisy copy and the denoisers, in this order."""
-    return {NOISY: "With noise", **{reference: title_of(reference) for reference in references}}
-
-
 def choose_denoisers(classifier: str) -> list[str]:
     """Up to four denoisers by reference; part of the link by reference, not by title."""
     entries = {entry.ref: entry for entry in denoisers(classifier) if entry.ref != NOISY}
     own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier] or [usual_denoiser(classifier)]
-    usual = [*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL]
+    usual = [ref for ref in (*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL) if ref != NOISY]
     name = key_for("denoisers", classifier)
     return linked_choices(
         "Denoisers to compare",
-        {ref: title_of(ref) for ref in with_linked("denoiser", name, [*entries, *brought("denoiser")])},
+        {ref: model_title(ref) for ref in with_linked("denoiser", name, [*entries, *brought("denoiser")])},
         usual,
         name,
         most=MAX_DENOISERS,
@@ -54,17 +50,10 @@ def choose_sigmas(sigma: float) -> tuple[float, ...]:
     return tuple(sorted({sigma, *(float(value) for value in beside)}))
 
 
-@dataclass(frozen=True)
-class Draws:
-    """What the folded-away controls hold."""
-
-    draws: int
-    sweep_draws: int
-    seed: int
-
-
-def choose_draws() -> Draws:
-    """Draws and seed, folded away."""
+def choose_draws(
+    classifier: str, denoisers: Sequence[str], sigmas: tuple[float, ...]
+) -> tuple[ComparisonRequest, ComparisonRequest]:
+    """Draws and seed, folded away; returns the comparison at the sigmas and the sweep that are asked for."""
     with st.expander("Noise draws, seed", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
@@ -87,4 +76,8 @@ def choose_draws() -> Draws:
             )
         with right:
             seed = choose_seed()
-    return Draws(draws, sweep_draws, seed)
+    noisy_first = (NOISY, *(reference for reference in denoisers if reference != NOISY))
+    return (
+        ComparisonRequest(classifier, noisy_first, sigmas, draws, seed=seed),
+        ComparisonRequest(classifier, noisy_first, SWEEP_SIGMAS, sweep_draws, seed=seed),
+    )

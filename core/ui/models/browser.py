@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -32,28 +32,20 @@ def _browse(kind: str, classifier: str | None) -> None:
     st.markdown(f"Any pretrained {kind} of the Hugging Face Hub that the Lab can build. Weights are downloaded, never code.")
     if is_offline():
         st.info("Offline (HF_HUB_OFFLINE): only what is on this machine can be used.", icon=":material/cloud_off:")
-    known, found, named, here = st.tabs(["Known good", "Search", "By name", "On this machine"])
-    with known:
-        _draw_known(kind, classifier)
-    with found:
-        _draw_search(kind, classifier)
-    with named:
-        _draw_named(kind, classifier)
-    with here:
-        _draw_cached(kind, classifier)
+    parts = {"Known good": _draw_known, "Search": _draw_search, "By name": _draw_by_name, "On this machine": _draw_cached}
+    for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
+        with tab:
+            draw(kind, classifier)
 
 
 def _draw_known(kind: str, classifier: str | None) -> None:
     entries = curated(kind)
     rows = [{"name": e.ref.removeprefix("hub/"), "trained on": e.data, "": e.remark} for e in entries]
-    picked = st.dataframe(
-        rows, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"known-{kind}"
-    )
-    chosen = _rows_of(picked)
-    if chosen:
-        _draw_details(entries[chosen[0]].ref, kind, classifier, "known")
-    else:
+    chosen = _choose_row(rows, f"known-{kind}")
+    if chosen is None:
         st.caption("Tick a line to see what it takes.")
+    else:
+        _draw_details(entries[chosen].ref, kind, classifier, "known")
 
 
 def _draw_search(kind: str, classifier: str | None) -> None:
@@ -87,15 +79,12 @@ def _draw_search(kind: str, classifier: str | None) -> None:
         }
         for f in found
     ]
-    picked = st.dataframe(
-        rows, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"search-table-{kind}"
-    )
-    chosen = _rows_of(picked)
-    if chosen and chosen[0] < len(found):
-        _draw_details(found[chosen[0]].ref, kind, classifier, "search")
+    chosen = _choose_row(rows, f"search-table-{kind}")
+    if chosen is not None:
+        _draw_details(found[chosen].ref, kind, classifier, "search")
 
 
-def _draw_named(kind: str, classifier: str | None) -> None:
+def _draw_by_name(kind: str, classifier: str | None) -> None:
     example = "hub/timm/resnet18.a1_in1k or torchvision/resnet18" if kind == "classifier" else "hub/google/ddpm-cifar10-32"
     text = st.text_input("Reference", key=f"named-{kind}", placeholder=example, max_chars=200).strip()
     if not text:
@@ -124,13 +113,10 @@ def _draw_cached(kind: str, classifier: str | None) -> None:
     total = sum(r.bytes for r in repositories)
     st.caption(f"{len(repositories)} repositories, {total / 1e6:,.0f} MB in all.")
     rows = [{"name": r.name, "MB": round(r.bytes / 1e6, 1), "commits": len(r.revisions)} for r in repositories]
-    picked = st.dataframe(
-        rows, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=f"cached-{kind}"
-    )
-    chosen = _rows_of(picked)
-    if not chosen or chosen[0] >= len(repositories):
+    chosen = _choose_row(rows, f"cached-{kind}")
+    if chosen is None:
         return
-    repository = repositories[chosen[0]]
+    repository = repositories[chosen]
     _draw_details(f"hub/{repository.name}", kind, classifier, "cached")
     if st.button(
         f"Delete from this machine ({repository.bytes / 1e6:,.0f} MB)", icon=":material/delete:", key=f"delete-{kind}"
@@ -178,11 +164,14 @@ def _draw_details(reference: str, kind: str, classifier: str | None, where: str)
 
 
 def _draw_use(reference: str, kind: str, classifier: str | None, where: str) -> None:
-    use = functools.partial(bring, kind, reference, classifier)
+    use = partial(bring, kind, reference, classifier)
     if st.button("Use it", type="primary", icon=":material/check:", key=f"use-{where}-{kind}", on_click=use):
         st.rerun()
     st.caption("It is downloaded when it is first used, with progress and a Stop button, and stays on this machine.")
 
 
-def _rows_of(picked: Any) -> list[int]:
-    return list(picked.selection.rows) if picked is not None and hasattr(picked, "selection") else []
+def _choose_row(rows: Sequence[Mapping[str, object]], key: str) -> int | None:
+    """The row of a table that is ticked; of a shorter table it may be gone."""
+    picked = st.dataframe(rows, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=key)
+    chosen = picked.selection.rows
+    return chosen[0] if chosen and chosen[0] < len(rows) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -16,11 +16,6 @@ from core.ui.linked import key_for, linked_choice
 SIZES = ("own", "32", "64", "96", "128", "224")
 
 
-def local_folder() -> Path:
-    """Where the operator puts models that visitors may choose: ``models`` in the Lab's own folder."""
-    return trained_folder()
-
-
 def may_be_linked(reference: str) -> bool:
     """Whether a link may bring this model: anything of the Hub or torchvision, but of this machine's folders only the
     operator's own, since a stranger's link must not make the Lab read arbitrary paths; and what was trained here."""
@@ -30,7 +25,7 @@ def may_be_linked(reference: str) -> bool:
         return False
     if parsed.kind == "local":
         folder = Path(parsed.name).expanduser().resolve()
-        return folder.parent == local_folder().resolve() and folder.is_dir()
+        return folder.parent == trained_folder().resolve() and folder.is_dir()
     if parsed.kind == "trained":
         return any(model.ref == reference for model in kept_models())
     if parsed.kind == "bundled":  # the others of the bundled models are choices anyway
@@ -41,23 +36,23 @@ def may_be_linked(reference: str) -> bool:
 def brought(kind: str) -> list[str]:
     """References that this session chose beside the bundled ones, denoisers trained here, and the operator's local models."""
     trained = {model.name: model.ref for model in kept_models()}
-    folders = sorted(local_folder().iterdir()) if local_folder().is_dir() else []
+    folders = sorted(trained_folder().iterdir()) if trained_folder().is_dir() else []
     own = [f"local/{path}" for path in folders if path.is_dir() and path.name not in trained and path.name[:1] != "."]
-    chosen = [ref for ref in st.session_state.get(f"brought-{kind}", []) if not _is_gone(ref, trained.values())]
-    return list(dict.fromkeys([*chosen, *(trained.values() if kind == "denoiser" else ()), *own]))
+    chosen = st.session_state.get(f"brought-{kind}", [])
+    there = [ref for ref in chosen if not ref.startswith("trained/") or ref in trained.values()]  # else deleted since
+    return list(dict.fromkeys([*there, *(trained.values() if kind == "denoiser" else ()), *own]))
 
 
-def _is_gone(reference: str, trained: Collection[str]) -> bool:
-    """Whether it was trained here and deleted since."""
-    return reference.startswith("trained/") and reference not in trained
+def _remember(kind: str, references: Sequence[str]) -> None:
+    st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), *references]))
 
 
 def bring(kind: str, reference: str, classifier: str | None = None) -> None:
     """Add a model to the choices of every page, and choose it. A callback: it runs before the page is drawn anew."""
-    st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), reference]))
-    key = "classifier" if kind == "classifier" else key_for("denoiser", classifier or "bundled/cifar10")
-    st.session_state[key] = reference
-    several = key_for("denoisers", classifier or "bundled/cifar10")  # on the Denoise page up to four stand beside each other
+    _remember(kind, [reference])
+    before = classifier or "bundled/cifar10"
+    st.session_state["classifier" if kind == "classifier" else key_for("denoiser", before)] = reference
+    several = key_for("denoisers", before)  # on the Denoise page up to four stand beside each other
     if kind == "denoiser" and several in st.session_state:
         others = [ref for ref in st.session_state[several] if ref != reference]
         st.session_state[several] = [*others[:3], reference]
@@ -66,7 +61,7 @@ def bring(kind: str, reference: str, classifier: str | None = None) -> None:
 def with_linked(kind: str, key: str, known: Sequence[str]) -> list[str]:
     """The references of a menu, and those that a link brings: they are choices of every page from then on."""
     new = [ref for ref in st.query_params.get_all(key) if ref not in known and may_be_linked(ref)]
-    st.session_state[f"brought-{kind}"] = list(dict.fromkeys([*st.session_state.get(f"brought-{kind}", []), *new]))
+    _remember(kind, new)
     return [*known, *new]
 
 
@@ -102,7 +97,7 @@ def choose_size(classifier: str) -> int | None:
     return None if chosen == "own" else int(chosen)
 
 
-def title_of(reference: str, classifier: str | None = None) -> str:
+def model_title(reference: str, classifier: str | None = None) -> str:
     """What to call a model: the title of a bundled one, else its reference."""
     known = {e.ref: e.title for e in (*classifiers(), *denoisers(classifier))}
     return known.get(reference) or _own_title(reference)

@@ -11,7 +11,7 @@ from core.training.pictures import has_cifar10
 from core.training.request import FEWEST_PICTURES, MOST_MINUTES, MOST_WEIGHT, TrainingRequest
 from core.training.uploads import MOST_BYTES, MOST_ENTRIES, File
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
-from core.ui.models.choice import brought, title_of
+from core.ui.models.choice import brought, model_title
 
 DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
 OBJECTIVE_NAMES = {
@@ -175,7 +175,7 @@ def _choose_classifier(dataset: str) -> str:
     options = [ref for ref in dict.fromkeys([usual, *known, *brought("classifier")]) if ref in known or dataset == "upload"]
     return linked_choice(
         "Classifier to stand before",
-        {ref: known.get(ref) or title_of(ref) for ref in options},
+        {ref: known.get(ref) or model_title(ref) for ref in options},
         usual if usual in options else options[0],
         "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}",
         help="Models that were found on the Certify page can be chosen for pictures of your own.",

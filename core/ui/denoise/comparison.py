@@ -1,22 +1,29 @@
-"""Drawing a comparison of denoisers: under way, and finished."""
+"""Comparisons of denoisers and their sweeps over sigma on the Denoise page: started, drawn under way and finished."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import streamlit as st
 
+from core.device import pick_device
 from core.figures.denoising import PANELS_AROUND, contact_sheet, linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.pictures.pixels import to_picture
+from core.pictures.reading import Picture
 from core.report.notation import class_name
-from core.studies.comparison import NOISY, close_up
-from core.studies.denoise import Comparison, measures_csv, summaries_csv
+from core.studies.comparison import close_up
+from core.studies.denoise import Comparison, ComparisonRequest, measures_csv, run_comparison, summaries_csv
 from core.ui.denoise.grid import grid_html, top_html
-from core.ui.figure import FigureSheet, draw_figure, enlarged
-from core.ui.jobs.follow import draw_stop, draw_waiting
-from core.ui.jobs.queue import Job
+from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, without_ending
+from core.ui.jobs.follow import begin, draw_stop, draw_waiting
+from core.ui.jobs.queue import Job, JobContext, JobWork
+from core.ui.jobs.session import Key, SessionJobs, models, picture_key
+from core.ui.plain_text import show_error
 
+COMPARISONS = SessionJobs("comparisons")
 ALL_DRAWS = "mean of all"
 
 # On a phone the panels are narrower, and would stand far apart in a figure as tall as on a desktop.
@@ -30,17 +37,92 @@ _PANELS_STYLE = """
 """
 
 
-def draw_progress(job: Job, doing: str) -> Comparison | None:
-    """Progress, time left and a Stop button; returns what is there already."""
-    now = job.progress if isinstance(job.progress, Comparison) else None
-    if now is None:
-        draw_waiting(job)
-    else:
-        done = len(now.measures)
-        left = f" · about {now.seconds_left:.0f} s left" if done and now.seconds > 0.3 else ""
-        st.progress(done / max(1, now.total), text=f"{doing}: {done:,} of {now.total:,} pictures{left}")
-    draw_stop(job, "Keeps what is there so far.")
-    return now
+@dataclass(frozen=True)
+class AskedComparison:
+    """A comparison of a picture, or a sweep, which keeps no pictures, as the controls ask for it."""
+
+    picture: Picture
+    request: ComparisonRequest
+    sweep: bool
+
+    @cached_property
+    def key(self) -> Key:
+        """Names its job: the picture's bytes and every number."""
+        return ("sweep" if self.sweep else "comparison", picture_key(self.picture.image), self.request)
+
+    @property
+    def stamp(self) -> str:
+        """Tells the widgets that show it from those of others."""
+        return f"{hash(self.key) & 0xFFFFFFFF:x}"
+
+    def find(self) -> Job | None:
+        """Its job."""
+        return COMPARISONS.find(self.key)
+
+    def start(self) -> bool:
+        """Start it anew, or say in a sentence why not."""
+        COMPARISONS.forget(self.key)
+        title = f"{'Sweep' if self.sweep else 'Denoise'} {self.picture.name}"
+        return begin(lambda: COMPARISONS.start(self.key, title, self._work()))
+
+    def _work(self) -> JobWork:
+        cache, device, request = models(), pick_device(self.request.device), self.request
+
+        def work(context: JobContext) -> Comparison:
+            tell, stop = context.report, context.should_stop
+            with context.aside():  # a download may take minutes
+                classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
+                denoisers = {
+                    reference: cache.denoiser(reference, device, on_progress=tell, should_stop=stop)
+                    for reference in request.denoisers
+                }
+            return run_comparison(
+                self.picture.image,
+                classifier,
+                denoisers,
+                request,
+                device=device,
+                keep_pixels=not self.sweep,
+                report=tell,
+                should_stop=stop,
+            )
+
+        return work
+
+
+def draw_outcome(asked: AskedComparison, job: Job | None) -> Comparison | None:
+    """Progress and a Stop button, why there is nothing, or a button to go on; returns what there is to show."""
+    word = "sweep" if asked.sweep else "grid"
+    if job is None:
+        st.caption("The sweep was not computed yet." if asked.sweep else "Nothing was computed for these choices yet.")
+        label = f"Compute the {word}"
+        if st.button(label, type="primary", icon=":material/play_arrow:", key=f"start-{word}") and asked.start():
+            st.rerun()
+        return None
+    if not job.finished:
+        now = job.progress if isinstance(job.progress, Comparison) else None
+        if now is None:
+            draw_waiting(job)
+        else:
+            done, doing = len(now.measures), "Sweeping sigma" if asked.sweep else "Denoising"
+            left = f" · about {now.seconds_left:.0f} s left" if done and now.seconds > 0.3 else ""
+            st.progress(done / max(1, now.total), text=f"{doing}: {done:,} of {now.total:,} pictures{left}")
+        draw_stop(job, "Keeps what is there so far.")
+        return now
+    result: Comparison | None = job.result if job.state == "done" else None
+    if result is None:
+        show_error(job.error or "")
+    elif not result.complete:
+        st.info(
+            f"Stopped after {len(result.measures):,} of {result.total:,} pictures: what stands here is right, but not all of"
+            " it.",
+            icon=":material/stop_circle:",
+        )
+    if result is None or not result.complete:
+        label = "Try again" if result is None else "Compute it all"
+        if st.button(label, icon=":material/refresh:", key=f"again-{word}") and asked.start():
+            st.rerun()
+    return result
 
 
 def draw_clean(result: Comparison, picture_name: str) -> None:
@@ -135,28 +217,11 @@ def draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, ke
 
 def draw_comparison_downloads(result: Comparison, titles: Mapping[str, str], picture_name: str, key: str) -> None:
     """The grid as PNG and its numbers as CSV."""
-    stem = picture_name.rpartition(".")[0] or picture_name
-    file = io.BytesIO()
+    stem, file = without_ending(picture_name), io.BytesIO()
     contact_sheet(result.panels, titles, result.labels).save(file, "PNG")
     with st.container(horizontal=True):
-        st.download_button(
-            "Grid as PNG",
-            file.getvalue(),
-            f"{stem}-denoised.png",
-            "image/png",
-            icon=":material/download:",
-            key=f"png-{key}",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Numbers as CSV",
-            measures_csv(result.measures, result.labels),
-            f"{stem}-denoised.csv",
-            "text/csv",
-            icon=":material/download:",
-            key=f"csv-{key}",
-            on_click="ignore",
-        )
+        offer_file("Grid as PNG", file.getvalue(), f"{stem}-denoised.png", f"png-{key}")
+        offer_file("Numbers as CSV", measures_csv(result.measures, result.labels), f"{stem}-denoised.csv", f"csv-{key}")
 
 
 def draw_sweep(result: Comparison, titles: Mapping[str, str], sigma: float, picture_name: str, key: str) -> None:
@@ -171,26 +236,4 @@ def draw_sweep(result: Comparison, titles: Mapping[str, str], sigma: float, pict
         " Wilson interval). PSNR and SSIM tell how much it looks like the original (bars: one standard deviation over draws)."
         " The dotted upright line is the sigma of the slider. Click a name to hide its line."
     )
-    stem = picture_name.rpartition(".")[0] or picture_name
-    st.download_button(
-        "Sweep as CSV",
-        summaries_csv(summaries),
-        f"{stem}-sweep.csv",
-        "text/csv",
-        icon=":material/download:",
-        key=f"sweep-csv-{key}",
-        on_click="ignore",
-    )
-
-
-def say_stopped(result: Comparison) -> None:
-    """Say how far a stopped computation got."""
-    st.info(
-        f"Stopped after {len(result.measures):,} of {result.total:,} pictures: what stands here is right, but not all of it.",
-        icon=":material/stop_circle:",
-    )
-
-
-def noisy_first(references: list[str]) -> tuple[str, ...]:
-    """The noisy copy and then the denoisers: what a comparison is asked for."""
-    return (NOISY, *(reference for reference in references if reference != NOISY))
+    offer_file("Sweep as CSV", summaries_csv(summaries), f"{without_ending(picture_name)}-sweep.csv", f"sweep-csv-{key}")
