@@ -9,12 +9,12 @@ from core.report.notation import norm_name
 from core.smoothing.settings import Settings
 from core.ui.attack.job import ATTACKS, attack_key, start_attack
 from core.ui.attack.view import KIND_NAMES, TARGET_NAMES, draw_attacked, draw_attacking
-from core.ui.controls import choose_sigma, warn_about_sigma
+from core.ui.controls import choose_sigma
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow
 from core.ui.jobs.queue import Job
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
-from core.ui.models.choice import choose_classifier, choose_denoiser
+from core.ui.models.choice import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.pictures import choose_pictures
 
 open_page("Attack")

@@ -1,11 +1,9 @@
-"""Controls that several pages have: sigma, seed, alpha, the bound. All are part of the link."""
+"""Controls that several pages have: sigma, seed, alpha, the bound. All are part of the link. Imports no torch."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core.models.catalogue import catalogue
-from core.models.load import sigma_warning
 from core.ui.linked import linked_number, linked_slider
 
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
@@ -36,11 +34,3 @@ def choose_alpha(key: str, label: str = "alpha") -> float:
     """The chance that a certificate may be wrong."""
     alpha = st.selectbox(label, ALPHAS, index=2, format_func=lambda a: f"{a:g}", key=key, bind="query-params")
     return float(alpha)
-
-
-def warn_about_sigma(denoiser: str, sigma: float, classifier: str | None = None) -> None:
-    """Say where sigma is outside what the denoiser, or without one the classifier, was trained for."""
-    known = {entry.ref: entry for entry in catalogue()}
-    warning = sigma_warning(None if denoiser == "none" else known.get(denoiser, denoiser), sigma, known.get(classifier or ""))
-    if warning:
-        st.warning(warning, icon=":material/warning:")

@@ -10,9 +10,8 @@ from core.figures.plane import add_circle, add_point, add_smoothed_border, plane
 from core.learn.plane import CLASSES
 from core.learn.smoothing_in_the_plane import Flip, PlaneCertificate, certify_vote, flip_of_smoothed, share_of_ones, votes_at
 from core.ui.figure import draw_figure
-from core.ui.learn.movable_plane import draw_movable_plane
-from core.ui.learn.plane_controls import choose_alpha, choose_plane_sigma, choose_point, choose_votes
-from core.ui.learn.terms import draw_terms
+from core.ui.learn.plane import choose_plane_alpha, choose_plane_sigma, choose_point, choose_votes, draw_movable_plane
+from core.ui.learn.teaching import draw_terms
 from core.ui.linked import linked_slider
 
 FIGURE = "bound-plane"
@@ -27,7 +26,7 @@ def draw_bound() -> None:
     first, second = st.columns(2)
     with first:
         n = choose_votes()
-        alpha = choose_alpha()
+        alpha = choose_plane_alpha()
     with second:
         sigma = choose_plane_sigma()
         point = choose_point()

@@ -12,7 +12,7 @@ from core.figures.votes import vote_bars, votes_alt
 from core.report.notation import class_colours
 from core.studies.stored import stored_study
 from core.ui.figure import draw_figure, draw_strip
-from core.ui.learn.terms import draw_terms
+from core.ui.learn.teaching import draw_terms
 from core.ui.linked import linked_choice
 
 SAMPLE = "red-car"

@@ -8,9 +8,8 @@ import streamlit as st
 from core.figures.plane import add_flip, add_point, plane_figure
 from core.learn.plane import CLASSES, plane_network
 from core.learn.smoothing_in_the_plane import flip_of_base
-from core.ui.learn.movable_plane import draw_movable_plane
-from core.ui.learn.plane_controls import choose_point
-from core.ui.learn.terms import draw_terms
+from core.ui.learn.plane import choose_point, draw_movable_plane
+from core.ui.learn.teaching import draw_terms
 
 FIGURE = "fragile-plane"
 

@@ -13,9 +13,8 @@ from core.figures.plane import add_circle, add_point, add_smoothed_border, plane
 from core.learn.plane import CLASSES, plane_network
 from core.learn.smoothing_in_the_plane import PlaneCertificate, certify_vote, repeat, share_abstaining, share_of_ones, votes_at
 from core.ui.figure import draw_figure
-from core.ui.learn.plane_controls import SIGMA, START, choose_alpha, choose_plane_sigma, choose_votes
-from core.ui.learn.quiz_view import draw_quiz
-from core.ui.learn.terms import draw_terms
+from core.ui.learn.plane import SIGMA, START, choose_plane_alpha, choose_plane_sigma, choose_votes
+from core.ui.learn.teaching import draw_quiz, draw_terms
 from core.ui.linked import linked_number, linked_steps
 
 WRONG_SIGMA, WRONG_VOTES, WRONG_ALPHA = 0.1, 10_000, 0.001
@@ -113,7 +112,7 @@ def _draw_abstention() -> None:
     with right:
         sigma = max(choose_plane_sigma(), 0.01)
         n = choose_votes()
-        alpha = choose_alpha()
+        alpha = choose_plane_alpha()
         share = share_abstaining(sigma, n, alpha)
         st.markdown(
             f"Where no class has a sure majority, the method gives no answer: here on **{share:.0%}** of the plane. That is"
@@ -136,7 +135,7 @@ def _draw_abstention() -> None:
 def _draw_alpha() -> None:
     left, right = st.columns([1.45, 1])
     with right:
-        alpha = choose_alpha()
+        alpha = choose_plane_alpha()
         n = choose_votes()
         seed = linked_number("seed", (0, 2**31 - 1), 0, "seed", step=1, help="Same seed, same votes.")
     point, sigma = START, SIGMA

@@ -11,7 +11,7 @@ from core.evaluation.families import denoiser_words
 from core.evaluation.recorded import RecordedEvaluation, stored_evaluations
 from core.figures.curves import Curve, certified_curves, curves_alt
 from core.ui.figure import draw_figure
-from core.ui.learn.terms import draw_terms
+from core.ui.learn.teaching import draw_terms
 from core.ui.linked import linked_slider
 
 USUAL = "bundled/cifar10-stab"

@@ -9,9 +9,8 @@ from core.figures.votes import vote_bars, votes_alt
 from core.learn.plane import CLASSES
 from core.learn.smoothing_in_the_plane import votes_at
 from core.ui.figure import draw_figure
-from core.ui.learn.movable_plane import draw_movable_plane
-from core.ui.learn.plane_controls import VOTES, choose_plane_sigma, choose_point
-from core.ui.learn.terms import draw_terms
+from core.ui.learn.plane import VOTES, choose_plane_sigma, choose_point, draw_movable_plane
+from core.ui.learn.teaching import draw_terms
 
 FIGURE = "voting-plane"
 

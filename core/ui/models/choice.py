@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import LabError
-from core.models.catalogue import Entry, classifiers, denoisers, usual_denoiser
+from core.models.catalogue import Entry, catalogue, classifiers, denoisers, usual_denoiser
+from core.models.load import sigma_warning
 from core.models.references import bundled_names, parse_reference, trained_folder
 from core.training.kept import kept_models
 from core.ui.linked import key_for, linked_choice
@@ -95,6 +96,14 @@ def choose_size(classifier: str) -> int | None:
         " another size scales inside.",
     )
     return None if chosen == "own" else int(chosen)
+
+
+def warn_about_sigma(denoiser: str, sigma: float, classifier: str | None = None) -> None:
+    """Say where sigma is outside what the denoiser, or without one the classifier, was trained for."""
+    known = {entry.ref: entry for entry in catalogue()}
+    warning = sigma_warning(None if denoiser == "none" else known.get(denoiser, denoiser), sigma, known.get(classifier or ""))
+    if warning:
+        st.warning(warning, icon=":material/warning:")
 
 
 def model_title(reference: str, classifier: str | None = None) -> str:

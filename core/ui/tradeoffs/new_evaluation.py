@@ -7,11 +7,11 @@ import streamlit as st
 from core.evaluation.families import denoiser_words
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationRequest
-from core.ui.controls import ALPHAS, choose_seed, choose_sigma, warn_about_sigma
+from core.ui.controls import ALPHAS, choose_seed, choose_sigma
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice, linked_number
-from core.ui.models.choice import choose_classifier, choose_denoiser
+from core.ui.models.choice import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.tradeoffs.evaluation_job import EVALUATIONS, begin_anew, draw_own_job, start_evaluation
 from core.ui.tradeoffs.logs import choose_table_radii
 from core.ui.tradeoffs.new_data import choose_data, title_of_data
