@@ -28,12 +28,13 @@ lint: $(VENV)/dev-installed
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
+	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/app-installed
 	$(IN_VENV) -m core bench --json $(ARGS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache test-results
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .pytest_cache test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps say that an installation was finished; it is repeated only when a requirements file is newer.
