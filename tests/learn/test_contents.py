@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.learn.glossary import GLOSSARY
-from core.learn.quiz import QUIZ, shuffled
+from core.learn.contents import GLOSSARY, QUIZ, shuffled
 from core.learn.smoothing_in_the_plane import repeat
 from core.smoothing.bounds import clopper_pearson_lower
 from core.smoothing.radius import radius_ceiling

@@ -8,8 +8,7 @@ from functools import cache
 import streamlit as st
 
 from core.folders import ROOT
-from core.learn.glossary import GLOSSARY, Term
-from core.learn.quiz import QUIZ, QuizItem, shuffled
+from core.learn.contents import GLOSSARY, QUIZ, QuizItem, Term, shuffled
 
 LESSONS = ROOT / "docs" / "lessons"
 MINUTES = (15, 45, 90)
