@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from core.errors import LabError
 from core.report.notation import read_numbers
-from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
+from core.smoothing.bounds import METHODS
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.settings import Settings
 
@@ -105,9 +105,7 @@ def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Setti
             end early.
     """
     asked = Settings.of(vars(args) | {"method": Settings.method})
-    if method is None and asked.may_end_early:
-        method = "anytime" if asked.table_radii is None else GROUP_SEQUENTIAL
-    return Settings.of(vars(args) | {"method": getattr(args, "method", None) or method or Settings.method})
+    return replace(asked, method=getattr(args, "method", None) or method or asked.usual_method)
 
 
 def refuse_with_api(args: argparse.Namespace, *settled: str) -> None:

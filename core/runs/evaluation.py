@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.log import LogLine
+from core.runs.resuming import changed_since
 from core.runs.store import RunStore, StoredRun
-from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -33,8 +33,7 @@ class EvaluationRequest:
     Attributes:
         dataset, split, classifier, denoiser: references.
         images: how many, chosen at random by the seed.
-        sigma, n0, n, alpha, seed: as for :func:`core.certify`.
-        within, table_radii: what ends an image early, as for :func:`core.certify`, by the bound that this needs; at most one.
+        settings: what each of them is asked.
         minutes: of computing, after which it stops; it can be gone on with then. Decides no line.
     """
 
@@ -43,39 +42,39 @@ class EvaluationRequest:
     classifier: str
     denoiser: str
     images: int
-    sigma: float
-    n0: int
-    n: int
-    alpha: float
-    seed: int
-    within: float | None
-    table_radii: tuple[float, ...] | None
+    settings: Settings
     minutes: float
 
-    def settings(self) -> Settings:
-        """What decides the lines, beside data and models.
-
-        Raises:
-            LabError: where a number is out of range.
-        """
+    def check(self) -> None:
+        """Raise LabError where a number is out of range."""
         if not 1 <= self.images <= MOST_IMAGES:
             raise LabError(f"{self.images} images were asked for: expected 1 to {MOST_IMAGES:,}.")
         if not 0 < self.minutes <= MOST_MINUTES:
             raise LabError(f"A budget of {self.minutes:g} minutes was given: expected more than 0, at most {MOST_MINUTES:g}.")
-        method = "anytime" if self.within is not None else GROUP_SEQUENTIAL if self.table_radii else "clopper-pearson"
-        settings = Settings(
-            sigma=self.sigma,
-            n0=self.n0,
-            n=self.n,
-            alpha=self.alpha,
-            seed=self.seed,
-            method=method,
-            norm=OWN_NORM["gaussian"],
-            within=self.within,
-            table_radii=self.table_radii,
-        )
-        settings.check()
-        return settings
+        self.settings.check()
+
+    def chosen(self, data: LabelledImages) -> LabelledImages:
+        """Images at random, in random order: whenever it is stopped, those that are done are a random sample.
+
+        The same seed asked for more images chooses the same ones, and others after them.
+        """
+        order = np.random.default_rng(self.settings.seed).permutation(len(data))[: self.images]
+        return data.where(torch.from_numpy(order))
+
+    def document(self, classifier: ClassifierLike, denoiser: DenoiserLike | None, device: str) -> dict[str, Any]:
+        """Every parameter that decides a line, as the side file of a log has them."""
+        settings = replace(self.settings, norm=self.settings.norm or OWN_NORM[self.settings.noise])
+        return {
+            "dataset": self.dataset,
+            "split": self.split,
+            "images": self.images,
+            "chosen": "at random, by the seed",
+            **asdict(settings),
+            "device": device,
+            "classifier": asdict(model_record(classifier)),
+            "denoiser": asdict(model_record(denoiser)),
+            "versions": versions(),
+        }
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,10 @@ class EvaluationProgress:
         done, planned: images.
         seconds: of computing, since it was begun or gone on with.
         seconds_left: an estimate, at most what is left of the budget; None before the first image.
+        minutes: the budget.
         lines: of all images that are done; more may be added at its end while it runs.
         skipped: clauses about pictures that could not be read.
+        changed: packages whose version is another than when the run was begun; last digits may differ since.
     """
 
     run: int
@@ -96,39 +97,15 @@ class EvaluationProgress:
     planned: int
     seconds: float
     seconds_left: float | None
+    minutes: float
     lines: list[LogLine]
     skipped: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether no image is missing."""
         return self.done >= self.planned
-
-
-def chosen_images(data: LabelledImages, images: int, seed: int) -> LabelledImages:
-    """Images chosen at random, in random order: whenever it is stopped, those that are done are a random sample.
-
-    The same seed asked for more images chooses the same ones, and others after them.
-    """
-    order = np.random.default_rng(seed).permutation(len(data))[:images]
-    return data.where(torch.from_numpy(order))
-
-
-def document_of(
-    request: EvaluationRequest, classifier: ClassifierLike, denoiser: DenoiserLike | None, *, device: str
-) -> dict[str, Any]:
-    """Every parameter that decides a line, as the side file of a log has them."""
-    return {
-        "dataset": request.dataset,
-        "split": request.split,
-        "images": request.images,
-        "chosen": "at random, by the seed",
-        **asdict(request.settings()),
-        "device": device,
-        "classifier": asdict(model_record(classifier)),
-        "denoiser": asdict(model_record(denoiser)),
-        "versions": versions(),
-    }
 
 
 def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
@@ -140,19 +117,13 @@ def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
     s = run.settings
     try:
         return EvaluationRequest(
-            str(s["dataset"]),
-            str(s["split"]),
-            str(s["classifier"]["ref"]),
-            str(s["denoiser"]["ref"]),
-            int(s["images"]),
-            float(s["sigma"]),
-            int(s["n0"]),
-            int(s["n"]),
-            float(s["alpha"]),
-            int(s["seed"]),
-            None if s["within"] is None else float(s["within"]),
-            tuple(map(float, s["table_radii"])) if s.get("table_radii") else None,
-            minutes,
+            dataset=str(s["dataset"]),
+            split=str(s["split"]),
+            classifier=str(s["classifier"]["ref"]),
+            denoiser=str(s["denoiser"]["ref"]),
+            images=int(s["images"]),
+            settings=Settings.of(s),
+            minutes=minutes,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"The run {run.name!r} does not say how it was made, so it cannot be gone on with.") from error
@@ -160,23 +131,24 @@ def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
 
 def evaluate_into(
     store: RunStore,
-    run: int,
+    request: EvaluationRequest,
     data: LabelledImages,
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
-    settings: Settings,
     *,
     device: str,
-    minutes: float,
+    name: str,
+    begun: StoredRun | None = None,
     report: Callable[[EvaluationProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> EvaluationProgress:
-    """Certify those images that a run does not have yet, each into the store as soon as it is finished.
+    """Certify the images of a new run, or those that one lacks, each into the store as soon as it is finished.
 
     Args:
-        store, run: where the run is held by this worker (:meth:`RunStore.working_on`).
-        data: all images of the run, in order.
-        minutes: of computing, after which it stops.
+        store: where the run is, or will be.
+        data: what the images are chosen from.
+        name: of a new run.
+        begun: the run to go on with; None begins one.
         report: told how far it is, after every batch of noisy copies and every image.
         should_stop: asked after every batch.
 
@@ -184,26 +156,46 @@ def evaluate_into(
         how far it came; the run counts as finished in the store where that is to the end, else as stopped.
 
     Raises:
-        LabError: as :func:`core.certify`, or where the store is gone.
+        LabError: as :func:`core.certify`; where the run was begun with other parameters or somebody is at it; or where the
+            store is gone.
     """
-    lines = store.lines(run)
-    done = frozenset(line.idx for line in lines)
-    began, planned = time.monotonic(), len(data)
+    chosen, document = request.chosen(data), request.document(classifier, denoiser, device)
+    changed: list[str] = []
+    if begun is not None:
+        otherwise = " than is here now: begin a new one."
+        changed = changed_since(begun.settings, document, begun=f"The run {begun.name!r}", otherwise=otherwise)
+    run = store.begin(name, document, len(chosen)) if begun is None else begun.id
+    with store.working_on(run, begun=begun is None):
+        lines = store.lines(run)
+        done = frozenset(line.idx for line in lines)
+        since, planned, budget = time.monotonic(), len(chosen), 60 * request.minutes
 
-    def progress() -> EvaluationProgress:
-        seconds, new = time.monotonic() - began, len(lines) - len(done)
-        left = min(seconds / new * (planned - len(lines)), max(0.0, 60 * minutes - seconds)) if new else None
-        return EvaluationProgress(run, len(lines), planned, seconds, left, lines, data.skipped)
+        def progress() -> EvaluationProgress:
+            seconds, new = time.monotonic() - since, len(lines) - len(done)
+            left = min(seconds / new * (planned - len(lines)), max(0.0, budget - seconds)) if new else None
+            return EvaluationProgress(
+                run=run,
+                done=len(lines),
+                planned=planned,
+                seconds=seconds,
+                seconds_left=left,
+                minutes=request.minutes,
+                lines=lines,
+                skipped=data.skipped,
+                changed=tuple(changed),
+            )
 
-    def stopping() -> bool:
+        def stopping() -> bool:
+            report(progress())
+            return should_stop() or time.monotonic() - since > budget
+
         report(progress())
-        return should_stop() or time.monotonic() - began > 60 * minutes
-
-    report(progress())
-    for line, votes in evaluate(data, classifier, denoiser, settings, device=device, done=done, should_stop=stopping):
-        store.add(run, [(line, votes)])
-        lines.append(line)
-        report(progress())
-    result = progress()
-    store.finish(run, "finished" if result.complete else "stopped")
+        for line, votes in evaluate(
+            chosen, classifier, denoiser, request.settings, device=device, done=done, should_stop=stopping
+        ):
+            store.add(run, [(line, votes)])
+            lines.append(line)
+            report(progress())
+        result = progress()
+        store.finish(run, "finished" if result.complete else "stopped")
     return result

@@ -116,6 +116,13 @@ class Settings:
         """Whether sampling ends before n where what was asked is settled."""
         return self.until_radius is not None or self.within is not None or self.table_radii is not None
 
+    @property
+    def usual_method(self) -> str:
+        """The bound that fits how sampling may end: one that holds wherever it does, where that may be early."""
+        if not self.may_end_early:
+            return METHODS[0]
+        return "anytime" if self.table_radii is None else GROUP_SEQUENTIAL
+
     def _check_numbers(self) -> None:
         check_sigma(self.sigma)
         for name, value in (("n0", self.n0), ("n", self.n)):

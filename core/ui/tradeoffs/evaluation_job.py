@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
@@ -15,8 +14,7 @@ from core.evaluation.curve import best_steps, summarise
 from core.evaluation.log import LogLine, Outcomes
 from core.figures.curves import Curve, certified_curves, curves_alt
 from core.report.notation import duration
-from core.runs.evaluation import EvaluationProgress, EvaluationRequest, chosen_images, document_of, evaluate_into, request_of
-from core.runs.resuming import changed_since
+from core.runs.evaluation import EvaluationProgress, EvaluationRequest, evaluate_into, request_of
 from core.runs.store import StoredRun
 from core.ui.figure import draw_figure
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow, under_way
@@ -29,21 +27,6 @@ EVALUATIONS = SessionJobs("evaluations")
 RADII = (0.25, 0.5)
 _EVERY = 1.0
 """Seconds between two looks at a run under way."""
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """What a job came to.
-
-    Attributes:
-        progress: the last.
-        minutes: the budget it had.
-        changed: packages whose version is another than when the run was begun.
-    """
-
-    progress: EvaluationProgress
-    minutes: float
-    changed: tuple[str, ...] = ()
 
 
 def start_evaluation(request: EvaluationRequest, name: str) -> Job:
@@ -70,9 +53,9 @@ def resume_evaluation(run: StoredRun, minutes: float) -> Job:
 def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
     book, cache = run_store(), models()
     device = pick_device("auto" if run is None else str(run.settings.get("device", "auto")))
-    settings = request.settings()
+    request.check()
 
-    def work(context: JobContext) -> EvaluationResult:
+    def work(context: JobContext) -> EvaluationProgress:
         tell, stop = context.report, context.should_stop
         with context.aside():  # downloads may take minutes
             data = load_dataset(request.dataset, request.split, on_progress=tell, should_stop=stop)
@@ -81,27 +64,9 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
             classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         check_classes(data, classifier)
-        chosen = chosen_images(data, request.images, request.seed)
-        document = document_of(request, classifier, denoiser, device=str(device))
-        if run is None:
-            changed, number = [], book.begin(name, document, len(chosen))
-        else:
-            begun, otherwise = f"The run {run.name!r}", " than is here now: begin a new one."
-            changed, number = changed_since(run.settings, document, begun=begun, otherwise=otherwise), run.id
-        with book.working_on(number, begun=run is None):
-            progress = evaluate_into(
-                book,
-                number,
-                chosen,
-                classifier,
-                denoiser,
-                settings,
-                device=str(device),
-                minutes=request.minutes,
-                report=tell,
-                should_stop=stop,
-            )
-        return EvaluationResult(progress, request.minutes, tuple(changed))
+        return evaluate_into(
+            book, request, data, classifier, denoiser, device=str(device), name=name, begun=run, report=tell, should_stop=stop
+        )
 
     return EVALUATIONS.start_alone(f"Evaluate {name}", work, "An evaluation")
 
@@ -152,21 +117,20 @@ def _draw_running(job: Job, curve: bool) -> None:
         draw_curve(progress.lines[: progress.done])
 
 
-def _draw_ended(result: EvaluationResult, job: str, curve: bool) -> None:
-    progress = result.progress
+def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
     if progress.complete:
         st.success(f"Finished: {progress.done:,} images, in the store of runs.", icon=":material/inventory_2:")
     else:
-        over = "The minutes are over" if progress.seconds >= 60 * result.minutes else "Stopped"
+        over = "The minutes are over" if progress.seconds >= 60 * progress.minutes else "Stopped"
         st.info(
             f"{over} after {progress.done:,} of {progress.planned:,} images, which are in the store of runs.",
             icon=":material/pause_circle:",
         )
-        minutes = float(st.session_state.get("evaluation-minutes", result.minutes))
+        minutes = float(st.session_state.get("evaluation-minutes", progress.minutes))
         draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job}")
-    if result.changed:
+    if progress.changed:
         st.caption(
-            f"Begun with another version of {', '.join(result.changed)}: the last digits of the images since may differ."
+            f"Begun with another version of {', '.join(progress.changed)}: the last digits of the images since may differ."
         )
     if progress.skipped:
         st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.evaluation.families import denoiser_words
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationRequest
+from core.smoothing.settings import Settings
 from core.ui.controls import ALPHAS, choose_seed, choose_sigma
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import under_way
@@ -94,20 +97,17 @@ def _choose() -> tuple[EvaluationRequest, str]:
         with third:
             seed = choose_seed("evaluation-seed")
     warn_about_sigma(denoiser, sigma, classifier)
+    asked = Settings(
+        sigma=sigma, n0=int(n0), n=int(n), alpha=float(alpha), seed=seed, norm="l2", within=within, table_radii=table_radii
+    )
     request = EvaluationRequest(
-        dataset,
-        "test",
-        classifier,
-        denoiser,
-        int(images),
-        sigma,
-        int(n0),
-        int(n),
-        float(alpha),
-        seed,
-        within,
-        table_radii,
-        float(minutes),
+        dataset=dataset,
+        split="test",
+        classifier=classifier,
+        denoiser=denoiser,
+        images=int(images),
+        settings=replace(asked, method=asked.usual_method),
+        minutes=float(minutes),
     )
     return request, name.strip() or suggested
 
@@ -129,8 +129,9 @@ def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
 
 def _say_effort(request: EvaluationRequest) -> None:
     """What it will take, where the speed of this machine has been seen."""
-    speed, samples = st.session_state.get(SPEED), request.images * (request.n0 + request.n)
-    if speed and request.within is None and not request.table_radii:
+    s = request.settings
+    speed, samples = st.session_state.get(SPEED), request.images * (s.n0 + s.n)
+    if speed and not s.may_end_early:
         st.caption(
             f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {duration(samples / speed)}, or until"
             " the minutes are over."
