@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import LabError
-from core.evaluation.log import Outcomes, parse_log
-from core.evaluation.votes import ImageVotes, parse_votes, votes_path
+from core.evaluation.log import LogLine, Outcomes, log_text, parse_log
+from core.evaluation.votes import ImageVotes, parse_votes, votes_path, votes_text
 from core.folders import EVALUATIONS
 from core.smoothing.bounds import METHODS, lower_bound
 from core.smoothing.radius import OWN_NORM, own_radius
@@ -250,3 +251,14 @@ def _reference(record: Any) -> str | None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def evaluation_files(
+    stem: str, lines: Iterable[LogLine], document: Mapping[str, Any] | None, votes: Iterable[ImageVotes]
+) -> dict[str, bytes]:
+    """An evaluation as the files that :func:`recorded_from` reads, by name: the log, what made it, and the votes if any."""
+    files = {f"{stem}.tsv": log_text(lines).encode()}
+    if document:
+        files[f"{stem}.json"] = (json.dumps(document, indent=2) + "\n").encode()
+    kept = votes_text(votes)
+    return files | ({f"{stem}.votes.jsonl": kept.encode()} if kept else {})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from core.evaluation.log import log_text
-from core.evaluation.recorded import RecordedEvaluation, read_recorded, recorded_from
-from core.evaluation.votes import votes_text
+from core.evaluation.recorded import RecordedEvaluation, evaluation_files, read_recorded, recorded_from
 from core.runs.store import LONGEST_NAME, RunStore
 
 
@@ -43,14 +41,7 @@ def export_files(store: RunStore, run: int) -> dict[str, bytes]:
         LabError: where there is no such run.
     """
     stored = store.run(run)
-    stem = file_stem(stored.name)
-    files = {f"{stem}.tsv": export_log(store, run).encode()}
-    if stored.settings:
-        files[f"{stem}.json"] = (json.dumps(stored.settings, indent=2) + "\n").encode()
-    votes = store.votes(run)
-    if votes:
-        files[f"{stem}.votes.jsonl"] = votes_text(votes.values()).encode()
-    return files
+    return evaluation_files(file_stem(stored.name), store.lines(run), stored.settings, store.votes(run).values())
 
 
 def recorded_run(store: RunStore, run: int) -> RecordedEvaluation:

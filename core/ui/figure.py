@@ -6,7 +6,10 @@ Imports no torch, so that the first page shows them at once.
 from __future__ import annotations
 
 import html
+import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -105,16 +108,10 @@ def _offer(drawn: Sequence[tuple[go.Figure, str]], key: str, name: str) -> None:
             key=f"{key}-format",
             persist_state="session",
         )
-        st.download_button(
-            "All as interactive HTML" if several else "Interactive HTML",
-            lambda: stand_alone(drawn, name),
-            f"{name}.html",
-            "text/html",
-            key=f"{key}-html",
-            on_click="ignore",
-            icon=":material/public:",
-            help="About 5 MB: the file brings its own plotting library along.",
-        )
+        label = "All as interactive HTML" if several else "Interactive HTML"
+        help = "About 5 MB: the file brings its own plotting library along."
+        make = partial(stand_alone, drawn, name)
+        offer_file(label, make, f"{name}.html", f"{key}-html", icon=":material/public:", help=help)
 
 
 def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
@@ -160,6 +157,15 @@ def offer_file(
     """
     mime = MIME[name.rpartition(".")[2]]
     st.download_button(label, data, name, mime, key=key, on_click="ignore", icon=icon, help=help)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A ZIP archive of files by their names."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(name, content)
+    return archive.getvalue()
 
 
 def without_ending(name: str) -> str:

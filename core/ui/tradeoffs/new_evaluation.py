@@ -10,7 +10,7 @@ from core.evaluation.families import denoiser_words
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationRequest
 from core.smoothing.settings import Settings
-from core.ui.controls import ALPHAS, choose_seed, choose_sigma
+from core.ui.controls import choose_alpha, choose_seed, choose_sigma
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice, linked_number
@@ -46,6 +46,7 @@ def draw_new_evaluation() -> None:
 
 
 def _choose() -> tuple[EvaluationRequest, str]:
+    """What is asked for, and the name of the run."""
     left, middle, right = st.columns(3)
     with left:
         classifier = choose_classifier()
@@ -54,30 +55,12 @@ def _choose() -> tuple[EvaluationRequest, str]:
         dataset = choose_data(classifier)
         sigma = choose_sigma()
     with right:
-        images = linked_number(
-            "Images, at most",
-            (1, MOST_IMAGES),
-            100,
-            "evaluation-images",
-            step=50,
-            help="The interval of a share over 100 images is about 20 points wide, over 1,000 about 6.",
-        )
-        minutes = linked_number(
-            "Minutes, at most",
-            (1, int(MOST_MINUTES)),
-            10,
-            "evaluation-minutes",
-            step=5,
-            help="Of computing. What is not finished then can be gone on with.",
-        )
-        n = linked_number(
-            "n: samples an image, at most",
-            (20, 100_000),
-            1_000,
-            "evaluation-n",
-            step=500,
-            help="The papers take 10,000 or 100,000; fewer give smaller radii.",
-        )
+        help = "The interval of a share over 100 images is about 20 points wide, over 1,000 about 6."
+        images = linked_number("Images, at most", (1, MOST_IMAGES), 100, "evaluation-images", step=50, help=help)
+        help = "Of computing. What is not finished then can be gone on with."
+        minutes = linked_number("Minutes, at most", (1, int(MOST_MINUTES)), 10, "evaluation-minutes", step=5, help=help)
+        help = "The papers take 10,000 or 100,000; fewer give smaller radii."
+        n = linked_number("n: samples an image, at most", (20, 100_000), 1_000, "evaluation-n", step=500, help=help)
     with st.expander("Name, samples, confidence, seed", icon=":material/tune:"):
         first, second, third = st.columns(3)
         suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, sigma {sigma:g}"
@@ -86,26 +69,20 @@ def _choose() -> tuple[EvaluationRequest, str]:
             within, table_radii = _choose_ending()
         with second:
             n0 = linked_number("n0: samples that choose the class", (1, 1_000), 100, "evaluation-n0", step=10)
-            alpha = st.selectbox(
-                "alpha: chance that a certificate is wrong",
-                ALPHAS,
-                index=2,
-                format_func=lambda a: f"{a:g}",
-                key="evaluation-alpha",
-                bind="query-params",
-            )
+            alpha = choose_alpha("evaluation-alpha", "alpha: chance that a certificate is wrong")
         with third:
             seed = choose_seed("evaluation-seed")
     warn_about_sigma(denoiser, sigma, classifier)
     asked = Settings(
         sigma=sigma, n0=int(n0), n=int(n), alpha=float(alpha), seed=seed, norm="l2", within=within, table_radii=table_radii
     )
+    asked = Settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, norm="l2", within=within, table_radii=table_radii)
     request = EvaluationRequest(
         dataset=dataset,
         split="test",
         classifier=classifier,
         denoiser=denoiser,
-        images=int(images),
+        images=images,
         settings=replace(asked, method=asked.usual_method),
         minutes=float(minutes),
     )
@@ -123,8 +100,9 @@ def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
         " below what n samples would give. With a table's radii most images need a part of n; the curve then means something"
         " at these radii alone.",
     )
-    radii = choose_table_radii("evaluation-radii") if ending == "table" else None
-    return (WITHIN if ending == "within" else None), None if radii is None else tuple(radii)
+    if ending == "table":
+        return None, tuple(choose_table_radii("evaluation-radii"))
+    return (WITHIN if ending == "within" else None), None
 
 
 def _say_effort(request: EvaluationRequest) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +13,7 @@ from core.evaluation.families import denoiser_words
 from core.runs.evaluation import MOST_MINUTES
 from core.runs.files import export_files, file_stem, import_recorded
 from core.runs.store import LONGEST_NAME, StoredRun
+from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice
 from core.ui.plain_text import attempt, plain, say_done, show_error
@@ -23,6 +23,7 @@ from core.ui.tradeoffs.new_data import title_of_data
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
 
 MOST_ROWS = 12
+_ROUND = "import-round"
 _EVERY = 2.0
 """Seconds between two looks at a run that somebody works on."""
 
@@ -30,8 +31,7 @@ _EVERY = 2.0
 def draw_runs() -> None:
     """Everything about stored runs. Where the store cannot be used, a sentence says why."""
     try:
-        runs = stored_runs()
-        _draw(runs)
+        _draw(stored_runs())
     except LabError as error:
         show_error(error, ":material/database_off:")
 
@@ -45,7 +45,9 @@ def _draw(runs: Sequence[StoredRun]) -> None:
             "Nothing here yet: choose 'A new evaluation' above to make one, or bring a log into the store below.",
             icon=":material/inventory_2:",
         )
-    _follow_own_job()
+    job = EVALUATIONS.latest()
+    if job is not None and (not job.finished or job.state == "failed"):  # with its button to stop it, or why it failed
+        draw_own_job(curve=False)  # the curve stands below, with the run
     if runs:
         keys = [str(run.id) for run in runs]
         titles = run_titles(runs)
@@ -58,20 +60,26 @@ def _draw(runs: Sequence[StoredRun]) -> None:
 def _list(runs: Sequence[StoredRun]) -> None:
     """The table, kept up to date while somebody works on one of them."""
 
-    watched = _busy() or any(state_of(run) == "running" for run in runs)
-
-    @st.fragment(run_every=_EVERY if watched else None)
-    def follow() -> None:
-        try:
-            now = stored_runs()
-        except LabError as error:
-            show_error(error, ":material/database_off:")
-            return
+    def draw() -> None:
+        now = stored_runs()
         if [(run.id, run.name, state_of(run)) for run in now] != [(run.id, run.name, state_of(run)) for run in runs]:
             st.rerun()
         _draw_list(now)
 
-    follow()
+    _watch(draw, runs)
+
+
+def _watch(draw: Callable[[], None], runs: Sequence[StoredRun]) -> None:
+    """Draw something of the store, anew while somebody works on one of the runs, or say why it cannot be used."""
+
+    @st.fragment(run_every=_EVERY if _busy() or any(state_of(run) == "running" for run in runs) else None)
+    def look() -> None:
+        try:
+            draw()
+        except LabError as error:
+            show_error(error, ":material/database_off:")
+
+    look()
 
 
 def _draw_list(runs: Sequence[StoredRun]) -> None:
@@ -117,13 +125,6 @@ def _sigma(run: StoredRun) -> str:
     return f"{sigma:g}" if isinstance(sigma, int | float) else ""
 
 
-def _follow_own_job() -> None:
-    """What this session has under way, with its button to stop it; why it failed, where it did."""
-    job = EVALUATIONS.latest()
-    if job is not None and (not job.finished or job.state == "failed"):
-        draw_own_job(curve=False)  # the curve stands below, with the run
-
-
 def _busy() -> bool:
     """Whether this session has an evaluation under way, which will begin to work on its run once its models are loaded."""
     return under_way(EVALUATIONS.latest())
@@ -131,16 +132,7 @@ def _busy() -> bool:
 
 def _draw_run(run: StoredRun) -> None:
     st.subheader(plain(run.name))
-    watched = _busy() or state_of(run) == "running"
-
-    @st.fragment(run_every=_EVERY if watched else None)
-    def follow() -> None:
-        try:
-            _draw_opened(run_store().run(run.id))
-        except LabError as error:
-            show_error(error, ":material/database_off:")
-
-    follow()
+    _watch(lambda: _draw_opened(run_store().run(run.id)), [run])
     draw_actions(run)
 
 
@@ -176,20 +168,9 @@ def _say_state(run: StoredRun) -> None:
         st.info(f"Stopped after {of}.", icon=":material/pause_circle:")
     if run.may_resume and run.planned is not None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            minutes = st.number_input(
-                "Minutes, at most",
-                1,
-                int(MOST_MINUTES),
-                10,
-                5,
-                key="resume-minutes",
-                width=180,
-                help="Of computing. What is not finished then can be gone on with.",
-            )
+            span, help = (1, int(MOST_MINUTES)), "Of computing. What is not finished then can be gone on with."
+            minutes = st.number_input("Minutes, at most", *span, 10, 5, key="resume-minutes", width=180, help=help)
             draw_resume(run.id, run.planned - run.images, float(minutes), f"run-{run.id}")
-
-
-_ROUND = "import-round"
 
 
 def draw_actions(run: StoredRun) -> None:
@@ -205,16 +186,9 @@ def draw_actions(run: StoredRun) -> None:
             disabled=not run.images,
             help="Its curve among the others, with every view of this page.",
         )
-        st.download_button(
-            "Download",
-            lambda: run_archive(run.id),
-            f"{file_stem(run.name)}.zip",
-            "application/zip",
-            key=f"download-{run.id}",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            help="The log in the field's format, what made it, and the votes where they were kept.",
-        )
+        help = "The log in the field's format, what made it, and the votes where they were kept."
+        archive, name, icon = partial(run_archive, run.id), f"{file_stem(run.name)}.zip", ":material/folder_zip:"
+        offer_file("Download", archive, name, f"download-{run.id}", icon=icon, help=help)
         with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
             name = st.text_input("Name", run.name, max_chars=LONGEST_NAME, key=f"name-{run.id}-{run.name}")
             if st.button("Rename", icon=":material/check:", key=f"rename-{run.id}", disabled=name.strip() == run.name):
@@ -231,11 +205,7 @@ def run_archive(run: int) -> bytes:
     Raises:
         LabError: where there is no such run any more.
     """
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in export_files(run_store(), run).items():
-            archive.writestr(name, content)
-    return file.getvalue()
+    return zipped(export_files(run_store(), run))
 
 
 def draw_import() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,17 +11,15 @@ import streamlit as st
 
 from core.evaluation.curve import PublishedCurve, best_steps, by_class, envelope, summarise
 from core.evaluation.families import shares_at
-from core.evaluation.log import log_text
 from core.evaluation.log_pictures import class_names, dataset_of
 from core.evaluation.projection import lower_bounds_of
-from core.evaluation.recorded import RecordedEvaluation
+from core.evaluation.recorded import RecordedEvaluation, evaluation_files
 from core.evaluation.tables import TextTable, curve_table
-from core.evaluation.votes import votes_text
 from core.figures.curves import Curve, Points, certified_curves, curves_alt
 from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.report.notation import class_name
-from core.ui.figure import draw_figure
+from core.ui.figure import draw_figure, offer_file, zipped
 from core.ui.linked import linked_choice, linked_switch
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.images import draw_images_behind, take_click
@@ -113,7 +108,7 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
         alt=f"Certified accuracy of {len(summaries)} logs at {len(radii)} radii.",
     )
     st.caption(table.caption + " ACR is the mean of radius times right.")
-    draw_exports(table, chosen, "tradeoffs")
+    draw_exports(table, chosen)
     beyond = [r for r in radii if not any(log.made_by.allows(r) for log in chosen.logs.values())]
     if beyond:
         st.info(
@@ -229,45 +224,21 @@ def _settings(log: RecordedEvaluation) -> dict[str, Any]:
     }
 
 
-def draw_exports(table: TextTable, chosen: Chosen, key: str) -> None:
+def draw_exports(table: TextTable, chosen: Chosen) -> None:
     """Buttons for the table in three formats, and for the logs in one archive."""
-    files = (
-        ("CSV", "csv", table.as_csv, "text/csv"),
-        ("Markdown", "md", table.as_markdown, "text/markdown"),
-        ("LaTeX", "tex", table.as_latex, "text/x-tex"),
-    )
+    formats = (("CSV", "csv", table.as_csv), ("Markdown", "md", table.as_markdown), ("LaTeX", "tex", table.as_latex))
     with st.container(horizontal=True):
-        for label, ending, made, mime in files:
-            st.download_button(
-                f"Table as {label}",
-                made,
-                f"certified-accuracy.{ending}",
-                mime,
-                key=f"{key}-{ending}",
-                on_click="ignore",
-                icon=":material/download:",
-            )
-        st.download_button(
-            "Logs",
-            lambda: logs_archive(chosen),
-            "logs.zip",
-            "application/zip",
-            key=f"{key}-logs",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            help="All logs that are compared, each with what made it and the votes where kept.",
-        )
+        for label, ending, text in formats:
+            offer_file(f"Table as {label}", text, f"certified-accuracy.{ending}", f"tradeoffs-{ending}")
+        help = "All logs that are compared, each with what made it and the votes where kept."
+        icon = ":material/folder_zip:"
+        offer_file("Logs", lambda: logs_archive(chosen), "logs.zip", "tradeoffs-logs", icon=icon, help=help)
 
 
 def logs_archive(chosen: Chosen) -> bytes:
     """The compared logs as a ZIP archive: the log, what made it, and the votes."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, log in chosen.logs.items():
-            stem = key.replace("/", "-").replace("\\", "-")
-            archive.writestr(f"{stem}.tsv", log_text(log.outcomes.lines()))
-            if log.made_by.document is not None:
-                archive.writestr(f"{stem}.json", json.dumps(log.made_by.document, indent=2) + "\n")
-            if log.votes:
-                archive.writestr(f"{stem}.votes.jsonl", votes_text(log.votes.values()))
-    return file.getvalue()
+    files: dict[str, bytes] = {}
+    for key, log in chosen.logs.items():
+        stem = key.replace("/", "-").replace("\\", "-")
+        files |= evaluation_files(stem, log.outcomes.lines(), log.made_by.document, log.votes.values())
+    return zipped(files)
