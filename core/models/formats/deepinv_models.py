@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from core.errors import LabError, first_line
-from core.models.formats.foreign import import_library
+from core.models.formats.foreign import import_library, plain_settings
 from core.models.formats.listing import Listing, Loadability
 from core.models.formats.weights import load_into, read_weights
 from core.models.network import LoadedNetwork
@@ -106,17 +107,20 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     file = wanted(listing)[-1]
     known = KNOWN.get(file) or _described(listing.config)
     maker: Callable[..., nn.Module] = getattr(import_library("deepinv.models"), known.architecture)
+    options = known.options
+    if file not in KNOWN:
+        options = plain_settings(options, set(inspect.signature(maker).parameters), "options")
     try:
         # Made without weights: left alone, the class would download its own.
-        network = maker(pretrained=None, device=torch.device("cpu"), **known.options)
+        network = maker(pretrained=None, device=torch.device("cpu"), **options)
     except (TypeError, ValueError, RuntimeError) as error:
         raise LabError(f"deepinv cannot build {known.architecture!r} with these options: {first_line(error)}") from error
     network = load_into(network, read_weights(folder / file), f"deepinv's {known.architecture}")
     notes = [note for note in (known.remark, _choice(file)) if note]
     own, divisor, least = None, 1, 0.0
     if known.architecture == "NCSNpp":  # deepinv pads for the others; the logarithm of sigma goes into this one
-        side = int(known.options.get("img_resolution", 64))
-        own, divisor = (side, side), 2 ** (len(known.options.get("channel_mult", (1, 2, 2, 2))) - 1)
+        side = int(options.get("img_resolution", 64))
+        own, divisor = (side, side), 2 ** (len(options.get("channel_mult", (1, 2, 2, 2))) - 1)
         least = known.sigma_range[0] if known.sigma_range and known.sigma_range[0] > 0 else 1e-3
         notes.append(f"It was trained on pictures of {side} x {side} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
@@ -149,6 +153,5 @@ def _described(config: Mapping[str, Any]) -> Published:
         )
     if not isinstance(options, dict):
         raise LabError("The config's options are no table: expected names and values.")
-    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     two = isinstance(span, list) and len(span) == 2 and all(isinstance(value, int | float) for value in span)
     return Published(str(architecture), options, (float(span[0]), float(span[1])) if two and span else None)

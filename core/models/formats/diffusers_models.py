@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.models.formats.foreign import import_library, quiet
+from core.models.formats.foreign import import_library, plain_settings, quiet
 from core.models.formats.listing import Listing, Loadability, read_json_object
 from core.models.network import LoadedNetwork
 from core.models.networks.libraries import OneShotDenoiser
@@ -77,7 +78,10 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     if predicts not in ("epsilon", "sample", "v_prediction"):
         raise LabError(f"The model predicts {predicts!r}: expected epsilon, sample or v_prediction.")
     divisor = 2 ** (len(settings.get("block_out_channels", (1, 1, 1, 1))) - 1)
-    network = OneShotDenoiser(_unet(weights, import_library("diffusers")), betas, predicts, divisor)
+    diffusers = import_library("diffusers")
+    known = set(inspect.signature(diffusers.UNet2DModel).parameters)
+    plain_settings({name: value for name, value in settings.items() if name in known}, known, "settings")  # others are not read
+    network = OneShotDenoiser(_unet(weights, diffusers), betas, predicts, divisor)
     own = settings.get("sample_size")
     if isinstance(own, int):
         notes.append(f"It was trained on pictures of {own} x {own} pixels; at other sizes it may do worse.")

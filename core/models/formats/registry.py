@@ -8,6 +8,7 @@ from typing import Protocol
 from core.errors import LabError, first_line
 from core.models import storage
 from core.models.formats import deepinv_models, diffusers_models, timm_models, torchvision_models, transformers_models
+from core.models.formats.foreign import confined
 from core.models.formats.listing import Listing, Loadability, list_path
 from core.models.network import LoadedNetwork
 
@@ -93,9 +94,10 @@ def read_network(
     """
     ref = ref or f"local/{path}"
     listing = listing or list_path(path)
-    form = format_of(listing, kind, ref)
+    form, folder = format_of(listing, kind, ref), path.parent if path.is_file() else path
     try:
-        return form.read(path.parent if path.is_file() else path, listing, size)
+        with confined(folder):
+            return form.read(folder, listing, size)
     except (LabError, MemoryError):
         raise
     except Exception as error:  # files of strangers: every library fails in its own way

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from core.errors import LabError, first_line
-from core.models.formats.foreign import import_library
+from core.models.formats.foreign import import_library, plain_settings
 from core.models.formats.listing import Listing, Loadability
 from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, SMALL_SIDE, Fitting, Preprocessing, prepared, three
 from core.models.formats.weights import check_proportion, check_size, give_cifar_stem, load_into, read_weights
@@ -56,11 +58,10 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         raise LabError(f"timm {timm.__version__} has no architecture {arch!r}: it is too new, too old, or no model of timm.")
     settings, notes = _settings(config)
     own = _input_size(settings.get("input_size"))
-    options = config.get("model_args") or {}
-    if not isinstance(options, dict) or any(
-        not isinstance(v, str | int | float | bool | list | None) for v in options.values()
-    ):
-        raise LabError("The model's model_args are no plain settings: it cannot be built from them.")
+    given = config.get("model_args") or {}
+    if not isinstance(given, dict):
+        raise LabError("The model's model_args are no plain settings of its network: it is not built.")
+    options = plain_settings(given, _own_settings(timm, arch), "model_args")
     tensors = read_weights(path)
     classes = options.get("num_classes", config.get("num_classes", settings.get("num_classes", _head(timm, arch, tensors))))
     if not isinstance(classes, int) or classes < 2:
@@ -91,6 +92,15 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         weights=(path.name,),
         notes=notes,
     )
+
+
+def _own_settings(timm: Any, arch: str) -> set[str]:
+    """The arguments of the networks in an architecture's module, and of the tables that describe them; not those of timm's
+    loader, which takes a path of weights, an address and more.
+    """
+    makers = vars(sys.modules[timm.model_entrypoint(arch).__module__]).values()
+    ours = [made for made in makers if isinstance(made, type) and (issubclass(made, nn.Module) or is_dataclass(made))]
+    return {name for made in ours for name in inspect.signature(made).parameters}
 
 
 def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

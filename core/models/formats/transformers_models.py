@@ -5,6 +5,8 @@ What its image processor does to a picture is read from its settings, and checke
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,13 @@ from typing import Any
 from torch import nn
 
 from core.errors import LabError, first_line
-from core.models.formats.foreign import import_library, quiet
+from core.models.formats.foreign import import_library, is_of_network, plain_settings, quiet
 from core.models.formats.listing import PREFERRED, SUFFIXES, Listing, Loadability, read_json_object
 from core.models.formats.preprocessing import Fitting, Preprocessing, prepared, three
 from core.models.formats.weights import check_proportion, check_size
 from core.models.network import LoadedNetwork
 
+_OF_THE_LIBRARY = {"id2label", "label2id", "architectures", "transformers_version", "return_dict", "output_hidden_states"}
 PREPROCESSOR = "preprocessor_config.json"
 
 _SETTINGS = (
@@ -73,7 +76,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     transformers = import_library("transformers")
     weights = tuple(name for name in listing.weights(sharded=True) if name.endswith(SUFFIXES))
     with quiet(transformers):
-        network = _network(transformers, folder, weights)
+        network = _network(transformers, folder, listing.config, weights)
         preprocessing = read_processor(transformers, folder, network.config)
     classes = int(network.config.num_labels)
     if classes < 2:
@@ -94,10 +97,36 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     )
 
 
-def _network(transformers: Any, folder: Path, weights: tuple[str, ...]) -> Any:
+def _maker(transformers: Any, settings: Mapping[str, Any]) -> Any:
+    """The library's class of configs. What wraps a model of another library would hand settings on to that library's loader."""
+    kind = str(settings.get("model_type"))
+    if kind not in transformers.CONFIG_MAPPING or kind.startswith("timm"):
+        raise LabError(f"transformers {transformers.__version__} cannot load the model: {kind!r} is no model type for it.")
+    return transformers.CONFIG_MAPPING[kind]
+
+
+def _own_settings(transformers: Any, maker: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings of a config that describe the network and its classes. Others, such as where weights lie and which kernels
+    compute, are left out.
+
+    Raises:
+        LabError: where one of them is no plain value.
+    """
+    known = {*inspect.signature(maker).parameters, *maker.attribute_map, "num_labels", "model_type"} - _OF_THE_LIBRARY
+    own = {name: value for name, value in settings.items() if name in known and is_of_network(name)}
+    parts = {name: value for name, value in own.items() if name in maker.sub_configs and isinstance(value, dict)}
+    plain_settings({name: value for name, value in own.items() if name not in parts}, known, "settings")
+    for name, value in parts.items():
+        part = maker.sub_configs[name]
+        own[name] = _own_settings(transformers, _maker(transformers, value) if part is transformers.AutoConfig else part, value)
+    return own | {name: settings[name] for name in ("id2label",) if name in settings}
+
+
+def _network(transformers: Any, folder: Path, settings: Mapping[str, Any], weights: tuple[str, ...]) -> Any:
     auto = transformers.AutoModelForImageClassification
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        maker = _maker(transformers, settings)
+        config = maker.from_dict(_own_settings(transformers, maker, settings))
 
         def build() -> nn.Module:
             return auto.from_config(config, trust_remote_code=False)

@@ -294,7 +294,8 @@ def _write(name: str, data: bytes) -> Damage:
         (_edit(pretrained_cfg={"mean": [0.1, 0.2]}), "three numbers"),
         (_edit(pretrained_cfg={"std": [0.0, 0.2, 0.2]}), "usable numbers"),
         (_edit(model_args={"f": {"code": 1}}), "no plain settings"),
-        (_edit(model_args={"nonsense": 1}), "cannot build"),
+        (_edit(model_args={"nonsense": 1}), "no plain settings of its network: 'nonsense'"),
+        (_edit(model_args={"stem_width": "deep"}), "cannot build"),
     ],
 )
 def test_damaged_timm_repositories_are_told_in_one_sentence(tmp_path: Path, damage: Damage, word: str) -> None:
@@ -411,7 +412,7 @@ def test_shapes_that_contradict_a_transformers_config_are_named(tmp_path: Path) 
 
 def test_a_transformers_config_that_blows_the_network_up_is_refused(tmp_path: Path) -> None:
     save_vit(tmp_path)
-    _edit(intermediate_size=2_000_000_000)(tmp_path)
+    _edit(intermediate_size=2_000_000)(tmp_path)
     with pytest.raises(LabError, match="do not fit each other"):
         read_network(tmp_path, "classifier")
 
