@@ -5,20 +5,21 @@ Nothing is downloaded for them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.data.parquet import columns_of, count_rows, read_rows
 from core.evaluation.log import Outcomes
 from core.evaluation.recorded import RecordedEvaluation
-from core.models.references import BUNDLED_FOLDER
+from core.models.labels import CIFAR10_LABELS
+
+if TYPE_CHECKING:
+    from core.data.datasets import LabelledImages
 
 CIFAR10 = "CIFAR-10"
 SHAPES = "shapes"
@@ -77,50 +78,34 @@ def dataset_of(log: RecordedEvaluation) -> str | None:
     return CIFAR10 if "cifar10" in said.replace("-", "") and "cifar100" not in said.replace("-", "") else None
 
 
-@cache
-def class_names(dataset: str | None) -> tuple[str, ...] | None:
-    """The names of its classes, as the bundled classifier of that data set has them; None for any other."""
-    name = {CIFAR10: "cifar10", SHAPES: "shapes"}.get(dataset or "")
-    config = BUNDLED_FOLDER / (name or "") / "config.json"
-    if name is None or not config.is_file():
-        return None
-    return tuple(json.loads(config.read_text(encoding="utf-8"))["labels"])
+def classes_of(dataset: str | None) -> tuple[str, ...] | None:
+    """The names of its classes; None for any other. Imports torch for ``shapes``."""
+    if dataset == SHAPES:
+        from core.data.shapes import LABELS
+
+        return LABELS
+    return CIFAR10_LABELS if dataset == CIFAR10 else None
 
 
 def pictures_at(dataset: str | None, numbers: Sequence[int]) -> dict[int, LogPicture]:
-    """Those of the test pictures with these numbers that are at hand; empty where the data set is not. Imports torch."""
-    if dataset == SHAPES:
-        return _shapes(numbers)
-    if dataset != CIFAR10:
-        return {}
+    """Those of the test pictures with these numbers that are here; empty where the data set is not. Imports torch."""
     from core.data.local import cifar10_folder
 
-    folder = cifar10_folder()
-    if folder is None:
+    folder = cifar10_folder() if dataset == CIFAR10 else None
+    if dataset != SHAPES and folder is None:
         return {}
-    known = _cifar10(folder)
-    return {number: known[number] for number in numbers if number in known}
+    data, places = _test_set(SHAPES if folder is None else f"parquet/{folder}")
+    found = {}
+    for number in filter(places.__contains__, numbers):
+        picture = Image.fromarray(data.images[places[number]].permute(1, 2, 0).numpy())
+        found[number] = LogPicture(picture, int(data.labels[places[number]]))
+    return found
 
 
-def _shapes(numbers: Sequence[int]) -> dict[int, LogPicture]:
+@lru_cache(maxsize=2)
+def _test_set(reference: str) -> tuple[LabelledImages, dict[int, int]]:
+    """The test pictures, and where each stands by its own number; 30 MB of CIFAR-10 are kept."""
     from core.data.datasets import load_dataset
 
-    data = load_dataset(SHAPES, "test")
-    found = {}
-    for number in numbers:
-        if 0 <= number < len(data):
-            picture = Image.fromarray(data.images[number].permute(1, 2, 0).numpy())
-            found[number] = LogPicture(picture, int(data.labels[number]))
-    return found
-
-
-@lru_cache(maxsize=1)
-def _cifar10(folder: Path) -> dict[int, LogPicture]:
-    """All test pictures by their own numbers; about a second, and 40 MB that are kept."""
-    found: dict[int, LogPicture] = {}
-    first = 0
-    for file in sorted(folder.glob("test-*.parquet")):
-        for row in read_rows(file, columns_of(file), first=first, skipped=[]):
-            found[row.number] = LogPicture(row.picture, row.label)
-        first += count_rows(file)
-    return found
+    data = load_dataset(reference, "test")
+    return data, {number: place for place, number in enumerate(data.indices.tolist())}

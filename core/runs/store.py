@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -134,7 +134,7 @@ class RunStore:
     def lines(self, run: int) -> list[LogLine]:
         """The images of a run by their numbers; empty where there is no such run."""
         with self._database.reading() as connection:
-            columns = [lines.c[name] for name in ("idx", "label", "predict", "radius", "correct", "seconds")]
+            columns = [lines.c[field.name] for field in fields(LogLine)]
             rows = connection.execute(select(*columns).where(lines.c.run_id == run).order_by(lines.c.idx)).all()
         return [LogLine(*row) for row in rows]
 
@@ -267,29 +267,10 @@ def _reference(record: Any) -> str:
 
 
 def _row(run: int, line: LogLine, votes: ImageVotes | None) -> dict[str, Any]:
-    return {
-        "run_id": run,
-        "idx": line.idx,
-        "label": line.label,
-        "predict": line.predict,
-        "radius": line.radius,
-        "correct": line.correct,
-        "seconds": line.seconds,
-        "votes": None if votes is None else votes.to_dict(),
-    }
+    return {"run_id": run, **asdict(line), "votes": None if votes is None else votes.to_dict()}
 
 
 def _stored(row: RowMapping) -> StoredRun:
-    return StoredRun(
-        row["id"],
-        row["name"],
-        datetime.fromtimestamp(row["created"], UTC),
-        row["settings"],
-        row["classifier"],
-        row["denoiser"],
-        row["dataset"],
-        row["state"],
-        row["planned"],
-        row["images"],
-        max(0.0, time.time() - row["beat"]),
-    )
+    told = {field.name: row[field.name] for field in fields(StoredRun) if field.name in row}
+    created = datetime.fromtimestamp(row["created"], UTC)
+    return StoredRun(**{**told, "created": created, "silent": max(0.0, time.time() - row["beat"])})

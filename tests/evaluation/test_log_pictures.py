@@ -9,7 +9,7 @@ import pytest
 
 from core.data.datasets import SHAPES_LABELS, load_dataset
 from core.evaluation.log import HEADER, LogLine, Outcomes
-from core.evaluation.log_pictures import class_names, dataset_of, images_behind, pictures_at
+from core.evaluation.log_pictures import classes_of, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation, recorded_from
 from core.models.labels import CIFAR10_LABELS
 
@@ -44,9 +44,9 @@ def test_the_data_set_is_told_by_what_a_log_says(log: RecordedEvaluation, datase
 
 
 def test_class_names_are_those_of_the_data_set() -> None:
-    assert class_names("CIFAR-10") == CIFAR10_LABELS
-    assert class_names("shapes") == SHAPES_LABELS
-    assert class_names(None) is None
+    assert classes_of("CIFAR-10") == CIFAR10_LABELS
+    assert classes_of("shapes") == SHAPES_LABELS
+    assert classes_of(None) is None
 
 
 def test_pictures_of_shapes_are_those_of_the_data_set() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.evaluation.log import ABSTAINED
-from core.evaluation.log_pictures import CIFAR10, Behind, class_names, dataset_of, images_behind, pictures_at
+from core.evaluation.log_pictures import CIFAR10, Behind, classes_of, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
 from core.report.notation import class_name
 from core.ui.figure import enlarged
@@ -118,7 +118,7 @@ def _draw_group(key: str, log: RecordedEvaluation, behind: Behind) -> None:
         st.caption("No image is in this group.")
         return
     dataset = dataset_of(log)
-    words = class_names(dataset)
+    words = classes_of(dataset)
     st.dataframe(
         _table(log, places, words),
         hide_index=True,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.evaluation.curve import PublishedCurve, best_steps, by_class, envelope, summarise
 from core.evaluation.families import shares_at
-from core.evaluation.log_pictures import class_names, dataset_of
+from core.evaluation.log_pictures import classes_of, dataset_of
 from core.evaluation.projection import lower_bounds_of
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files
 from core.evaluation.tables import TextTable, curve_table
@@ -174,7 +174,7 @@ def draw_classes(chosen: Chosen, radius: float) -> None:
     keys = list(chosen.logs)
     key = linked_choice("Log", chosen.titles, keys[0], "class-log")
     log = chosen.logs[key]
-    words = class_names(dataset_of(log))
+    words = classes_of(dataset_of(log))
 
     shares = [
         ClassShare(class_name(label, words), s.images, s.clean, s.certified[float(radius)], *s.interval[float(radius)])
