@@ -28,7 +28,7 @@ from core.errors import LabError
 from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
 from core.report.notation import duration
-from core.runs.log_files import LogFiles
+from core.runs.resuming import LogFiles
 from core.smoothing.certificate import model_record
 from core.smoothing.settings import Settings
 

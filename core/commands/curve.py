@@ -63,40 +63,33 @@ def run_curve(args: argparse.Namespace) -> int:
     projections = _projections(args, logs)
     best = envelope(summaries, radii)
     if args.json:
-        rows = []
-        for path, log in logs.items():
-            row = {"path": path, "norm": log.made_by.norm, "sigma": log.made_by.sigma, **_document(summaries[path])}
-            if args.per_class:
-                row["per_class"] = {str(label): _document(s) for label, s in by_class(log.outcomes, radii).items()}
-            if path in projections:
-                row["projection"] = _projection_document(projections[path], radii)
-            rows.append({**row, "remarks": list(log.remarks)})
-        print_json(
-            {
-                "logs": rows,
-                "envelope": {f"{r:g}": best[r].certified for r in radii},
-                "best": {
-                    f"{r:g}": {
-                        "path": best[r].name,
-                        "sigma": logs[best[r].name].made_by.sigma,
-                        "certified": best[r].certified,
-                        "interval": best[r].interval,
-                    }
-                    for r in radii
-                },
-            }
-            | ({"models": models_document(logs, radii)} if args.by_models else {})
-            | ({"published": [dataclasses.asdict(curve) for curve in published]} if published else {})
-        )
+        document = {
+            "logs": [_log_document(path, log, radii, projections.get(path), args.per_class) for path, log in logs.items()],
+            "envelope": {f"{r:g}": summaries[best[r]].certified[r] for r in radii},
+            "best": {
+                f"{r:g}": {
+                    "path": best[r],
+                    "sigma": logs[best[r]].made_by.sigma,
+                    "certified": summaries[best[r]].certified[r],
+                    "interval": summaries[best[r]].interval[r],
+                }
+                for r in radii
+            },
+        }
+        if args.by_models:
+            document["models"] = models_document(logs, radii)
+        if published:
+            document["published"] = [dataclasses.asdict(curve) for curve in published]
+        print_json(document)
         return 0
-    shown = _with_extra(summaries, logs, projections, radii, args.per_class)
     # Names without their folders, where that tells them apart.
     short = {path: Path(path).stem for path in logs}
     short = short if len(set(short.values())) == len(short) else {path: path for path in logs}
+    shown = _with_extra(summaries, logs, projections, radii, args.per_class)
     table = curve_table(
         {short[path] + more: summary for (path, more), summary in shown.items()},
         radii,
-        {"best": {r: dataclasses.replace(one, name=short[one.name]) for r, one in best.items()}} if len(logs) > 1 else None,
+        {"best": {r: short[path] for r, path in best.items()}} if len(logs) > 1 else None,
         {short[path]: log.made_by.sigma for path, log in logs.items()},
     )
     print(table.as_format(args.format), end="")
@@ -187,17 +180,25 @@ def _with_extra(
     return rows
 
 
+def _log_document(
+    path: str, log: RecordedEvaluation, radii: list[float], projection: Projection | None, per_class: bool
+) -> dict[str, Any]:
+    made = {"path": path, "norm": log.made_by.norm, "sigma": log.made_by.sigma}
+    row = made | _document(summarise(log.outcomes, radii))
+    if per_class:
+        row["per_class"] = {str(label): _document(s) for label, s in by_class(log.outcomes, radii).items()}
+    if projection is not None:
+        row["projection"] = {
+            "n": projection.n,
+            "alpha": projection.alpha,
+            "certificate": False,
+            "votes_unknown": projection.unknown,
+            "unanimous": projection.unanimous,
+            **_document(summarise(projection.outcomes, radii)),
+        }
+    return {**row, "remarks": list(log.remarks)}
+
+
 def _document(s: CurveSummary) -> dict[str, Any]:
     by_radius = {name: {f"{r:g}": v for r, v in getattr(s, name).items()} for name in ("certified", "interval")}
     return dataclasses.asdict(s) | by_radius
-
-
-def _projection_document(projection: Projection, radii: list[float]) -> dict[str, Any]:
-    return {
-        "n": projection.n,
-        "alpha": projection.alpha,
-        "certificate": False,
-        "votes_unknown": projection.unknown,
-        "unanimous": projection.unanimous,
-        **_document(summarise(projection.outcomes, radii)),
-    }

@@ -23,7 +23,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
-from core.runs.log_files import LogFiles, put_in_order
+from core.runs.resuming import LogFiles, put_in_order
 from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.settings import Settings

@@ -47,21 +47,6 @@ class CurveSummary:
     acr_interval: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Best:
-    """The best of several logs at one radius, as the papers' tables are made.
-
-    Attributes:
-        name: of the log.
-        certified: its certified accuracy there.
-        interval: its own over images. It does not know that the best of several was taken on the same images.
-    """
-
-    name: str
-    certified: float
-    interval: tuple[float, float]
-
-
 def summarise(lines: Sequence[LogLine] | Outcomes, radii: Sequence[float]) -> CurveSummary:
     """Certified accuracy at ``radii``; an image counts only where it is right and its radius is at least r.
 
@@ -114,13 +99,12 @@ def binomial_interval(
     return low, high
 
 
-def envelope(summaries: Mapping[str, CurveSummary], radii: Sequence[float]) -> dict[float, Best]:
-    """The best log at each radius; of equally good ones the first."""
-    best = {}
-    for radius in map(float, radii):
-        name = max(summaries, key=lambda one: summaries[one].certified[radius])
-        best[radius] = Best(name, summaries[name].certified[radius], summaries[name].interval[radius])
-    return best
+def envelope(summaries: Mapping[str, CurveSummary], radii: Sequence[float]) -> dict[float, str]:
+    """Which log is the best at each radius, as the papers' tables are made; of equally good ones the first.
+
+    Its interval does not know that the best of several was taken on the same images.
+    """
+    return {radius: max(summaries, key=lambda name: summaries[name].certified[radius]) for radius in map(float, radii)}
 
 
 def by_class(outcomes: Outcomes, radii: Sequence[float]) -> dict[int, CurveSummary]:

@@ -90,45 +90,36 @@ def vote_shares(evaluation: RecordedEvaluation) -> VoteShares:
         raise LabError(f"{name} cannot be projected: sampling stopped once its question was settled, which biases the shares.")
     if made.two_sided or made.method not in METHODS or made.norm != OWN_NORM[made.noise]:
         raise LabError(f"{name} cannot be projected: only one-sided radii in the noise's own norm can be.")
-    kept = [evaluation.votes.get(int(index)) for index in evaluation.outcomes.idx]
-    if evaluation.votes and all(votes is not None and votes.n == made.n for votes in kept):
-        known = [votes for votes in kept if votes is not None]
-        candidates = [ABSTAINED if votes.candidate is None else votes.candidate for votes in known]
+    known = [found for index in evaluation.outcomes.idx if (found := evaluation.votes.get(int(index))) is not None]
+    if len(known) == len(evaluation.outcomes) and all(v.n == made.n for v in known):
+        candidates = [ABSTAINED if v.candidate is None else v.candidate for v in known]
         votes = [0 if v.candidate is None else v.counts.get(v.candidate, 0) for v in known]
         return VoteShares(evaluation, np.array(candidates, dtype=np.int64), np.array(votes, dtype=np.int64), True)
-    return _from_radii(evaluation)
+    return _from_radii(evaluation, made.n, made.alpha, made.sigma)
 
 
-def _from_radii(evaluation: RecordedEvaluation) -> VoteShares:
+def _from_radii(evaluation: RecordedEvaluation, n: int, alpha: float, sigma: float) -> VoteShares:
     """Undo the radius: of all numbers of votes that certify at all, the one whose radius is nearest."""
     made, outcomes = evaluation.made_by, evaluation.outcomes
-    assert made.sigma is not None
-    assert made.n is not None
-    assert made.alpha is not None
     if made.method != "clopper-pearson":
         raise LabError(f"{evaluation.name} cannot be projected: its votes were not kept, and its bound is not Clopper-Pearson.")
-    k = np.arange(made.n // 2, made.n + 1)
-    bounds = _lower_bounds(k.astype(np.float64), made.n, made.alpha, made.method)
+    k = np.arange(n // 2, n + 1)
+    bounds = _lower_bounds(k.astype(np.float64), n, alpha, made.method)
     k, bounds = k[bounds > 0.5], bounds[bounds > 0.5]
-    table = radii_of(bounds, made.noise, made.sigma)  # ascending
+    table = radii_of(bounds, made.noise, sigma)  # ascending
     votes = np.full(len(outcomes), -1, dtype=np.int64)
     certified = np.flatnonzero(~outcomes.abstained)
     if len(certified) and not len(k):
-        raise LabError(f"{evaluation.name} has radii, but n = {made.n:,} at alpha {made.alpha:g} can certify none.")
+        raise LabError(f"{evaluation.name} has radii, but n = {n:,} at alpha {alpha:g} can certify none.")
     if len(certified):
         wanted = outcomes.radius[certified]
-        above = np.clip(np.searchsorted(table, wanted), 1, max(1, len(table) - 1))
-        nearest = np.where(
-            np.abs(table[above - 1] - wanted) <= np.abs(table[np.minimum(above, len(table) - 1)] - wanted),
-            above - 1,
-            np.minimum(above, len(table) - 1),
-        )
-        off = np.abs(table[nearest] - wanted) > _DIGITS * (wanted + made.sigma)
+        nearest = np.searchsorted((table[1:] + table[:-1]) / 2, wanted)
+        off = np.abs(table[nearest] - wanted) > _DIGITS * (wanted + sigma)
         if off.any():
             place = int(certified[np.flatnonzero(off)[0]])
             raise LabError(
                 f"{evaluation.name} cannot be projected: the radius {outcomes.radius[place]:g} of image {outcomes.idx[place]}"
-                f" comes from no whole number of votes of n = {made.n:,} at alpha {made.alpha:g} and sigma {made.sigma:g}."
+                f" comes from no whole number of votes of n = {n:,} at alpha {alpha:g} and sigma {sigma:g}."
             )
         votes[certified] = k[nearest]
     return VoteShares(evaluation, outcomes.predict, votes, False)

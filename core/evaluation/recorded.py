@@ -31,7 +31,8 @@ class MadeBy:
 
     Attributes:
         sigma: of the noise; with ``sigma_from_name`` it was read off the file's name.
-        n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take.
+        n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take; where several
+            certificates of an image share alpha, it is the part of each.
         noise, norm: of the radii; the field's logs are Gaussian and l2.
         two_sided, stops_early: whether the runner-up was bounded, too; whether sampling ended once a question was settled.
         classifier, denoiser: references.
@@ -209,11 +210,12 @@ def _read_side(text: bytes, name: str) -> MadeBy:
     noise, norm = str(document.get("noise", "gaussian")), str(document.get("norm") or "")
     if noise not in OWN_NORM:
         raise LabError(f"{name} names the noise {noise!r}: expected one of {', '.join(OWN_NORM)}.")
+    alpha, tries = _number(document, "alpha", name, below=1.0), _whole(document, "tries", name) or 1
     return MadeBy(
         sigma=_number(document, "sigma", name),
         n0=_whole(document, "n0", name),
         n=_whole(document, "n", name),
-        alpha=_number(document, "alpha", name, below=1.0),
+        alpha=None if alpha is None else alpha / tries,
         method=str(document.get("method", "clopper-pearson")),
         noise=noise,
         norm=norm or "l2",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.evaluation.curve import Best, CurveSummary, PublishedCurve, envelope, summarise
+from core.evaluation.curve import CurveSummary, PublishedCurve, envelope, summarise
 from core.evaluation.families import by_family, titles, usual_order
 from core.evaluation.recorded import RecordedEvaluation
 
@@ -109,7 +109,7 @@ CURVE_CAPTION = (
 def curve_table(
     summaries: Mapping[str, CurveSummary],
     radii: Sequence[float],
-    best: Mapping[str, Mapping[float, Best]] | None = None,
+    best: Mapping[str, Mapping[float, str]] | None = None,
     sigmas: Mapping[str, float | None] | None = None,
     *,
     intervals: bool = True,
@@ -119,7 +119,7 @@ def curve_table(
     Args:
         summaries: by the name that the row is to have.
         radii: those of the summaries that are to be shown.
-        best: upper envelopes, by the name that the row is to have.
+        best: upper envelopes of some of them, by the name that the row is to have.
         sigmas: by the same names; a column where it is given.
         intervals: whether shares have theirs in brackets.
     """
@@ -146,16 +146,16 @@ def curve_table(
     ]
     blank = ("",) * (len(extra) + 4)
     for name, there in (best or {}).items():
-        rows.append((name, *blank, *(_share_text(there[r].certified, there[r].interval, intervals) for r in radii)))
-        rows.append(("reached by", *blank, *(_which(there[r], sigmas) for r in radii)))
+        reached = [(summaries[there[r]], r) for r in radii]
+        rows.append((name, *blank, *(_share_text(s.certified[r], s.interval[r], intervals) for s, r in reached)))
+        rows.append(("reached by", *blank, *(_which(there[r], sigmas or {}) for r in radii)))
     return TextTable(head, tuple(rows), CURVE_CAPTION if intervals else CURVE_CAPTION.partition(" In brackets")[0])
 
 
-def _which(best: Best, sigmas: Mapping[str, float | None] | None) -> str:
+def _which(name: str, sigmas: Mapping[str, float | None]) -> str:
     """The log's sigma, where no other log has the same; else its name."""
-    known = list((sigmas or {}).values())
-    sigma = (sigmas or {}).get(best.name)
-    return f"sigma {sigma:g}" if sigma is not None and known.count(sigma) == 1 else best.name
+    sigma = sigmas.get(name)
+    return f"sigma {sigma:g}" if sigma is not None and list(sigmas.values()).count(sigma) == 1 else name
 
 
 def _share_text(share: float, interval: tuple[float, float], with_interval: bool = True) -> str:
@@ -203,15 +203,15 @@ def best_sigmas(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) 
     for family, members in by_family(ordered).items():
         summaries = {key: summarise(log.outcomes, radii) for key, log in members.items()}
         there = found[family_titles[family]] = {}
-        for radius, best in envelope(summaries, radii).items():
-            summary = summaries[best.name]
+        for radius, path in envelope(summaries, radii).items():
+            s = summaries[path]
             there[radius] = BestSigma(
-                path=best.name,
-                sigma=members[best.name].made_by.sigma,
-                images=summary.images,
-                clean=summary.clean,
-                certified=best.certified,
-                interval=best.interval,
+                path=path,
+                sigma=members[path].made_by.sigma,
+                images=s.images,
+                clean=s.clean,
+                certified=s.certified[radius],
+                interval=s.interval[radius],
             )
     return found
 

@@ -32,6 +32,12 @@ def test_a_radius_that_no_votes_could_give_is_named() -> None:
     assert len(recorded_from("log.tsv", lines).outcomes) == 2  # nothing is known of it
 
 
+def test_certificates_that_share_alpha_have_a_part_of_it_each() -> None:
+    shared = recorded_from("log.tsv", (HEAD + LINES).encode(), side(tries=4)).made_by
+    alone = recorded_from("log.tsv", (HEAD + LINES).encode(), side(alpha=0.00025)).made_by
+    assert (shared.alpha, shared.ceiling) == (alone.alpha, alone.ceiling)
+
+
 def test_the_highest_radius_there_is_is_allowed() -> None:
     from scipy.stats import norm
 

@@ -9,7 +9,7 @@ import pytest
 from core.errors import LabError
 from core.evaluation.log import LogLine, log_text, read_log
 from core.evaluation.votes import votes_path
-from core.runs.log_files import LogFiles, put_in_order
+from core.runs.resuming import LogFiles, put_in_order
 
 
 def test_a_finished_log_stands_in_the_order_of_its_data(tmp_path: Path) -> None:
