@@ -9,7 +9,7 @@ from core.apis.queries import make_plan
 from core.errors import LabError
 from core.ui.apis.controls import choose_provider, choose_request
 from core.ui.apis.job import ASKED, PREVIEWS, answered_already, preview_key, request_key, start_asking, start_preview
-from core.ui.apis.view import draw_asking, draw_plan, draw_preview, draw_study
+from core.ui.apis.view import draw_asked, draw_asking, draw_plan, draw_preview
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow, under_way
 from core.ui.jobs.queue import Job
@@ -68,7 +68,7 @@ def draw(asking: Job | None, look: Job | None) -> None:
     else:
         st.caption("Making the first copies…")
     if asking is not None:
-        draw_job(asking, draw_asking, lambda study: draw_study(study, name, "asked"))
+        draw_job(asking, draw_asking, lambda study: draw_asked(study, name, "asked"))
 
 
 stored = answered_already(picture, request)

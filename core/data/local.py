@@ -1,4 +1,4 @@
-"""Labelled pictures that are on this machine already, to compare a picture with; nothing is downloaded for it."""
+"""Labelled pictures that are on this machine already: to compare a picture with, or to evaluate on. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from core.data.samples import sample_picture, samples
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import SIDE
 from core.errors import LabError
-from core.folders import data_folder
+from core.folders import data_folder, home_folder
 from core.models.hub.access import repository_folder
 from core.models.hub.repository import from_cache
 from core.models.labels import CIFAR10_LABELS
 from core.pictures.reading import fit_to
 
 CIFAR10 = "uoft-cs/cifar10"
+_NO_NAMES = ("plain_text", "data", "default")
+"""Folders that the Hub's data sets have in them, which say nothing of what the data are."""
 _SIZE = (SIDE, SIDE)
 """Of the pictures of ``shapes`` and of CIFAR-10."""
 
@@ -71,6 +73,40 @@ def cifar10_folder() -> Path | None:
     except LabError:
         return None
     return (repository_folder(CIFAR10, "dataset") / "snapshots" / cached.commit / names[0]).parent
+
+
+def own_data_folder() -> Path:
+    """Where the operator puts data sets that visitors may choose, a folder each: ``data`` in the Lab's own folder."""
+    return home_folder() / "data"
+
+
+def local_data_sets() -> dict[str, str]:
+    """What is at hand: titles by reference. A visitor's path is not read, so these are all there are."""
+    found = {"shapes": "Shapes, which the Lab makes itself"}
+    cifar10 = cifar10_folder()
+    if cifar10 is not None:
+        found[f"parquet/{cifar10}"] = "CIFAR-10, on this machine"
+    if own_data_folder().is_dir():
+        for path in sorted(path for path in own_data_folder().iterdir() if path.is_dir()):
+            kind = "parquet" if any(path.glob("*.parquet")) else "folder"
+            found[f"{kind}/{path}"] = path.name
+    return found
+
+
+def title_of_data(reference: str) -> str:
+    """What to call a data set without telling a path of this machine.
+
+    >>> title_of_data("parquet//srv/data/cifar10/plain_text"), title_of_data("hub/uoft-cs/cifar10"), title_of_data("shapes")
+    ('cifar10', 'uoft-cs/cifar10', 'Shapes')
+    """
+    kind, _, rest = reference.partition("/")
+    known = local_data_sets().get(reference)
+    if known is not None:
+        return known.partition(",")[0]
+    if kind in ("parquet", "folder"):
+        path = Path(rest)
+        return path.parent.name if path.name in _NO_NAMES and path.parent.name else path.name
+    return rest if kind == "hub" else reference
 
 
 def _samples(labels: tuple[str, ...], size: tuple[int, int]) -> LocalPictures:

@@ -183,6 +183,17 @@ def enlarged(picture: Image.Image, side: int = 288) -> Image.Image:
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
+def side_by_side(pictures: Sequence[Image.Image], gap: int, ground: str | None = None) -> Image.Image:
+    """Pictures in a row; None leaves the gaps clear."""
+    width, height = sum(p.width + gap for p in pictures) - gap, max(p.height for p in pictures)
+    row = Image.new("RGB", (width, height), ground) if ground else Image.new("RGBA", (width, height))
+    left = 0
+    for picture in pictures:
+        row.paste(picture, (left, 0))
+        left += picture.width + gap
+    return row
+
+
 def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma: float, key: str) -> None:
     """Original, noisy and denoised, each with what the classifier alone says of it."""
     with st.container(key=f"abreast-{key}"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
@@ -16,8 +15,9 @@ from core.apis.study import RemoteRequest
 from core.errors import LabError
 from core.models.catalogue import denoisers
 from core.smoothing.settings import Settings
-from core.ui.controls import ALPHAS, METHODS, choose_seed, choose_sigma
+from core.ui.controls import METHODS, choose_alpha, choose_seed, choose_sigma
 from core.ui.linked import linked_choice, linked_number, linked_switch
+from core.ui.plain_text import plain, show_error
 
 SIDES = (32, 64, 96, 128, 224)
 DEFAULT_MOST = 5.0
@@ -46,23 +46,15 @@ def choose_api_denoiser() -> str:
     return linked_choice("Denoiser (runs on this machine)", titles, default, "api-denoiser")
 
 
-@dataclass(frozen=True)
-class Terms:
-    """Price and rate in force for the chosen provider."""
-
-    price: float
-    rate: float
-
-
-def choose_terms(provider: str) -> Terms:
-    """The price list, which users put right for their own contract; the chosen provider's line is what counts."""
+def choose_price(provider: str) -> tuple[float, float]:
+    """Price of a query and queries a second, from a list that users put right for their own contract."""
     references = ["api/demo", *(f"api/{name}" for name in VENDORS), *described_endpoints().values()]
     rows = {}
     for reference in dict.fromkeys([provider, *references]):
         try:
             limits = DEMO_LIMITS if reference == "api/demo" else describe_provider(reference).limits
         except LabError as error:
-            st.warning(str(error), icon=":material/warning:")
+            st.warning(plain(str(error)), icon=":material/warning:")
             continue
         rows[reference] = (limits.price, limits.rate)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dollars a query", "queries a second"])
@@ -81,7 +73,7 @@ def choose_terms(provider: str) -> Terms:
         "Public list prices and limits as last looked up; put in your own. The demo's price is play money: nothing is paid."
     )
     price, rate = edited.loc[provider] if provider in edited.index else (0.0, 1.0)
-    return Terms(float(price), float(rate))
+    return float(price), float(rate)
 
 
 def choose_label_map() -> LabelMap:
@@ -97,7 +89,7 @@ def choose_label_map() -> LabelMap:
     try:
         return parse_label_map(text or "")
     except LabError as error:
-        st.error(f"{error} Until then, no map is used.", icon=":material/error:")
+        show_error(f"{error} Until then, no map is used.")
         return LabelMap()
 
 
@@ -107,64 +99,49 @@ def choose_request(provider: str) -> RemoteRequest:
     left, right = st.columns(2)
     with left:
         denoiser = choose_api_denoiser()
-        side = int(
-            linked_choice(
-                "Picture size for noise and certificate",
-                {str(s): f"{s} x {s} pixels" for s in SIDES},
-                "32" if demo else "224",
-                "api-side" if demo else "api-side-vendor",
-            )
-        )
+        sides = {str(side): f"{side} x {side} pixels" for side in SIDES}
+        default, key = ("32", "api-side") if demo else ("224", "api-side-vendor")
+        side = int(linked_choice("Picture size for noise and certificate", sides, default, key))
     with right:
         sigma = choose_sigma()
-        budget = linked_number(
-            "Budget in dollars",
-            (0.0, most_dollars()),
-            min(0.5, most_dollars()),
-            "api-budget",
-            step=0.05,
-            help="The most that this picture may cost, earlier answers included. It is never exceeded, not even by retries.",
-        )
+        most = most_dollars()
+        help = "The most that this picture may cost, earlier answers included. It is never exceeded, not even by retries."
+        budget = linked_number("Budget in dollars", (0.0, most), min(0.5, most), "api-budget", step=0.05, help=help)
     with st.expander("Samples, confidence, when to stop", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
             n = linked_number("n: answers counted", (20, 10_000), 200, "api-n", step=10)
             n0 = linked_number("n0: answers that choose the class", (5, 200), 20, "api-n0", step=5)
         with second:
-            alpha = st.selectbox("alpha", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="api-alpha", bind="query-params")
+            alpha = choose_alpha("api-alpha")
             seed = choose_seed("api-seed")
         with third:
             method = linked_choice("Bound", METHODS, "anytime", "api-bound")
-            until = linked_number(
-                "Stop once this radius is settled (0: go on)",
-                (0.0, 4.0),
-                0.0,
-                "api-until",
-                step=0.05,
-                help="With the anytime bound, asking stops as soon as the radius is certified or out of reach.",
-            )
+            label = "Stop once this radius is settled (0: go on)"
+            help = "With the anytime bound, asking stops as soon as the radius is certified or out of reach."
+            until = linked_number(label, (0.0, 4.0), 0.0, "api-until", step=0.05, help=help)
             compare = linked_switch("Also without the denoiser (half the budget each)", False, "api-compare")
     with st.expander("Prices and rate limits", icon=":material/payments:"):
-        terms = choose_terms(provider)
+        price, rate = choose_price(provider)
     with st.expander("Which labels count as which class", icon=":material/label:"):
         labels = choose_label_map()
     settings = Settings(
         sigma=sigma,
-        n0=int(n0),
-        n=int(n),
-        alpha=float(alpha),
+        n0=n0,
+        n=n,
+        alpha=alpha,
         seed=seed,
-        method=str(method),
-        until_radius=float(until) if until > 0 and method == "anytime" else None,
+        method=method,
+        until_radius=until if until > 0 and method == "anytime" else None,
     )
     return RemoteRequest(
         provider=provider,
-        price=terms.price,
-        rate=terms.rate,
+        price=price,
+        rate=rate,
         denoiser=denoiser,
         settings=settings,
         side=side,
-        budget=float(budget),
-        compare=bool(compare),
+        budget=budget,
+        compare=compare,
         labels=labels,
     )

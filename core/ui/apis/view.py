@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 
 import streamlit as st
@@ -11,11 +9,12 @@ from PIL import Image
 
 from core.apis.queries import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
+from core.evaluation.tables import TextTable
 from core.figures.radius import radius_bar
 from core.figures.votes import vote_bars, votes_alt
 from core.report import words
 from core.report.notation import class_name, duration
-from core.ui.figure import FigureSheet, draw_live_figure, enlarged
+from core.ui.figure import FigureSheet, draw_live_figure, enlarged, offer_file, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 
@@ -74,7 +73,7 @@ def draw_asking(job: Job) -> None:
             st.markdown(f"Counting **{votes.candidate}**: certified radius at least **{progress.now.radius:.3f}** so far.")
 
 
-def draw_study(study: RemoteStudy, picture_name: str, key: str) -> None:
+def draw_asked(study: RemoteStudy, picture_name: str, key: str) -> None:
     """The certificate, what it cost, and what the API said."""
     sheet = FigureSheet(key, "api-certificate")
     _draw_result(study, key, sheet)
@@ -133,31 +132,12 @@ def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
 
 
 def _draw_downloads(study: RemoteStudy, picture_name: str, key: str) -> None:
-    stem = picture_name.rpartition(".")[0] or picture_name
-    result = study.result
+    stem, result = without_ending(picture_name), study.result
     document = result.certificate.to_dict() | {
         "api": {"run": result.run, "spent": result.spent, "labels_seen": result.labels_seen, "settled": result.settled}
     }
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("label", "times best"))
-    writer.writerows(result.labels_seen.items())
+    labels = TextTable(("label", "times best"), tuple((label, str(times)) for label, times in result.labels_seen.items()))
     with st.container(horizontal=True):
-        st.download_button(
-            "Certificate (JSON)",
-            json.dumps(document, indent=2) + "\n",
-            f"{stem}-api-certificate.json",
-            "application/json",
-            icon=":material/download:",
-            key=f"json-{key}",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Labels seen (CSV)",
-            text.getvalue(),
-            f"{stem}-api-labels.csv",
-            "text/csv",
-            icon=":material/download:",
-            key=f"csv-{key}",
-            on_click="ignore",
-        )
+        text = json.dumps(document, indent=2) + "\n"
+        offer_file("Certificate (JSON)", text, f"{stem}-api-certificate.json", f"json-{key}")
+        offer_file("Labels seen (CSV)", labels.as_csv(), f"{stem}-api-labels.csv", f"csv-{key}")

@@ -19,7 +19,7 @@ _TITLES = {
 }
 
 
-def draw_meaning(image: Tensor, radius: float, norm: str, key: str, *, seed: int = 0, change: Tensor | None = None) -> None:
+def draw_at_radius(image: Tensor, radius: float, norm: str, key: str, *, seed: int = 0, change: Tensor | None = None) -> None:
     """Pictures at a certified radius of (3, H, W) pixels; along ``change``, too, where there is one."""
     st.subheader("What this radius looks like")
     along = change if change is not None and float(change.abs().max()) > 0 else None

@@ -6,7 +6,6 @@ import json
 
 import streamlit as st
 import torch
-from PIL import Image
 
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict
 from core.figures.radius import number_line, number_line_alt
@@ -14,8 +13,9 @@ from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
 from core.report.notation import class_name, norm_name
 from core.smoothing.certificate import Certificate
-from core.ui.attack.at_radius import draw_meaning
-from core.ui.figure import draw_figure, enlarged
+from core.ui.attack.at_radius import draw_at_radius
+from core.ui.attack.controls import TARGET_NAMES
+from core.ui.figure import draw_figure, enlarged, offer_file, side_by_side, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 
@@ -25,14 +25,6 @@ STAGES = {
     "search base": "smallest attack on the base classifier",
     "search smoothed": "smallest attack on the smoothed classifier",
     "search denoised": "smallest attack behind the denoiser",
-}
-TARGET_NAMES = {"smoothed": "Smoothed classifier", "base": "Base classifier alone", "denoised": "Behind the denoiser, no noise"}
-KIND_NAMES = {
-    "gradient": "Up the gradient (PGD, SmoothAdv)",
-    "random": "Random direction",
-    "pixel": "One pixel",
-    "patch": "A patch",
-    "grey": "Every value by the same",
 }
 
 
@@ -49,7 +41,7 @@ def draw_attacking(job: Job) -> None:
         )
     draw_stop(job, "Keeps what is there so far.")
     if isinstance(progress, AttackProgress) and progress.study is not None:
-        draw_study(progress.study, "attack", f"live-{job.id}", finished=False)
+        draw_attack_study(progress.study, "attack", f"live-{job.id}", finished=False)
 
 
 def draw_attacked(study: AttackStudy, picture_name: str) -> None:
@@ -59,15 +51,14 @@ def draw_attacked(study: AttackStudy, picture_name: str) -> None:
             "Not everything is settled: it was stopped, or the search used up its passes. What stands here was reached.",
             icon=":material/hourglass_bottom:",
         )
-    draw_study(study, picture_name, "attack")
+    draw_attack_study(study, picture_name, "attack")
 
 
-def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: bool = True) -> None:
+def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finished: bool = True) -> None:
     """What there is of a study."""
     c, norm = study.certificate, norm_name(study.request.attack.norm)
     name = class_name(c.candidate, c.labels)
-    searches = study.searches
-    smoothed, base = searches.get("smoothed"), searches.get("base")
+    smoothed, base = study.searches.get("smoothed"), study.searches.get("base")
     with st.container(key=f"paired-{key}"):
         first, second, third, fourth = st.columns([1.1, 1, 1.1, 1.3])
     first.metric("Smoothed classifier says", "abstains" if c.abstained else name)
@@ -85,23 +76,10 @@ def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: boo
             f" with probability alpha ({c.alpha:g}); a second seed tells which.",
             icon=":material/priority_high:",
         )
-    draw_figure(
-        number_line(
-            study.certified,
-            None if smoothed is None else smoothed.radius,
-            None if base is None else base.radius,
-            study.request.attack.norm,
-            None if study.attacked is None else study.attacked.size,
-        ),
-        f"line-{key}",
-        number_line_alt(
-            study.certified,
-            None if smoothed is None else smoothed.radius,
-            None if base is None else base.radius,
-            study.request.attack.norm,
-        ),
-        "certified-and-attacked",
-    )
+    falls = (None if smoothed is None else smoothed.radius, None if base is None else base.radius)
+    line = study.certified, *falls, study.request.attack.norm
+    shown = None if study.attacked is None else study.attacked.size
+    draw_figure(number_line(*line, shown), f"line-{key}", number_line_alt(*line), "certified-and-attacked")
     if study.gap is not None and study.certified > 0:
         st.caption(
             f"Between {study.certified:.3f} and {study.certified + study.gap:.3f} nothing is known: no proof reaches there, and"
@@ -111,7 +89,7 @@ def draw_study(study: AttackStudy, picture_name: str, key: str, *, finished: boo
         _draw_strip(study.attacked, c, key)
         _draw_verdicts(study.attacked, c)
     if finished:
-        _draw_meaning(study, key)
+        _draw_at_radius(study, key)
         _draw_downloads(study, picture_name, key)
 
 
@@ -160,45 +138,19 @@ def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def _draw_meaning(study: AttackStudy, key: str) -> None:
+def _draw_at_radius(study: AttackStudy, key: str) -> None:
     """Pictures at exactly the certified radius, in several directions."""
     if study.certified <= 0 or study.attacked is None:
         return
-    image = to_pixels(study.attacked.views["original"].picture)
+    image, attack = to_pixels(study.attacked.views["original"].picture), study.request.attack
     change = torch.from_numpy(study.attacked.pixels) - image
-    draw_meaning(image, study.certified, study.request.attack.norm, key, seed=study.request.attack.settings.seed, change=change)
+    draw_at_radius(image, study.certified, attack.norm, key, seed=attack.settings.seed, change=change)
 
 
 def _draw_downloads(study: AttackStudy, picture_name: str, key: str) -> None:
-    stem = picture_name.rpartition(".")[0] or picture_name
+    stem = without_ending(picture_name)
     with st.container(horizontal=True):
-        st.download_button(
-            "JSON",
-            json.dumps(study.to_dict(), indent=2) + "\n",
-            f"{stem}-attack.json",
-            "application/json",
-            icon=":material/download:",
-            key=f"json-{key}",
-            on_click="ignore",
-        )
+        offer_file("JSON", json.dumps(study.to_dict(), indent=2) + "\n", f"{stem}-attack.json", f"json-{key}")
         if study.attacked is not None:
-            st.download_button(
-                "Strip (PNG)",
-                _strip_png([view.picture for view in study.attacked.views.values()]),
-                f"{stem}-attack.png",
-                "image/png",
-                icon=":material/download:",
-                key=f"png-{key}",
-                on_click="ignore",
-            )
-
-
-def _strip_png(pictures: list[Image.Image]) -> bytes:
-    large = [enlarged(picture) for picture in pictures]
-    width, height = sum(p.width + 8 for p in large) - 8, max(p.height for p in large)
-    sheet = Image.new("RGB", (width, height), "white")
-    left = 0
-    for one in large:
-        sheet.paste(one, (left, 0))
-        left += one.width + 8
-    return png_bytes(sheet)
+            strip = side_by_side([enlarged(view.picture) for view in study.attacked.views.values()], 8, "white")
+            offer_file("Strip (PNG)", png_bytes(strip), f"{stem}-attack.png", f"png-{key}")

@@ -20,7 +20,7 @@ from core.smoothing.certificate import Certificate
 from core.studies.certify import study
 from core.studies.records import Study, StudyProgress, StudyRequest
 from core.studies.stored import stored_study
-from core.ui.attack.at_radius import draw_meaning
+from core.ui.attack.at_radius import draw_at_radius
 from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
 from core.ui.certify.neighbour import draw_neighbour
 from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file, without_ending
@@ -229,7 +229,9 @@ def draw_ball(result: Study, key: str) -> None:
     certificate = result.certificate
     if certificate.abstained or "original" not in result.views:
         return
-    draw_meaning(to_pixels(result.views["original"].picture), certificate.radius, certificate.norm, key, seed=certificate.seed)
+    draw_at_radius(
+        to_pixels(result.views["original"].picture), certificate.radius, certificate.norm, key, seed=certificate.seed
+    )
     draw_neighbour(result.views["original"].picture, certificate, key)
 
 

@@ -46,6 +46,8 @@ def follow(draw: Callable[..., None], *finds: Callable[[], Job | None], busy: bo
         if busy and not any(under_way(job) for job in jobs):
             st.rerun()  # the whole page, which then no longer polls
         draw(*jobs)
+        if busy and not any(under_way(job) for job in jobs):
+            st.rerun()  # the last ended while it was drawn
 
     look()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
+from core.data.local import CIFAR10, cifar10_folder, local_data_sets, title_of_data
 from core.evaluation.families import denoiser_words
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationRequest
@@ -13,12 +15,12 @@ from core.smoothing.settings import Settings
 from core.ui.controls import choose_alpha, choose_seed, choose_sigma
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import under_way
-from core.ui.linked import linked_choice, linked_number
+from core.ui.linked import key_for, linked_choice, linked_number
 from core.ui.models.choice import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.tradeoffs.evaluation_job import EVALUATIONS, begin_anew, draw_own_job, start_evaluation
 from core.ui.tradeoffs.logs import choose_table_radii
-from core.ui.tradeoffs.new_data import choose_data, title_of_data
 
+FROM_HUB = "hub"
 WITHIN = 0.05
 ENDINGS = {
     "n": "after n",
@@ -103,6 +105,41 @@ def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
     if ending == "table":
         return None, tuple(choose_table_radii("evaluation-radii"))
     return (WITHIN if ending == "within" else None), None
+
+
+def choose_data(classifier: str) -> str:
+    """The reference of a data set; of the Hub's as ``hub/OWNER/NAME``, empty until one is named."""
+    known = local_data_sets()
+    # Links name data sets by words, not by paths of this machine.
+    words = {_word(reference): reference for reference in known}
+    first = "shapes" if classifier == "bundled/shapes" or "cifar10" not in words else "cifar10"
+    titles = {word: known[reference] for word, reference in words.items()} | {FROM_HUB: "A data set of the Hub…"}
+    word = linked_choice(
+        "Data set",
+        titles,
+        first,
+        key_for("evaluation-data", classifier),
+        help="Its test pictures. Beside these, whoever runs the Lab may put folders into LAB_HOME/data: one folder of pictures"
+        " a class, or parquet files.",
+    )
+    if word != FROM_HUB:
+        return words[word]
+    name = st.text_input(
+        "Name on the Hub",
+        "",
+        key="evaluation-hub",
+        placeholder=f"OWNER/NAME, such as {CIFAR10}",
+        max_chars=200,
+        help="In parquet files, with pictures of one size; fetched once.",
+    )
+    return f"hub/{name.strip().removeprefix('hub/')}" if name.strip() else ""
+
+
+def _word(reference: str) -> str:
+    if reference == "shapes":
+        return reference
+    cifar10 = cifar10_folder()
+    return "cifar10" if cifar10 is not None and reference == f"parquet/{cifar10}" else f"own-{Path(reference).name}"
 
 
 def _say_effort(request: EvaluationRequest) -> None:

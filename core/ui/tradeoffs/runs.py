@@ -8,6 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from core.data.local import title_of_data
 from core.errors import LabError
 from core.evaluation.families import denoiser_words
 from core.runs.evaluation import MOST_MINUTES
@@ -19,7 +20,6 @@ from core.ui.linked import linked_choice
 from core.ui.plain_text import attempt, plain, say_done, show_error
 from core.ui.tradeoffs.evaluation_job import EVALUATIONS, draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.logs import compare_run, upload_logs
-from core.ui.tradeoffs.new_data import title_of_data
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
 
 MOST_ROWS = 12
