@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -28,9 +28,9 @@ class Entry:
     ref: str
     kind: str
     title: str
-    config: ModelConfig | None
-    card: dict[str, Any]
-    bytes: int
+    config: ModelConfig | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+    bytes: int = 0
 
     @property
     def sigma_range(self) -> tuple[float, float] | None:
@@ -46,11 +46,10 @@ def catalogue() -> tuple[Entry, ...]:
         folder = BUNDLED_FOLDER / name
         config = read_config(folder)
         card = json.loads((folder / CARD).read_text())
-        entries.append(
-            Entry(f"bundled/{name}", config.kind, _title(name, config, card), config, card, (folder / WEIGHTS).stat().st_size)
-        )
-    entries.append(Entry("none", "denoiser", "No denoiser", None, {}, 0))
-    entries += [Entry(f"classical/{name}", "denoiser", title, None, {}, 0) for name, (title, _) in CLASSICAL.items()]
+        size, title = (folder / WEIGHTS).stat().st_size, _title(name, config, card)
+        entries.append(Entry(f"bundled/{name}", config.kind, title, config=config, card=card, bytes=size))
+    entries.append(Entry("none", "denoiser", "No denoiser"))
+    entries += [Entry(f"classical/{name}", "denoiser", title) for name, (title, _) in CLASSICAL.items()]
     return tuple(sorted(entries, key=lambda entry: entry.kind))
 
 

@@ -150,9 +150,9 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         network,
         "the Lab",
         config.architecture,
-        config.input_size,
-        config.input_size,
-        config.labels,
+        input_size=config.input_size,
+        own_size=config.input_size,
+        labels=config.labels,
         sigma_range=config.sigma_range,
         weights=(WEIGHTS,),
     )

@@ -109,7 +109,7 @@ def plain_settings(settings: Mapping[str, Any], known: set[str], what: str) -> d
     return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
-class RefusedError(PermissionError, LabError):
+class ForbiddenError(PermissionError, LabError):
     """A model of strangers tried what it may not do."""
 
 
@@ -137,7 +137,7 @@ def confined(folder: Path) -> Iterator[None]:
     It is no wall against code that already runs: it sees to it that none begins to.
 
     Raises:
-        RefusedError: where a library is made to do anything else.
+        ForbiddenError: where a library is made to do anything else.
     """
     _install()
     blobs = [folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else []  # where the cache's links lead
@@ -196,11 +196,11 @@ def _watch(event: str, args: tuple[Any, ...]) -> None:
         if isinstance(path, str | bytes | os.PathLike):  # else a file that is open already
             real = _real(os.fsdecode(path))
             if flags & _WRITING or not real.startswith(roots):
-                raise RefusedError(f"The model wants to open {real[:-1]!r}, outside its folder: it is not loaded.")
+                raise ForbiddenError(f"The model wants to open {real[:-1]!r}, outside its folder: it is not loaded.")
     else:
         for what, events in _REFUSED.items():
             if event.startswith(events) and event not in _HARMLESS:
-                raise RefusedError(f"The model wants to {what} while it is built: it is not loaded.")
+                raise ForbiddenError(f"The model wants to {what} while it is built: it is not loaded.")
 
 
 def _declare_missing() -> None:

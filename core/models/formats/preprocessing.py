@@ -130,15 +130,15 @@ def prepared(
     """
     labels, assumed = labels_for(names, classes)
     fitting = preprocessing.fitting
-    where, told = certification_size(fitting, classes, assumed, labels, size)
+    where, told = certification_size(fitting, classes=classes, labels=labels, assumed=assumed, asked=size)
     loaded = LoadedNetwork(
         Prepared(network, preprocessing),
         source,
         architecture,
-        where,
-        fitting.own_size,
-        labels,
-        assumed,
+        input_size=where,
+        own_size=fitting.own_size,
+        labels=labels,
+        labels_assumed=assumed,
         notes=(
             *preprocessing.notes,
             *notes,
@@ -192,7 +192,7 @@ def three(values: object, what: str) -> tuple[float, float, float]:
 
 
 def certification_size(
-    fitting: Fitting, classes: int, assumed: str | None, labels: Sequence[str] | None, asked: tuple[int, int] | None
+    fitting: Fitting, *, classes: int, labels: Sequence[str] | None, assumed: str | None, asked: tuple[int, int] | None
 ) -> tuple[tuple[int, int], list[str]]:
     """Where the noise goes: as asked; 32 x 32 for a CIFAR classifier that scales up inside (as in Carlini et al. 2022,
     section 4); else the network's own size. With a sentence where it is not simply its own.

@@ -206,7 +206,8 @@ def _plain(value: Any) -> Any:
 def _of_settings(settings: dict[str, Any], config: Any) -> Preprocessing:
     mean, std = _normalisation(settings)
     fitting, notes = _fitting(settings, config)
-    return Preprocessing(mean, std, fitting, bool(settings.get("do_flip_channel_order")), tuple(notes))
+    turned = bool(settings.get("do_flip_channel_order"))
+    return Preprocessing(mean, std, fitting, blue_first=turned, notes=tuple(notes))
 
 
 def _normalisation(settings: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

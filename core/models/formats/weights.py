@@ -22,7 +22,7 @@ _STEMS = (("conv1", "maxpool"), ("features.conv0", "features.pool0"))
 
 MAX_WEIGHTS_BYTES = 16_000_000_000
 """Far above any published image classifier: a file beyond this is something else."""
-COPIES = 2
+_COPIES = 2
 """While it is loaded a network is there twice: as read from the file, and as built."""
 
 
@@ -82,7 +82,7 @@ def check_memory(name: str, weights_bytes: int) -> None:
     Raises:
         LabError: with what it needs and what is free.
     """
-    free, needed = memory_left(), COPIES * weights_bytes
+    free, needed = memory_left(), _COPIES * weights_bytes
     if free is not None and needed > free:
         raise LabError(
             f"{name} needs {needed / 1e9:.1f} GB of memory to load and {free / 1e9:.1f} GB are free:"

@@ -82,17 +82,19 @@ def cached(kind: str = "model") -> list[CachedRepository]:
         found[repository.repo_id] = CachedRepository(
             repository.repo_id,
             kind,
-            repository.size_on_disk + loose,
-            loose,
-            revisions,
-            repository.last_accessed,
-            repository.repo_path,
+            bytes=repository.size_on_disk + loose,
+            incomplete_bytes=loose,
+            revisions=revisions,
+            last_used=repository.last_accessed,
+            folder=repository.repo_path,
         )
     for folder in cache_folder().glob(f"{kind}s--*--*"):  # nothing but pieces of a download: no repository to the library
         name = folder.name.removeprefix(f"{kind}s--").replace("--", "/")
         loose = _incomplete_bytes(folder)
         if name not in found and loose:
-            found[name] = CachedRepository(name, kind, loose, loose, (), 0.0, folder)
+            found[name] = CachedRepository(
+                name, kind, bytes=loose, incomplete_bytes=loose, revisions=(), last_used=0.0, folder=folder
+            )
     return sorted(found.values(), key=lambda repository: (-repository.last_used, repository.name))
 
 
@@ -151,7 +153,6 @@ def delete_cached(name: str, *, kind: str = "model") -> int:
         raise LabError(f"{name!r} is not in the cache: 'python -m core models --cached' lists what is.")
     with repository_lock(name, kind):
         try:
-            _delete_revisions(entry)
             if folder.is_dir():
                 shutil.rmtree(folder)
         except OSError as error:
@@ -159,14 +160,6 @@ def delete_cached(name: str, *, kind: str = "model") -> int:
                 f"{name!r} cannot be deleted from {str(folder)!r} ({error.strerror}): close what uses it."
             ) from error
     return 0 if entry is None else entry.bytes
-
-
-def _delete_revisions(entry: CachedRepository | None) -> None:
-    # The library knows which of its files are shared between repositories.
-    from huggingface_hub import scan_cache_dir
-
-    if entry is not None and entry.revisions:
-        scan_cache_dir(cache_folder()).delete_revisions(*(revision.commit for revision in entry.revisions)).execute()
 
 
 def _incomplete_bytes(folder: Path) -> int:

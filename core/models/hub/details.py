@@ -55,7 +55,8 @@ def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[
     except LabError as error:
         needed, problem = [], str(error)
     size = sum(file.size for file in repository.files if file.name in needed)
-    return Details(repository, tuple(needed), size, in_order(config_labels(listing.config)), problem)
+    labels = in_order(config_labels(listing.config))
+    return Details(repository, tuple(needed), bytes=size, labels=labels, problem=problem)
 
 
 def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | None = None) -> Listing:
@@ -73,7 +74,8 @@ def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | N
     folder = fetch_files(repository, [file.name for file in present], should_stop=should_stop)
     name = next((name for name in ("config.json", "unet/config.json") if repository.file(name)), None)
     config = {} if name is None else read_json_object(folder / name, repr(repository.name))
-    return Listing(tuple(repository.file_names), config, repository.library, repository.task, repository.tags)
+    names = tuple(repository.file_names)
+    return Listing(names, config, library=repository.library, task=repository.task, tags=repository.tags)
 
 
 def wanted_files(repository: HubRepository, listing: Listing, kind: str) -> list[str]:

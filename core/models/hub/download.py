@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.errors import LabError
 from core.models.hub.access import (
@@ -88,22 +88,13 @@ def fetch_files(
     with telling(repository.name, repository.revision), repository_lock(repository.name, repository.kind, should_stop):
         missing = [file for file in files if not _is_there(folder / file.name, file)]
         _check_disk(repository, sum(file.size for file in missing))
-        meter = _Meter(repository.name, sum(file.size for file in missing))
-
-        def work(abandon: Abandon) -> None:
-            for file in missing:
-                blob = _blob(repository, file)
-                if not _is_there(blob, file):
-                    _transfer(repository, file, blob, meter, abandon)
-                else:
-                    meter.start(file.name, file.size)
-                _link(blob, folder / file.name)
+        transfer = _Transfer(repository, missing)
 
         def look() -> None:
             if on_progress is not None and missing:
-                on_progress(meter.progress())
+                on_progress(transfer.progress())
 
-        run_stoppable(work, should_stop, look)
+        run_stoppable(transfer.run, should_stop, look)
         _remember(repository)
     return folder
 
@@ -140,29 +131,111 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e3:.1f} kB"
 
 
-class _Meter:
-    """Counts bytes in the thread that downloads, and is read in the one that waits."""
+class _Transfer:
+    """Brings files into the cache in one thread, and is read in the one that waits.
 
-    def __init__(self, name: str, total: int) -> None:
-        self._name, self._total = name, total
+    Args:
+        repository: whose files they are.
+        files: those that are missing.
+    """
+
+    def __init__(self, repository: HubRepository, files: Sequence[HubFile]) -> None:
+        self._repository, self._files, self._total = repository, files, sum(file.size for file in files)
         self._file, self._before, self._in_file = "", 0, 0
         self._fresh, self._since = 0, time.monotonic()
-
-    def start(self, file: str, already: int) -> None:
-        self._before += self._in_file
-        self._file, self._in_file = file, already
-
-    def add(self, count: int) -> None:
-        self._in_file += count
-        self._fresh += count
-
-    def restart(self) -> None:
-        self._in_file = 0
 
     def progress(self) -> DownloadProgress:
         done = min(self._before + self._in_file, self._total)
         speed = self._fresh / max(time.monotonic() - self._since, 1e-3)
-        return DownloadProgress(self._name, self._file, done, self._total, (self._total - done) / speed if speed > 0 else None)
+        left = (self._total - done) / speed if speed > 0 else None
+        return DownloadProgress(self._repository.name, self._file, done=done, total=self._total, seconds_left=left)
+
+    def run(self, abandon: Abandon) -> None:
+        for file in self._files:
+            blob = _blob(self._repository, file)
+            if not _is_there(blob, file):
+                self._fetch(file, blob, abandon)
+            else:
+                self._start(file, file.size)
+            _link(blob, self._repository.folder / "snapshots" / self._repository.commit / file.name)
+
+    def _start(self, file: HubFile, already: int) -> None:
+        self._before += self._in_file
+        self._file, self._in_file = file.name, already
+
+    def _fetch(self, file: HubFile, blob: Path, abandon: Abandon) -> None:
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        part = blob.with_name(blob.name + ".incomplete")
+        resumed = part.exists()
+        for attempt in range(RETRIES + 1):
+            try:
+                hashed = self._receive(file, part, abandon)
+            except Exception as error:
+                broke_off = isinstance(told(error, self._repository.name, self._repository.revision), HubUnreachableError)
+                transient = broke_off and getattr(error, "response", None) is None  # a status is an answer: it is told at once
+                if not transient or attempt == RETRIES or abandon.wait(min(0.5 * 2**attempt, 4)):
+                    raise
+                resumed = True
+                continue
+            if abandon.asked:
+                return
+            if hashed == file.digest:
+                part.replace(blob)
+                return
+            part.unlink()
+            if not resumed:
+                break
+            resumed = False  # an old piece may have been at fault: once more from the first byte
+        raise LabError(
+            f"{file.name!r} of {self._repository.name!r} arrived, but not with the hash that the Hub lists:"
+            " it was thrown away; try again."
+        )
+
+    def _receive(self, file: HubFile, part: Path, abandon: Abandon) -> str:
+        """Append what is missing to the part; give the hash of the whole."""
+        from huggingface_hub import get_session
+        from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
+
+        if part.exists() and part.stat().st_size > file.size:
+            part.unlink()
+        have = part.stat().st_size if part.exists() else 0
+        self._start(file, have)
+        if have < file.size or not part.exists():
+            address = _address(self._repository, file)
+            headers = request_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+            with get_session().stream("GET", address, headers=headers, timeout=TIMEOUT_SECONDS) as response:
+                hf_raise_for_status(response)
+                abandon.waits_on(response.extensions.get("network_stream"))
+                start = _start_of(response) if have else 0
+                if start != have:
+                    self._in_file = 0
+                with part.open("r+b" if have and start == have else "wb") as out:
+                    out.seek(0, os.SEEK_END)
+                    self._write(response, out, file.size, abandon)
+                abandon.waits_on(None)
+        if abandon.asked:
+            return ""
+        digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+        with part.open("rb") as whole:
+            while piece := whole.read(1 << 20):
+                digest.update(piece)
+                if abandon.asked:
+                    return ""
+        return digest.hexdigest()
+
+    def _write(self, response: Any, out: BinaryIO, size: int, abandon: Abandon) -> None:
+        # Without a chunk size bytes come as they arrive: with one, up to a whole chunk is lost where the connection breaks.
+        for piece in response.iter_bytes():
+            if abandon.asked:
+                return
+            if out.tell() + len(piece) > size:
+                raise LabError(
+                    "The Hub sends more bytes than it lists for a file: nothing of it is used; try again, or choose another"
+                    " model."
+                )
+            out.write(piece)
+            self._in_file += len(piece)
+            self._fresh += len(piece)
 
 
 def _find(repository: HubRepository, name: str) -> HubFile:
@@ -178,12 +251,11 @@ def _find(repository: HubRepository, name: str) -> HubFile:
 
 
 def _blob(repository: HubRepository, file: HubFile) -> Path:
-    name = file.sha256 or file.git_hash or ""
-    if not _HASH.fullmatch(name):
+    if not _HASH.fullmatch(file.digest):
         raise LabError(
             f"The Hub lists no hash of {file.name!r} in {repository.name!r}, so that it could not be checked: it is not loaded."
         )
-    return repository.folder / "blobs" / name
+    return repository.folder / "blobs" / file.digest
 
 
 def _is_there(path: Path, file: HubFile) -> bool:
@@ -200,82 +272,6 @@ def _check_disk(repository: HubRepository, needed: int) -> None:
             f"The disk has {gigabytes(free)} left and {repository.name!r} needs {gigabytes(needed)}:"
             " make room, or move the cache with HF_HOME."
         )
-
-
-def _transfer(repository: HubRepository, file: HubFile, blob: Path, meter: _Meter, abandon: Abandon) -> None:
-    blob.parent.mkdir(parents=True, exist_ok=True)
-    part = blob.with_name(blob.name + ".incomplete")
-    resumed = part.exists()
-    for attempt in range(RETRIES + 1):
-        try:
-            hashed = _receive(repository, file, part, meter, abandon)
-        except Exception as error:
-            broke_off = isinstance(told(error, repository.name, repository.revision), HubUnreachableError)
-            transient = broke_off and getattr(error, "response", None) is None  # a status is an answer: it is told at once
-            if not transient or attempt == RETRIES or abandon.wait(min(0.5 * 2**attempt, 4)):
-                raise
-            resumed = True
-            continue
-        if abandon.asked:
-            return
-        if hashed == (file.sha256 or file.git_hash):
-            part.replace(blob)
-            return
-        part.unlink()
-        if not resumed:
-            break
-        resumed = False  # an old piece may have been at fault: once more from the first byte
-    raise LabError(
-        f"{file.name!r} of {repository.name!r} arrived, but not with the hash that the Hub lists:"
-        " it was thrown away; try again."
-    )
-
-
-def _receive(repository: HubRepository, file: HubFile, part: Path, meter: _Meter, abandon: Abandon) -> str:
-    """Append what is missing to the part; give the hash of the whole."""
-    from huggingface_hub import get_session
-    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
-
-    if part.exists() and part.stat().st_size > file.size:
-        part.unlink()
-    have = part.stat().st_size if part.exists() else 0
-    meter.start(file.name, have)
-    if have < file.size or not part.exists():
-        headers = request_headers() | {"Accept-Encoding": "identity"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
-        with get_session().stream("GET", _address(repository, file), headers=headers, timeout=TIMEOUT_SECONDS) as response:
-            hf_raise_for_status(response)
-            abandon.waits_on(response.extensions.get("network_stream"))
-            start = _start_of(response) if have else 0
-            if start != have:
-                meter.restart()
-            with part.open("r+b" if have and start == have else "wb") as out:
-                out.seek(0, os.SEEK_END)
-                _write(response, out, file.size, meter, abandon)
-            abandon.waits_on(None)
-    if abandon.asked:
-        return ""
-    digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
-    with part.open("rb") as whole:
-        while piece := whole.read(1 << 20):
-            digest.update(piece)
-            if abandon.asked:
-                return ""
-    return digest.hexdigest()
-
-
-def _write(response: Any, out: Any, size: int, meter: _Meter, abandon: Abandon) -> None:
-    # Without a chunk size bytes come as they arrive: with one, up to a whole chunk is lost where the connection breaks.
-    for piece in response.iter_bytes():
-        if abandon.asked:
-            return
-        if out.tell() + len(piece) > size:
-            raise LabError(
-                "The Hub sends more bytes than it lists for a file: nothing of it is used; try again, or choose another model."
-            )
-        out.write(piece)
-        meter.add(len(piece))
 
 
 def _start_of(response: Any) -> int:

@@ -41,6 +41,11 @@ class HubFile:
     sha256: str | None = None
     git_hash: str | None = None
 
+    @property
+    def digest(self) -> str:
+        """What it is checked against and kept under; empty where none is known."""
+        return self.sha256 or self.git_hash or ""
+
 
 @dataclass(frozen=True)
 class HubRepository:
@@ -140,7 +145,7 @@ def from_cache(name: str, revision: str | None = None, *, kind: str = "model") -
     folder = repository_folder(name, kind) / "snapshots" / commit
     files = sorted((p.relative_to(folder).as_posix(), p.stat().st_size) for p in folder.rglob("*") if p.is_file())
     held = tuple(HubFile(path, size) for path, size in files)
-    return HubRepository(name, kind, revision or "main", commit, held, from_cache=True)
+    return HubRepository(name, kind, revision or "main", commit, files=held, from_cache=True)
 
 
 def cached_commit(name: str, revision: str | None = None, kind: str = "model") -> str | None:

@@ -131,7 +131,7 @@ def _entry(info: Any, task: str, is_cached: bool) -> Found:
     from core.models.formats.registry import judge  # not before it is needed: it brings torch
 
     names, tags = tuple(sibling.rfilename for sibling in info.siblings or ()), tuple(info.tags or ())
-    listing = Listing(names, info.config or {}, info.library_name, info.pipeline_tag, tags)
+    listing = Listing(names, info.config or {}, library=info.library_name, task=info.pipeline_tag, tags=tags)
     verdict = judge(listing, "classifier" if task == "image-classification" else task)
     return Found(
         name=info.id,

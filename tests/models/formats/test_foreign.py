@@ -22,7 +22,7 @@ from loopback_hub import LoopbackHub
 from safetensors.torch import save_file
 
 from core.errors import LabError
-from core.models.formats.foreign import RefusedError, confined, import_library, is_of_network, is_plain
+from core.models.formats.foreign import ForbiddenError, confined, import_library, is_of_network, is_plain
 from core.models.formats.registry import read_network
 from core.models.formats.transformers_models import _own_settings
 from core.models.load import load_classifier, load_denoiser
@@ -226,7 +226,7 @@ ACTIONS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("action", ACTIONS)
 def test_what_is_refused_while_a_model_is_read(tmp_path: Path, hostile: Path, mark: Path, action: str) -> None:
     (tmp_path / "model").mkdir()
-    with confined(tmp_path / "model"), pytest.raises(RefusedError) as told:
+    with confined(tmp_path / "model"), pytest.raises(ForbiddenError) as told:
         ACTIONS[action](hostile)
     assert str(told.value).startswith("The model wants to ")
     assert hostile.exists()
@@ -237,7 +237,7 @@ def test_what_is_refused_while_a_model_is_read(tmp_path: Path, hostile: Path, ma
 def test_a_link_out_of_the_folder_is_followed_before_it_is_judged(tmp_path: Path, hostile: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights.pth").symlink_to(hostile)
-    with confined(tmp_path / "model"), pytest.raises(RefusedError, match=r"hostile\.pth"):
+    with confined(tmp_path / "model"), pytest.raises(ForbiddenError, match=r"hostile\.pth"):
         (tmp_path / "model" / "weights.pth").read_bytes()
 
 
@@ -272,12 +272,12 @@ def test_threads_that_a_library_starts_are_confined_too_and_others_are_not(tmp_p
         with ThreadPoolExecutor(1) as pool:
             seen["started"] = pool.submit(hostile.read_bytes).exception()
     assert seen["other"] == hostile.read_bytes()
-    assert isinstance(seen["started"], RefusedError)
+    assert isinstance(seen["started"], ForbiddenError)
 
 
 def test_importing_a_library_is_free(tmp_path: Path, hostile: Path) -> None:
     """What is imported is trusted; what a model makes of it is not."""
     with confined(tmp_path):
         assert import_library("timm").__name__ == "timm"
-        with pytest.raises(RefusedError):
+        with pytest.raises(ForbiddenError):
             os.system("true")

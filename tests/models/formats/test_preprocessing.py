@@ -73,6 +73,8 @@ def test_blue_first_turns_the_colours_round_before_normalising() -> None:
 )
 def test_where_the_noise_goes(own: int, labels: tuple[str, ...], assumed: str | None, asked: int | None, expected: int) -> None:
     asked_size = None if asked is None else (asked, asked)
-    size, said = certification_size(Fitting((own, own), (own, own)), len(labels), assumed, labels, asked_size)
+    size, said = certification_size(
+        Fitting((own, own), (own, own)), classes=len(labels), labels=labels, assumed=assumed, asked=asked_size
+    )
     assert size == (expected, expected)
     assert bool(said) == (expected != own)

@@ -202,7 +202,7 @@ def test_a_disk_that_fills_up_is_told(hub: LoopbackHub, thing: str, monkeypatch:
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(download, "_write", full)
+    monkeypatch.setattr(download._Transfer, "_write", full)
     with pytest.raises(LabError, match="The disk is full: make room for 'lab/thing', or move the cache with HF_HOME"):
         fetch("unet/model.safetensors")
 
