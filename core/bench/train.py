@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.bench.rounds import OnRound, seconds_by_turns
+from core.bench.rounds import OnRound, check_least, speeds_by_turns
 from core.device import describe_device
-from core.errors import LabError
 from core.models.networks import build
 from core.smoothing.certificate import model_record
 from core.training.denoiser import denoising_loss
@@ -32,8 +30,7 @@ class TrainingBenchmark:
         training_images_per_second: of :func:`core.training.loop.fit`: order, augmentation, noise, objective, clipping,
             optimiser and averaged weights, without checkpoints and figures.
         bare_images_per_second: of objective and gradients alone, of the same networks on one ready-made batch.
-        ratio: the first over the second, the median over the rounds, in which both take turns.
-        rounds: both speeds of every round, in the order they were measured.
+        ratio, rounds: as of :class:`core.bench.rounds.Speeds`.
     """
 
     device: str
@@ -86,9 +83,7 @@ def benchmark_training(
     """
     recipe = replace(recipe or Recipe(batch_size=64), epochs=1)
     check_recipe(recipe, device)
-    for name, value, least in (("size", size, 8), ("steps", steps, LEAST_STEPS), ("rounds", rounds, 1)):
-        if value < least:
-            raise LabError(f"The {name} of a benchmark of training is {value}: expected at least {least}.")
+    check_least("a benchmark of training", {"size": (size, 8), "steps": (steps, LEAST_STEPS), "rounds": (rounds, 1)})
     torch.manual_seed(0)
     network = build("denoiser", architecture, options or {}).to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
     objective: Objective = _mse
@@ -121,27 +116,23 @@ def benchmark_training(
             value.item()  # as the loop does, which has to know whether it is a number
         return time.perf_counter() - started
 
-    images = 2 * steps * batch
-    times = seconds_by_turns(training, bare, rounds, on_round)
-    measured = [(images / whole, images / alone) for whole, alone in times]
-    looped, alone_speed = (statistics.median(pair[which] for pair in measured) for which in (0, 1))
-    ratio = statistics.median(one / other for one, other in measured)
+    speeds = speeds_by_turns(training, bare, steps * batch, rounds=rounds, on_round=on_round)
     return TrainingBenchmark(
-        str(device),
-        describe_device(device),
-        architecture,
-        sum(p.numel() for p in network.parameters()),
-        "mse" if classifier is None else "stab",
-        model_record(classifier).ref,
-        recipe.precision,
-        recipe.channels_last,
-        size,
-        batch,
-        steps,
-        looped,
-        alone_speed,
-        ratio,
-        tuple(measured),
+        device=str(device),
+        device_name=describe_device(device),
+        architecture=architecture,
+        parameters=sum(p.numel() for p in network.parameters()),
+        objective="mse" if classifier is None else "stab",
+        classifier=model_record(classifier).ref,
+        precision=recipe.precision,
+        channels_last=recipe.channels_last,
+        size=size,
+        batch_size=batch,
+        steps=steps,
+        training_images_per_second=speeds.first,
+        bare_images_per_second=speeds.second,
+        ratio=speeds.ratio,
+        rounds=speeds.rounds,
     )
 
 

@@ -18,8 +18,7 @@ from core.apis.provider import Described
 from core.apis.providers import describe_provider, load_provider
 from core.apis.queries import make_plan
 from core.apis.study import evaluate_remote, names_of_classes
-from core.commands.image_choice import chosen_images
-from core.commands.inputs import fetched_dataset, load_denoiser_remarking, read_picture_remarking
+from core.commands.inputs import chosen_images, load_denoiser_remarking, read_picture_remarking
 from core.commands.options import settings_of
 from core.commands.results import certificate_text
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
@@ -184,7 +183,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     labels = LabelMap() if args.label_map is None else read_label_map(args.label_map)
     provider = load_provider(args.classifier, price=args.price, rate=args.rate)
     denoiser = load_denoiser_remarking(args)
-    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(args)
     names_of_classes(data)
     device = str(pick_device(args.device))
     made_by = {

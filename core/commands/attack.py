@@ -12,8 +12,7 @@ from core.attacks.records import AttackProgress, AttackSearch, AttackStudy, Atta
 from core.attacks.request import KINDS, NORMS, TARGETS, AttackRequest, AttackSettings
 from core.attacks.study import attack_study
 from core.commands.attack_dataset import add_dataset_options, attack_settings, run_attack_dataset
-from core.commands.folders import writable_folder
-from core.commands.inputs import load_models, read_picture_remarking
+from core.commands.inputs import load_models, read_picture_remarking, writable_folder
 from core.commands.options import add_options
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device

@@ -11,8 +11,7 @@ from typing import Any
 from core.attacks.dataset import DatasetAttack, attack_dataset
 from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
 from core.attacks.request import AttackSettings, Climb
-from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.inputs import fetched_dataset, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
 from core.commands.options import numbers_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
@@ -59,7 +58,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
-    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(args)
     finished = _open(args.out, made_by, args.resume)
     finished = [line for line in finished if line.idx in set(data.indices.tolist())]
     progress, began, left = ProgressLine(), time.monotonic(), len(data) - len(finished)

@@ -7,18 +7,18 @@ from typing import Any
 
 import torch
 
-from core.bench.certify import benchmark
-from core.bench.evaluate import benchmark_evaluation
-from core.bench.train import benchmark_training
+from core.bench.certify import CertificationBenchmark, EvaluationBenchmark, benchmark_certification, benchmark_evaluation
+from core.bench.rounds import OnRound
+from core.bench.train import TrainingBenchmark, benchmark_training
 from core.commands.inputs import load_models
 from core.commands.options import add_options
 from core.commands.terminal import ProgressLine, print_json
 from core.device import pick_device
 from core.errors import LabError
-from core.models.load import load_classifier
+from core.models.load import Classifier, load_classifier
 from core.models.networks import DENOISERS
 from core.report.notation import sigma_text
-from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.sampling import DenoiserLike
 from core.training.recipe import PRECISIONS, Recipe
 
 
@@ -53,22 +53,20 @@ def run_bench(args: argparse.Namespace) -> int:
             raise LabError(f"--{name.replace('_', '-')} is {value}: expected at least 1.")
     if args.training and args.evaluation:
         raise LabError("--training and --evaluation measure different things: leave one out.")
-    if args.training:
-        return _bench_training(args)
-    classifier, denoiser = load_models(args)
-    size = (classifier.input_size or (32, 32))[0] if args.size is None else args.size
-    if not 8 <= size <= 1024:
-        raise LabError(f"--size is {size}: expected 8 to 1024 pixels.")
-    try:
-        classifier(torch.zeros(1, 3, size, size))
-    except RuntimeError as error:
-        raise LabError(f"{args.classifier} cannot take pictures of {size} x {size} pixels: choose another --size.") from error
-    # The tensor of a benchmark is not resized, and a classifier may take another size than the one it was trained on.
-    classifier.input_size = (size, size)
-    if args.evaluation:
-        return _bench_evaluation(args, classifier, denoiser, size)
     line = ProgressLine()
-    result = benchmark(
+    measure = _training if args.training else _evaluation if args.evaluation else _certification
+    result, text = measure(args, lambda done, total: line.show(f"round {done} of {total}"))
+    line.clear()
+    if args.json:
+        print_json(result.to_dict())
+    else:
+        print("\n".join(text))
+    return 0
+
+
+def _certification(args: argparse.Namespace, on_round: OnRound) -> tuple[CertificationBenchmark, list[str]]:
+    classifier, denoiser, size = _models(args)
+    result = benchmark_certification(
         classifier,
         denoiser,
         device=pick_device(args.device),
@@ -77,26 +75,22 @@ def run_bench(args: argparse.Namespace) -> int:
         n=args.n,
         batch_size=args.batch_size,
         rounds=args.rounds,
-        on_round=lambda done, total: line.show(f"round {done} of {total}"),
+        on_round=on_round,
     )
-    line.clear()
-    if args.json:
-        print_json(result.to_dict())
-        return 0
     pixels = f"{result.size} x {result.size} pixels"
-    print(f"{result.classifier} behind {result.denoiser}, {pixels}, sigma {sigma_text(result.sigma)}")
-    print(f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}")
-    print(f"  certify    {result.certify_samples_per_second:.0f} samples/s")
-    print(f"  networks   {result.networks_samples_per_second:.0f} samples/s on ready-made batches")
-    print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds of {result.n:,} samples)")
-    return 0
+    return result, [
+        f"{result.classifier} behind {result.denoiser}, {pixels}, sigma {sigma_text(result.sigma)}",
+        f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}",
+        f"  certify    {result.certify_samples_per_second:.0f} samples/s",
+        f"  networks   {result.networks_samples_per_second:.0f} samples/s on ready-made batches",
+        f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds of {result.n:,} samples)",
+    ]
 
 
-def _bench_evaluation(args: argparse.Namespace, classifier: ClassifierLike, denoiser: DenoiserLike | None, size: int) -> int:
-    """Measure the evaluation of a data set and print."""
+def _evaluation(args: argparse.Namespace, on_round: OnRound) -> tuple[EvaluationBenchmark, list[str]]:
+    classifier, denoiser, size = _models(args)
     if args.batch_size is not None:
         raise LabError("--batch-size is not for --evaluation, which fills batches as evaluate does: leave it out.")
-    line = ProgressLine()
     result = benchmark_evaluation(
         classifier,
         denoiser,
@@ -105,48 +99,51 @@ def _bench_evaluation(args: argparse.Namespace, classifier: ClassifierLike, deno
         sigma=args.sigma,
         n=args.n or 1_000,
         rounds=args.rounds,
-        on_round=lambda done, total: line.show(f"round {done} of {total}"),
+        on_round=on_round,
     )
-    line.clear()
-    if args.json:
-        print_json(result.to_dict())
-        return 0
-    print(f"{result.images} images of {size} x {size} pixels, {result.n0} + {result.n:,} samples each")
-    print(f"  device     {result.device_name} ({result.device})")
-    print(f"  evaluate   {result.evaluate_samples_per_second:.0f} samples/s")
-    print(f"  certify    {result.certify_samples_per_second:.0f} samples/s, image by image")
-    print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)")
-    return 0
+    return result, [
+        f"{result.images} images of {size} x {size} pixels, {result.n0} + {result.n:,} samples each",
+        f"  device     {result.device_name} ({result.device})",
+        f"  evaluate   {result.evaluate_samples_per_second:.0f} samples/s",
+        f"  certify    {result.certify_samples_per_second:.0f} samples/s, image by image",
+        f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)",
+    ]
 
 
-def _bench_training(args: argparse.Namespace) -> int:
-    """Measure training and print."""
-    side = 32 if args.size is None else args.size
-    if not 8 <= side <= 1024:
-        raise LabError(f"--size is {side}: expected 8 to 1024 pixels.")
+def _training(args: argparse.Namespace, on_round: OnRound) -> tuple[TrainingBenchmark, list[str]]:
+    side = _checked_size(32 if args.size is None else args.size)
     if args.n is not None:
         raise LabError("--n counts samples of certification: with --training leave it out, and choose --batch-size.")
     device = pick_device(args.device)
     classifier = load_classifier(args.classifier, size=(side, side)) if args.objective == "stab" else None
     recipe = Recipe(batch_size=args.batch_size or 64, precision=args.precision, channels_last=not args.no_channels_last)
-    line = ProgressLine()
     result = benchmark_training(
-        args.arch,
-        classifier=classifier,
-        device=device,
-        recipe=recipe,
-        size=side,
-        rounds=args.rounds,
-        on_round=lambda done, total: line.show(f"round {done} of {total}"),
+        args.arch, classifier=classifier, device=device, recipe=recipe, size=side, rounds=args.rounds, on_round=on_round
     )
-    line.clear()
-    if args.json:
-        print_json(result.to_dict())
-        return 0
     through = f" through {result.classifier}" if classifier is not None else ""
-    print(f"{result.architecture}, {result.parameters:,} parameters, {result.objective}{through}, {side} x {side} pixels")
-    print(f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}, {result.precision}")
-    print(f"  training   {result.training_images_per_second:.0f} images/s")
-    print(f"  bare       {result.bare_images_per_second:.0f} images/s, forward and backward on a ready-made batch")
-    print(f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)")
-    return 0
+    return result, [
+        f"{result.architecture}, {result.parameters:,} parameters, {result.objective}{through}, {side} x {side} pixels",
+        f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}, {result.precision}",
+        f"  training   {result.training_images_per_second:.0f} images/s",
+        f"  bare       {result.bare_images_per_second:.0f} images/s, forward and backward on a ready-made batch",
+        f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)",
+    ]
+
+
+def _models(args: argparse.Namespace) -> tuple[Classifier, DenoiserLike | None, int]:
+    """The models, and the side of the pictures, which the classifier is seen to take."""
+    classifier, denoiser = load_models(args)
+    size = _checked_size((classifier.input_size or (32, 32))[0] if args.size is None else args.size)
+    try:
+        classifier(torch.zeros(1, 3, size, size))
+    except RuntimeError as error:
+        raise LabError(f"{args.classifier} cannot take pictures of {size} x {size} pixels: choose another --size.") from error
+    # The tensor of a benchmark is not resized, and a classifier may take another size than the one it was trained on.
+    classifier.input_size = (size, size)
+    return classifier, denoiser, size
+
+
+def _checked_size(size: int) -> int:
+    if not 8 <= size <= 1024:
+        raise LabError(f"--size is {size}: expected 8 to 1024 pixels.")
+    return size

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.commands.folders import writable_folder
-from core.commands.inputs import load_denoiser_remarking, read_picture_remarking
+from core.commands.inputs import load_denoiser_remarking, read_picture_remarking, writable_folder
 from core.commands.options import add_options
 from core.commands.terminal import print_json, remark
 from core.device import pick_device

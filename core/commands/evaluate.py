@@ -13,8 +13,7 @@ import torch
 
 from core.apis.providers import is_api
 from core.commands.apis import add_api_options
-from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.inputs import fetched_dataset, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
 from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
 from core.commands.terminal import remark
 from core.data.classes import check_classes, check_label_order
@@ -88,7 +87,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
-    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(args)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
     _remark_on_labels(classifier, data)

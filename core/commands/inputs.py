@@ -1,8 +1,9 @@
-"""What a command line names, loaded: models, data sets and pictures, with downloads and remarks on the terminal."""
+"""What a command line names: models, images and pictures, loaded with downloads and remarks; a folder to write to."""
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,7 @@ from typing import Self
 from core.commands.terminal import InterruptFlag, ProgressLine, remark
 from core.data.datasets import LabelledImages, load_dataset
 from core.device import pick_device
+from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
 from core.models.hub.download import DownloadProgress
 from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
@@ -64,6 +66,48 @@ def skipped_text(data: LabelledImages, most: int = 5) -> str:
     return f"{count:,} of {count + len(data):,} pictures left out: {some}{more}"
 
 
+def add_image_choice(parser: argparse._ActionsContainer, *, required: bool = True, images: int | None = None) -> None:
+    """Which images of a data set are taken: ``--dataset``, ``--split``, ``--start``, ``--every``, and where to end.
+
+    Args:
+        required: whether ``--dataset`` must be there.
+        images: the default of ``--images``, how many are taken at most; None for ``--stop``, a number to stop before.
+    """
+    parser.add_argument("--dataset", required=required, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--start", type=int, default=0, help="least image number (%(default)s)")
+    parser.add_argument("--every", type=int, default=1, help="only numbers divisible by this (%(default)s)")
+    if images is None:
+        parser.add_argument("--stop", type=int, help="image number to stop before; by default all")
+    else:
+        parser.add_argument("--images", type=int, default=images, help="how many of these, at most (%(default)s)")
+
+
+def check_image_choice(args: argparse.Namespace) -> None:
+    """Raise LabError where --every or --images is below 1."""
+    for name in ("every", "images"):
+        value = getattr(args, name, 1)
+        if value < 1:
+            raise LabError(f"--{name} is {value}: expected at least 1.")
+
+
+def chosen_images(args: argparse.Namespace) -> LabelledImages:
+    """The images of the data set that the options let through.
+
+    Raises:
+        LabError: where there is none, or the data set cannot be had.
+    """
+    data = fetched_dataset(args.dataset, args.split)
+    keep = (data.indices >= args.start) & (data.indices % args.every == 0)
+    stop = getattr(args, "stop", None)
+    if stop is not None:
+        keep &= data.indices < stop
+    rows = keep.nonzero().flatten()[: getattr(args, "images", None)]
+    if not len(rows):
+        raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
+    return data.where(rows)
+
+
 def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:
     """The models that the options name; a doubtful sigma is remarked on.
 
@@ -101,3 +145,19 @@ def read_picture_remarking(path: Path) -> Picture:
     for note in picture.notes:
         remark(note)
     return picture
+
+
+def writable_folder(path: Path) -> Path:
+    """Make the folder where it is missing, and see that a file can be written there: before the work, not after it.
+
+    Raises:
+        LabError: where that is not possible.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except (FileExistsError, NotADirectoryError) as error:
+        raise LabError(f"--out {str(path)!r} is not a folder: name a folder that can be written to.") from error
+    except OSError as error:
+        raise LabError(f"--out {str(path)!r} cannot be written to ({error.strerror}): name another folder.") from error

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.commands.folders import writable_folder
-from core.commands.inputs import Downloading
+from core.commands.inputs import Downloading, writable_folder
 from core.commands.terminal import InterruptFlag, remark
 from core.commands.train_inputs import (
     check_crop,

@@ -12,8 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.inputs import fetched_dataset, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
 from core.commands.options import add_options, numbers_of
 from core.commands.program import CommandParser, run_program
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
@@ -85,7 +84,7 @@ def run_compare_modes(args: argparse.Namespace) -> int:
         "classifier": dataclasses.asdict(model_record(classifier)),
         "denoiser": dataclasses.asdict(model_record(denoiser)),
     }
-    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(args)
     there = begin_or_resume(args.out, beside(args.out), made_by, resume=args.resume, on_notice=remark)
     chosen = set(data.indices.tolist())
     finished = [line for line in read_modes(args.out) if line.idx in chosen] if there else []

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.commands.image_choice import add_image_choice, check_image_choice, chosen_images
-from core.commands.inputs import fetched_dataset, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
 from core.commands.options import add_options
 from core.commands.program import CommandParser, run_program
 from core.commands.terminal import print_json, remark
@@ -66,7 +65,7 @@ def run_replay(args: argparse.Namespace) -> int:
     }
     there = begin_or_resume(args.out, args.out.with_suffix(".json"), made_by, resume=args.resume, on_notice=remark)
     done = {run.idx for run in read_votes_at_looks(args.out)} if there else set()
-    data = chosen_images(fetched_dataset(args.dataset, args.split), args)
+    data = chosen_images(args)
     began, finished, left = time.monotonic(), 0, sum(index not in done for index in data.indices.tolist())
     with args.out.open("a", encoding="utf-8") as file:
         for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
