@@ -67,7 +67,7 @@ def sigma_path(spots: Sequence[Spot], radius: float) -> go.Figure:
 
 
 def pareto_view(
-    spots: Sequence[Spot], radius: float, cost: str, money: bool = False, projected: Sequence[Sequence[Spot]] = ()
+    spots: Sequence[Spot], radius: float, cost: str, *, money: bool = False, projected: Sequence[Sequence[Spot]] = ()
 ) -> go.Figure:
     """Certified accuracy against cost; a line joins those that no other beats at no more cost.
 

@@ -49,7 +49,7 @@ class PlaneVote:
 
 @dataclass(frozen=True)
 class PlaneCertificate:
-    """CERTIFY (Cohen et al. 2019) in the plane; ``radius`` is 0 where it abstains."""
+    """CERTIFY (Cohen et al. 2019) in the plane: ``k`` of ``n`` votes for the candidate; ``radius`` is 0 where it abstains."""
 
     candidate: int
     k: int
@@ -87,7 +87,8 @@ def votes_at(point: tuple[float, float], sigma: float, n: int, seed: int = 0) ->
     cloud = place + sigma * noise[N0 : N0 + n]
     said = classify(cloud)
     ones = int(said.sum())
-    return PlaneVote(point, sigma, int(first.sum() * 2 > N0), (n - ones, ones), cloud, said)
+    candidate = int(first.sum() * 2 > N0)
+    return PlaneVote(point, sigma, candidate=candidate, counts=(n - ones, ones), cloud=cloud, said=said)
 
 
 def certify_vote(votes: PlaneVote, alpha: float) -> PlaneCertificate:
@@ -100,7 +101,7 @@ def certify_vote(votes: PlaneVote, alpha: float) -> PlaneCertificate:
     k = votes.counts[votes.candidate]
     p_lower = clopper_pearson_lower(k, n, alpha)
     radius = l2_radius(p_lower, votes.sigma) if votes.sigma > 0 else 0.0
-    return PlaneCertificate(votes.candidate, k, n, alpha, votes.sigma, p_lower, radius)
+    return PlaneCertificate(candidate=votes.candidate, k=k, n=n, alpha=alpha, sigma=votes.sigma, p_lower=p_lower, radius=radius)
 
 
 def share_of_ones(points: Floats, sigma: float) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,104 +48,73 @@ def draw_images_behind(chosen: Chosen) -> None:
     with first:
         key = linked_choice("Log", chosen.titles, keys[0], LOG)
     with second:
-        upper = linked_number(
-            "Radius",
-            (0.0, 100.0),
-            0.25,
-            UPPER,
-            step=0.05,
-            format="%.4g",
-            help="Right answers with at least this radius count at this point.",
-        )
+        help = "Right answers with at least this radius count at this point."
+        upper = linked_number("Radius", (0.0, 100.0), 0.25, UPPER, step=0.05, format="%.4g", help=help)
     with third:
-        lower = linked_number(
-            "Lost since radius",
-            (0.0, 100.0),
-            0.0,
-            LOWER,
-            step=0.05,
-            format="%.4g",
-            help="0: every right answer that is not certified at the radius beside.",
-        )
+        help = "0: every right answer that is not certified at the radius beside."
+        lower = linked_number("Lost since radius", (0.0, 100.0), 0.0, LOWER, step=0.05, format="%.4g", help=help)
     log = chosen.logs[key]
     if lower > upper:
         st.warning(f"'Lost since' is {lower:g}, above the radius {upper:g}: expected at most that.", icon=":material/warning:")
         return
-    behind = images_behind(log.outcomes, upper, lower)
+    groups = _groups(images_behind(log.outcomes, upper, lower))
     total = len(log.outcomes)
     with st.container(key="paired-behind"):
         columns = st.columns(4)
-    for column, (label, places, help_text) in zip(columns, _groups(behind), strict=True):
-        column.metric(
-            label,
-            f"{len(places):,}",
-            f"{len(places) / total:.1%} of {total:,}",
-            delta_color="off",
-            delta_arrow="off",
-            help=help_text,
-        )
-    _draw_group(key, log, behind)
-
-
-def _groups(behind: Behind) -> tuple[tuple[str, NDArray[np.int64], str], ...]:
-    since = f"since {behind.lower:g}" if behind.lower else "before"
-    return (
-        (f"Certified at {behind.upper:.4g}", behind.kept, "Right, and with at least this radius."),
-        (f"Lost {since}", behind.lost, "Right, but with a smaller radius; those lost last come first."),
-        ("Never right", behind.wrong, "Another class was predicted, so no radius counts."),
-        ("Abstained", behind.abstained, "No class had a majority that the votes could prove; counts as wrong."),
-    )
-
-
-def _draw_group(key: str, log: RecordedEvaluation, behind: Behind) -> None:
-    groups = {label: places for label, places, _ in _groups(behind)}
-    names = ["kept", "lost", "wrong", "abstained"]
-    labels = dict(zip(names, groups, strict=True))
+    for column, group in zip(columns, groups.values(), strict=True):
+        count, share = len(group.places), f"{len(group.places) / total:.1%} of {total:,}"
+        column.metric(group.title, f"{count:,}", share, delta_color="off", delta_arrow="off", help=group.help)
     shown = st.segmented_control(
         "Images",
-        names,
+        list(groups),
         default="lost",
         required=True,
-        format_func=labels.__getitem__,
+        format_func=lambda name: groups[name].title,
         key="behind-group",
         bind="query-params",
         label_visibility="collapsed",
     )
-    with_pictures = linked_switch(
-        "Show the pictures", False, SHOW, help="Where their data set is on this machine; nothing is downloaded."
-    )
-    places = groups[labels[str(shown)]]
+    help = "Where their data set is on this machine; nothing is downloaded."
+    with_pictures = linked_switch("Show the pictures", False, SHOW, help=help)
+    places = groups[str(shown)].places
     if not len(places):
         st.caption("No image is in this group.")
         return
     dataset = dataset_of(log)
     words = classes_of(dataset)
-    st.dataframe(
-        _table(log, places, words),
-        hide_index=True,
-        height=250,
-        key=f"behind-table-{key}",
-        alt=f"{len(places)} images with label, prediction and radius.",
-    )
+    alt = f"{len(places)} images with label, prediction and radius."
+    st.dataframe(_table(log, places, words), hide_index=True, height=250, key=f"behind-table-{key}", alt=alt)
     if with_pictures:
         _draw_pictures(log, places, dataset, words)
 
 
+class _Group(NamedTuple):
+    """Images that a point of a curve has behind it: their places in the log."""
+
+    title: str
+    places: NDArray[np.int64]
+    help: str
+
+
+def _groups(behind: Behind) -> dict[str, _Group]:
+    since = f"since {behind.lower:g}" if behind.lower else "before"
+    certified = f"Certified at {behind.upper:.4g}"
+    lost = "Right, but with a smaller radius; those lost last come first."
+    abstained = "No class had a majority that the votes could prove; counts as wrong."
+    return {
+        "kept": _Group(certified, behind.kept, "Right, and with at least this radius."),
+        "lost": _Group(f"Lost {since}", behind.lost, lost),
+        "wrong": _Group("Never right", behind.wrong, "Another class was predicted, so no radius counts."),
+        "abstained": _Group("Abstained", behind.abstained, abstained),
+    }
+
+
 def _table(log: RecordedEvaluation, places: NDArray[np.int64], words: tuple[str, ...] | None) -> pd.DataFrame:
     o = log.outcomes.where(places)
-
-    def named(number: int) -> str:
-        return "abstains" if number == ABSTAINED else class_name(number, words)
-
-    return pd.DataFrame(
-        {
-            "image": o.idx,
-            "label": [named(int(c)) for c in o.label],
-            "predicted": [named(int(c)) for c in o.predict],
-            "radius": o.radius,
-            "seconds": o.seconds,
-        }
+    label, predicted = (
+        ["abstains" if c == ABSTAINED else class_name(int(c), words) for c in column] for column in (o.label, o.predict)
     )
+    return pd.DataFrame({"image": o.idx, "label": label, "predicted": predicted, "radius": o.radius, "seconds": o.seconds})
 
 
 def _spaced(picture: Image.Image) -> Image.Image:

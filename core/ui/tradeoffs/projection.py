@@ -13,6 +13,7 @@ from core.evaluation.families import cost_of
 from core.evaluation.projection import Projection, VoteShares, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Projected, Spot, pareto_view, samples_effect, tradeoff_alt
+from core.ui.controls import ALPHAS, choose_alpha
 from core.ui.figure import draw_figure
 from core.ui.linked import linked_choice, linked_number, linked_switch
 from core.ui.plain_text import plain
@@ -32,21 +33,13 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
     price = 1.0
     if cost == "money":
         with right:
-            price = linked_number(
-                "Price of the machine, $ an hour",
-                (0.01, 1000.0),
-                1.0,
-                "price",
-                step=0.1,
-                help="What you pay for the machine that the seconds were measured on.",
-            )
-    with_other_n = linked_switch(
-        "Other numbers of samples, projected",
-        True,
-        "other-n",
-        help="What fewer or more samples would be expected to give, at each image's observed share of votes: no certificates."
-        " Seconds and money are taken to grow with the samples.",
+            help = "What you pay for the machine that the seconds were measured on."
+            price = linked_number("Price of the machine, $ an hour", (0.01, 1000.0), 1.0, "price", step=0.1, help=help)
+    help = (
+        "What fewer or more samples would be expected to give, at each image's observed share of votes: no certificates."
+        " Seconds and money are taken to grow with the samples."
     )
+    with_other_n = linked_switch("Other numbers of samples, projected", True, "other-n", help=help)
     spots, projected, unknown = [], [], []
     for key, log in chosen.logs.items():
         x = _cost(log, cost, price)
@@ -62,7 +55,7 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
     if not spots:
         return
     title = COSTS[cost] + (f" at ${price:g} an hour" if cost == "money" else "")
-    figure = pareto_view(spots, radius, title, cost == "money", projected)
+    figure = pareto_view(spots, radius, title, money=cost == "money", projected=projected)
     draw_figure(figure, "tradeoffs-cost", tradeoff_alt(spots, cost, "certified"), "cost")
     if with_other_n and len(chosen.logs) > MOST_PATHS:
         st.caption(f"Projections are drawn for at most {MOST_PATHS} logs at once.")
@@ -106,7 +99,6 @@ def _first_of(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 SAMPLES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
@@ -119,11 +111,11 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     with second:
         n = linked_number("n", (100, 1_000_000), 100_000, "samples-n", step=1_000)
     with third:
-        alpha = st.selectbox("alpha", ALPHAS, index=2, format_func=lambda a: f"{a:g}", key="samples-alpha", bind="query-params")
+        alpha = choose_alpha("samples-alpha")
     log = chosen.logs[key]
     try:
         shares = vote_shares(log)
-        there = project(shares, int(n), float(alpha))
+        there = project(shares, n, alpha)
         lines = _lines(shares, log, radius)
     except LabError as error:
         st.info(plain(str(error)), icon=":material/info:")
@@ -134,7 +126,7 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
         columns = st.columns(3)
     columns[0].metric(f"Certified at {radius:g}", f"{own.certified[radius]:.1%}", help=f"Measured, with n = {shares.n:,}.")
     columns[1].metric(
-        f"Projected to n = {int(n):,}",
+        f"Projected to n = {n:,}",
         f"{expected.certified[radius]:.1%}",
         f"{100 * (expected.certified[radius] - own.certified[radius]):+.1f} points",
         delta_color="off",
@@ -145,7 +137,7 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     measured = (shares.n, own.certified[radius])
     alt = (
         f"Lines of projected certified accuracy at radius {radius:g} against n. Measured: {measured[1]:.0%} at n ="
-        f" {measured[0]:,}; projected to {int(n):,} at alpha {alpha:g}: {expected.certified[radius]:.0%}."
+        f" {measured[0]:,}; projected to {n:,} at alpha {alpha:g}: {expected.certified[radius]:.0%}."
     )
     draw_figure(samples_effect(lines, measured, radius), "tradeoffs-samples", alt, "samples")
     st.warning(_words(shares, there), icon=":material/insights:")
