@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.data.samples import sample_picture, samples
-from core.figures.radius import radius_bar
-from core.figures.votes import icon_array, votes_alt
+from core.figures.certificate import icon_array, radius_bar, votes_alt
 from core.report import words
 from core.report.notation import class_name, percent
 from core.studies.stored import stored_study

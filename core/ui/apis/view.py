@@ -10,8 +10,7 @@ from PIL import Image
 from core.apis.queries import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
 from core.evaluation.tables import TextTable
-from core.figures.radius import radius_bar
-from core.figures.votes import vote_bars, votes_alt
+from core.figures.certificate import radius_bar, vote_bars, votes_alt
 from core.report import words
 from core.report.notation import class_name, duration
 from core.ui.figure import FigureSheet, draw_live_figure, enlarged, offer_file, without_ending

@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict
-from core.figures.radius import number_line, number_line_alt
+from core.figures.certificate import number_line, number_line_alt
 from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
 from core.report.notation import class_name, norm_name

@@ -8,8 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from core.device import pick_device
-from core.figures.radius import growth, growth_alt, radius_bar
-from core.figures.votes import icon_array, vote_bars, votes_alt
+from core.figures.certificate import growth, growth_alt, icon_array, radius_bar, vote_bars, votes_alt
 from core.pictures.pixels import to_pixels
 from core.report import words
 from core.report.export import python_snippet, to_csv, to_json

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.figures.certificate import vote_bars, votes_alt
 from core.figures.plane import CLOUD, COLOURS, add_cloud, add_point, add_smoothed_border, plane_figure
-from core.figures.votes import vote_bars, votes_alt
 from core.learn.plane import CLASSES
 from core.learn.smoothing_in_the_plane import votes_at
 from core.ui.figure import draw_figure
