@@ -8,7 +8,7 @@ from core.data.samples import sample_picture, samples
 from core.figures.certificate import icon_array, radius_bar, votes_alt
 from core.report import words
 from core.report.notation import class_name, percent
-from core.studies.stored import stored_study
+from core.studies.records import stored_study
 from core.ui.figure import FigureSheet, draw_strip, enlarged
 from core.ui.frame import close_page, open_page
 from core.ui.linked import key_for

@@ -11,8 +11,7 @@ from core.models.cache import ModelCache
 from core.models.catalogue import usual_denoiser
 from core.smoothing.settings import Settings
 from core.studies.certify import study
-from core.studies.records import StudyRequest
-from core.studies.stored import STORED_FOLDER, dump_study
+from core.studies.records import STORED_FOLDER, StudyRequest, dump_study
 
 
 def main() -> None:

@@ -1,16 +1,24 @@
-"""One picture studied: its certificate, the history of the bound, and what noise and denoiser do to it.
+"""One picture studied: its certificate, the history of the bound, what noise and denoiser do to it; and such studies as files.
 
-The records only, without torch, so that a stored study can be shown at once; core/studies/certify.py makes them.
+Without torch, so that a stored study can be shown at once, before any model is loaded; core/studies/certify.py makes them.
 """
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import io
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from core.folders import ASSETS
 from core.smoothing.certificate import Certificate, GrowthPoint
+from core.smoothing.document import certificate_of
 from core.smoothing.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,3 +77,63 @@ class Study:
     points: tuple[GrowthPoint, ...]
     views: dict[str, View] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+STORED_FOLDER = ASSETS / "certificates"
+
+
+def dump_study(study: Study, request: StudyRequest) -> str:
+    """A study as a JSON document; pictures as PNG in base64."""
+    document = {
+        "request": _flat(request),
+        "certificate": study.certificate.to_dict(),
+        "without": None if study.without is None else study.without.to_dict(),
+        "points": [dataclasses.astuple(point) for point in study.points],
+        "views": {name: {"png": _png(view.picture), "top": view.top} for name, view in study.views.items()},
+    }
+    return json.dumps(document) + "\n"
+
+
+def parse_study(text: str) -> tuple[Study, StudyRequest]:
+    """The inverse of :func:`dump_study`."""
+    document = json.loads(text)
+    study = Study(
+        certificate_of(document["certificate"], older=True),
+        None if document["without"] is None else certificate_of(document["without"], older=True),
+        tuple(GrowthPoint(*point) for point in document["points"]),
+        {
+            name: View(Image.open(io.BytesIO(base64.b64decode(view["png"]))), tuple((i, s) for i, s in view["top"]))
+            for name, view in document["views"].items()
+        },
+    )
+    return study, _request_of(document["request"])
+
+
+def stored_study(sample: str) -> tuple[Study, StudyRequest] | None:
+    """The finished study of a sample picture, or None where none is stored."""
+    path = STORED_FOLDER / f"{sample}.json"
+    return _read(path, path.stat().st_mtime) if path.exists() else None
+
+
+def _flat(request: StudyRequest) -> dict[str, Any]:
+    """A request as it is stored: its settings beside the rest, but for what a study never asks."""
+    fields = dataclasses.asdict(request)
+    settings = fields.pop("settings")
+    return fields | {name: value for name, value in settings.items() if name not in ("within", "table_radii")}
+
+
+def _request_of(stored: dict[str, Any]) -> StudyRequest:
+    own = {field.name for field in dataclasses.fields(StudyRequest)}
+    rest = {name: value for name, value in stored.items() if name in own}
+    return StudyRequest(settings=Settings.of({"n": 1_000, "method": "anytime"} | stored), **rest)
+
+
+@cache
+def _read(path: Path, modified: float) -> tuple[Study, StudyRequest]:
+    return parse_study(path.read_text())
+
+
+def _png(picture: Image.Image) -> str:
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return base64.b64encode(data.getvalue()).decode()

@@ -18,8 +18,7 @@ from PIL import Image
 from core.report import words
 from core.report.page import html_report
 from core.smoothing.certificate import Certificate, ModelRecord
-from core.studies.records import Study
-from core.studies.stored import STORED_FOLDER, parse_study
+from core.studies.records import STORED_FOLDER, Study, parse_study
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u202e\x00'
 VOID = {"meta", "img", "rect", "line"}

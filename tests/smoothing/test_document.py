@@ -17,7 +17,7 @@ from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate
 from core.smoothing.certify import certify
 from core.smoothing.document import MAX_DOCUMENT_BYTES, MAX_SAMPLES, certificate_of, read_certificate
 from core.smoothing.settings import MAX_N
-from core.studies.stored import STORED_FOLDER, parse_study
+from core.studies.records import STORED_FOLDER, parse_study
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "certificate.schema.json"
 PICTURE = torch.full((3, 8, 8), 0.6)

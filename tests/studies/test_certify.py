@@ -17,8 +17,7 @@ from core.smoothing.radius import NOISES
 from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 from core.studies.certify import MAX_POINTS, look_at, study
-from core.studies.records import StudyProgress, StudyRequest
-from core.studies.stored import STORED_FOLDER, dump_study, parse_study
+from core.studies.records import STORED_FOLDER, StudyProgress, StudyRequest, dump_study, parse_study
 
 
 class Brightness(nn.Module):

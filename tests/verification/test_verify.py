@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.certify import certify
-from core.studies.stored import STORED_FOLDER, parse_study
+from core.studies.records import STORED_FOLDER, parse_study
 from core.verification.check import DIFFERS, SAME
 from core.verification.verify import check_arithmetic
 

@@ -17,8 +17,7 @@ from core.report.page import html_report
 from core.report.words import what_changed
 from core.smoothing.certificate import Certificate
 from core.studies.certify import study
-from core.studies.records import Study, StudyProgress, StudyRequest
-from core.studies.stored import stored_study
+from core.studies.records import Study, StudyProgress, StudyRequest, stored_study
 from core.ui.attack.at_radius import draw_at_radius
 from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
 from core.ui.certify.neighbour import draw_neighbour

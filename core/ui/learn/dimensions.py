@@ -10,7 +10,7 @@ from core.data.samples import samples
 from core.figures.balls import noise_length_alt, noise_length_figure
 from core.figures.certificate import vote_bars, votes_alt
 from core.report.notation import class_colours
-from core.studies.stored import stored_study
+from core.studies.records import stored_study
 from core.ui.figure import draw_figure, draw_strip
 from core.ui.learn.teaching import draw_terms
 from core.ui.linked import linked_choice
