@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from core.bench.rounds import OnRound, check_least, speeds_by_turns
+from core.bench.certify import OnRound, check_least, compare_speeds
 from core.device import describe_device
 from core.models.networks import build
 from core.smoothing.certificate import model_record
+from core.training.augmentation import draw_gaussian, draw_sigmas
 from core.training.denoiser import denoising_loss
-from core.training.loop import TrainingProgress, fit
-from core.training.noise import draw_gaussian, draw_sigmas
+from core.training.epochs import Trainer
+from core.training.loop import TrainingProgress
 from core.training.objectives import Objective, mse, stability
 from core.training.recipe import Recipe, autocast_type, check_recipe
 
@@ -24,13 +25,12 @@ LEAST_STEPS = 2
 
 @dataclass(frozen=True)
 class TrainingBenchmark:
-    """Speeds are medians over the rounds, in pictures a second.
+    """What ``bench --training --json`` prints; speeds in pictures a second, as :class:`core.bench.certify.Speeds`.
 
     Attributes:
-        training_images_per_second: of :func:`core.training.loop.fit`: order, augmentation, noise, objective, clipping,
-            optimiser and averaged weights, without checkpoints and figures.
+        training_images_per_second: of :meth:`core.training.epochs.Trainer.fit`: order, augmentation, noise, objective,
+            clipping, optimiser and averaged weights, without checkpoints and figures.
         bare_images_per_second: of objective and gradients alone, of the same networks on one ready-made batch.
-        ratio, rounds: as of :class:`core.bench.rounds.Speeds`.
     """
 
     device: str
@@ -48,10 +48,6 @@ class TrainingBenchmark:
     bare_images_per_second: float
     ratio: float
     rounds: tuple[tuple[float, float], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The document that ``--json`` prints."""
-        return asdict(self)
 
 
 def benchmark_training(
@@ -83,10 +79,10 @@ def benchmark_training(
     """
     recipe = replace(recipe or Recipe(batch_size=64), epochs=1)
     check_recipe(recipe, device)
-    check_least("a benchmark of training", {"size": (size, 8), "steps": (steps, LEAST_STEPS), "rounds": (rounds, 1)})
+    check_least("a benchmark of training", size=(size, 8), steps=(steps, LEAST_STEPS), rounds=(rounds, 1))
     torch.manual_seed(0)
     network = build("denoiser", architecture, options or {}).to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
-    objective: Objective = _mse
+    objective: Objective = mse
     if classifier is not None:
         objective = stability([classifier.to(device, memory_format=recipe.memory_format)])  # type: ignore[call-overload]
     generator = torch.Generator().manual_seed(0)
@@ -103,20 +99,19 @@ def benchmark_training(
         def note(progress: TrainingProgress) -> None:
             moments.append(time.perf_counter())  # the loop has read the loss by then, which waits for the device
 
-        fit(network, loss, pictures, torch.zeros(len(pictures)).long(), recipe, device=device, on_progress=note)
+        trainer = Trainer(device, on_progress=note)
+        trainer.fit(network, loss, images=pictures, labels=torch.zeros(len(pictures)).long(), recipe=recipe)
         return moments[-1] - moments[0]  # the first step pays for what is made anew, and is not counted
 
-    def bare() -> float:
-        started = time.perf_counter()
+    def bare() -> None:
         for _ in range(steps):
             network.zero_grad(set_to_none=True)
             with torch.autocast(device.type, half, enabled=half is not None):
                 value = objective(network, clean, noisy, sigma, generator)
             value.backward()
             value.item()  # as the loop does, which has to know whether it is a number
-        return time.perf_counter() - started
 
-    speeds = speeds_by_turns(training, bare, steps * batch, rounds=rounds, on_round=on_round)
+    speeds = compare_speeds(training, bare, steps * batch, rounds, on_round=on_round)
     return TrainingBenchmark(
         device=str(device),
         device_name=describe_device(device),
@@ -137,10 +132,4 @@ def benchmark_training(
 
 
 def _sigmas(count: int, generator: torch.Generator) -> torch.Tensor:
-    return draw_sigmas(count, 0.0, 1.0, 1.5, generator)
-
-
-def _mse(
-    denoiser: nn.Module, clean: torch.Tensor, noisy: torch.Tensor, sigma: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    return mse(denoiser, clean, noisy, sigma)
+    return draw_sigmas(count, (0.0, 1.0), 1.5, generator)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from core.bench.certify import CertificationBenchmark, EvaluationBenchmark, benchmark_certification, benchmark_evaluation
-from core.bench.rounds import OnRound
+from core.bench.certify import (
+    ALPHA,
+    CertificationBenchmark,
+    EvaluationBenchmark,
+    OnRound,
+    benchmark_certification,
+    benchmark_evaluation,
+)
 from core.bench.train import TrainingBenchmark, benchmark_training
 from core.commands.inputs import load_models
 from core.commands.options import add_options
@@ -19,6 +26,7 @@ from core.models.load import Classifier, load_classifier
 from core.models.networks import DENOISERS
 from core.report.notation import sigma_text
 from core.smoothing.sampling import DenoiserLike
+from core.smoothing.settings import Settings
 from core.training.recipe import PRECISIONS, Recipe
 
 
@@ -58,7 +66,7 @@ def run_bench(args: argparse.Namespace) -> int:
     result, text = measure(args, lambda done, total: line.show(f"round {done} of {total}"))
     line.clear()
     if args.json:
-        print_json(result.to_dict())
+        print_json(asdict(result))
     else:
         print("\n".join(text))
     return 0
@@ -96,8 +104,7 @@ def _evaluation(args: argparse.Namespace, on_round: OnRound) -> tuple[Evaluation
         denoiser,
         device=pick_device(args.device),
         size=size,
-        sigma=args.sigma,
-        n=args.n or 1_000,
+        settings=Settings(args.sigma, n=args.n or 1_000, alpha=ALPHA),
         rounds=args.rounds,
         on_round=on_round,
     )

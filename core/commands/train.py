@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import math
+import platform
+import shlex
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from core.commands.inputs import Downloading, writable_folder
-from core.commands.terminal import InterruptFlag, remark
+from core.commands.terminal import InterruptFlag, print_json, remark
 from core.commands.train_inputs import (
     check_crop,
     check_reference,
@@ -25,24 +29,29 @@ from core.commands.train_inputs import (
 from core.commands.train_options import (
     add_classifier_training_options,
     add_denoiser_training_options,
-    network_options,
+    classifier_training_of,
+    denoiser_training_of,
     recipe_of,
-    sigma_range_of,
-    widths_of,
 )
-from core.commands.train_result import keep_result
-from core.device import pick_device
+from core.device import describe_device, pick_device
 from core.errors import LabError
-from core.models.hub.repository import check_upload
+from core.models.hub.repository import check_upload, upload_model
+from core.models.storage import WEIGHTS, round_to_half, save_model
 from core.report.notation import duration
-from core.training.classifier import measure_classifier, train_classifier
-from core.training.denoiser import figure_sigmas, measure_denoiser, train_denoiser
+from core.training.checkpoint import TensorBoardLog
+from core.training.classifier import train_classifier
+from core.training.denoiser import Teachers, train_denoiser
+from core.training.epochs import Trained, Trainer
 from core.training.loop import TrainingProgress
-from core.training.objectives import BESIDE_STAB
-from core.training.recipe import Recipe, check_recipe, slow_precision
-from core.training.start import read_start
-from core.training.tensorboard import TensorBoardLog
-from core.training.workers import Workers, start_workers
+from core.training.model_card import figures, write_readme
+from core.training.objectives import STAB_WEIGHTS
+from core.training.pretrained import read_pretrained
+from core.training.recipe import check_recipe, slow_precision
+from core.training.validation import figure_sigmas, measure_classifier, measure_denoiser
+from core.training.workers import start_workers
+
+Measure = Callable[[nn.Module], dict[str, Any]]
+"""What a network is worth on the test split, for its card."""
 
 
 def add_training_verbs(verbs: Any) -> None:
@@ -67,13 +76,13 @@ class Printer:
         now = time.monotonic()
         if now - self.last < self.every and progress.step < progress.steps and progress.epoch == self.epoch:
             return
-        figures = "".join(f"  {k} {v:g}" for k, v in progress.measured.items() if k not in ("epoch", "loss"))
+        figures_told = "".join(f"  {k} {v:g}" for k, v in progress.measured.items() if k not in ("epoch", "loss"))
         if progress.epoch == self.epoch:
-            figures = ""
+            figures_told = ""
         self.last, self.epoch = now, progress.epoch
         print(
             f"epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}"
-            f"  {progress.images_per_second:.0f} images/s  {duration(progress.seconds_left)} left{figures}",
+            f"  {progress.images_per_second:.0f} images/s  {duration(progress.seconds_left)} left{figures_told}",
             file=sys.stderr,
             flush=True,
         )
@@ -81,175 +90,192 @@ class Printer:
 
 def run_train_classifier(args: argparse.Namespace) -> int:
     """Train, save, measure on the test split."""
-    started, recipe, device = _prepared(args)
-    widths = tuple(widths_of(args.widths))
-    if not 0 <= args.label_smoothing < 1 or args.cutout < 0:
-        raise LabError("--label-smoothing must be at least 0 and below 1, and --cutout at least 0.")
-    if not 0 <= args.noise_sigma < math.inf:
-        raise LabError(f"--noise-sigma is {args.noise_sigma:g}: expected at least 0, in [0, 1] pixel units.")
+    run = _Run(args)
+    asked = classifier_training_of(args)
     train, test = training_splits(args)
     side = min(train.images.shape[2:])
-    if (side - 1) >> len(widths) < 1:
-        raise LabError(f"--widths names {len(widths)} stages: too many for pictures of {side} pixels, which each stage halves.")
-    check_crop(args, side)
-    with _Training(args, device) as training:
-        trained = train_classifier(
-            train,
-            recipe,
-            widths=widths,
-            label_smoothing=args.label_smoothing,
-            cutout=args.cutout,
-            noise_sigma=args.noise_sigma,
-            **training.options(args),
+    if (side - 1) >> len(asked.widths) < 1:
+        raise LabError(
+            f"--widths names {len(asked.widths)} stages: too many for pictures of {side} pixels, which each stage halves."
         )
-        training.close(trained[2])
-    if training.workers.rank:
-        return 0
-    noise = f"pictures with noise of sigma {args.noise_sigma:g}" if args.noise_sigma else "clean pictures, without noise"
-    card = {"objective": f"cross-entropy on {noise}", "data": data_name(args, train)}
-    card |= {"noise_sigma": args.noise_sigma} if args.noise_sigma else {}
+    check_crop(args, side)
+    trained = run.train(lambda trainer: train_classifier(train, run.recipe, asked, trainer))
+    sigma = asked.noise_sigma
+    noise = f"pictures with noise of sigma {sigma:g}" if sigma else "clean pictures, without noise"
+    card: dict[str, Any] = {"objective": f"cross-entropy on {noise}", "data": data_name(args, train)}
+    card |= {"noise_sigma": sigma} if sigma else {}
 
     def measure(network: nn.Module) -> dict[str, Any]:
-        measured = measure_classifier(network, test, args.noise_sigma, training.device, "test_accuracy")
+        measured = measure_classifier(network, test, sigma, device=run.device, name="test_accuracy")
         return measured | {"test_images": len(test)}
 
-    return keep_result(args, trained, card, measure, training.device, started, training.interrupt.is_set(), training.troubles)
+    return run.leave(trained, card, measure)
 
 
 def run_train_denoiser(args: argparse.Namespace) -> int:
     """Train, save, measure on the test split."""
-    started, recipe, device = _prepared(args)
-    span = sigma_range_of(args.sigma)
-    if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
-        raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
-    for name in BESIDE_STAB:
-        if not 0 <= getattr(args, name) < math.inf:
-            raise LabError(f"--{name} is {getattr(args, name):g}: expected a weight of at least 0.")
-    draws = args.draws if args.draws is not None else 2 if args.consistency else 1
-    if not 1 <= draws <= 64:
-        raise LabError(f"--draws is {draws}: expected 1 to 64.")
-    options = network_options(args)
+    run = _Run(args)
+    asked = denoiser_training_of(args)
     for reference in [args.classifier, *args.surrogate]:
         check_reference(reference)
     start = None
     if args.start:
         with Downloading() as download:
-            start = read_start(args.start, on_progress=download.show, should_stop=download.is_set)
-        check_start(args, start[1], options)
+            start = read_pretrained(args.start, on_progress=download.show, should_stop=download.is_set)
+        check_start(args, start[1], asked.options)
     train, test = training_splits(args)
     check_crop(args, min(train.images.shape[2:]))
-    classifier = named_classifier(args.classifier, train, device) if args.classifier else None
-    surrogates = [named_classifier(reference, train, device) for reference in args.surrogate]
+    classifier = named_classifier(args.classifier, train, run.device) if args.classifier else None
+    surrogates = [named_classifier(reference, train, run.device) for reference in args.surrogate]
     if args.objective == "stab":
-        check_through(args, classifier, surrogates, train, device)
-    with _Training(args, device) as training:
+        check_through(args, classifier, surrogates, data=train, device=run.device)
+    teachers = Teachers(classifier, surrogates)
+
+    def train_it(trainer: Trainer) -> Trained:
         for one in (classifier, *surrogates):
             if one is not None:
-                one.to(training.device)
-        trained = train_denoiser(
-            train,
-            recipe,
-            objective=args.objective,
-            classifier=classifier,
-            surrogates=surrogates,
-            combine=args.combine,
-            start=start,
-            architecture=args.architecture or "unet",
-            options=options or None,
-            sigma_range=span,
-            sigma_power=args.sigma_power,
-            helper=args.helper,
-            closeness=args.closeness,
-            features=args.features,
-            consistency=args.consistency,
-            draws=draws,
-            made_for={"start": args.start},
-            **training.options(args),
+                one.to(trainer.device)
+        return train_denoiser(
+            train, run.recipe, training=asked, trainer=trainer, teachers=teachers, start=start, made_for={"start": args.start}
         )
-        training.close(trained[2])
-    if training.workers.rank:
-        return 0
-    low, high = trained[1].sigma_range or span
-    through = (args.surrogate or [args.classifier]) if args.objective == "stab" else None
+
+    trained = run.train(train_it)
+    low, high = trained.config.sigma_range or asked.sigma_range
     card = {
         "objective": args.objective,
         "data": data_name(args, train),
         "classifier": args.classifier,
-        "trained_through": through,
+        "trained_through": (args.surrogate or [args.classifier]) if args.objective == "stab" else None,
         "start": args.start,
         "sigma_range": [low, high],
     }
-    card |= {name: getattr(args, name) for name in BESIDE_STAB if getattr(args, name)}
-    card |= {"draws": draws} if draws > 1 else {}
+    card |= {name: getattr(args, name) for name in STAB_WEIGHTS if getattr(args, name)}
+    card |= {"draws": asked.stab.draws} if asked.stab.draws > 1 else {}
 
     def measure(network: nn.Module) -> dict[str, Any]:
         if args.objective == "encoder":  # its helper is gone by now
-            return _last_figures(trained[2], "helper_accuracy")
-        figures = measure_denoiser(network, classifier, test, figure_sigmas(low, high), training.device)
-        return {"test": figures, "test_images": len(test)}
+            last = trained.history[-1] if trained.history else {}
+            told = {key: value for key, value in last.items() if key.startswith("helper_accuracy")}
+            return {"test": told, "measured_on": "held-out pictures of the training split"} if told else {}
+        measured = measure_denoiser(network, classifier, test, sigmas=figure_sigmas(low, high), device=run.device)
+        return {"test": measured, "test_images": len(test)}
 
-    return keep_result(args, trained, card, measure, training.device, started, training.interrupt.is_set(), training.troubles)
-
-
-def _last_figures(history: list[dict[str, float]], name: str) -> dict[str, Any]:
-    """What the last epoch measured of that name, for a card."""
-    figures = {key: value for key, value in history[-1].items() if key.startswith(name)} if history else {}
-    return {"test": figures, "measured_on": "held-out pictures of the training split"} if figures else {}
+    return run.leave(trained, card, measure)
 
 
-class _Training:
-    """Within ``with``: who computes, who listens, and Ctrl-C, for one training."""
+class _Run:
+    """One training: what it is asked, who computes, who listens, and what it leaves. Mistakes that need no data come first."""
 
-    def __init__(self, args: argparse.Namespace, device: torch.device) -> None:
-        self.workers: Workers = start_workers(args.devices, device)
-        self.device = self.workers.device
-        self.interrupt, self.troubles = InterruptFlag(), list[str]()
-        self.log = TensorBoardLog(args.tensorboard) if args.tensorboard and not self.workers.rank else None
-        self._printer, self._step = Printer(), 0
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.started, self.device = args, time.monotonic(), pick_device(args.device)
+        self.recipe = recipe_of(args)
+        check_recipe(self.recipe, self.device)
+        if slow := slow_precision(self.recipe, self.device):
+            remark(slow)
+        if args.push_to_hub:
+            check_upload(args.push_to_hub)
+        writable_folder(args.out)
+        self.interrupt, self.troubles, self.leads = InterruptFlag(), list[str](), True
 
-    def options(self, args: argparse.Namespace) -> dict[str, Any]:
-        """What both trainings take alike."""
-        leads = self.workers.rank == 0
-        return {
-            "mirror": not args.no_mirror,
-            "shift": args.crop,
-            "device": self.device,
-            "checkpoint": args.out / "checkpoint.pt",
-            "checkpoint_seconds": 60 * args.checkpoint_minutes,
-            "resume": args.resume,
-            "on_progress": self._tell if leads else None,
-            "on_trouble": self.troubles.append,
-            "on_remark": remark if leads else lambda sentence: None,
-            "should_stop": self.interrupt.is_set,
-            "workers": self.workers,
+    def train(self, work: Callable[[Trainer], Trained]) -> Trained:
+        """Train with whoever shares the work; Ctrl-C stops it."""
+        args, workers = self.args, start_workers(self.args.devices, self.device)
+        self.device, self.leads = workers.device, workers.rank == 0
+        printer, log, step = Printer(), TensorBoardLog(args.tensorboard) if args.tensorboard and self.leads else None, 0
+
+        def tell(progress: TrainingProgress) -> None:
+            nonlocal step
+            step = progress.step
+            printer(progress)
+            if log is not None:
+                log(progress)
+
+        trainer = Trainer(
+            device=self.device,
+            checkpoint=args.out / "checkpoint.pt",
+            checkpoint_seconds=60 * args.checkpoint_minutes,
+            resume=args.resume,
+            on_progress=tell if self.leads else None,
+            on_trouble=self.troubles.append,
+            on_remark=remark if self.leads else lambda sentence: None,
+            should_stop=self.interrupt.is_set,
+            workers=workers,
+        )
+        with self.interrupt:
+            trained = work(trainer)
+            if log is not None:
+                log.close(trained.history, step)
+        return trained
+
+    def leave(self, trained: Trained, card: dict[str, Any], measure: Measure) -> int:
+        """Save the network, then measure it on the test split, complete its card and upload it where asked to.
+
+        Returns the exit code: 0, 130 where Ctrl-C ended the training, 1 where trouble did.
+
+        Raises:
+            LabError: where the folder cannot be written to, a weight is too large for --half-weights, or the upload fails.
+        """
+        if not self.leads:
+            return 0
+        args, history = self.args, trained.history
+        stopped = self.interrupt.is_set() and not self.troubles and len(history) < args.epochs
+        if stopped and not history and (args.out / WEIGHTS).exists():
+            remark(f"stopped within the first epoch: the model that was in {str(args.out)!r} is left as it was.")
+            return 130
+        if args.half_weights:
+            round_to_half(trained.network)  # before it is saved and measured: the figures are those of what is kept
+        card = card | {
+            "recipe": asdict(self.recipe),
+            "stopped_early": stopped or bool(self.troubles),
+            **({"weights": "float16"} if args.half_weights else {}),
+            "parameters": sum(p.numel() for p in trained.network.parameters()),
+            "history": history,
+            **({"trouble": self.troubles[0]} if self.troubles else {}),
+            "device": describe_device(self.device) + (f" x {args.devices}" if args.devices > 1 else ""),
+            "minutes": round((time.monotonic() - self.started) / 60, 1),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "command": "python -m core " + shlex.join(args.argv),
         }
+        self._save(trained, card)  # before it is measured: hours of training wait for nothing
+        for trouble in self.troubles:
+            remark(trouble)
+        if stopped:
+            remark(f"stopped after {len(history)} of {args.epochs} epochs; the averaged network so far is kept. Measuring it.")
+        card = measure(trained.network) | card
+        self._save(trained, card)
+        pushed = self._push(stopped)
+        if args.json:
+            print_json(card | ({"pushed": pushed} if pushed else {}))
+        else:
+            told = "".join(f"  {name}{'_' + sigma if sigma else ''} {value:g}" for name, sigma, value in figures(card))
+            print(f"Saved {args.out}: use it as local/{args.out}{told}", file=sys.stderr)
+            if pushed:
+                print(f"Uploaded: use it anywhere as hub/{pushed['repository']}@{pushed['commit']}", file=sys.stderr)
+        return 130 if stopped else 1 if self.troubles else 0
 
-    def close(self, history: list[dict[str, float]]) -> None:
-        """End the curves."""
-        if self.log is not None:
-            self.log.close(history, self._step)
+    def _save(self, trained: Trained, card: dict[str, Any]) -> None:
+        args = self.args
+        try:
+            save_model(args.out, trained.network, trained.config, card, half=args.half_weights)
+            write_readme(args.out, trained.config, card, args.push_to_hub)
+        except (OSError, SafetensorError) as error:
+            why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise LabError(
+                f"The model cannot be written to {str(args.out)!r} ({why}): make room there, then run the same command with"
+                " --resume, which goes on from the last checkpoint."
+            ) from error
 
-    def _tell(self, progress: TrainingProgress) -> None:
-        self._step = progress.step
-        self._printer(progress)
-        if self.log is not None:
-            self.log(progress)
-
-    def __enter__(self) -> _Training:
-        self.interrupt.__enter__()
-        return self
-
-    def __exit__(self, *raised: Any) -> None:
-        self.interrupt.__exit__(*raised)
-
-
-def _prepared(args: argparse.Namespace) -> tuple[float, Recipe, torch.device]:
-    """When it began, the recipe, and the device: mistakes that need no data are told first."""
-    started, device, recipe = time.monotonic(), pick_device(args.device), recipe_of(args)
-    check_recipe(recipe, device)
-    if slow := slow_precision(recipe, device):
-        remark(slow)
-    if args.push_to_hub:
-        check_upload(args.push_to_hub)
-    writable_folder(args.out)
-    return started, recipe, device
+    def _push(self, stopped: bool) -> dict[str, str] | None:
+        args = self.args
+        if not args.push_to_hub:
+            return None
+        if stopped or self.troubles:
+            remark(f"not uploaded to {args.push_to_hub}: the training did not end as planned.")
+            return None
+        try:
+            return {"repository": args.push_to_hub, "commit": upload_model(args.out, args.push_to_hub, private=args.private)}
+        except LabError as error:
+            raise LabError(
+                f"{error} The model is kept in {str(args.out)!r}: the same command with --resume tries again."
+            ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from core.errors import LabError
 from core.models.load import Classifier, load_classifier
 from core.models.references import parse_reference
 from core.models.storage import ModelConfig
-from core.training.fingerprint import weights_fingerprint
-from core.training.gradients import check_gradients
+from core.training.checkpoint import weights_fingerprint
+from core.training.pretrained import check_gradients
 
 
 def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
@@ -52,7 +53,7 @@ def data_name(args: argparse.Namespace, train: LabelledImages) -> str:
     return f"{name}, split train, {len(train):,} pictures"
 
 
-def check_start(args: argparse.Namespace, config: ModelConfig, options: dict[str, Any]) -> None:
+def check_start(args: argparse.Namespace, config: ModelConfig, options: Mapping[str, Any]) -> None:
     """Raise LabError where the options ask for another network than the start is."""
     own = {name: list(value) if isinstance(value, tuple) else value for name, value in config.options.items()}
     if args.architecture not in (None, config.architecture) or any(own.get(name) != value for name, value in options.items()):
@@ -99,6 +100,7 @@ def check_through(
     args: argparse.Namespace,
     classifier: Classifier | None,
     surrogates: list[Classifier],
+    *,
     data: LabelledImages,
     device: torch.device,
 ) -> None:

@@ -1,17 +1,19 @@
-"""The options of `train-classifier` and `train-denoiser`, and what they mean."""
+"""The options of `train-classifier` and `train-denoiser`, and the settings that they make."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
 from core.models.networks import DENOISERS
-from core.training.denoiser import OBJECTIVES
-from core.training.objectives import COMBINATIONS
+from core.training.classifier import ClassifierTraining
+from core.training.denoiser import OBJECTIVES, DenoiserTraining
+from core.training.objectives import COMBINATIONS, STAB_WEIGHTS, StabTerms
 from core.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
 
 _REFERENCES = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH"
@@ -19,83 +21,53 @@ _REFERENCES = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHT
 
 def add_classifier_training_options(parser: argparse.ArgumentParser) -> None:
     """What `train-classifier` takes."""
-    _add_common(parser, optimizer="sgd", learning_rate=0.2, weight_decay=5e-4, clip=0.0)
-    parser.add_argument(
-        "--noise-sigma", type=float, default=0.0, metavar="SIGMA", help="train with Gaussian noise (%(default)s)"
-    )
-    parser.add_argument("--widths", default="64,128,256", help="channels of each stage (%(default)s)")
-    parser.add_argument("--label-smoothing", type=float, default=0.1, help="share spread over all classes (%(default)s)")
-    parser.add_argument(
-        "--cutout", type=int, default=8, help="side of the square greyed out in training; 0 for none (%(default)s)"
-    )
+    add = parser.add_argument
+    _add_common(parser, Recipe(optimizer="sgd", learning_rate=0.2, weight_decay=5e-4, clip=0.0))
+    add("--noise-sigma", type=float, default=0.0, metavar="SIGMA", help="train with Gaussian noise (%(default)s)")
+    add("--widths", default="64,128,256", help="channels of each stage (%(default)s)")
+    add("--label-smoothing", type=float, default=0.1, help="share spread over all classes (%(default)s)")
+    add("--cutout", type=int, default=8, help="side of the square greyed out in training; 0 for none (%(default)s)")
 
 
 def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     """What `train-denoiser` takes."""
-    _add_common(parser, optimizer="adamw", learning_rate=1e-3, weight_decay=1e-4, clip=1.0)
-    parser.add_argument(
+    add = parser.add_argument
+    _add_common(parser, Recipe())
+    add(
         "--objective",
         choices=OBJECTIVES,
         default="mse",
         help="restore pictures, restore a classifier's answers, or train a U-Net's first half for that (%(default)s)",
     )
-    parser.add_argument(
-        "--classifier", metavar="REF", help=f"to train through (stab, white-box), or to measure with: {_REFERENCES}"
-    )
-    parser.add_argument(
+    add("--classifier", metavar="REF", help=f"to train through (stab, white-box), or to measure with: {_REFERENCES}")
+    add(
         "--surrogate",
         metavar="REF",
         action="append",
         default=[],
         help="train through this one instead (stab, black-box); may be given several times",
     )
-    parser.add_argument(
+    add(
         "--combine",
         choices=COMBINATIONS,
         default="random",
         help="several surrogates: one at random a batch, or the average over all (%(default)s)",
     )
-    parser.add_argument(
-        "--start-from", "--start", dest="start", metavar="REF", help="a trained denoiser to go on from, as from mse to stab"
-    )
-    parser.add_argument("--arch", "--architecture", dest="architecture", choices=DENOISERS, help="unet, where no start says")
-    parser.add_argument("--widths", help="channels of each level (unet, drunet, unet2d)")
-    parser.add_argument(
-        "--option", metavar="NAME=VALUE", action="append", default=[], help="another argument of the architecture, as depth=20"
-    )
-    parser.add_argument("--sigma", default="0:1", help="one sigma, LEAST:GREATEST, or all of a diffusion model (%(default)s)")
-    parser.add_argument(
-        "--sigma-power", type=float, default=1.5, help="above 1, small sigmas are drawn more often (%(default)s)"
-    )
-    parser.add_argument(
-        "--helper",
-        type=float,
-        default=0.0,
-        metavar="WEIGHT",
-        help="stab, unet: weight of a helper that learns the labels from the coarsest features in training, 0 for none",
-    )
-    parser.add_argument(
-        "--closeness",
-        type=float,
-        default=0.0,
-        metavar="WEIGHT",
-        help="stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
-    )
-    parser.add_argument(
-        "--features",
-        type=float,
-        default=0.0,
-        metavar="WEIGHT",
-        help="stab: weight of the difference between what the classifier's layers see in the denoised and in the clean picture",
-    )
-    parser.add_argument(
-        "--consistency",
-        type=float,
-        default=0.0,
-        metavar="WEIGHT",
-        help="stab: weight of the difference between the answers to noise draws of one picture (%(default)s)",
-    )
-    parser.add_argument(
+    add("--start-from", "--start", dest="start", metavar="REF", help="a trained denoiser to go on from, as from mse to stab")
+    add("--arch", "--architecture", dest="architecture", choices=DENOISERS, help="unet, where no start says")
+    add("--widths", help="channels of each level (unet, drunet, unet2d)")
+    add("--option", metavar="NAME=VALUE", action="append", default=[], help="another argument of the architecture, as depth=20")
+    add("--sigma", default="0:1", help="one sigma, LEAST:GREATEST, or all of a diffusion model (%(default)s)")
+    add("--sigma-power", type=float, default=1.5, help="above 1, small sigmas are drawn more often (%(default)s)")
+    for name, told in {
+        "helper": "stab, unet: weight of a helper that learns the labels from the coarsest features in training, 0 for none",
+        "closeness": "stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
+        "features": "stab: weight of the difference between what the classifier's layers see in the denoised and in the clean"
+        " picture",
+        "consistency": "stab: weight of the difference between the answers to noise draws of one picture (%(default)s)",
+    }.items():
+        add(f"--{name}", type=float, default=0.0, metavar="WEIGHT", help=told)
+    add(
         "--draws",
         type=int,
         metavar="N",
@@ -103,37 +75,41 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_common(parser: argparse.ArgumentParser, **defaults: Any) -> None:
-    parser.add_argument("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
-    parser.add_argument("--out", required=True, type=Path, help="folder for the weights, the config and the card")
-    parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures of each split only, for a trial run")
-    parser.add_argument("--epochs", type=int, default=20, help="(%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=256, help="on all devices together (%(default)s)")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default=defaults["optimizer"], help="(%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=defaults["learning_rate"], help="at its peak (%(default)s)")
-    parser.add_argument("--weight-decay", type=float, default=defaults["weight_decay"], help="(%(default)s)")
-    parser.add_argument("--warmup", type=float, default=0.1, help="share of the steps (%(default)s)")
-    parser.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="of the learning rate (%(default)s)")
-    parser.add_argument("--ema", type=float, default=0.999, help="decay of the averaged network, which is kept (%(default)s)")
-    parser.add_argument("--clip", type=float, default=defaults["clip"], help="greatest gradient norm; 0 for none (%(default)s)")
-    parser.add_argument("--crop", type=int, default=2, help="greatest random shift in pixels; 0 for none (%(default)s)")
-    parser.add_argument("--no-mirror", action="store_true", help="do not swap left and right at random")
-    parser.add_argument("--precision", choices=[*PRECISIONS, "bfloat16"], default="float32", help="(%(default)s)")
-    parser.add_argument("--no-channels-last", action="store_true", help="keep colours apart in memory, which is mostly slower")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)")
-    parser.add_argument("--devices", type=int, default=1, metavar="N", help="devices of this machine that share the work")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument(
-        "--checkpoint-minutes", type=float, default=10.0, help="how much work within an epoch a kill may cost (%(default)s)"
+def _add_common(parser: argparse.ArgumentParser, usual: Recipe) -> None:
+    def add(*names: str, **told: Any) -> None:
+        parser.add_argument(*names, **{"help": "(%(default)s)"} | told)
+
+    add("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
+    add("--out", required=True, type=Path, help="folder for the weights, the config and the card")
+    add("--limit", type=int, metavar="N", help="use the first N pictures of each split only, for a trial run")
+    add("--epochs", type=int, default=usual.epochs)
+    add("--batch-size", type=int, default=usual.batch_size, help="on all devices together (%(default)s)")
+    add("--optimizer", choices=OPTIMIZERS, default=usual.optimizer)
+    add("--learning-rate", type=float, default=usual.learning_rate, help="at its peak (%(default)s)")
+    add("--weight-decay", type=float, default=usual.weight_decay)
+    add("--warmup", type=float, default=usual.warmup, help="share of the steps (%(default)s)")
+    add("--schedule", choices=SCHEDULES, default=usual.schedule, help="of the learning rate (%(default)s)")
+    add("--ema", type=float, default=usual.ema, help="decay of the averaged network, which is kept (%(default)s)")
+    add("--clip", type=float, default=usual.clip, help="greatest gradient norm; 0 for none (%(default)s)")
+    add("--crop", type=int, default=2, help="greatest random shift in pixels; 0 for none (%(default)s)")
+    add("--no-mirror", dest="mirror", action="store_false", help="do not swap left and right at random")
+    add("--precision", choices=[*PRECISIONS, "bfloat16"], default=usual.precision)
+    add(
+        "--no-channels-last",
+        dest="channels_last",
+        action="store_false",
+        help="keep colours apart in memory, which is mostly slower",
     )
-    parser.add_argument(
-        "--half-weights", action="store_true", help="keep float16 weights: half the size, rounded before they are measured"
-    )
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves for TensorBoard there")
-    parser.add_argument("--push-to-hub", metavar="OWNER/NAME", help="upload the model to the Hub afterwards, with HF_TOKEN")
-    parser.add_argument("--private", action="store_true", help="make a new repository on the Hub a private one")
-    parser.add_argument("--json", action="store_true", help="print the card as JSON on stdout")
+    add("--seed", type=int, default=usual.seed)
+    add("--device", default="auto", help="auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)")
+    add("--devices", type=int, default=1, metavar="N", help="devices of this machine that share the work")
+    add("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add("--checkpoint-minutes", type=float, default=10.0, help="how much work within an epoch a kill may cost (%(default)s)")
+    add("--half-weights", action="store_true", help="keep float16 weights: half the size, rounded before they are measured")
+    add("--tensorboard", type=Path, metavar="DIR", help="write curves for TensorBoard there")
+    add("--push-to-hub", metavar="OWNER/NAME", help="upload the model to the Hub afterwards, with HF_TOKEN")
+    add("--private", action="store_true", help="make a new repository on the Hub a private one")
+    add("--json", action="store_true", help="print the card as JSON on stdout")
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
@@ -162,28 +138,60 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
         raise LabError(f"seed is {args.seed}: expected a whole number of at least 0.")
     if args.batch_size % max(1, args.devices):
         raise LabError(f"--batch-size {args.batch_size} cannot be shared among {args.devices} devices: make it a multiple.")
-    return Recipe(
-        args.epochs,
-        args.batch_size,
-        args.optimizer,
-        args.learning_rate,
-        args.weight_decay,
-        args.warmup,
-        args.schedule,
-        args.ema,
-        args.clip,
-        "bf16" if args.precision == "bfloat16" else args.precision,
-        not args.no_channels_last,
-        args.seed,
+    precision = "bf16" if args.precision == "bfloat16" else args.precision
+    return Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)} | {"precision": precision})
+
+
+def classifier_training_of(args: argparse.Namespace) -> ClassifierTraining:
+    """What `train-classifier` is asked.
+
+    Raises:
+        LabError: where a number is out of range.
+    """
+    widths = tuple(_widths_of(args.widths))
+    if not 0 <= args.label_smoothing < 1 or args.cutout < 0:
+        raise LabError("--label-smoothing must be at least 0 and below 1, and --cutout at least 0.")
+    if not 0 <= args.noise_sigma < math.inf:
+        raise LabError(f"--noise-sigma is {args.noise_sigma:g}: expected at least 0, in [0, 1] pixel units.")
+    return ClassifierTraining(
+        widths=widths,
+        label_smoothing=args.label_smoothing,
+        cutout=args.cutout,
+        mirror=args.mirror,
+        shift=args.crop,
+        noise_sigma=args.noise_sigma,
     )
 
 
-def widths_of(text: str) -> list[int]:
-    """Channels from ``64,128,256``.
+def denoiser_training_of(args: argparse.Namespace) -> DenoiserTraining:
+    """What `train-denoiser` is asked.
 
     Raises:
-        LabError: where it is no such list.
+        LabError: where a number is out of range, or an option no argument of a network.
     """
+    span = _sigma_range_of(args.sigma)
+    if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
+        raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
+    for name in STAB_WEIGHTS:
+        if not 0 <= getattr(args, name) < math.inf:
+            raise LabError(f"--{name} is {getattr(args, name):g}: expected a weight of at least 0.")
+    draws = args.draws if args.draws is not None else 2 if args.consistency else 1
+    if not 1 <= draws <= 64:
+        raise LabError(f"--draws is {draws}: expected 1 to 64.")
+    return DenoiserTraining(
+        objective=args.objective,
+        architecture=args.architecture or "unet",
+        options=_network_options(args),
+        sigma_range=span,
+        sigma_power=args.sigma_power,
+        stab=StabTerms(**{name: getattr(args, name) for name in STAB_WEIGHTS}, draws=draws, combine=args.combine),
+        mirror=args.mirror,
+        shift=args.crop,
+    )
+
+
+def _widths_of(text: str) -> list[int]:
+    """Channels from ``64,128,256``."""
     try:
         widths = [int(part) for part in text.split(",")]
     except ValueError:
@@ -193,13 +201,9 @@ def widths_of(text: str) -> list[int]:
     return widths
 
 
-def network_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of a denoiser's architecture: ``--widths`` and every ``--option``.
-
-    Raises:
-        LabError: where one is not ``NAME=VALUE``.
-    """
-    options: dict[str, Any] = {"widths": widths_of(args.widths)} if args.widths else {}
+def _network_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of a denoiser's architecture: ``--widths`` and every ``--option NAME=VALUE``."""
+    options: dict[str, Any] = {"widths": _widths_of(args.widths)} if args.widths else {}
     for text in args.option:
         name, equals, value = text.partition("=")
         try:
@@ -211,12 +215,8 @@ def network_options(args: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-def sigma_range_of(text: str) -> tuple[float, float]:
-    """Least and greatest sigma from ``0.25``, ``0:1`` or ``all``.
-
-    Raises:
-        LabError: where it is none of these.
-    """
+def _sigma_range_of(text: str) -> tuple[float, float]:
+    """Least and greatest sigma from ``0.25``, ``0:1`` or ``all``."""
     if text == "all":
         return 0.0, math.inf
     low, _, high = text.partition(":")

@@ -13,7 +13,7 @@ from core.figures.template import DASHES, styled
 from core.report.notation import BLUE, CATEGORIES, GREY, ORANGE
 
 if TYPE_CHECKING:
-    from core.training.timed import Moment
+    from core.training.validation import Moment
 
 LOSSES = [digit * 10.0**power for power in range(-4, 3) for digit in (1, 2, 5)]
 """Where the axis of the loss is labelled."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,44 +13,18 @@ from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig
-from core.training.augment import augment
-from core.training.fingerprint import fingerprint
-from core.training.loop import Recipe, Stated, TrainingProgress, fit
-from core.training.noise import draw_gaussian
-from core.training.workers import Workers
-
-HELD_OUT = 47
-"""One picture in this many is held out of training, for the figures shown while it runs. Prime, so that no class is left out
-of data sets whose classes alternate."""
+from core.training.augmentation import augment, draw_gaussian
+from core.training.checkpoint import Stated, fingerprint
+from core.training.epochs import Trained, Trainer
+from core.training.recipe import Recipe
+from core.training.validation import measure_classifier, split_held_out
 
 
-def train_classifier(
-    data: LabelledImages,
-    recipe: Recipe,
-    *,
-    widths: tuple[int, ...] = (64, 128, 256),
-    label_smoothing: float = 0.1,
-    cutout: int = 8,
-    mirror: bool = True,
-    shift: int = 2,
-    noise_sigma: float = 0.0,
-    device: torch.device,
-    checkpoint: Path | None = None,
-    checkpoint_seconds: float = 600.0,
-    resume: bool = False,
-    on_progress: Callable[[TrainingProgress], None] | None = None,
-    on_trouble: Callable[[str], None] | None = None,
-    on_remark: Callable[[str], None] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    workers: Workers | None = None,
-) -> tuple[nn.Module, ModelConfig, list[dict[str, float]]]:
-    """Train a :class:`ConvClassifier` and return it with its config and a row of figures an epoch.
+@dataclass(frozen=True)
+class ClassifierTraining:
+    """What a classifier is trained to be, and on which changes of its pictures.
 
-    Its accuracy on held-out pictures is measured after every epoch; the test split is never looked at.
-
-    Args:
-        data: the training split.
-        recipe: optimiser, schedule, precision, seed.
+    Attributes:
         widths: channels of each stage.
         label_smoothing: share of a label that is spread over all classes.
         cutout: side of the square that is greyed out; 0 for none.
@@ -60,105 +33,69 @@ def train_classifier(
         noise_sigma: standard deviation of Gaussian noise added to every picture, after all other changes and without
             clipping, as smoothing adds it; 0 for a classifier of clean pictures. Labels are the data set's own. This is the
             baseline that needs no denoiser (Cohen, Rosenfeld, Kolter 2019, arXiv 1902.02918, section 3.3).
+    """
+
+    widths: tuple[int, ...] = (64, 128, 256)
+    label_smoothing: float = 0.1
+    cutout: int = 8
+    mirror: bool = True
+    shift: int = 2
+    noise_sigma: float = 0.0
+
+
+def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierTraining, trainer: Trainer) -> Trained:
+    """Train a :class:`ConvClassifier`.
+
+    Its accuracy on held-out pictures is measured after every epoch; the test split is never looked at.
+
+    Args:
+        data: the training split.
 
     Raises:
-        LabError: where there are too few pictures, or as :func:`core.training.loop.fit` says.
+        LabError: where there are too few pictures, or as :meth:`core.training.epochs.Trainer.fit` says.
     """
-    if not 0 <= noise_sigma < math.inf:
-        raise LabError(f"The noise to train with is {noise_sigma:g}: expected a sigma of at least 0, in [0, 1] pixel units.")
+    sigma = training.noise_sigma
+    if not 0 <= sigma < math.inf:
+        raise LabError(f"The noise to train with is {sigma:g}: expected a sigma of at least 0, in [0, 1] pixel units.")
     train, held = split_held_out(data)
     classes = int(data.labels.max()) + 1
     pixels = train.images[:5000].float() / 255
-    mean, std = pixels.mean(dim=(0, 2, 3)), pixels.std(dim=(0, 2, 3))
-    options = {
-        "num_classes": classes,
-        "widths": list(widths),
-        "mean": [round(v, 4) for v in mean.tolist()],
-        "std": [round(v, 4) for v in std.tolist()],
-    }
+    mean, std = ([round(value, 4) for value in f(dim=(0, 2, 3)).tolist()] for f in (pixels.mean, pixels.std))
+    options = {"num_classes": classes, "widths": list(training.widths), "mean": mean, "std": std}
     torch.manual_seed(recipe.seed)
-    network = ConvClassifier(classes, tuple(widths), mean=tuple(options["mean"]), std=tuple(options["std"]))  # type: ignore[arg-type]
+    network = ConvClassifier(classes, training.widths, mean=tuple(mean), std=tuple(std))  # type: ignore[arg-type]
     whiten_stem(network, pixels)
 
     def batch_loss(net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        images = augment(images, generator, shift=shift, mirror=mirror, cutout=cutout)
-        if noise_sigma:
-            images = images + noise_sigma * draw_gaussian(images.shape, generator, images.device)
+        images = augment(images, generator, shift=training.shift, mirror=training.mirror, cutout=training.cutout)
+        if sigma:
+            images = images + sigma * draw_gaussian(images.shape, generator, images.device)
         logits = net(images.contiguous(memory_format=recipe.memory_format))
-        return F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=training.label_smoothing)
 
-    def measure(net: nn.Module) -> dict[str, float]:
-        return measure_classifier(net, held, noise_sigma, device, "held_out_accuracy")
-
-    made_for: dict[str, Stated] = {
+    stated: dict[str, Stated] = {
         "objective": "cross-entropy",
-        "widths": ",".join(map(str, widths)),
-        "label smoothing": label_smoothing,
-        "cutout": cutout,
-        "mirror": mirror,
-        "crop": shift,
-        "noise": float(noise_sigma),
+        "widths": ",".join(map(str, training.widths)),
+        "label smoothing": training.label_smoothing,
+        "cutout": training.cutout,
+        "mirror": training.mirror,
+        "crop": training.shift,
+        "noise": float(sigma),
         "data": fingerprint(data.images, data.labels),
     }
-    average, history = fit(
-        network,
-        batch_loss,
-        train.images,
-        train.labels,
-        recipe,
-        device=device,
-        checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        resume=resume,
-        made_for=made_for,
-        measure=measure,
-        on_progress=on_progress,
-        on_trouble=on_trouble,
-        on_remark=on_remark,
-        should_stop=should_stop,
-        workers=workers,
+    average, history = trainer.fit(
+        network=network,
+        batch_loss=batch_loss,
+        images=train.images,
+        labels=train.labels,
+        recipe=recipe,
+        made_for=stated,
+        measure=lambda net: measure_classifier(net, held, sigma, device=trainer.device, name="held_out_accuracy"),
     )
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))
-    sigmas = (noise_sigma, noise_sigma) if noise_sigma else None
-    return average, ModelConfig("classifier", "conv", options, (height, width), names, sigmas), history
-
-
-def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
-    """Part a training set: every :data:`HELD_OUT`-th picture aside, the rest to train on.
-
-    Raises:
-        LabError: where fewer than 100 pictures are given.
-    """
-    if len(data) < 100:
-        raise LabError(f"Only {len(data)} pictures to train on: at least 100 are needed.")
-    aside = torch.arange(len(data)) % HELD_OUT == 0
-    parts = [LabelledImages(data.images[keep], data.labels[keep], data.indices[keep], data.names) for keep in (~aside, aside)]
-    return parts[0], parts[1]
-
-
-def measure_classifier(
-    network: nn.Module, data: LabelledImages, noise_sigma: float, device: torch.device, name: str
-) -> dict[str, float]:
-    """Accuracy on clean pictures as ``name``; where it was trained with noise, that on noisy ones as ``name_SIGMA``, too."""
-    figures = {name: round(accuracy(network, data, device), 4)}
-    if noise_sigma:
-        figures[f"{name}_{noise_sigma:g}"] = round(accuracy(network, data, device, noise_sigma=noise_sigma), 4)
-    return figures
-
-
-@torch.inference_mode()
-def accuracy(
-    network: nn.Module, data: LabelledImages, device: torch.device, batch_size: int = 500, noise_sigma: float = 0.0
-) -> float:
-    """Share of the pictures that the network, in evaluation mode, gets right, with one draw of noise where sigma is above 0."""
-    right, generator = 0, torch.Generator().manual_seed(0)
-    for start in range(0, len(data), batch_size):
-        images = data.images[start : start + batch_size].to(device).float() / 255
-        if noise_sigma:
-            images = images + noise_sigma * torch.randn(images.shape, generator=generator).to(device)
-        right += int((network(images).argmax(1).cpu() == data.labels[start : start + batch_size]).sum())
-    return right / len(data)
+    sigmas = (sigma, sigma) if sigma else None
+    return Trained(average, ModelConfig("classifier", "conv", options, (height, width), names, sigmas), history)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,18 +16,16 @@ from core.errors import LabError
 from core.models.load import Classifier
 from core.models.networks import build
 from core.models.storage import ModelConfig
-from core.training.before_after import CertifiedCount, certified_count
-from core.training.denoiser import denoising_loss, figure_sigmas
-from core.training.feature_distance import feature_layers
-from core.training.gradients import check_gradients
-from core.training.kept import KeptModel, archive, full_name, keep
-from core.training.noise import draw_sigmas
-from core.training.objectives import Objective, mse, stability
+from core.training.augmentation import draw_sigmas
+from core.training.denoiser import denoising_loss
+from core.training.loop import TrainingProgress
+from core.training.objectives import feature_layers, mse, stability
 from core.training.pictures import TrainingPictures
-from core.training.recipe import Recipe
-from core.training.request import NETWORKS, TrainingRequest
-from core.training.timed import Phase, TimedProgress, TimedResult, fit_for
-from core.training.validation import SHOWN, Validation, to_bytes
+from core.training.pretrained import check_gradients
+from core.training.recipe import NETWORKS, TrainingRequest
+from core.training.timed import Phase, TimedResult, TimePlan, fit_for
+from core.training.trained import TrainedModel, full_name, save_trained, zip_unsaved
+from core.training.validation import SHOWN, CertifiedCount, Validation, certified_count, figure_sigmas, to_bytes
 
 MSE_SHARE = 0.6
 """Of the time, where STAB follows on MSE."""
@@ -56,7 +54,7 @@ class TrainingState:
     noisy: Tensor | None = None
     clean: Tensor | None = None
     shown: float = 0.0
-    trained: TimedProgress | None = None
+    trained: TrainingProgress | None = None
     before: CertifiedCount | None = None
     after: CertifiedCount | None = None
     notes: tuple[str, ...] = ()
@@ -68,23 +66,24 @@ class TrainedHere:
 
     Attributes:
         name: of the model.
-        kept: the model in the Lab's folder; None where it could not be written there.
+        saved: the model in the Lab's folder; None where it could not be written there.
         unsaved: a sentence where it could not.
         files: the model as a zip, where it could not; else None.
-        best_by: what the kept moment was chosen by, in words.
-        stopped: whether it was stopped by somebody.
+        result: of the training.
     """
 
     state: TrainingState
     name: str
-    kept: KeptModel | None
+    saved: TrainedModel | None
     unsaved: str | None
     files: bytes | None
-    best_by: str
-    best_second: float
-    batch_size: int
-    trouble: str | None
-    stopped: bool
+    result: TimedResult
+
+    @property
+    def best_by(self) -> str:
+        """What the best moment was chosen by, in words."""
+        phase = self.result.best.phase
+        return "PSNR of the validation pictures" if phase == "mse" else "STAB's loss on the validation pictures"
 
 
 def train_here(
@@ -106,24 +105,28 @@ def train_here(
     """
     begun = time.monotonic()
     low, high = request.sigma_range
-    white_box = request.objective != "mse"
-    if white_box:
-        check_gradients(classifier, classifier.ref, pictures.size, device, "choose the objective MSE, or another classifier.")
-        if request.features:
+    if request.objective != "mse":
+        otherwise = "choose the objective MSE, or another classifier."
+        check_gradients(classifier, classifier.ref, pictures.size, device, otherwise=otherwise)
+        if request.stab.features:
             feature_layers(classifier)  # refuses those that have none, before anything is certified
     labels = pictures.labels
     if labels is None:
         labels = _answers(classifier, pictures.checked, device)
-    sigmas = [s for s in figure_sigmas(low, high) if s < 1 or high == low] or [high]
-    shown = min(max(request.sigma, low), high)
-    validation = Validation(pictures.watched, classifier, sigmas, shown, request.seed, device)
+    validation = Validation(
+        images=pictures.watched,
+        classifier=classifier,
+        sigmas=[s for s in figure_sigmas(low, high) if s < 1 or high == low] or [high],
+        shown=min(max(request.settings.sigma, low), high),
+        seed=request.recipe.seed,
+        device=device,
+    )
     state = TrainingState(
         "before",
-        0,
-        request.checked,
-        to_bytes(validation.noisy),
-        to_bytes(validation.clean[:SHOWN]),
-        shown,
+        total=request.checked,
+        noisy=to_bytes(validation.noisy),
+        clean=to_bytes(validation.clean[:SHOWN]),
+        shown=validation.shown,
         notes=pictures.notes,
     )
 
@@ -131,14 +134,11 @@ def train_here(
         if not len(pictures.checked):
             return None
         return certified_count(
-            pictures.checked,
-            labels,
-            classifier,
-            denoiser,
-            sigma=request.sigma,
-            n=request.n,
+            images=pictures.checked,
+            labels=labels,
+            models=(classifier, denoiser),
+            settings=request.settings,
             radius=request.radius,
-            seed=request.seed,
             device=str(device),
             report=lambda done, total: report(replace(state, done=done, total=total)),
             should_stop=should_stop,
@@ -149,88 +149,65 @@ def train_here(
     if should_stop():
         raise LabError(STOPPED)
     state = replace(state, stage="train", before=before)
-    result, config, recipe = _train(request, classifier, pictures, validation, device, state, report, should_stop)
+    architecture, options = NETWORKS[request.network]
+    with torch.random.fork_rng(devices=[]):  # other jobs of this process draw from the same generator
+        torch.manual_seed(request.recipe.seed)
+        network = build("denoiser", architecture, options)
+    result = fit_for(
+        network,
+        TimePlan(_phases(request, classifier, pictures.size), pictures.draw, 60 * request.minutes, validation),
+        request.recipe,
+        device,
+        report=lambda progress: report(replace(state, trained=progress)),
+        should_stop=should_stop,
+    )
     state = replace(state, stage="after", done=0, trained=result.last)
     full = full_name(name, result.network)
-    card = _card(request, pictures, state, result, recipe, device)
+    config = ModelConfig("denoiser", architecture, options, input_size=pictures.size, sigma_range=(low, high))
+    card = _card(request, pictures, result, device)
 
-    def save() -> tuple[KeptModel | None, str | None]:
+    def save() -> tuple[TrainedModel | None, str | None]:
         minutes = round((time.monotonic() - begun) / 60, 1)
         try:
-            return keep(result.network, config, card | {"minutes": minutes}, full), None
+            return save_trained(result.network, config, card | {"minutes": minutes}, full), None
         except LabError as error:
             return None, str(error)
 
-    kept, unsaved = save()  # before it is certified: a kill then costs figures alone
+    saved, unsaved = save()  # before it is certified: a kill then costs figures alone
     report(state)
     after = None if should_stop() else certified(result.network)
     state = replace(state, stage="ended", after=after)
     if after is not None and before is not None:
         card |= {"certified_told": _told(before, after)}
-        if kept is not None:
-            kept, unsaved = save()
+        if saved is not None:
+            saved, unsaved = save()
     return TrainedHere(
-        state,
-        full,
-        kept,
-        unsaved,
-        None if kept else archive(result.network, config, card, full),
-        "PSNR of the validation pictures" if result.best.phase == "mse" else "STAB's loss on the validation pictures",
-        result.best.seconds,
-        result.batch_size,
-        result.trouble,
-        result.stopped,
+        state=state,
+        name=full,
+        saved=saved,
+        unsaved=unsaved,
+        files=None if saved else zip_unsaved(result.network, config, card, full),
+        result=result,
     )
 
 
-def _train(
-    request: TrainingRequest,
-    classifier: nn.Module,
-    pictures: TrainingPictures,
-    validation: Validation,
-    device: torch.device,
-    state: TrainingState,
-    report: Callable[[TrainingState], None],
-    should_stop: Callable[[], bool],
-) -> tuple[TimedResult, ModelConfig, Recipe]:
-    low, high = request.sigma_range
-    architecture, options = NETWORKS[request.network]
-    recipe = Recipe(epochs=1, batch_size=request.batch_size, learning_rate=request.learning_rate, ema=0.99, seed=request.seed)
-    objectives: Mapping[str, Objective] = {
-        "mse": lambda denoiser, clean, noisy, sigma, generator: mse(denoiser, clean, noisy, sigma),
-        "stab": stability([classifier], closeness=request.closeness, features=request.features),
-    }
+def _phases(request: TrainingRequest, classifier: nn.Module, size: tuple[int, int]) -> list[Phase]:
     shares = {"mse-stab": {"mse": MSE_SHARE, "stab": 1 - MSE_SHARE}}.get(request.objective, {request.objective: 1.0})
-    phases = [
+    return [
         Phase(
-            phase,
+            name,
             denoising_loss(
-                objectives[phase],
-                lambda count, generator: draw_sigmas(count, low, high, SIGMA_POWER, generator),
+                mse if name == "mse" else stability([classifier], request.stab),
+                lambda count, generator: draw_sigmas(count, request.sigma_range, SIGMA_POWER, generator),
                 mirror=request.mirror,
-                shift=min(2, min(pictures.size) - 1),
-                layout=recipe.memory_format,
+                shift=min(2, min(size) - 1),
+                layout=request.recipe.memory_format,
             ),
             share,
-            STAB_PACE if phase == "stab" else 1.0,
+            STAB_PACE if name == "stab" else 1.0,
         )
-        for phase, share in shares.items()
+        for name, share in shares.items()
     ]
-    with torch.random.fork_rng(devices=[]):  # other jobs of this process draw from the same generator
-        torch.manual_seed(request.seed)
-        network = build("denoiser", architecture, options)
-    result = fit_for(
-        network,
-        phases,
-        pictures.draw,
-        recipe,
-        60 * request.minutes,
-        validation,
-        device=device,
-        report=lambda progress: report(replace(state, trained=progress)),
-        should_stop=should_stop,
-    )
-    return result, ModelConfig("denoiser", architecture, options, pictures.size, None, (low, high)), recipe
 
 
 @torch.inference_mode()
@@ -240,28 +217,21 @@ def _answers(classifier: nn.Module, images: Tensor, device: torch.device) -> Ten
     return torch.cat([classifier(part.to(device).float() / 255).argmax(1).cpu() for part in images.split(32)])
 
 
-def _card(
-    request: TrainingRequest,
-    pictures: TrainingPictures,
-    state: TrainingState,
-    result: TimedResult,
-    recipe: Recipe,
-    device: torch.device,
-) -> dict[str, Any]:
-    measured = result.best.measured
+def _card(request: TrainingRequest, pictures: TrainingPictures, result: TimedResult, device: torch.device) -> dict[str, Any]:
+    measured, white_box = result.best.measured, request.objective != "mse"
     figures = {f"psnr_{s:g}": round(v, 2) for s, v in measured.psnr.items()}
     figures |= {f"agreement_{s:g}": round(v, 4) for s, v in measured.agreement.items()}
     return {
         "objective": request.objective,
         "data": pictures.what,
         "classifier": request.classifier,
-        "trained_through": None if request.objective == "mse" else [request.classifier],
-        **({} if request.objective == "mse" else {"closeness": request.closeness, "features": request.features}),
+        "trained_through": [request.classifier] if white_box else None,
+        **({"closeness": request.stab.closeness, "features": request.stab.features} if white_box else {}),
         "sigma_range": list(request.sigma_range),
         "test": figures,
         "test_images": len(pictures.watched),
         "measured_on": "the held-out pictures that the best moment was chosen by",
-        "recipe": {key: value for key, value in asdict(recipe).items() if key != "epochs"}
+        "recipe": {key: value for key, value in asdict(request.recipe).items() if key != "epochs"}
         | {"batch_size_at_the_end": result.batch_size, "steps": result.last.step, "minutes_granted": request.minutes},
         "stopped_early": result.stopped or result.trouble is not None,
         **({"trouble": result.trouble} if result.trouble else {}),
@@ -276,5 +246,5 @@ def _card(
 def _told(before: CertifiedCount, after: CertifiedCount) -> str:
     return (
         f"{before.right} and {after.right} of {after.total} pictures right and certified at l2 {after.radius:g}"
-        f" (sigma {after.sigma:g}, n {after.n})"
+        f" (sigma {after.settings.sigma:g}, n {after.settings.n})"
     )

@@ -1,25 +1,25 @@
-"""One training loop for classifiers and denoisers: averaged weights, checkpoints, exact resume, progress with time left."""
+"""One training step, and the one loop that takes it until there is nothing left to learn from.
+
+What to learn from, when it ends, and what happens between two steps is a :class:`Course`: so many epochs
+(:mod:`core.training.epochs`), or so much time (:mod:`core.training.timed`).
+"""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from core.errors import LabError
-from core.training.average import WeightAverage
-from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
-from core.training.recipe import Recipe, autocast_type, check_recipe, learning_rate_factor, make_optimizer
-from core.training.workers import Alone, Workers
-
-__all__ = ["BatchLoss", "Recipe", "Stated", "TrainingProgress", "fit"]
+from core.training.recipe import Recipe, autocast_type, make_optimizer
+from core.training.validation import Moment
+from core.training.workers import Workers
 
 BatchLoss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 """(network, images (B, 3, H, W) float in [0, 1], labels (B,), CPU generator) -> scalar loss."""
@@ -27,230 +27,181 @@ BatchLoss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """What a progress line or bar shows."""
+    """The state of a training after a step.
 
-    epoch: int
-    epochs: int
+    Attributes:
+        step: steps so far.
+        loss: the mean over the epoch so far; of the step, where time and not epochs is planned.
+        seconds, seconds_left: of computing, spent and to come.
+        epoch, epochs, steps: which epoch it is, of how many, and steps of all of them; 0 where time is planned.
+        measured: figures of the averaged network after the last epoch, by name.
+        phase: which objective is at work, where time is planned. Then there are, too:
+        moments, best: the looks at the validation pictures, and the one whose weights are kept.
+        strip: (K, 3, H, W) uint8, what the newest denoiser makes of the first of them.
+        strips: those of earlier moments, at doubling times: (seconds, strip).
+    """
+
     step: int
-    steps: int
     loss: float
-    images_per_second: float
+    learning_rate: float
+    seconds: float
     seconds_left: float
+    images_per_second: float = 0.0
+    epoch: int = 0
+    epochs: int = 0
+    steps: int = 0
     measured: dict[str, float] = field(default_factory=dict)
-    learning_rate: float = 0.0
+    phase: str = ""
+    moments: tuple[Moment, ...] = ()
+    best: Moment | None = None
+    strip: Tensor | None = None
+    strips: tuple[tuple[float, Tensor], ...] = ()
 
 
-def fit(
-    network: nn.Module,
-    batch_loss: BatchLoss,
-    images: Tensor,
-    labels: Tensor,
-    recipe: Recipe,
-    *,
-    device: torch.device,
-    checkpoint: Path | None = None,
-    checkpoint_seconds: float = 600.0,
-    resume: bool = False,
-    made_for: Mapping[str, Stated] | None = None,
-    measure: Callable[[nn.Module], dict[str, float]] | None = None,
-    on_progress: Callable[[TrainingProgress], None] | None = None,
-    on_trouble: Callable[[str], None] | None = None,
-    on_remark: Callable[[str], None] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    workers: Workers | None = None,
-) -> tuple[nn.Module, list[dict[str, float]]]:
-    """Train ``network`` in place and return its exponential moving average, which is what should be kept.
+class Clock:
+    """Seconds of computing: without those in which somebody is told, and others may compute."""
+
+    def __init__(self) -> None:
+        self._started, self._lost = time.monotonic(), 0.0
+
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._started - self._lost
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Within ``with`` no time passes."""
+        left = time.monotonic()
+        yield
+        self._lost += time.monotonic() - left
+
+
+class WeightAverage:
+    """A copy of a network that follows it slowly: ``average <- decay * average + (1 - decay) * new`` after every step.
+
+    The decay rises to its value over the first steps, ``min(decay, (1 + step) / (10 + step))``, so that the random weights of
+    the beginning are soon forgotten. Batch norm's statistics are averaged likewise; counters are copied.
+
+    Attributes:
+        network: the averaged copy, in evaluation mode, without gradients.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+        # Tensors change in place, in training and in load_state_dict alike, so that these lists stay true.
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        self._averages = [average for average, _ in pairs if average.dtype.is_floating_point]
+        self._new = [new for average, new in pairs if average.dtype.is_floating_point]
+        self._counters = [(average, new) for average, new in pairs if not average.dtype.is_floating_point]
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """Move towards the network after its step number ``step``, counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._averages, self._new, 1 - decay)
+        for counter, new in self._counters:
+            counter.copy_(new)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from.
+
+    Attributes:
+        images: (B, 3, H, W) uint8.
+        labels: (B,) int64.
+        loss: the objective.
+        rate: the learning rate.
+    """
+
+    images: Tensor
+    labels: Tensor
+    loss: BatchLoss
+    rate: float
+
+
+class Learner:
+    """A network with all that changes while it is trained.
+
+    Attributes:
+        network: on the workers' device, in training mode.
+        average: its moving average, which is what should be kept.
+        generator: of augmentation and noise, on the CPU.
+        steps: taken so far.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, workers: Workers) -> None:
+        self.recipe, self.workers, self.device = recipe, workers, workers.device
+        self.network = network.to(self.device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
+        self.average = WeightAverage(self.network, recipe.ema)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "fp16")
+        self.steps = 0
+        self._trained = [p for p in self.network.parameters() if p.requires_grad]
+        self.new_optimizer()
+
+    def new_optimizer(self) -> None:
+        """Begin with an optimiser that remembers nothing."""
+        self.optimizer = make_optimizer(self._trained, self.recipe)
+
+    def step(self, called: nn.Module, batch: Batch) -> tuple[float, bool]:
+        """Take one step: the loss, and whether loss and gradients are numbers. Where they are none, no weight is changed.
+
+        Args:
+            called: the network as it is to be called, see :meth:`Workers.wrap`.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = batch.rate
+        pixels, half = batch.images.to(self.device).float().div_(255), autocast_type(self.recipe)
+        with torch.autocast(self.device.type, half, enabled=half is not None):
+            loss = batch.loss(called, pixels, batch.labels.to(self.device), self.generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.workers.backward(self.scaler.scale(loss))
+        finite = True
+        if self.recipe.clip:
+            self.scaler.unscale_(self.optimizer)
+            norm = nn.utils.clip_grad_norm_(self._trained, self.recipe.clip)
+            finite = self.scaler.is_enabled() or bool(torch.isfinite(norm))  # the scaler leaves such steps out by itself
+        value = self.workers.mean(loss.item())
+        if not finite or not math.isfinite(value):
+            return value, False
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.average.follow(self.steps)
+        self.steps += 1
+        return value, True
+
+
+class Course(Protocol):
+    """What a training learns from, and when it ends."""
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches still to come. What is to be done after a step is done when the next one is asked for."""
+
+    def took(self, loss: float) -> None:
+        """Count a step, and tell who listens."""
+
+    def failed(self, loss: float) -> None:
+        """Note that loss or gradients are no numbers: training ends there."""
+
+
+def learn(learner: Learner, course: Course, should_stop: Callable[[], bool]) -> bool:
+    """The training loop: take a step on every batch of the course.
 
     Args:
-        network: on any device; moved to ``device``.
-        batch_loss: the objective on one batch of pictures already scaled to [0, 1].
-        images: (N, 3, H, W) uint8.
-        labels: (N,) int64.
-        recipe: optimiser, schedule, precision, seed.
-        device: where to compute; with ``workers``, theirs.
-        checkpoint: file rewritten after every epoch, within long ones, and at a stop; None writes none.
-        checkpoint_seconds: how much work within an epoch a kill may cost.
-        resume: go on from ``checkpoint`` where it exists; its recipe and what it was made for must be these. The run then ends
-            bit for bit where an unbroken one would (on a device that computes the same sum twice alike, such as the CPU).
-        made_for: what else decides the run (objective, data ...), by names that are shown to the user.
-        measure: figures of the averaged network after an epoch, on held-out pictures.
-        on_progress: called after every step.
-        on_trouble: told in a sentence where the loss stops being a number; what the last finished epoch left is then returned.
-        on_remark: told in a sentence where a checkpoint cannot be written; training goes on, and the last good one stays.
-        should_stop: asked after every step; a stop keeps the averaged network so far.
-        workers: those who share each batch; by default this process alone.
+        should_stop: asked after every step, of every worker; one suffices.
 
     Returns:
-        the averaged network in evaluation mode, and a row of figures for every finished epoch.
-
-    Raises:
-        LabError: where the checkpoint belongs to another run; or where the loss stops being a number before an epoch was
-            finished, or with nobody to tell; or where a checkpoint cannot be written, with nobody to tell.
+        whether it was stopped.
     """
-    workers = workers or Alone(device)
-    device = workers.device
-    check_recipe(recipe, device)
-    network = network.to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
-    trained = [p for p in network.parameters() if p.requires_grad]
-    steps_per_epoch = max(1, len(images) // recipe.batch_size)
-    total = steps_per_epoch * recipe.epochs
-    stated: dict[str, Stated] = dict(made_for or {}) | asdict(recipe) | {"devices": workers.count}
-    fresh = not resume and checkpoint is not None and checkpoint.exists()
-    run = _Run(network, WeightAverage(network, recipe.ema), make_optimizer(trained, recipe), recipe, workers)
-    if resume and checkpoint is not None and checkpoint.exists():
-        run.restore(read_checkpoint(checkpoint, device, stated), checkpoint)
-    called = workers.wrap(network)
-    half = autocast_type(recipe)
-    started, done_before = time.monotonic(), run.epoch * steps_per_epoch + run.row
-    saved_at = started
-
-    def save() -> None:
-        nonlocal saved_at
-        if checkpoint is None:
-            return
-        contents = run.contents(stated)  # all take part: each has draws of its own
-        if workers.rank == 0:
-            try:
-                write_checkpoint(checkpoint, contents)
-            except CheckpointWriteError as error:
-                if on_remark is None:
-                    raise
-                on_remark(f"{error} Training goes on.")
-        workers.mean(0.0)  # nobody goes on, or ends, before it is written
-        saved_at = time.monotonic()
-
-    while run.epoch < recipe.epochs:
-        for batch in run.batches(len(images), recipe.batch_size):
-            step = run.epoch * steps_per_epoch + run.row
-            rate = recipe.learning_rate * learning_rate_factor(step / total, recipe.warmup, recipe.schedule)
-            for group in run.optimizer.param_groups:
-                group["lr"] = rate
-            x = images[batch].to(device).float().div_(255)
-            with torch.autocast(device.type, half, enabled=half is not None):
-                loss = batch_loss(called, x, labels[batch].to(device), run.generator)
-            run.optimizer.zero_grad(set_to_none=True)
-            workers.backward(run.scaler.scale(loss))
-            if recipe.clip:
-                run.scaler.unscale_(run.optimizer)
-                nn.utils.clip_grad_norm_(trained, recipe.clip)
-            value = workers.mean(loss.item())
-            if not math.isfinite(value):
-                trouble = f"The loss became {value} in epoch {run.epoch + 1}"
-                if not run.history or on_trouble is None:
-                    raise LabError(f"{trouble}: start anew with a lower learning rate.")
-                run.average.network.load_state_dict(run.good)
-                on_trouble(
-                    f"{trouble}: training ended there and what epoch {run.epoch} left is kept;"
-                    " a lower learning rate may get further."
-                )
-                return run.average.network, run.history
-            run.scaler.step(run.optimizer)
-            run.scaler.update()
-            run.average.follow(step)
-            run.losses += value
-            run.row += 1
-            if on_progress is not None:
-                seconds = (time.monotonic() - started) / (step + 1 - done_before)
-                on_progress(
-                    TrainingProgress(
-                        run.epoch + 1,
-                        recipe.epochs,
-                        step + 1,
-                        total,
-                        run.losses / run.row,
-                        recipe.batch_size / seconds,
-                        seconds * (total - step - 1),
-                        run.history[-1] if run.history else {},
-                        rate,
-                    )
-                )
-            if workers.mean(float(should_stop())) > 0:
-                if run.history or not fresh:  # a stop within the first epoch spares the checkpoint of an earlier run
-                    save()
-                return run.average.network, run.history
-            if run.row < steps_per_epoch and workers.mean(float(time.monotonic() - saved_at >= checkpoint_seconds)) > 0:
-                save()
-        run.finish_epoch(measure)
-        save()
-    return run.average.network, run.history
-
-
-class _Run:
-    """Everything that changes while a network is trained: what a checkpoint holds."""
-
-    def __init__(
-        self, network: nn.Module, average: WeightAverage, optimizer: torch.optim.Optimizer, recipe: Recipe, workers: Workers
-    ) -> None:
-        self.network, self.average, self.optimizer, self.workers, self.seed = network, average, optimizer, workers, recipe.seed
-        self.scaler = torch.amp.GradScaler(workers.device.type, enabled=recipe.precision == "fp16")
-        self.generator = torch.Generator()
-        self.drawn: Tensor | None = None  # the generator's state, where an epoch is to go on from its middle
-        self.epoch = self.row = 0
-        self.losses = 0.0
-        self.history: list[dict[str, float]] = []
-        self.good = copy.deepcopy(average.network.state_dict())
-
-    def batches(self, count: int, size: int) -> Iterator[Tensor]:
-        """This process's part of each batch of the epoch that are still to come, in the epoch's own order."""
-        # Seeded anew each epoch, so that a resumed run draws exactly what an unbroken one would.
-        self.generator.manual_seed(self.seed * 100_003 + self.epoch)
-        order = torch.randperm(count, generator=self.generator)
-        rank, workers = self.workers.rank, self.workers.count
-        if rank:  # the others' noise is another one
-            self.generator.manual_seed((self.seed * 100_003 + self.epoch) * 1_009 + rank)
-        if self.drawn is not None:
-            self.generator.set_state(self.drawn)
-            self.drawn = None
-        for start in range(self.row * size, max(1, count // size) * size, size):
-            yield order[start : start + size][rank::workers]
-
-    def finish_epoch(self, measure: Callable[[nn.Module], dict[str, float]] | None) -> None:
-        """Note the figures of the epoch, and what to fall back on."""
-        figures = measure(self.average.network) if measure and self.workers.rank == 0 else {}
-        self.epoch += 1
-        self.history.append({"epoch": self.epoch, "loss": self.losses / self.row} | figures)
-        self.row, self.losses = 0, 0.0
-        self.good = copy.deepcopy(self.average.network.state_dict())
-
-    def contents(self, stated: Mapping[str, Stated]) -> dict[str, Any]:
-        """What a checkpoint holds."""
-        random = {"cpu": torch.get_rng_state()}
-        if self.workers.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.workers.device)
-        return {
-            "network": self.network.state_dict(),
-            "average": self.average.network.state_dict(),
-            "good": self.good if self.row else None,
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "epoch": self.epoch,
-            "row": self.row,
-            "losses": self.losses,
-            "history": self.history,
-            "drawn": self.workers.gather(self.generator.get_state()) if self.row else None,
-            "random": random,
-            "stated": dict(stated),
-        }
-
-    def restore(self, saved: dict[str, Any], path: Path) -> None:
-        """Be the run that a checkpoint holds.
-
-        Raises:
-            LabError: where it is of another network.
-        """
-        try:
-            self.network.load_state_dict(saved["network"])
-            self.average.network.load_state_dict(saved["average"])
-            self.optimizer.load_state_dict(saved["optimizer"])
-            self.scaler.load_state_dict(saved["scaler"])
-            self.epoch, self.row, self.losses = saved["epoch"], saved["row"], saved["losses"]
-            self.history = saved["history"]
-            self.good = saved["good"] or copy.deepcopy(self.average.network.state_dict())
-            if self.row:
-                # A copy: a generator that is given a row of a larger tensor crashes the process.
-                self.drawn = saved["drawn"][self.workers.rank].cpu().clone()
-            torch.set_rng_state(saved["random"]["cpu"].cpu())
-            if "cuda" in saved["random"]:
-                torch.cuda.set_rng_state(saved["random"]["cuda"].cpu(), self.workers.device)
-        except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise damaged(path) from error
+    called = learner.workers.wrap(learner.network)
+    for batch in course.batches():
+        loss, finite = learner.step(called, batch)
+        if not finite:
+            course.failed(loss)
+            return False
+        course.took(loss)
+        if learner.workers.mean(float(should_stop())) > 0:
+            return True
+    return False

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.models.storage import ModelConfig
-from core.training.objectives import BESIDE_STAB
+from core.training.objectives import STAB_WEIGHTS
 from core.versions import LAB_VERSION
 
 README = "README.md"
@@ -57,7 +57,7 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         "architecture": f"{config.architecture}, {card.get('parameters', 0):,} parameters",
         "weights": card.get("weights"),
         "objective": card.get("objective"),
-        "beside the objective": ", ".join(f"{key} {card[key]:g}" for key in (*BESIDE_STAB, "draws") if card.get(key)),
+        "beside the objective": ", ".join(f"{key} {card[key]:g}" for key in (*STAB_WEIGHTS, "draws") if card.get(key)),
         "data": card.get("data"),
         "trained through": card.get("trained_through"),
         "classifier measured with": card.get("classifier"),

@@ -3,26 +3,67 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.training.feature_distance import answer_with_features, feature_distance, feature_layers
+from core.models.networks import UNetDenoiser
 
 Objective = Callable[[nn.Module, Tensor, Tensor, Tensor, torch.Generator], Tensor]
 """(denoiser, clean (B, 3, H, W), noisy (B, 3, H, W), sigma (B,), CPU generator) -> scalar loss."""
 
 COMBINATIONS = ("random", "average")
-BESIDE_STAB = ("helper", "closeness", "features", "consistency")
-"""What :func:`stability` may add to its loss, each with a weight."""
 ENTROPY_SHARE = 0.05
 """Of the entropy, beside the divergence, in :func:`consistency_term`."""
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def mse(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class StabTerms:
+    """What :func:`stability` asks beside its cross-entropy, each with a weight, 0 for none; and of how many.
+
+    Attributes:
+        helper: weight of a :class:`DeeplySupervised` denoiser's own cross-entropy with the same labels.
+        closeness: weight of :func:`mse`. The classifier alone asks for no picture, and a denoiser trained long enough for it
+            returns patterns in which nobody would know the picture.
+        features: weight of :func:`feature_distance`. Labels alone are reached by patterns that mean nothing to another
+            classifier; features that are those of the clean picture are not, and so what surrogates teach carries over to
+            the classifier that they stand in for.
+        consistency: weight of :func:`consistency_term`, which compares several draws.
+        draws: noise draws of each picture that a batch holds: all pictures, then all again ...
+        combine: with several classifiers, ``random`` takes one a batch, drawn anew each time; ``average`` takes the mean over
+            all, each with its own clean labels.
+    """
+
+    helper: float = 0.0
+    closeness: float = 0.0
+    features: float = 0.0
+    consistency: float = 0.0
+    draws: int = 1
+    combine: str = "random"
+
+    def check(self) -> None:
+        """Raise LabError where a way to combine is unknown, or draws are too few."""
+        if self.draws < 1:
+            raise LabError(f"--draws is {self.draws}: expected at least 1.")
+        if self.consistency and self.draws < 2:
+            raise LabError(f"Consistency compares noise draws of one picture, and draws is {self.draws}: expected at least 2.")
+        if self.combine not in COMBINATIONS:
+            raise LabError(f"Unknown way to combine classifiers {self.combine!r}: choose {' or '.join(COMBINATIONS)}.")
+
+
+STAB_WEIGHTS = ("helper", "closeness", "features", "consistency")
+"""The weights among the :class:`StabTerms`."""
+
+
+def mse(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Mean squared error between ``D(x + e)`` and ``x`` (eq. 3), weighted by 1 / (sigma^2 + 0.05^2).
 
     The weight keeps small sigmas, whose errors are small in themselves, from being ignored (Karras et al. 2022, table 1).
@@ -39,7 +80,9 @@ def _weighted_error(denoised: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
     return (error / (sigma.square() + 0.05**2)).mean()
 
 
-def noise_prediction(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
+def noise_prediction(
+    denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
     """Mean squared error of the predicted noise, the simple objective of DDPM (Ho et al. 2020, arXiv 2006.11239, eq. 14).
 
     Since ``x + e`` is given, predicting ``e / sigma`` and predicting ``x`` are one: the error of the first is that of the
@@ -72,15 +115,7 @@ def consistency_term(logits: Tensor, draws: int) -> Tensor:
     return apart.mean() + ENTROPY_SHARE * entropy.mean()
 
 
-def stability(
-    classifiers: Sequence[nn.Module],
-    combine: str = "random",
-    helper: float = 0.0,
-    closeness: float = 0.0,
-    features: float = 0.0,
-    consistency: float = 0.0,
-    draws: int = 1,
-) -> Objective:
+def stability(classifiers: Sequence[nn.Module], terms: StabTerms = StabTerms()) -> Objective:
     """STAB (eq. 4): cross-entropy between ``f(D(x + e))`` and the pretrained classifier's own clean label ``argmax f(x)``.
 
     Gradients flow through the classifiers, which are frozen here and never changed. One classifier that is also the one to
@@ -88,39 +123,26 @@ def stability(
 
     Args:
         classifiers: one or several.
-        combine: with several, ``random`` takes one a batch, drawn anew each time; ``average`` takes the mean over all, each
-            with its own clean labels.
-        helper: above 0, the denoiser is a :class:`core.training.deep_supervision.DeeplySupervised`, and its helper's
-            cross-entropy with the same labels is added with this weight.
-        closeness: above 0, :func:`mse` is added with this weight. The classifier alone asks for no picture, and a denoiser
-            trained long enough for it returns patterns in which nobody would know the picture.
-        features: above 0, :func:`core.training.feature_distance.feature_distance` is added with this weight. Labels alone
-            are reached by patterns that mean nothing to another classifier; features that are those of the clean picture
-            are not, and so what surrogates teach carries over to the classifier that they stand in for.
-        consistency: above 0, :func:`consistency_term` is added with this weight.
-        draws: how many noise draws of each picture a batch holds: all pictures, then all again ...; above 1 for consistency.
+        terms: what is asked beside it.
 
     Raises:
-        LabError: where ``combine`` is unknown, consistency has one draw alone, or a classifier has no features to compare.
+        LabError: where the terms are not usable, or a classifier has no features to compare.
     """
-    if consistency and draws < 2:
-        raise LabError(f"Consistency compares noise draws of one picture, and draws is {draws}: expected at least 2.")
-    if combine not in COMBINATIONS:
-        raise LabError(f"Unknown way to combine classifiers {combine!r}: choose {' or '.join(COMBINATIONS)}.")
+    terms.check()
     for classifier in classifiers:
         classifier.eval().requires_grad_(False)
-        if features:
+        if terms.features:
             feature_layers(classifier)  # refuses those that have none
 
     def objective(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
-        once = clean[: len(clean) // draws]
+        once = clean[: len(clean) // terms.draws]
         taken = classifiers
-        if combine == "random" and len(classifiers) > 1:
+        if terms.combine == "random" and len(classifiers) > 1:
             taken = [classifiers[int(torch.randint(len(classifiers), (), generator=generator))]]
-        denoised, helped = denoiser(noisy, sigma, ask=True) if helper else (denoiser(noisy, sigma), None)
+        denoised, helped = denoiser(noisy, sigma, ask=True) if terms.helper else (denoiser(noisy, sigma), None)
         losses = []
         for classifier in taken:
-            if features:
+            if terms.features:
                 with torch.no_grad():
                     answers, wanted = answer_with_features(classifier, once)
                 logits, found = answer_with_features(classifier, denoised)
@@ -128,16 +150,17 @@ def stability(
                 with torch.no_grad():
                     answers = classifier(once)
                 logits = classifier(denoised)
-            target = answers.argmax(dim=1).repeat(draws)
-            losses.append(F.cross_entropy(logits.float(), target))
-            if features:
-                losses[-1] = losses[-1] + features * feature_distance(found, wanted)
-            if consistency:
-                losses[-1] = losses[-1] + consistency * consistency_term(logits, draws)
+            target = answers.argmax(dim=1).repeat(terms.draws)
+            loss = F.cross_entropy(logits.float(), target)
+            if terms.features:
+                loss = loss + terms.features * feature_distance(found, wanted)
+            if terms.consistency:
+                loss = loss + terms.consistency * consistency_term(logits, terms.draws)
             if helped is not None:
-                losses[-1] = losses[-1] + helper * F.cross_entropy(helped.float(), target)
+                loss = loss + terms.helper * F.cross_entropy(helped.float(), target)
+            losses.append(loss)
         loss = torch.stack(losses).mean() if len(losses) > 1 else losses[0]
-        return loss + closeness * _weighted_error(denoised, clean, sigma) if closeness else loss
+        return loss + terms.closeness * _weighted_error(denoised, clean, sigma) if terms.closeness else loss
 
     return objective
 
@@ -149,7 +172,7 @@ def encoding(classifier: nn.Module) -> Objective:
     through the classifier, which is asked for labels alone.
 
     Args:
-        classifier: frozen here and never changed. The denoiser is a :class:`core.training.deep_supervision.DeeplySupervised`.
+        classifier: frozen here and never changed. The denoiser is a :class:`DeeplySupervised`.
     """
     classifier.eval().requires_grad_(False)
 
@@ -159,3 +182,98 @@ def encoding(classifier: nn.Module) -> Objective:
         return F.cross_entropy(denoiser(noisy, sigma, denoise=False).float(), target)
 
     return objective
+
+
+class DeeplySupervised(nn.Module):
+    """A denoiser with a helper: one linear layer on the greatest value of each of its coarsest features.
+
+    Through a frozen classifier gradients reach a denoiser's depths late and faint. The helper asks those depths for the same
+    answer directly (deep supervision: Lee et al. 2015, arXiv 1409.5185), and shapes nothing once it is gone: what is kept is
+    the denoiser alone.
+
+    Args:
+        denoiser: a U-Net.
+        classes: how many the classifier tells apart.
+
+    Raises:
+        LabError: where the denoiser has no coarsest features to ask.
+    """
+
+    def __init__(self, denoiser: nn.Module, classes: int) -> None:
+        if not isinstance(denoiser, UNetDenoiser):
+            raise LabError("A helper is for the architecture unet, whose coarsest level it asks: leave --helper out.")
+        super().__init__()
+        self.denoiser: UNetDenoiser = denoiser
+        self.helper = nn.Linear(denoiser.coarsest, classes)
+
+    def forward(
+        self, noisy: Tensor, sigma: Tensor | float, ask: bool = False, denoise: bool = True
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Denoise; with ``ask``, (denoised (B, 3, H, W), logits (B, classes)); without ``denoise``, the latter alone."""
+        if not denoise:
+            return self._answer(self.denoiser.features(noisy, sigma))
+        denoised, features = self.denoiser.with_features(noisy, sigma)
+        return (denoised, self._answer(features)) if ask else denoised
+
+    def _answer(self, features: Tensor) -> Tensor:
+        return self.helper(features.amax(dim=(2, 3)))
+
+    def keep_the_rest(self) -> None:
+        """Let only the layers that the helper's answer goes through be trained."""
+        self.denoiser.requires_grad_(False)
+        for layer in self.denoiser.encoder():
+            layer.requires_grad_(True)
+
+
+def feature_layers(classifier: nn.Module) -> list[nn.Module]:
+    """The layers whose outputs are a classifier's features: all that normalise, or all convolutions where none does.
+
+    Raises:
+        LabError: where there are neither.
+    """
+    for kinds in (_NORMS, _CONVOLUTIONS):
+        found: list[nn.Module] = [layer for layer in classifier.modules() if isinstance(layer, kinds)]
+        if found:
+            return found
+    raise LabError(
+        f"{type(classifier).__name__} has no layers that normalise or convolve, and so no features to compare: leave features"
+        " out, or give them the weight 0."
+    )
+
+
+def answer_with_features(classifier: nn.Module, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """The logits (B, classes), and each output of :func:`feature_layers`, (B, ...), in the order of the forward pass.
+
+    Other threads may ask the same classifier meanwhile.
+    """
+    features: list[Tensor] = []
+    here = threading.get_ident()
+
+    def note(layer: nn.Module, args: Any, output: Tensor) -> None:
+        if threading.get_ident() == here:
+            features.append(output)
+
+    hooks = [layer.register_forward_hook(note) for layer in feature_layers(classifier)]
+    try:
+        return classifier(pixels), features
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def feature_distance(denoised: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
+    """Mean over layers of the squared difference over the variance of the clean features; 1 is as far as a constant.
+
+    The idea is that of Liao et al. (2018, arXiv 1712.02976, "high-level representation guided denoiser"), who compare the
+    last layer, and whose denoisers thereby transferred to other classifiers.
+
+    Args:
+        denoised: (draws * B, ...) each, all pictures and then all again ...
+        clean: (B, ...) each, without gradients.
+    """
+    distances = []
+    for one, other in zip(denoised, clean, strict=True):
+        wanted = other.float()
+        error = one.float().unflatten(0, (-1, len(wanted))) - wanted
+        distances.append(error.square().mean() / wanted.var().clamp_min(1e-8))
+    return torch.stack(distances).mean()

@@ -1,4 +1,4 @@
-"""How a network is trained: everything a rerun needs beside data and objective."""
+"""What is asked of a training: how a network is trained, and all the rest where it ends after so many minutes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,27 @@ from torch import nn
 
 from core.errors import LabError
 from core.models.formats.foreign import import_library
+from core.smoothing.settings import Settings
+from core.training.objectives import StabTerms
 
 PRECISIONS = ("float32", "bf16", "fp16")
 SCHEDULES = ("cosine", "steps", "constant")
 OPTIMIZERS = ("sgd", "adamw", "muon")
+
+TIMED_OBJECTIVES = ("mse-stab", "stab", "mse")
+MOST_MINUTES = 30.0
+LEAST_MINUTES = 0.05
+MOST_WEIGHT = 1_000.0
+"""Of closeness and of features, beside a cross-entropy."""
+
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "unet-small": ("unet", {"widths": [16, 32]}),
+    "unet-medium": ("unet", {"widths": [32, 64, 128]}),
+    "unet-large": ("unet", {"widths": [64, 128, 256]}),
+    "dncnn-small": ("dncnn", {"depth": 8, "width": 32}),
+    "dncnn": ("dncnn", {}),
+}
+"""Name -> architecture and its options, as :func:`core.models.networks.build` takes them."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +146,59 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
     if schedule == "constant":
         return 1.0
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """A training for a given time.
+
+    Attributes:
+        dataset: ``shapes``, ``cifar10`` or ``upload``.
+        classifier: reference of the classifier that the denoiser is to stand before.
+        objective: one of :data:`TIMED_OBJECTIVES`; ``mse-stab`` spends the first 60% of the time on MSE.
+        network: one of :data:`NETWORKS`.
+        sigma_range: least and greatest sigma, in [0, 1] pixel units.
+        minutes: of computing; time in which others compute does not count.
+        mirror: whether half of the pictures are mirrored.
+        recipe: its learning rate is a quarter in STAB, its batch smaller where a step of so many would take too long to be
+            stopped at once; its epochs are not used.
+        stab: what STAB asks beside its cross-entropy.
+        checked: how many pictures are certified before and after; 0 for none.
+        settings: of these certificates.
+        radius: the l2 radius asked of them.
+    """
+
+    dataset: str = "shapes"
+    classifier: str = "bundled/shapes"
+    objective: str = "mse-stab"
+    network: str = "unet-small"
+    sigma_range: tuple[float, float] = (0.0, 0.5)
+    minutes: float = 1.0
+    mirror: bool = True
+    recipe: Recipe = Recipe(batch_size=32, learning_rate=3e-3, ema=0.99)
+    stab: StabTerms = StabTerms(closeness=20.0, features=20.0)
+    checked: int = 20
+    settings: Settings = Settings(0.25, n0=20, n=200)
+    radius: float = 0.25
+
+    def check(self) -> None:
+        """Raise LabError where a choice is unknown or a number out of range."""
+        (low, high), recipe, settings = self.sigma_range, self.recipe, self.settings
+        if self.objective not in TIMED_OBJECTIVES:
+            raise LabError(f"Unknown objective {self.objective!r}: choose mse, stab or mse-stab.")
+        if self.network not in NETWORKS:
+            raise LabError(f"Unknown network {self.network!r}: choose one of {', '.join(NETWORKS)}.")
+        if not 0 <= low <= high <= 1 or high <= 0:
+            raise LabError(
+                f"The sigma range {low:g} to {high:g} leaves nothing to learn: its upper end must lie above 0, at most at 1."
+            )
+        if not (math.isfinite(self.minutes) and LEAST_MINUTES <= self.minutes <= MOST_MINUTES):
+            raise LabError(f"{self.minutes:g} minutes: expected {LEAST_MINUTES:g} to {MOST_MINUTES:g}.")
+        if not (0 < recipe.learning_rate <= 1) or not 4 <= recipe.batch_size <= 256:
+            raise LabError("The learning rate must lie above 0 and at most at 1, the batch between 4 and 256 pictures.")
+        if not 0 <= self.stab.closeness <= MOST_WEIGHT or not 0 <= self.stab.features <= MOST_WEIGHT:
+            raise LabError(f"Closeness and features are weights beside STAB's loss: expected 0 to {MOST_WEIGHT:g} each.")
+        if not 0 <= self.checked <= 50 or not 20 <= settings.n <= 1_000:
+            raise LabError("At most 50 pictures are certified before and after, with 20 to 1,000 samples each.")
+        if not 0 < settings.sigma <= 1 or not 0 <= self.radius <= 4:
+            raise LabError("The certificates before and after need a sigma in (0, 1] and a radius in [0, 4].")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.training.average import WeightAverage
-from core.training.loop import BatchLoss
-from core.training.recipe import Recipe, learning_rate_factor, make_optimizer
-from core.training.validation import Measured, Validation
+from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, learn
+from core.training.recipe import Recipe, learning_rate_factor
+from core.training.validation import Moment, Validation
+from core.training.workers import Alone
 
 MOMENTS = 40
 """About how often the validation pictures are looked at."""
@@ -29,7 +28,7 @@ class Phase:
     """A part of the time that has one objective.
 
     Attributes:
-        name: ``mse`` or ``stab``; also what the best is chosen by, see :meth:`Measured.score`.
+        name: ``mse`` or ``stab``; also what the best is chosen by, see :meth:`core.training.validation.Measured.score`.
         loss: of a batch.
         share: of the time.
         pace: what the recipe's learning rate is multiplied by.
@@ -39,44 +38,6 @@ class Phase:
     loss: BatchLoss
     share: float
     pace: float = 1.0
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A look at the validation pictures.
-
-    Attributes:
-        seconds: of computing until then.
-        phase: which objective was at work.
-        loss: the mean over the steps since the last look; NaN before the first step.
-    """
-
-    seconds: float
-    step: int
-    phase: str
-    loss: float
-    measured: Measured
-
-
-@dataclass(frozen=True)
-class TimedProgress:
-    """The state after a step.
-
-    Attributes:
-        seconds, budget: of computing, spent and granted.
-        strip: (K, 3, H, W) uint8, the newest.
-        looks: strips of earlier moments, at doubling times: (seconds, strip).
-    """
-
-    seconds: float
-    budget: float
-    step: int
-    phase: str
-    loss: float
-    moments: tuple[Moment, ...]
-    best: Moment | None
-    strip: Tensor
-    looks: tuple[tuple[float, Tensor], ...]
 
 
 @dataclass(frozen=True)
@@ -92,30 +53,44 @@ class TimedResult:
 
     network: nn.Module
     best: Moment
-    last: TimedProgress
+    last: TrainingProgress
     batch_size: int
     trouble: str | None
     stopped: bool
 
 
+@dataclass(frozen=True)
+class TimePlan:
+    """What is learnt, from what, and in which time.
+
+    Attributes:
+        phases: one after the other; their shares add up to 1.
+        next_pictures: (count, CPU generator) -> (count, 3, H, W) uint8.
+        seconds: of the training's own computing.
+        validation: what the best moment is chosen by.
+    """
+
+    phases: Sequence[Phase]
+    next_pictures: Callable[[int, torch.Generator], Tensor]
+    seconds: float
+    validation: Validation
+
+
 def fit_for(
     network: nn.Module,
-    phases: list[Phase],
-    next_pictures: Callable[[int, torch.Generator], Tensor],
+    plan: TimePlan,
     recipe: Recipe,
-    seconds: float,
-    validation: Validation,
-    *,
     device: torch.device,
-    report: Callable[[TimedProgress], None] = lambda progress: None,
+    *,
+    report: Callable[[TrainingProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TimedResult:
-    """Train ``network`` in place for ``seconds`` of its own computing; ``report``, in which others may compute, is not counted.
+    """Train ``network`` in place for so many seconds of its own computing.
 
     Args:
-        next_pictures: (count, CPU generator) -> (count, 3, H, W) uint8.
         recipe: epochs are not used; the learning rate follows the share of the time within a phase.
-        should_stop: asked after every step.
+        report: told after every step; that others may compute in it is not counted.
+        should_stop: asked after every step, and while validation pictures are looked at.
 
     Returns:
         the averaged network of the best moment: by mean validation PSNR in an MSE phase, by STAB's validation loss in a STAB
@@ -124,134 +99,115 @@ def fit_for(
     Raises:
         LabError: where the loss stops being a number before anything was learnt.
     """
-    network = network.to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
-    trained = [p for p in network.parameters() if p.requires_grad]
-    average = WeightAverage(network, recipe.ema)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    kept = _Kept(average.network, validation)
-    kept.look(0.0, 0, phases[0].name, math.nan)
-    clock = _Clock()  # after the first look, which finds everything cold
-    batch, step, losses, value, trouble, stopped = LEAST_BATCH, 0, list[float](), math.nan, None, False
-
-    def progress(phase: str) -> TimedProgress:
-        return TimedProgress(
-            clock.seconds(), seconds, step, phase, value, tuple(kept.moments), kept.best, kept.strip, tuple(kept.looks)
-        )
-
-    def tell(phase: str) -> None:
-        with clock.stands_still():
-            report(progress(phase))
-
-    tell(phases[0].name)
-    begin = 0.0
-    for phase in phases:
-        optimizer = make_optimizer(trained, recipe)
-        length = phase.share * seconds
-        first = step
-        while ((now := clock.seconds()) < begin + length or step == first) and not stopped:
-            rate = (
-                phase.pace
-                * recipe.learning_rate
-                * learning_rate_factor(min(1.0, (now - begin) / length), recipe.warmup, recipe.schedule)
-            )
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            x = next_pictures(batch, generator).to(device).float().div_(255)
-            loss = phase.loss(network, x, torch.zeros(len(x), dtype=torch.int64), generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(trained, recipe.clip or math.inf)
-            value = loss.item()
-            if not math.isfinite(value) or not bool(torch.isfinite(norm)):
-                trouble = f"The loss stopped being a number after {step:,} steps"
-                break
-            optimizer.step()
-            average.follow(step)
-            step += 1
-            losses.append(value)
-            took = clock.seconds() - now
-            if took > LONG_STEP and step > first + 1:  # the first one finds everything cold
-                batch = max(LEAST_BATCH, batch // 2)
-            elif took < LONG_STEP / 4:
-                batch = min(recipe.batch_size, 2 * batch)
-            # More often at first, when much changes.
-            due = clock.seconds() - kept.looked_at >= min(seconds / MOMENTS, 0.5 + clock.seconds() / 10)
-            stopped = should_stop()
-            if (due or clock.seconds() >= begin + length) and not stopped:
-
-                def go_on(name: str = phase.name) -> bool:
-                    tell(name)
-                    return not should_stop()
-
-                fine = kept.look(clock.seconds(), step, phase.name, sum(losses) / len(losses), go_on)
-                stopped = fine is None
-                if fine is False:
-                    trouble = f"The denoised pictures stopped being numbers after {step:,} steps"
-                    break
-                losses.clear()
-            tell(phase.name)
-        begin += length
-        if stopped or trouble:
-            break
-    if kept.best is None or kept.best.step == 0:
-        if trouble:
-            raise LabError(f"{trouble}, before anything was learnt: start anew with a lower learning rate.")
-        if step:  # stopped before the first look
-            kept.look(clock.seconds(), step, phases[0].name, sum(losses) / max(1, len(losses)))
-    if kept.best is None or kept.best.step == 0:
+    learner = Learner(network, recipe, Alone(device))
+    course = _Timed(learner, plan, report, should_stop)
+    stopped = learn(learner, course, should_stop) or course.stopped
+    if course.best is None or course.best.step == 0:
+        if course.trouble:
+            raise LabError(f"{course.trouble}, before anything was learnt: start anew with a lower learning rate.")
+        course.look(course.clock.seconds())  # it was stopped before the first look
+    best, trouble = course.best, course.trouble
+    if best is None or best.step == 0:
         raise LabError("Stopped before the first step: nothing was learnt, so nothing is kept.")
     if trouble:
-        trouble += f": training ended there, and the best until then, of second {kept.best.seconds:.0f}, is kept."
-    average.network.load_state_dict(kept.weights)
-    return TimedResult(average.network, kept.best, progress(kept.best.phase), batch, trouble, stopped)
+        trouble += f": training ended there, and the best until then, of second {best.seconds:.0f}, is kept."
+    learner.average.network.load_state_dict(course.weights)
+    return TimedResult(learner.average.network, best, course.progress(), course.batch_size, trouble, stopped)
 
 
-class _Clock:
-    """Seconds, without those in which others compute."""
+class _Timed:
+    """A course of so much time, in phases; looks at the validation pictures on the way, and the best weights."""
 
-    def __init__(self) -> None:
-        self._started, self._lost = time.monotonic(), 0.0
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._started - self._lost
-
-    def stands_still(self) -> _Clock:
-        return self
-
-    def __enter__(self) -> None:
-        self._left = time.monotonic()
-
-    def __exit__(self, *raised: object) -> None:
-        self._lost += time.monotonic() - self._left
-
-
-class _Kept:
-    """The looks at the validation pictures, and the best weights."""
-
-    def __init__(self, network: nn.Module, validation: Validation) -> None:
-        self._network, self._validation = network, validation
-        self.moments: list[Moment] = []
-        self.looks: list[tuple[float, Tensor]] = []
+    def __init__(
+        self, learner: Learner, plan: TimePlan, report: Callable[[TrainingProgress], None], should_stop: Callable[[], bool]
+    ) -> None:
+        self.learner, self.recipe, self.plan, self.report, self.should_stop = learner, learner.recipe, plan, report, should_stop
+        self.phase, self.batch_size, self.rate, self.loss = plan.phases[0], LEAST_BATCH, 0.0, math.nan
+        self.losses, self.moments, self.strips = list[float](), list[Moment](), list[tuple[float, Tensor]]()
+        self.looked_at, self.stopped = 0.0, False
         self.best: Moment | None = None
-        self.weights = copy.deepcopy(network.state_dict())
-        self.strip = validation.strip(network)
-        self.looked_at = 0.0
+        self.trouble: str | None = None
+        self.weights = copy.deepcopy(learner.average.network.state_dict())
+        self.strip = plan.validation.strip(learner.average.network)
+        self.look(0.0)
+        self.clock = Clock()  # after the first look, which finds everything cold
+        self.tell()
 
-    def look(self, seconds: float, step: int, phase: str, loss: float, go_on: Callable[[], bool] = lambda: True) -> bool | None:
-        """Look at the averaged network; False where its pictures are no numbers, None where ``go_on`` said no."""
-        measured = self._validation.measure(self._network, go_on)
-        if measured is None:
-            return None
-        if not measured.finite:
+    def batches(self) -> Iterator[Batch]:
+        """Pictures drawn at random, phase by phase; the size of a batch follows how long a step takes."""
+        begin = 0.0
+        for phase in self.plan.phases:
+            self.phase = phase
+            self.learner.new_optimizer()
+            length, first = phase.share * self.plan.seconds, self.learner.steps
+            while (now := self.clock.seconds()) < begin + length or self.learner.steps == first:
+                done = min(1.0, (now - begin) / length)
+                factor = learning_rate_factor(done, self.recipe.warmup, self.recipe.schedule)
+                self.rate = self.phase.pace * self.recipe.learning_rate * factor
+                images = self.plan.next_pictures(self.batch_size, self.learner.generator)
+                yield Batch(images, torch.zeros(len(images), dtype=torch.int64), self.phase.loss, self.rate)
+                took = self.clock.seconds() - now
+                if took > LONG_STEP and self.learner.steps > first + 1:  # the first one finds everything cold
+                    self.batch_size = max(LEAST_BATCH, self.batch_size // 2)
+                elif took < LONG_STEP / 4:
+                    self.batch_size = min(self.recipe.batch_size, 2 * self.batch_size)
+                # More often at first, when much changes.
+                due = self.clock.seconds() - self.looked_at >= min(self.plan.seconds / MOMENTS, 0.5 + self.clock.seconds() / 10)
+                if (due or self.clock.seconds() >= begin + length) and not self.look(self.clock.seconds(), self._go_on):
+                    return
+            begin += length
+
+    def took(self, loss: float) -> None:
+        """Count a step, and tell the progress."""
+        self.loss = loss
+        self.losses.append(loss)
+        self.tell()
+
+    def failed(self, loss: float) -> None:
+        """Note why training ends."""
+        self.trouble = f"The loss stopped being a number after {self.learner.steps:,} steps"
+
+    def look(self, seconds: float, go_on: Callable[[], bool] = lambda: True) -> bool:
+        """Look at the averaged network; False where its pictures are no numbers, or ``go_on`` said no: both are noted."""
+        network, loss = self.learner.average.network, sum(self.losses) / len(self.losses) if self.losses else math.nan
+        measured = self.plan.validation.measure(network, go_on)
+        if measured is None or not measured.finite:
+            self.stopped = measured is None
+            if measured is not None and self.learner.steps:
+                self.trouble = f"The denoised pictures stopped being numbers after {self.learner.steps:,} steps"
             return False
-        moment = Moment(seconds, step, phase, loss, measured)
+        moment = Moment(seconds, self.learner.steps, self.phase.name, loss, measured)
         self.moments.append(moment)
-        self.strip = self._validation.strip(self._network)
-        self.looked_at = seconds
-        if not self.looks or seconds >= max(0.5, 2 * self.looks[-1][0]):
-            self.looks.append((seconds, self.strip))
-        better = self.best is None or self.best.step == 0 or self.best.phase != phase
-        if better or (self.best is not None and measured.score(phase) > self.best.measured.score(phase)):
-            self.best = moment
-            self.weights = copy.deepcopy(self._network.state_dict())
+        self.losses.clear()
+        self.strip, self.looked_at = self.plan.validation.strip(network), seconds
+        if not self.strips or seconds >= max(0.5, 2 * self.strips[-1][0]):
+            self.strips.append((seconds, self.strip))
+        if self.best is None or self.best.step == 0 or self.best.phase != moment.phase or moment.score > self.best.score:
+            self.best, self.weights = moment, copy.deepcopy(network.state_dict())
         return True
+
+    def progress(self) -> TrainingProgress:
+        """What is known now."""
+        seconds = self.clock.seconds()
+        return TrainingProgress(
+            step=self.learner.steps,
+            loss=self.loss,
+            learning_rate=self.rate,
+            seconds=seconds,
+            seconds_left=max(0.0, self.plan.seconds - seconds),
+            phase=self.phase.name,
+            moments=tuple(self.moments),
+            best=self.best,
+            strip=self.strip,
+            strips=tuple(self.strips),
+        )
+
+    def tell(self) -> None:
+        """Report the progress, while the clock stands still."""
+        progress = self.progress()
+        with self.clock.standing_still():
+            self.report(progress)
+
+    def _go_on(self) -> bool:
+        self.tell()
+        return not self.should_stop()

@@ -1,18 +1,122 @@
-"""Held-out pictures under noise that stays the same, so that what a denoiser makes of them can be compared over time."""
+"""What networks make of held-out pictures: accuracy, PSNR, what a classifier says, and what can be certified."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.data.datasets import LabelledImages
+from core.errors import LabError
+from core.evaluation.curve import binomial_interval
+from core.pictures.quality import psnr
+from core.smoothing.certify import certify_picture
+from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.settings import Settings
+
+HELD_OUT = 47
+"""One picture in this many is held out of training, for the figures shown while it runs. Prime, so that no class is left out
+of data sets whose classes alternate."""
+HIGHEST_PSNR = 100.0
+"""In dB, of a picture that comes out as it was: with infinity a mean would say nothing, and JSON has no name for it."""
 SHOWN = 6
 """Pictures of the strip."""
 AT_ONCE = 64
 """Pictures of 32 x 32 pixels that are looked at at once; fewer of larger ones."""
+
+
+def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
+    """Part a training set: every :data:`HELD_OUT`-th picture aside, the rest to train on.
+
+    Raises:
+        LabError: where fewer than 100 pictures are given.
+    """
+    if len(data) < 100:
+        raise LabError(f"Only {len(data)} pictures to train on: at least 100 are needed.")
+    aside = torch.arange(len(data)) % HELD_OUT == 0
+    return data.where(~aside), data.where(aside)
+
+
+def figure_sigmas(low: float, high: float) -> list[float]:
+    """The paper's sigmas that lie in a range; its greatest where none does."""
+    return [s for s in (0.12, 0.25, 0.5, 1.0) if low <= s <= high] or [high]
+
+
+@torch.inference_mode()
+def accuracy(
+    network: Callable[[Tensor], Tensor],
+    data: LabelledImages,
+    device: torch.device,
+    batch_size: int = 500,
+    noise_sigma: float = 0.0,
+) -> float:
+    """Share of the pictures that the network, in evaluation mode, gets right, with one draw of noise where sigma is above 0."""
+    right, generator = 0, torch.Generator().manual_seed(0)
+    for images, labels in zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True):
+        pixels = images.to(device).float() / 255
+        if noise_sigma:
+            pixels = pixels + noise_sigma * torch.randn(pixels.shape, generator=generator).to(device)
+        right += int((network(pixels).argmax(1).cpu() == labels).sum())
+    return right / len(data)
+
+
+def measure_classifier(
+    network: nn.Module, data: LabelledImages, noise_sigma: float, *, device: torch.device, name: str
+) -> dict[str, float]:
+    """Accuracy on clean pictures as ``name``; where it was trained with noise, that on noisy ones as ``name_SIGMA``, too."""
+    figures = {name: round(accuracy(network, data, device), 4)}
+    if noise_sigma:
+        figures[f"{name}_{noise_sigma:g}"] = round(accuracy(network, data, device, noise_sigma=noise_sigma), 4)
+    return figures
+
+
+def measure_helper(network: nn.Module, data: LabelledImages, sigmas: Sequence[float], device: torch.device) -> dict[str, float]:
+    """The accuracy of a :class:`core.training.objectives.DeeplySupervised`'s helper after one draw of noise, at each sigma."""
+
+    def answer(sigma: float) -> Callable[[Tensor], Tensor]:
+        return lambda noisy: network(noisy, sigma, denoise=False)
+
+    return {f"helper_accuracy_{s:g}": round(accuracy(answer(s), data, device, noise_sigma=s), 4) for s in sigmas}
+
+
+def measure_denoiser(
+    denoiser: nn.Module, classifier: nn.Module | None, data: LabelledImages, *, sigmas: Sequence[float], device: torch.device
+) -> dict[str, float]:
+    """PSNR in dB, and the share of noisy pictures the classifier gets right after one draw of noise, at each sigma."""
+    figures: dict[str, float] = {}
+    clean = data.images.to(device).float() / 255
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(device)
+    for sigma in sigmas:
+        parts = list(_one_shot(denoiser, classifier, clean, noise, sigma=sigma, at_once=250))
+        figures[f"psnr_{sigma:g}"] = round(float(torch.cat([part.psnr for part in parts]).mean()), 2)
+        if classifier is not None:
+            right = torch.cat([part.logits for part in parts]).argmax(1).cpu() == data.labels
+            figures[f"one_shot_accuracy_{sigma:g}"] = round(int(right.sum()) / len(clean), 4)
+    return figures
+
+
+class _Denoised(NamedTuple):
+    """Of some pictures: PSNR, (B,) in dB; what the classifier says of them, (B, C); whether every pixel is a number."""
+
+    psnr: Tensor
+    logits: Tensor
+    finite: bool
+
+
+def _one_shot(
+    denoiser: nn.Module, classifier: nn.Module | None, clean: Tensor, noise: Tensor, *, sigma: float, at_once: int
+) -> Iterator[_Denoised]:
+    """Denoise (N, 3, H, W) pictures with ``sigma`` times their noise, so many at once."""
+    for original, draw in zip(clean.split(at_once), noise.split(at_once), strict=True):
+        with torch.inference_mode():
+            denoised = denoiser(original + sigma * draw, sigma)
+            logits = denoised.new_zeros(0) if classifier is None else classifier(denoised).float()
+            part = _Denoised(psnr(denoised, original).clamp_max(HIGHEST_PSNR), logits, bool(torch.isfinite(denoised).all()))
+        yield part
 
 
 @dataclass(frozen=True)
@@ -31,13 +135,32 @@ class Measured:
     stability: float
     finite: bool
 
-    def score(self, phase: str) -> float:
-        """How good it is in a phase, ``mse`` or ``stab``: mean PSNR, or STAB's cross-entropy with its sign turned."""
-        return sum(self.psnr.values()) / len(self.psnr) if phase == "mse" else -self.stability
+
+@dataclass(frozen=True)
+class Moment:
+    """A look at the validation pictures.
+
+    Attributes:
+        seconds: of computing until then.
+        phase: which objective was at work, ``mse`` or ``stab``.
+        loss: the mean over the steps since the last look; NaN before the first step.
+    """
+
+    seconds: float
+    step: int
+    phase: str
+    loss: float
+    measured: Measured
+
+    @property
+    def score(self) -> float:
+        """How good the denoiser is by what its phase asks for: mean PSNR, or STAB's cross-entropy with its sign turned."""
+        figures = self.measured
+        return sum(figures.psnr.values()) / len(figures.psnr) if self.phase == "mse" else -figures.stability
 
 
 class Validation:
-    """Clean pictures and fixed noise.
+    """Clean pictures under noise that stays the same, so that what a denoiser makes of them can be compared over time.
 
     Args:
         images: (N, 3, H, W) uint8.
@@ -49,7 +172,7 @@ class Validation:
     """
 
     def __init__(
-        self, images: Tensor, classifier: nn.Module, sigmas: list[float], shown: float, seed: int, device: torch.device
+        self, images: Tensor, classifier: nn.Module, *, sigmas: Sequence[float], shown: float, seed: int, device: torch.device
     ) -> None:
         self.clean = images.to(device).float() / 255
         self.noise = torch.randn(self.clean.shape, generator=torch.Generator().manual_seed(seed)).to(device)
@@ -65,22 +188,19 @@ class Validation:
         Args:
             go_on: asked after every few pictures; None is returned where it says no.
         """
-        psnr, agreement, losses, finite = {}, {}, [], True
+        decibels, agreement, losses, finite = {}, {}, [], True
         for sigma in self.sigmas:
-            errors, answers = [], []
-            for clean, noise in zip(self.clean.split(self.at_once), self.noise.split(self.at_once), strict=True):
-                with torch.inference_mode():
-                    denoised = denoiser(clean + sigma * noise, sigma)
-                    finite = finite and bool(torch.isfinite(denoised).all())
-                    errors.append((denoised.clamp(0, 1) - clean).square().mean(dim=(1, 2, 3)).clamp_min(1e-10))
-                    answers.append(self.classifier(denoised).float())
+            parts = []
+            for part in _one_shot(denoiser, self.classifier, self.clean, self.noise, sigma=sigma, at_once=self.at_once):
+                parts.append(part)
                 if not go_on():
                     return None
-            logits = torch.cat(answers)
-            psnr[sigma] = float((-10 * torch.cat(errors).log10()).mean())
+            logits = torch.cat([part.logits for part in parts])
+            decibels[sigma] = float(torch.cat([part.psnr for part in parts]).mean())
             agreement[sigma] = float((logits.argmax(1) == self.answers).float().mean())
             losses.append(float(F.cross_entropy(logits, self.answers)))
-        return Measured(psnr, agreement, sum(losses) / len(losses), finite)
+            finite = finite and all(part.finite for part in parts)
+        return Measured(decibels, agreement, sum(losses) / len(losses), finite)
 
     @torch.inference_mode()
     def strip(self, denoiser: nn.Module) -> Tensor:
@@ -91,3 +211,61 @@ class Validation:
 def to_bytes(pixels: Tensor) -> Tensor:
     """Pixels in [0, 1] as uint8 on the CPU; what lies outside is clipped."""
     return pixels.float().nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+
+
+@dataclass(frozen=True)
+class CertifiedCount:
+    """How many of ``total`` pictures are right and certified at an l2 radius, with settings whose seed is that of the first."""
+
+    right: int
+    total: int
+    radius: float
+    settings: Settings
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% Clopper-Pearson interval of the accuracy over all pictures of this kind."""
+        low, high = binomial_interval([self.right], self.total)
+        return float(low[0]), float(high[0])
+
+
+def certified_count(
+    images: Tensor,
+    labels: Tensor,
+    models: tuple[ClassifierLike, DenoiserLike | None],
+    settings: Settings,
+    radius: float,
+    *,
+    device: str,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> CertifiedCount | None:
+    """Certify each picture; None where it was stopped, since the pictures certified first are no fair sample.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        labels: (N,), the right answers.
+        models: classifier, and denoiser before it.
+        settings: of each certificate; picture number i takes the seed plus i.
+        radius: l2, asked of each.
+        report: told after every batch how many pictures are done, of how many.
+    """
+    reached = 0
+    for number, image in enumerate(images):
+
+        def tell(_: object, done: int = number) -> None:
+            report(done, len(images))
+
+        certificate = certify_picture(
+            image.float() / 255,
+            *models,
+            replace(settings, seed=settings.seed + number),
+            device=device,
+            on_progress=tell,
+            should_stop=should_stop,
+        )
+        if should_stop():
+            return None
+        right = not certificate.abstained and certificate.prediction == int(labels[number])
+        reached += right and certificate.radius >= radius
+    return CertifiedCount(reached, len(images), radius, settings)

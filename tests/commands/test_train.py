@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import core.training.denoiser
-from core.commands import train, train_result
+from core.commands import train
 from core.data.datasets import SHAPES_SIZES
 from core.data.shapes import make_shapes
 from core.models.load import load_classifier, load_denoiser
@@ -107,7 +107,7 @@ def test_a_checkpoint_of_mse_is_not_resumed_as_stab(run, classifiers, data, tmp_
 def test_where_the_loss_is_no_number_the_last_good_epoch_is_kept(run, data, tmp_path, monkeypatch):
     taken = 0
 
-    def mostly_mse(denoiser, clean, noisy, sigma):
+    def mostly_mse(denoiser, clean, noisy, sigma, generator):
         nonlocal taken
         taken += 1
         return mse(denoiser, clean, noisy, sigma) * (float("nan") if taken == 4 else 1)
@@ -174,7 +174,9 @@ def test_half_weights_are_asked_for_after_training_too(run, data, tmp_path, monk
     measured = []
     name = command.replace("train", "measure").replace("-", "_")
     honest = getattr(train, name)
-    monkeypatch.setattr(train, name, lambda network, *rest: measured.append(network.state_dict()) or honest(network, *rest))
+    monkeypatch.setattr(
+        train, name, lambda network, *rest, **more: measured.append(network.state_dict()) or honest(network, *rest, **more)
+    )
     words = [*WORDS, "--sigma", "0.25"] if command == "train-denoiser" else ["--widths", "4", "--batch-size", 50]
     words = [command, "--dataset", data, "--out", tmp_path, *words, "--epochs", 1]
     assert run(*words).code == 0
@@ -334,7 +336,7 @@ def test_a_full_disk_at_the_end_says_how_to_go_on(run, data, tmp_path, monkeypat
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(train_result, "save_model", full)
+    monkeypatch.setattr(train, "save_model", full)
     words = ("train-denoiser", "--dataset", data, "--out", tmp_path, *WORDS, "--epochs", 1)
     ran = run(*words)
     assert ran.code == 2

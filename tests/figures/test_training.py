@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from core.figures.training import training_alt, training_curves
-from core.training.timed import Moment
-from core.training.validation import Measured
+from core.training.validation import Measured, Moment
 
 
 def moment(seconds: float, step: int, phase: str, loss: float, psnr: float) -> Moment:

@@ -11,7 +11,7 @@ from core.data.datasets import load_dataset
 from core.models.catalogue import catalogue, classifiers, denoisers, usual_denoiser
 from core.models.load import load_classifier, load_denoiser, sigma_warning
 from core.models.references import BUNDLED_FOLDER
-from core.training.classifier import accuracy
+from core.training.validation import accuracy
 
 CPU = torch.device("cpu")
 

@@ -17,7 +17,7 @@ from core.data.shapes import LABELS as SHAPES
 from core.data.shapes import make_shapes
 from core.models.load import load_denoiser
 from core.models.references import BUNDLED_FOLDER
-from core.training.kept import kept_models
+from core.training.trained import trained_models
 
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there"),
@@ -72,7 +72,7 @@ def test_a_training_is_kept_certified_chosen_elsewhere_and_deleted(home: Path) -
     at = until(press(page(**QUICK, **{"train-closeness": "3", "train-features": "0"}), "Train"), kept)
     assert not at.error
     assert {m.label for m in at.metric} == {"Without a denoiser", "With the new one"}
-    (model,) = kept_models()
+    (model,) = trained_models()
     assert str(home) not in str([s.value for s in at.success])
     assert model.card["objective"] == "mse-stab"
     assert (model.card["closeness"], model.card["features"]) == (3, 0)
@@ -80,7 +80,7 @@ def test_a_training_is_kept_certified_chosen_elsewhere_and_deleted(home: Path) -
     assert certify.selectbox(key="denoiser-shapes").value == model.ref
     assert f"{model.name} (trained here)" in certify.selectbox(key="denoiser-shapes").options
     press(at, "Delete for good")
-    assert not kept_models()
+    assert not trained_models()
     assert not kept(at)
     assert [c for c in at.caption if "was deleted" in c.value]
     assert not at.exception
@@ -96,7 +96,7 @@ def test_a_stop_keeps_the_best_so_far_and_is_felt_at_once() -> None:
     press(at, "Stop")
     until(at, kept, 20)
     assert time.monotonic() - started < 10
-    (model,) = kept_models()
+    (model,) = trained_models()
     assert model.card["stopped_early"]
     denoiser = load_denoiser(model.ref)
     assert denoiser is not None
@@ -128,7 +128,7 @@ def test_a_zip_with_a_folder_a_class_is_learnt_from_and_what_is_no_picture_is_na
     at.file_uploader(key="train-files").set_value([("mine.zip", buffer.getvalue(), "application/zip")]).run()
     until(press(at, "Train"), kept)
     assert any("1 file was left out\\: notes.png" in i.value for i in at.info)
-    assert kept_models()[0].card["data"] == "24 uploaded pictures"
+    assert trained_models()[0].card["data"] == "24 uploaded pictures"
 
 
 def test_a_classifier_with_other_classes_is_refused_in_a_sentence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,10 +13,13 @@ from core.data.datasets import LabelledImages
 from core.data.shapes import LABELS, make_shapes
 from core.errors import LabError
 from core.models.networks import ConvClassifier, build
-from core.training.classifier import accuracy, split_held_out, train_classifier, whiten_stem
-from core.training.loop import Recipe
+from core.training.classifier import ClassifierTraining, train_classifier, whiten_stem
+from core.training.epochs import Trainer
+from core.training.recipe import Recipe
+from core.training.validation import accuracy
 
 CPU = torch.device("cpu")
+HERE = Trainer(CPU)
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +30,8 @@ def shapes() -> LabelledImages:
 
 def test_it_learns(shapes):
     recipe = Recipe(epochs=10, batch_size=24, optimizer="adamw", learning_rate=2e-2, ema=0.9)
-    network, config, history = train_classifier(
-        shapes, recipe, widths=(12, 24), label_smoothing=0.0, cutout=0, mirror=False, device=CPU
-    )
+    training = ClassifierTraining(widths=(12, 24), label_smoothing=0.0, cutout=0, mirror=False)
+    network, config, history = train_classifier(shapes, recipe, training, HERE)
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
     assert 0 <= history[-1]["held_out_accuracy"] <= 1
     assert accuracy(network, shapes, CPU) > 0.5  # ten classes
@@ -44,9 +47,9 @@ def test_it_learns(shapes):
 
 def test_training_with_noise_is_what_makes_noise_bearable(shapes):
     recipe = Recipe(epochs=12, batch_size=24, optimizer="adamw", learning_rate=2e-2, ema=0.9)
-    options = {"widths": (12, 24), "label_smoothing": 0.0, "cutout": 0, "mirror": False, "device": CPU}
-    clean, _, _ = train_classifier(shapes, recipe, **options)
-    noisy, _, history = train_classifier(shapes, recipe, noise_sigma=0.25, **options)
+    plain = ClassifierTraining(widths=(12, 24), label_smoothing=0.0, cutout=0, mirror=False)
+    clean, _, _ = train_classifier(shapes, recipe, plain, HERE)
+    noisy, _, history = train_classifier(shapes, recipe, replace(plain, noise_sigma=0.25), HERE)
     assert set(history[0]) == {"epoch", "loss", "held_out_accuracy", "held_out_accuracy_0.25"}
     assert accuracy(noisy, shapes, CPU, noise_sigma=0.25) > accuracy(clean, shapes, CPU, noise_sigma=0.25) + 0.05
 
@@ -61,8 +64,8 @@ def test_the_noise_is_gaussian_of_that_sigma_and_not_clipped(shapes, monkeypatch
             return super().forward(x)
 
     monkeypatch.setattr(core.training.classifier, "ConvClassifier", Watched)
-    options = {"widths": (4,), "cutout": 0, "mirror": False, "shift": 0, "device": CPU}
-    train_classifier(shapes, Recipe(epochs=1, batch_size=98), noise_sigma=0.5, **options)
+    training = ClassifierTraining(widths=(4,), cutout=0, mirror=False, shift=0, noise_sigma=0.5)
+    train_classifier(shapes, Recipe(epochs=1, batch_size=98), training, HERE)
     noisy, clean = torch.cat(seen), shapes.images.float() / 255
     nearest = torch.cdist(noisy.flatten(1), clean.flatten(1)).argmin(1)
     noise = noisy - clean[nearest]
@@ -74,29 +77,19 @@ def test_the_noise_is_gaussian_of_that_sigma_and_not_clipped(shapes, monkeypatch
 @pytest.mark.parametrize("sigma", [-0.1, float("nan"), float("inf")])
 def test_noise_of_no_size_is_told(shapes, sigma):
     with pytest.raises(LabError, match="expected a sigma of at least 0"):
-        train_classifier(shapes, Recipe(epochs=1), noise_sigma=sigma, device=CPU)
+        train_classifier(shapes, Recipe(epochs=1), ClassifierTraining(noise_sigma=sigma), HERE)
 
 
 def test_same_seed_same_classifier(shapes):
     recipe = Recipe(epochs=1, batch_size=49, seed=5)
-    first, second = (train_classifier(shapes, recipe, widths=(8,), device=CPU)[0] for _ in range(2))
+    first, second = (train_classifier(shapes, recipe, ClassifierTraining(widths=(8,)), HERE).network for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
-
-
-def test_some_pictures_of_every_class_are_held_out(shapes):
-    images, labels = shapes.images[:1].expand(2_000, -1, -1, -1), torch.arange(2_000) % 10
-    train, held = split_held_out(LabelledImages(images, labels, torch.arange(2_000), LABELS))
-    assert len(train) + len(held) == 2_000
-    assert 0.01 < len(held) / 2_000 < 0.05
-    assert not set(held.indices.tolist()) & set(train.indices.tolist())
-    assert set(held.labels.tolist()) == set(range(10))
-    assert torch.equal(held.labels, labels[held.indices])
 
 
 def test_too_few_pictures_are_told(shapes):
     few = LabelledImages(shapes.images[:99], shapes.labels[:99], shapes.indices[:99], LABELS)
     with pytest.raises(LabError, match="Only 99 pictures to train on: at least 100 are needed"):
-        train_classifier(few, Recipe(epochs=1), device=CPU)
+        train_classifier(few, Recipe(epochs=1), ClassifierTraining(), HERE)
 
 
 @pytest.mark.parametrize(
@@ -111,26 +104,15 @@ def test_too_few_pictures_are_told(shapes):
     ],
 )
 def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shapes, tmp_path, changed, name):
-    settings = {"widths": (8,), "device": CPU, "checkpoint": tmp_path / "c.pt", "resume": True}
+    trainer, training = Trainer(CPU, checkpoint=tmp_path / "c.pt", resume=True), ClassifierTraining(widths=(8,))
     recipe = Recipe(epochs=1, batch_size=64)
-    train_classifier(shapes, recipe, **settings)
-    train_classifier(shapes, recipe, **settings)
+    train_classifier(shapes, recipe, training, trainer)
+    train_classifier(shapes, recipe, training, trainer)
     with pytest.raises(LabError, match="was made with another " + re.escape(name)):
-        train_classifier(shapes, recipe, **settings | changed)
+        train_classifier(shapes, recipe, replace(training, **changed), trainer)
     shuffled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, shapes.names)
     with pytest.raises(LabError, match=r"was made with another data \("):
-        train_classifier(shuffled, recipe, **settings)
-
-
-def test_accuracy_counts():
-    class ByCorner(torch.nn.Module):
-        def forward(self, pixels):
-            return torch.nn.functional.one_hot((pixels[:, 0, 0, 0] * 255).round().long(), 4).float()
-
-    images = torch.zeros(5, 3, 2, 2, dtype=torch.uint8)
-    images[:, 0, 0, 0] = torch.tensor([0, 1, 2, 3, 3])
-    data = LabelledImages(images, torch.tensor([0, 1, 0, 3, 3]), torch.arange(5), None)
-    assert accuracy(ByCorner(), data, CPU, batch_size=2) == 0.8
+        train_classifier(shuffled, recipe, training, trainer)
 
 
 def test_the_first_layer_whitens_patches(shapes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import fields
 
 import pytest
 import torch
@@ -12,9 +13,11 @@ from core.data.datasets import LabelledImages
 from core.data.shapes import LABELS, make_shapes
 from core.errors import LabError
 from core.models.networks import ConvClassifier, UNetDenoiser
-from core.training.denoiser import measure_denoiser, train_denoiser
-from core.training.feature_distance import answer_with_features, feature_distance
-from core.training.loop import Recipe
+from core.training.denoiser import DenoiserTraining, Teachers, train_denoiser
+from core.training.epochs import Trainer
+from core.training.objectives import StabTerms, answer_with_features, feature_distance
+from core.training.recipe import Recipe
+from core.training.validation import measure_denoiser
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=3, batch_size=49, learning_rate=3e-3, ema=0.9)
@@ -33,32 +36,47 @@ def classifier() -> ConvClassifier:
     return ConvClassifier(10, (8,)).eval()
 
 
+def train(data, recipe, *, classifier=None, surrogates=(), start=None, made_for=None, **options):
+    """Train with options of any of the dataclasses."""
+    parts = [
+        {field.name: options.pop(field.name) for field in fields(kind) if field.name in options}
+        for kind in (StabTerms, DenoiserTraining, Trainer)
+    ]
+    assert not options
+    training = DenoiserTraining(stab=StabTerms(**parts[0]), **parts[1])
+    trainer = Trainer(**{"device": CPU} | parts[2])
+    teachers = Teachers(classifier, surrogates)
+    return train_denoiser(
+        data=data, recipe=recipe, training=training, trainer=trainer, teachers=teachers, start=start, made_for=made_for
+    )
+
+
 def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
 def test_mse_learns_to_denoise(shapes):
-    network, config, history = train_denoiser(
-        shapes, Recipe(epochs=8, batch_size=28, learning_rate=4e-3, ema=0.9), options=SMALL, sigma_range=(0.2, 0.3), device=CPU
+    network, config, history = train(
+        shapes, Recipe(epochs=8, batch_size=28, learning_rate=4e-3, ema=0.9), options=SMALL, sigma_range=(0.2, 0.3)
     )
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
     assert set(history[0]) == {"epoch", "loss", "psnr_0.25"}
     # Against the picture before denoising: 10 log10(1 / 0.0625) = 12 dB, less what clipping gains.
-    assert measure_denoiser(network, None, shapes, [0.25], CPU)["psnr_0.25"] > 17
+    assert measure_denoiser(network, None, shapes, sigmas=[0.25], device=CPU)["psnr_0.25"] > 17
     assert (config.kind, config.sigma_range, config.options, config.input_size) == ("denoiser", (0.2, 0.3), SMALL, (32, 32))
 
 
 def test_stab_needs_a_classifier(shapes):
     with pytest.raises(LabError, match="The objective stab needs a classifier to train through: name one with --classifier"):
-        train_denoiser(shapes, RECIPE, objective="stab", options=SMALL, device=CPU)
+        train(shapes, RECIPE, objective="stab", options=SMALL)
 
 
 def test_stab_goes_on_from_a_denoiser_and_leaves_the_classifier_as_it_was(shapes, classifier):
     before = copy.deepcopy(classifier)
-    start = train_denoiser(shapes, RECIPE, options=SMALL, sigma_range=(0.25, 0.25), device=CPU)[:2]
+    start = train(shapes, RECIPE, options=SMALL, sigma_range=(0.25, 0.25))[:2]
     as_started = copy.deepcopy(start[0])
-    network, config, history = train_denoiser(
-        shapes, RECIPE, objective="stab", classifier=classifier, start=start, sigma_range=(0.1, 0.5), device=CPU
+    network, config, history = train(
+        shapes, RECIPE, objective="stab", classifier=classifier, start=start, sigma_range=(0.1, 0.5)
     )
     assert same(classifier, before)
     assert not same(network, as_started)
@@ -75,16 +93,8 @@ NORMED = SMALL | {"norm": True, "blocks": [1, 2]}
 
 def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, classifier, tmp_path):
     def run(**options):
-        return train_denoiser(
-            shapes,
-            RECIPE,
-            objective="stab",
-            classifier=classifier,
-            options=NORMED,
-            helper=0.5,
-            closeness=0.1,
-            device=CPU,
-            **options,
+        return train(
+            shapes, RECIPE, objective="stab", classifier=classifier, options=NORMED, helper=0.5, closeness=0.1, **options
         )
 
     network, config, history = run()
@@ -98,14 +108,13 @@ def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, 
     again, _, _ = run(checkpoint=tmp_path / "c.pt", resume=True)
     assert same(again, network)
     with pytest.raises(LabError, match=re.escape("helper (0.5, now 0)")):
-        train_denoiser(
+        train(
             shapes,
             RECIPE,
             objective="stab",
             classifier=classifier,
             options=NORMED,
             closeness=0.1,
-            device=CPU,
             checkpoint=tmp_path / "c.pt",
             resume=True,
         )
@@ -114,9 +123,7 @@ def test_a_helper_is_gone_after_training_and_a_resumed_run_has_it_again(shapes, 
 def test_an_encoder_learns_the_answers_and_stab_goes_on_from_it(shapes, classifier):
     recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
     before = copy.deepcopy(classifier)
-    encoder, config, history = train_denoiser(
-        shapes, recipe, objective="encoder", classifier=classifier, options=NORMED, device=CPU
-    )
+    encoder, config, history = train(shapes, recipe, objective="encoder", classifier=classifier, options=NORMED)
     assert same(classifier, before)
     assert set(history[0]) == {"epoch", "loss"} | {f"helper_accuracy_{s:g}" for s in (0.12, 0.25, 0.5, 1.0)}
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
@@ -127,36 +134,26 @@ def test_an_encoder_learns_the_answers_and_stab_goes_on_from_it(shapes, classifi
         if name.endswith(("running_mean", "running_var", "num_batches_tracked")):
             continue
         assert torch.equal(value, untrained[name]) == name.startswith(second_half) or "norm" in name, name
-    network, _, told = train_denoiser(
-        shapes, RECIPE, objective="stab", classifier=classifier, start=(encoder, config), helper=0.5, device=CPU
-    )
+    network, _, told = train(shapes, RECIPE, objective="stab", classifier=classifier, start=(encoder, config), helper=0.5)
     assert told[-1]["loss"] < told[0]["loss"]
     assert all(not torch.equal(value, untrained[name]) for name, value in network.state_dict().items() if name == "tail.weight")
 
 
 def test_what_an_encoder_cannot_do_is_told(shapes, classifier):
     with pytest.raises(LabError, match=r"The objective encoder learns a classifier's answers: name one with --classifier"):
-        train_denoiser(shapes, RECIPE, objective="encoder", options=SMALL, device=CPU)
+        train(shapes, RECIPE, objective="encoder", options=SMALL)
     with pytest.raises(LabError, match=r"encoder trains through no classifier\. Leave them out, or choose stab"):
-        train_denoiser(
-            shapes, RECIPE, objective="encoder", classifier=classifier, surrogates=[classifier], options=SMALL, device=CPU
-        )
+        train(shapes, RECIPE, objective="encoder", classifier=classifier, surrogates=[classifier], options=SMALL)
     with pytest.raises(LabError, match="A helper is for the architecture unet"):
-        train_denoiser(
-            shapes,
-            RECIPE,
-            objective="encoder",
-            classifier=classifier,
-            architecture="dncnn",
-            options={"depth": 3, "width": 4},
-            device=CPU,
+        train(
+            shapes, RECIPE, objective="encoder", classifier=classifier, architecture="dncnn", options={"depth": 3, "width": 4}
         )
 
 
 def test_closeness_keeps_the_picture(shapes, classifier):
     def psnr(closeness: float) -> float:
         recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
-        network, _, _ = train_denoiser(
+        network, _, _ = train(
             shapes,
             recipe,
             objective="stab",
@@ -164,16 +161,15 @@ def test_closeness_keeps_the_picture(shapes, classifier):
             options=SMALL,
             sigma_range=(0.25, 0.25),
             closeness=closeness,
-            device=CPU,
         )
-        return measure_denoiser(network, None, shapes, [0.25], CPU)["psnr_0.25"]
+        return measure_denoiser(network, None, shapes, sigmas=[0.25], device=CPU)["psnr_0.25"]
 
     assert psnr(10.0) > psnr(0.0) + 3
 
 
 def test_consistency_makes_the_answers_to_noise_draws_more_alike_and_is_resumed(shapes, classifier, tmp_path):
     def run(consistency: float, **options):
-        return train_denoiser(
+        return train(
             shapes,
             Recipe(epochs=4, batch_size=28, learning_rate=4e-3, ema=0.9),
             objective="stab",
@@ -182,7 +178,6 @@ def test_consistency_makes_the_answers_to_noise_draws_more_alike_and_is_resumed(
             sigma_range=(0.5, 0.5),
             consistency=consistency,
             draws=2,
-            device=CPU,
             **options,
         )[0]
 
@@ -209,15 +204,8 @@ def test_what_surrogates_see_carries_over_to_a_classifier_that_was_never_looked_
 
     def apart(features: float) -> float:
         recipe = Recipe(epochs=6, batch_size=28, learning_rate=4e-3, ema=0.9)
-        network, _, _ = train_denoiser(
-            shapes,
-            recipe,
-            objective="stab",
-            surrogates=[surrogate],
-            options=SMALL,
-            sigma_range=(0.25, 0.25),
-            features=features,
-            device=CPU,
+        network, _, _ = train(
+            shapes, recipe, objective="stab", surrogates=[surrogate], options=SMALL, sigma_range=(0.25, 0.25), features=features
         )
         clean = shapes.images.float() / 255
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(6))
@@ -231,9 +219,9 @@ def test_what_surrogates_see_carries_over_to_a_classifier_that_was_never_looked_
 def test_what_a_helper_cannot_help_is_told(shapes, classifier):
     for weights in ({"helper": 0.5}, {"closeness": 1.0}, {"features": 1.0}, {"consistency": 1.0, "draws": 2}):
         with pytest.raises(LabError, match="A helper, closeness, features and consistency are for the objective stab"):
-            train_denoiser(shapes, RECIPE, classifier=classifier, options=SMALL, device=CPU, **weights)
+            train(shapes, RECIPE, classifier=classifier, options=SMALL, **weights)
     with pytest.raises(LabError, match="A helper is for the architecture unet"):
-        train_denoiser(
+        train(
             shapes,
             RECIPE,
             objective="stab",
@@ -241,32 +229,19 @@ def test_what_a_helper_cannot_help_is_told(shapes, classifier):
             architecture="dncnn",
             options={"depth": 3, "width": 4},
             helper=0.5,
-            device=CPU,
         )
 
 
 def test_labels_are_not_used(shapes, classifier):
     scrambled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, LABELS)
     recipe = Recipe(epochs=1, batch_size=49)
-    networks = [
-        train_denoiser(data, recipe, objective="stab", classifier=classifier, options=SMALL, device=CPU)[0]
-        for data in (shapes, scrambled)
-    ]
+    networks = [train(data, recipe, objective="stab", classifier=classifier, options=SMALL)[0] for data in (shapes, scrambled)]
     assert same(*networks)
 
 
 def test_a_resumed_denoiser_is_the_unbroken_one(shapes, classifier, tmp_path):
     def run(**options):
-        return train_denoiser(
-            shapes,
-            RECIPE,
-            objective="stab",
-            classifier=classifier,
-            options=SMALL,
-            sigma_range=(0.1, 0.5),
-            device=CPU,
-            **options,
-        )
+        return train(shapes, RECIPE, objective="stab", classifier=classifier, options=SMALL, sigma_range=(0.1, 0.5), **options)
 
     unbroken, _, history = run()
     asked = iter(range(1_000))
@@ -282,7 +257,7 @@ def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shape
 
     def run(data=shapes, **changed):
         made_for = {"classifier": classifier, "options": SMALL, "sigma_range": (0.1, 0.5), "resume": True} | changed
-        return train_denoiser(data, Recipe(epochs=1, batch_size=49), device=CPU, checkpoint=tmp_path / "c.pt", **made_for)
+        return train(data, Recipe(epochs=1, batch_size=49), checkpoint=tmp_path / "c.pt", **made_for)
 
     run()
     run()
@@ -292,7 +267,7 @@ def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shape
         ({"classifier": other}, "classifier ("),
         ({"start": run()[:2]}, "start (False, now True)"),
         ({"start": run()[:2], "made_for": {"start": "local/a"}}, "start (False, now local/a)"),
-        ({"architecture": "dncnn", "options": None}, "architecture (unet, now dncnn), options ("),
+        ({"architecture": "dncnn", "options": {}}, "architecture (unet, now dncnn), options ("),
         ({"options": {"widths": [8, 16]}}, "options ("),
         ({"sigma_range": (0.1, 0.6)}, "greatest sigma (0.5, now 0.6)"),
         ({"sigma_range": (0.2, 0.5)}, "least sigma (0.1, now 0.2)"),
@@ -324,7 +299,7 @@ class Queried(torch.nn.Module):
 def test_black_box_training_goes_through_the_surrogates_alone(shapes, classifier, combine):
     torch.manual_seed(8)
     target, other = Queried().eval(), ConvClassifier(10, (4,)).eval()
-    network, _, history = train_denoiser(
+    network, _, history = train(
         shapes,
         RECIPE,
         objective="stab",
@@ -333,28 +308,25 @@ def test_black_box_training_goes_through_the_surrogates_alone(shapes, classifier
         combine=combine,
         options=SMALL,
         sigma_range=(0.25, 0.25),
-        device=CPU,
     )
     assert target.asked == 3  # once an epoch, for the held-out pictures
     assert history[-1]["loss"] < history[0]["loss"]
     assert "one_shot_accuracy_0.25" in history[0]
-    alone = train_denoiser(
-        shapes, RECIPE, objective="stab", classifier=classifier, options=SMALL, sigma_range=(0.25, 0.25), device=CPU
-    )[0]
+    alone = train(shapes, RECIPE, objective="stab", classifier=classifier, options=SMALL, sigma_range=(0.25, 0.25))[0]
     assert not same(network, alone)
 
 
 def test_one_surrogate_trains_as_the_classifier_would(shapes, classifier):
-    options = {"objective": "stab", "options": SMALL, "sigma_range": (0.25, 0.25), "device": CPU}
+    options = {"objective": "stab", "options": SMALL, "sigma_range": (0.25, 0.25)}
     recipe = Recipe(epochs=1, batch_size=49)
-    white = train_denoiser(shapes, recipe, classifier=classifier, **options)[0]
-    black = train_denoiser(shapes, recipe, surrogates=[classifier], **options)[0]
+    white = train(shapes, recipe, classifier=classifier, **options)[0]
+    black = train(shapes, recipe, surrogates=[classifier], **options)[0]
     assert same(white, black)
 
 
 def test_surrogates_are_for_stab(shapes, classifier):
     with pytest.raises(LabError, match="Surrogates are for the objective stab"):
-        train_denoiser(shapes, RECIPE, surrogates=[classifier], options=SMALL, device=CPU)
+        train(shapes, RECIPE, surrogates=[classifier], options=SMALL)
 
 
 TINY_DIFFUSION = {"widths": [8, 8], "layers": 1, "attention": []}
@@ -362,8 +334,8 @@ TINY_DIFFUSION = {"widths": [8, 8], "layers": 1, "attention": []}
 
 def test_a_diffusion_model_learns_to_predict_the_noise(shapes):
     recipe = Recipe(epochs=4, batch_size=28, learning_rate=4e-3, ema=0.9)
-    network, config, history = train_denoiser(
-        shapes, recipe, architecture="unet2d", options=TINY_DIFFUSION, sigma_range=(0.0, float("inf")), device=CPU
+    network, config, history = train(
+        shapes, recipe, architecture="unet2d", options=TINY_DIFFUSION, sigma_range=(0.0, float("inf"))
     )
     assert history[-1]["loss"] < 0.8 * history[0]["loss"] < 1.2  # silence scores 1
     assert config.sigma_range == (0.0, pytest.approx(float(network.strength[-1])))
@@ -373,46 +345,20 @@ def test_a_diffusion_model_learns_to_predict_the_noise(shapes):
 
 def test_a_diffusion_model_of_a_range_has_that_range(shapes):
     recipe = Recipe(epochs=1, batch_size=98)
-    _, config, _ = train_denoiser(
-        shapes, recipe, architecture="unet2d", options=TINY_DIFFUSION, sigma_range=(0.1, 0.5), device=CPU
-    )
+    _, config, _ = train(shapes, recipe, architecture="unet2d", options=TINY_DIFFUSION, sigma_range=(0.1, 0.5))
     low, high = config.sigma_range
     assert 0.1 <= low < 0.105
     assert 0.49 < high <= 0.5
     with pytest.raises(LabError, match="A unet has no greatest sigma of its own"):
-        train_denoiser(shapes, recipe, options=SMALL, sigma_range=(0.0, float("inf")), device=CPU)
+        train(shapes, recipe, options=SMALL, sigma_range=(0.0, float("inf")))
 
 
 @pytest.mark.parametrize("sigmas", [(0.5, 0.25), (-0.1, 0.5), (0.0, 0.0), (float("nan"), 0.5), (0.1, float("nan"))])
 def test_unusable_sigma_ranges_are_told(shapes, sigmas):
     with pytest.raises(LabError, match=r"The sigma range .* is not usable"):
-        train_denoiser(shapes, RECIPE, options=SMALL, sigma_range=sigmas, device=CPU)
+        train(shapes, RECIPE, options=SMALL, sigma_range=sigmas)
 
 
 def test_unknown_objectives_are_told(shapes):
     with pytest.raises(LabError, match="Unknown objective 'l1': choose mse, stab or encoder"):
-        train_denoiser(shapes, RECIPE, objective="l1", options=SMALL, device=CPU)
-
-
-def test_measured_psnr_is_that_of_the_noise_where_nothing_is_denoised():
-    class Nothing(UNetDenoiser):
-        def forward(self, noisy, sigma):
-            return noisy
-
-    grey = LabelledImages(
-        torch.full((300, 3, 16, 16), 128, dtype=torch.uint8), torch.zeros(300).long(), torch.arange(300), None
-    )
-    figures = measure_denoiser(Nothing((8,)), None, grey, [0.1], CPU)
-    assert figures["psnr_0.1"] == pytest.approx(20, abs=0.05)
-
-
-def test_measured_accuracy_is_that_on_denoised_pictures():
-    class Black(torch.nn.Module):
-        def forward(self, noisy, sigma):
-            return torch.zeros_like(noisy)
-
-    def dark(pixels):
-        return torch.stack([pixels.mean(dim=(1, 2, 3)), torch.full((len(pixels),), 1e-3)], dim=1)
-
-    data = LabelledImages(torch.full((4, 3, 8, 8), 128, dtype=torch.uint8), torch.tensor([1, 1, 1, 0]), torch.arange(4), None)
-    assert measure_denoiser(Black(), dark, data, [0.25], CPU)["one_shot_accuracy_0.25"] == 0.75
+        train(shapes, RECIPE, objective="l1", options=SMALL)

@@ -9,7 +9,17 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.training.recipe import Recipe, autocast_type, check_recipe, learning_rate_factor, make_optimizer, slow_precision
+from core.smoothing.settings import Settings
+from core.training.objectives import StabTerms
+from core.training.recipe import (
+    Recipe,
+    TrainingRequest,
+    autocast_type,
+    check_recipe,
+    learning_rate_factor,
+    make_optimizer,
+    slow_precision,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +103,25 @@ def test_a_cpu_that_emulates_bf16_is_told_of(monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     assert slow_precision(bf16, cpu) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"objective": "magic"}, "objective"),
+        ({"network": "vit"}, "network"),
+        ({"sigma_range": (0.0, 0.0)}, "sigma range"),
+        ({"minutes": 31.0}, "minutes"),
+        ({"minutes": float("nan")}, "minutes"),
+        ({"recipe": Recipe(learning_rate=0.0, batch_size=8)}, "learning rate"),
+        ({"recipe": Recipe(batch_size=257)}, "batch between"),
+        ({"stab": StabTerms(closeness=-1.0)}, "Closeness and features"),
+        ({"stab": StabTerms(features=float("nan"))}, "Closeness and features"),
+        ({"checked": 51}, "At most 50"),
+        ({"settings": Settings(0.25, n=10)}, "20 to 1,000 samples"),
+        ({"settings": Settings(0.0, n=20)}, "sigma in"),
+    ],
+)
+def test_requests_out_of_range_are_told(change, told):
+    with pytest.raises(LabError, match=told):
+        TrainingRequest(**change).check()

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.networks import build
+from core.training.augmentation import draw_sigmas
 from core.training.denoiser import denoising_loss
-from core.training.loop import BatchLoss
-from core.training.noise import draw_sigmas
+from core.training.loop import BatchLoss, TrainingProgress
 from core.training.objectives import mse
 from core.training.recipe import Recipe
-from core.training.timed import Phase, TimedProgress, TimedResult, fit_for
+from core.training.timed import Phase, TimedResult, TimePlan, fit_for
 from core.training.validation import Validation
 
 CPU = torch.device("cpu")
@@ -36,33 +36,33 @@ def draw(count: int, generator: torch.Generator) -> Tensor:
 
 
 def good_loss() -> BatchLoss:
-    return denoising_loss(
-        lambda denoiser, clean, noisy, sigma, generator: mse(denoiser, clean, noisy, sigma),
-        lambda count, generator: draw_sigmas(count, 0.1, 0.5, 1.0, generator),
-    )
+    return denoising_loss(mse, lambda count, generator: draw_sigmas(count, (0.1, 0.5), 1.0, generator))
+
+
+def validation() -> Validation:
+    return Validation(IMAGES[:10], Brightness(), sigmas=[0.25], shown=0.25, seed=0, device=CPU)
 
 
 def train(
     phases: list[Phase],
     seconds: float,
-    report: Callable[[TimedProgress], None] = lambda p: None,
+    report: Callable[[TrainingProgress], None] = lambda p: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TimedResult:
     torch.manual_seed(0)
     network = build("denoiser", "unet", {"widths": [8]})
-    validation = Validation(IMAGES[:10], Brightness(), [0.25], 0.25, 0, CPU)
+    plan = TimePlan(phases, draw, seconds, validation())
     recipe = Recipe(batch_size=16, learning_rate=3e-3, ema=0.9)
-    return fit_for(network, phases, draw, recipe, seconds, validation, device=CPU, report=report, should_stop=should_stop)
+    return fit_for(network, plan, recipe, CPU, report=report, should_stop=should_stop)
 
 
 def test_it_learns_and_the_kept_network_is_the_best_one_seen() -> None:
     train([Phase("mse", good_loss(), 1.0)], 0.1)  # the first step of a process takes a second
     result = train([Phase("mse", good_loss(), 1.0)], 1.5)
-    scores = [m.measured.score("mse") for m in result.last.moments if m.step]
-    assert result.best.measured.score("mse") == max(scores)
-    assert max(scores) > result.last.moments[0].measured.score("mse") + 2
-    validation = Validation(IMAGES[:10], Brightness(), [0.25], 0.25, 0, CPU)
-    measured = validation.measure(result.network)
+    scores = [m.score for m in result.last.moments if m.step]
+    assert result.best.score == max(scores)
+    assert max(scores) > result.last.moments[0].score + 2
+    measured = validation().measure(result.network)
     assert measured is not None
     assert measured.psnr[0.25] == pytest.approx(result.best.measured.psnr[0.25], abs=1e-4)
     assert not result.stopped
@@ -75,8 +75,8 @@ def test_the_last_phase_decides_though_the_first_had_better_figures() -> None:
 
     result = train([Phase("mse", good_loss(), 0.5), Phase("stab", spoil, 0.5)], 1.0)
     assert result.best.phase == "stab"
-    stab = [m.measured.score("stab") for m in result.last.moments if m.phase == "stab"]
-    assert result.best.measured.score("stab") == max(stab)
+    stab = [m.score for m in result.last.moments if m.phase == "stab"]
+    assert result.best.score == max(stab)
 
 
 def test_a_stop_ends_it_at_the_next_step() -> None:
@@ -90,7 +90,7 @@ def test_a_stop_ends_it_at_the_next_step() -> None:
 def test_time_in_which_others_compute_does_not_count() -> None:
     waits = [1.5]
 
-    def others(progress: TimedProgress) -> None:
+    def others(progress: TrainingProgress) -> None:
         if progress.step and waits:
             time.sleep(waits.pop())
 

@@ -21,7 +21,8 @@ TASK = """
 import torch
 import torch.nn.functional as F
 from torch import nn
-from core.training.loop import Recipe, fit
+from core.training.epochs import Trainer
+from core.training.recipe import Recipe
 
 def train(workers, **options):
     torch.manual_seed(0)
@@ -30,7 +31,8 @@ def train(workers, **options):
     images = torch.randint(0, 256, (48, 3, 8, 8), generator=generator).byte()
     recipe = Recipe(epochs=2, batch_size=16, optimizer="sgd", learning_rate=0.1, ema=0.5, clip=0.0)
     loss = lambda net, x, y, draws: F.cross_entropy(net(x), y)
-    return fit(network, loss, images, torch.arange(48) % 2, recipe, device=torch.device("cpu"), workers=workers, **options)
+    trainer = Trainer(torch.device("cpu"), workers=workers, **options)
+    return trainer.fit(network=network, batch_loss=loss, images=images, labels=torch.arange(48) % 2, recipe=recipe)
 """
 
 

@@ -11,7 +11,7 @@ from core.errors import LabError
 from core.models.catalogue import Entry, catalogue, classifiers, denoisers, usual_denoiser
 from core.models.load import sigma_warning
 from core.models.references import bundled_names, parse_reference, trained_folder
-from core.training.kept import kept_models
+from core.training.trained import trained_models
 from core.ui.linked import key_for, linked_choice
 
 SIZES = ("own", "32", "64", "96", "128", "224")
@@ -28,7 +28,7 @@ def may_be_linked(reference: str) -> bool:
         folder = Path(parsed.name).expanduser().resolve()
         return folder.parent == trained_folder().resolve() and folder.is_dir()
     if parsed.kind == "trained":
-        return any(model.ref == reference for model in kept_models())
+        return any(model.ref == reference for model in trained_models())
     if parsed.kind == "bundled":  # the others of the bundled models are choices anyway
         return parsed.precision is not None and parsed.name in bundled_names()
     return parsed.kind in ("hub", "torchvision")
@@ -36,7 +36,7 @@ def may_be_linked(reference: str) -> bool:
 
 def brought(kind: str) -> list[str]:
     """References that this session chose beside the bundled ones, denoisers trained here, and the operator's local models."""
-    trained = {model.name: model.ref for model in kept_models()}
+    trained = {model.name: model.ref for model in trained_models()}
     folders = sorted(trained_folder().iterdir()) if trained_folder().is_dir() else []
     own = [f"local/{path}" for path in folders if path.is_dir() and path.name not in trained and path.name[:1] != "."]
     chosen = st.session_state.get(f"brought-{kind}", [])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from core.models.catalogue import classifiers
-from core.training.pictures import has_cifar10
-from core.training.request import FEWEST_PICTURES, MOST_MINUTES, MOST_WEIGHT, TrainingRequest
-from core.training.uploads import MOST_BYTES, MOST_ENTRIES, File
+from core.training.objectives import StabTerms
+from core.training.pictures import FEWEST_PICTURES, MOST_BYTES, MOST_ENTRIES, File, has_cifar10
+from core.training.recipe import MOST_MINUTES, MOST_WEIGHT, TrainingRequest
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.models.choice import brought, model_title
 
@@ -96,13 +96,15 @@ def choose_training() -> TrainingChoice:
                 help="Six digits that name the weights are put behind it.",
             )
             seed = linked_number("seed", (0, 2**31 - 1), 0, "train-seed", step=1)
-            closeness, features = _choose_beside_stab(usual) if objective != "mse" else (usual.closeness, usual.features)
+            stab = usual.stab if objective == "mse" else _choose_beside_stab(usual.stab)
         with second:
-            rate = linked_number("learning rate", (0.00001, 1.0), usual.learning_rate, "train-rate", step=0.0005, format="%.5f")
+            rate = linked_number(
+                "learning rate", (0.00001, 1.0), usual.recipe.learning_rate, "train-rate", step=0.0005, format="%.5f"
+            )
             batch = linked_number(
                 "pictures a step",
                 (4, 256),
-                usual.batch_size,
+                usual.recipe.batch_size,
                 "train-batch",
                 step=4,
                 help="Halved where a step would take too long to be stopped at once.",
@@ -110,31 +112,27 @@ def choose_training() -> TrainingChoice:
             mirror = linked_switch("mirror half of the pictures", True, "train-mirror")
         with third:
             checked = linked_number("pictures to certify before and after", (0, 50), usual.checked, "train-checked", step=1)
-            n = linked_number("samples of each certificate", (20, 1_000), usual.n, "train-n", step=20)
-            sigma = linked_slider("sigma of the certificates", (0.01, 1.0), usual.sigma, "train-at", step=0.01)
+            n = linked_number("samples of each certificate", (20, 1_000), usual.settings.n, "train-n", step=20)
+            sigma = linked_slider("sigma of the certificates", (0.01, 1.0), usual.settings.sigma, "train-at", step=0.01)
             radius = linked_slider("asked radius (l2)", (0.0, 2.0), usual.radius, "train-radius", step=0.05)
     request = TrainingRequest(
-        dataset,
-        classifier,
-        objective,
-        network,
-        (float(low), float(high)),
-        float(minutes),
-        int(seed),
-        float(rate),
-        int(batch),
-        bool(mirror),
-        int(checked),
-        int(n),
-        float(sigma),
-        float(radius),
-        float(closeness),
-        float(features),
+        dataset=dataset,
+        classifier=classifier,
+        objective=objective,
+        network=network,
+        sigma_range=(float(low), float(high)),
+        minutes=float(minutes),
+        mirror=bool(mirror),
+        recipe=replace(usual.recipe, seed=int(seed), learning_rate=float(rate), batch_size=int(batch)),
+        stab=stab,
+        checked=int(checked),
+        settings=replace(usual.settings, sigma=float(sigma), n=int(n), seed=int(seed)),
+        radius=float(radius),
     )
     return TrainingChoice(request, name, files)
 
 
-def _choose_beside_stab(usual: TrainingRequest) -> tuple[float, float]:
+def _choose_beside_stab(usual: StabTerms) -> StabTerms:
     closeness = linked_number(
         "STAB: closeness to the picture",
         (0.0, MOST_WEIGHT),
@@ -152,7 +150,7 @@ def _choose_beside_stab(usual: TrainingRequest) -> tuple[float, float]:
         help="Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
         " its answer alone counts.",
     )
-    return float(closeness), float(features)
+    return replace(usual, closeness=float(closeness), features=float(features))
 
 
 def _choose_files() -> tuple[File, ...]:

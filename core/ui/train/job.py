@@ -7,10 +7,8 @@ import dataclasses
 from core.device import pick_device
 from core.errors import LabError
 from core.training.classroom import TrainedHere, TrainingState, train_here
-from core.training.kept import check_name, check_room
-from core.training.pictures import pictures_for
-from core.training.request import check_training
-from core.training.uploads import Uploaded, read_uploaded
+from core.training.pictures import Uploaded, pictures_for, read_uploaded
+from core.training.trained import check_name, check_room
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.train.controls import TrainingChoice
@@ -28,12 +26,13 @@ def start_training(choice: TrainingChoice) -> Job:
             way, or the queue is full.
     """
     request, name, files = choice.request, check_name(choice.name), choice.files
-    check_training(request)
+    request.check()
     check_room()
     if request.dataset == "upload" and not files:
         raise LabError("Upload pictures first: a zip with one folder a class, or several pictures.")
     low, high = request.sigma_range
-    request = dataclasses.replace(request, sigma=min(max(request.sigma, low), high))
+    settings = dataclasses.replace(request.settings, sigma=min(max(request.settings.sigma, low), high))
+    request = dataclasses.replace(request, settings=settings)
     cache, device = models(), pick_device("auto")
 
     def work(context: JobContext) -> TrainedHere:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.training.kept import KeptModel, archive_of, delete, kept_models
+from core.training.trained import TrainedModel, delete_trained, trained_models, zip_trained
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.plain_text import attempt, plain, say_done
@@ -15,7 +15,7 @@ OBJECTIVES = {"mse": "MSE", "stab": "STAB", "mse-stab": "MSE, then STAB"}
 def draw_kept() -> None:
     """All of them, in a list that is folded away."""
     say_done()
-    kept = kept_models()
+    kept = trained_models()
     if not kept:
         return
     st.subheader("Trained here")
@@ -40,7 +40,7 @@ def draw_model_actions(name: str, classifier: str, key: str, *, kept: bool = Tru
             st.page_link("pages/1_Certify.py", label="Certify with it", icon=":material/verified_user:", query_params=link)
         st.download_button(
             "Download",
-            files if files is not None else lambda: archive_of(name),
+            files if files is not None else lambda: zip_trained(name),
             f"{name}.zip",
             "application/zip",
             key=f"zip-{key}",
@@ -56,11 +56,11 @@ def draw_model_actions(name: str, classifier: str, key: str, *, kept: bool = Tru
 
 
 def _delete(name: str) -> None:
-    delete(name)
+    delete_trained(name)
     models().forget(f"trained/{name}")
 
 
-def _told(model: KeptModel) -> str:
+def _told(model: TrainedModel) -> str:
     card = model.card
     low, high = card.get("sigma_range", (0, 1))
     certified = f" Certified: {card['certified_told']}." if card.get("certified_told") else ""

@@ -7,10 +7,10 @@ from PIL import Image
 from torch import Tensor
 
 from core.figures.training import PHASES, training_alt, training_curves
-from core.training.before_after import CertifiedCount
 from core.training.classroom import TrainedHere, TrainingState
-from core.training.kept import kept_models
-from core.training.timed import TimedProgress
+from core.training.loop import TrainingProgress
+from core.training.trained import trained_models
+from core.training.validation import CertifiedCount
 from core.ui.figure import draw_figure, draw_live_figure, enlarged
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
@@ -33,9 +33,9 @@ def draw_training(job: Job) -> None:
     elif state.trained is not None:
         now = state.trained
         st.progress(
-            min(1.0, now.seconds / now.budget),
+            min(1.0, now.seconds / (now.seconds + now.seconds_left)),
             text=f"Training ({PHASES[now.phase]}): step {now.step:,}, loss {now.loss:.3g} ·"
-            f" {max(0.0, now.budget - now.seconds):.0f} s left, then the pictures are certified again",
+            f" {now.seconds_left:.0f} s left, then the pictures are certified again",
         )
     stopping = job.stopping
     if stopping:
@@ -52,25 +52,25 @@ def draw_training(job: Job) -> None:
 
 def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
     """A training that ended."""
-    state = result.state
-    if result.kept is not None and all(model.name != result.name for model in kept_models()):
+    state, trained = result.state, result.result
+    if result.saved is not None and all(model.name != result.name for model in trained_models()):
         st.caption(f"{plain(result.name)} was deleted.")
         return
     if result.unsaved:
         st.error(result.unsaved, icon=":material/error:")
     else:
-        early = " stopped early;" if result.stopped else ""
+        early = " stopped early;" if trained.stopped else ""
         st.success(
-            f"Kept as **{plain(result.name)}**:{early} the best moment was second {result.best_second:.0f}, by"
+            f"Kept as **{plain(result.name)}**:{early} the best moment was second {trained.best.seconds:.0f}, by"
             f" {result.best_by}. It can be chosen as a denoiser on every page.",
             icon=":material/check:",
         )
-    if result.trouble:
-        st.warning(result.trouble, icon=":material/warning:")
+    if trained.trouble:
+        st.warning(trained.trouble, icon=":material/warning:")
     draw_notes(state)
     if state.before is not None:
         _draw_before_after(state.before, state.after, key)
-    draw_model_actions(result.name, classifier, key, kept=result.kept is not None, files=result.files)
+    draw_model_actions(result.name, classifier, key, kept=result.saved is not None, files=result.files)
     if state.trained is not None:
         draw_strip(state, state.trained, finished=True)
         moments, best = state.trained.moments, state.trained.best
@@ -90,6 +90,7 @@ def draw_notes(state: TrainingState) -> None:
 
 
 def _draw_before_after(before: CertifiedCount, after: CertifiedCount | None, key: str) -> None:
+    settings = before.settings
     st.markdown(f"**Held-out pictures that are right and certified at l2 {before.radius:g}**")
     with st.container(key=f"paired-{key}"):
         left, right = st.columns(2)
@@ -101,8 +102,9 @@ def _draw_before_after(before: CertifiedCount, after: CertifiedCount | None, key
     )
     intervals = f"Without: {_interval(before)}" + ("" if after is None else f"; with: {_interval(after)}")
     st.caption(
-        f"Right, and no change within l2 {before.radius:g} can alter the answer: sigma {before.sigma:g}, n {before.n},"
-        f" alpha 0.001, the same pictures and noise. {intervals} of all such pictures, at 95% confidence. More: Trade-offs."
+        f"Right, and no change within l2 {before.radius:g} can alter the answer: sigma {settings.sigma:g}, n {settings.n},"
+        f" alpha {settings.alpha:g}, the same pictures and noise. {intervals} of all such pictures, at 95% confidence. More:"
+        " Trade-offs."
     )
 
 
@@ -111,15 +113,15 @@ def _interval(count: CertifiedCount) -> str:
     return f"{low:.0%} to {high:.0%}"
 
 
-def draw_strip(state: TrainingState, progress: TimedProgress, *, finished: bool) -> None:
+def draw_strip(state: TrainingState, progress: TrainingProgress, *, finished: bool) -> None:
     """Rows of pictures: noisy, denoised (at several moments once it has ended), original; all with the same noise."""
     if state.noisy is None or state.clean is None:
         return
     st.markdown(f"**Held-out pictures, noise of sigma {state.shown:g}**")
-    earlier = [(f"after {seconds:.0f} s", look) for seconds, look in progress.looks if 0 < seconds < 0.8 * progress.seconds]
+    earlier = [(f"after {seconds:.0f} s", look) for seconds, look in progress.strips if 0 < seconds < 0.8 * progress.seconds]
     moments = earlier[:: max(1, len(earlier) // 3)][:3] if finished else []
-    newest = (f"denoised, {progress.seconds:.0f} s", progress.strip)
-    for title, pictures in [("noisy", state.noisy), *moments, newest, ("original", state.clean)]:
+    newest = [] if progress.strip is None else [(f"denoised, {progress.seconds:.0f} s", progress.strip)]
+    for title, pictures in [("noisy", state.noisy), *moments, *newest, ("original", state.clean)]:
         with st.container(gap=None):
             st.caption(title)
             st.image(_row(pictures), width="stretch", alt=f"{len(pictures)} held-out pictures, {title}.")

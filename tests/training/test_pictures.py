@@ -1,18 +1,21 @@
-"""Uploaded pictures and zips: what is read, left out, refused."""
+"""The pictures of a training: parted, labelled; uploads and zips: what is read, left out, refused."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from core.data.shapes import make_shapes
 from core.errors import LabError
-from core.training import uploads
-from core.training.uploads import read_uploaded
+from core.training import pictures
+from core.training.pictures import Uploaded, has_cifar10, pictures_for, read_uploaded, shapes_pictures, uploaded_pictures
 
 
 def png(side: int = 16, grey: int = 100, width: int | None = None) -> bytes:
@@ -71,22 +74,22 @@ def test_paths_that_lead_outside_are_left_out(name: str) -> None:
 
 
 def test_a_bomb_is_refused_though_the_zip_lies_about_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_UNPACKED", 10_000)
+    monkeypatch.setattr(pictures, "MOST_UNPACKED", 10_000)
     with pytest.raises(LabError, match="unpacks to more than"):
         read_uploaded([zipped({"a.png": bytes(100_000)})], (16, 16))
 
 
 def test_limits_on_bytes_entries_and_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_ENTRIES", 2)
+    monkeypatch.setattr(pictures, "MOST_ENTRIES", 2)
     with pytest.raises(LabError, match="3 files in it: at most 2"):
         read_uploaded([zipped({f"{i}.png": png() for i in range(3)})], (16, 16))
-    monkeypatch.setattr(uploads, "MOST_HELD", 1_000)
+    monkeypatch.setattr(pictures, "MOST_HELD", 1_000)
     with pytest.raises(LabError, match="at most 1 pictures are taken"):
         read_uploaded([("a.png", png()), ("b.png", png())], (16, 16))
-    monkeypatch.setattr(uploads, "MOST_PIXELS", 300)
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 300)
     with pytest.raises(LabError, match="million pixels"):
         read_uploaded([("a.png", png()), ("b.png", png())], (16, 16))
-    monkeypatch.setattr(uploads, "MOST_BYTES", 10)
+    monkeypatch.setattr(pictures, "MOST_BYTES", 10)
     with pytest.raises(LabError, match="were uploaded"):
         read_uploaded([("a.png", png())], (16, 16))
 
@@ -107,3 +110,53 @@ def test_nothing_to_read_is_told_in_a_sentence(files: list[tuple[str, bytes]]) -
 def test_a_stop_is_felt_between_pictures() -> None:
     with pytest.raises(LabError, match="Stopped"):
         read_uploaded([("a.png", png())], (16, 16), should_stop=lambda: True)
+
+
+def test_shapes_are_endless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "SHAPES_AT_FIRST", 8)
+    monkeypatch.setattr("core.data.datasets.SHAPES_SIZES", {"train": 20, "test": 20})
+    found = shapes_pictures(None, 3)
+    first = found.pool.clone()
+    generator = torch.Generator().manual_seed(0)
+    assert found.draw(5, generator).shape == (5, 3, 32, 32)
+    found.draw(5, generator)
+    assert not any(torch.equal(found.pool[i], first[i]) for i in range(8))
+    assert len(found.checked) == 3
+
+
+def test_folders_must_be_named_after_classes_and_may_come_in_any_order() -> None:
+    images, labels = make_shapes(40, seed=1)
+    names = [("Circle", "square")[int(label) % 2] for label in labels]
+    found = uploaded_pictures(Uploaded(images, tuple(names)), ("square", "circle"), 3)
+    assert found.labels is not None
+    for picture, label in zip(found.checked, found.labels, strict=True):
+        row = next(i for i in range(40) if torch.equal(images[i], picture))
+        assert names[row].lower() == ("square", "circle")[int(label)]
+    assert len(found.pool) + len(found.watched) == 40
+    with pytest.raises(LabError, match="has no class 'Circle'"):
+        uploaded_pictures(Uploaded(images, tuple(names)), ("cat", "square"), 3)
+
+
+def test_folders_are_spelt_as_the_classes_are_anywhere_else() -> None:
+    images, _ = make_shapes(40, seed=1)
+    found = uploaded_pictures(Uploaded(images, ("Tiger_shark",) * 40), ("tench, Tinca tinca", "tiger shark"), 3)
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 1, 1]
+
+
+def test_too_few_pictures_and_wrong_classes_are_told() -> None:
+    images, _ = make_shapes(19)
+    with pytest.raises(LabError, match=r"Only 19 pictures .*at least 20"):
+        uploaded_pictures(Uploaded(images, None), None, 2)
+    with pytest.raises(LabError, match="other classes than shapes"):
+        pictures_for("shapes", ("cat", "dog"), 2, None)
+    with pytest.raises(LabError, match="Upload pictures first"):
+        pictures_for("upload", None, 2, None)
+
+
+def test_cifar10_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAB_DATA", str(tmp_path))
+    monkeypatch.setattr(pictures, "cifar10_folder", lambda: None)
+    assert not has_cifar10()
+    with pytest.raises(LabError, match="CIFAR-10 is not on this machine"):
+        pictures_for("cifar10", None, 2, None)

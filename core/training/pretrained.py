@@ -1,10 +1,11 @@
-"""A trained denoiser to go on from: with the config by which it is saved again."""
+"""What training begins with: a denoiser to go on from, and a classifier to train through, which must give gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from core.errors import LabError
@@ -18,8 +19,10 @@ from core.models.networks import build
 from core.models.references import model_folder, parse_reference
 from core.models.storage import CONFIG, ModelConfig, is_of_the_lab, read_model
 
+OTHERWISE = "train with surrogates that stand in for it (--surrogate), or with --objective mse."
 
-def read_start(
+
+def read_pretrained(
     reference: str, *, on_progress: ProgressListener | None = None, should_stop: Callable[[], bool] | None = None
 ) -> tuple[nn.Module, ModelConfig]:
     """Read a denoiser that can be trained on, on the CPU.
@@ -75,3 +78,29 @@ def _drunet(loaded: object, reference: str) -> tuple[nn.Module, ModelConfig]:
     except RuntimeError as error:
         raise LabError(f"{reference!r} is a DRUNet of another size than deepinv publishes: it cannot be trained on.") from error
     return network, ModelConfig("denoiser", "drunet", {})
+
+
+def check_gradients(
+    classifier: nn.Module, name: str, size: tuple[int, int], device: torch.device, *, otherwise: str = OTHERWISE
+) -> None:
+    """See that gradients come back through a classifier to the pixels.
+
+    Args:
+        classifier: on ``device``.
+        name: for the sentence.
+        size: (height, width) of the pictures.
+        device: where it computes.
+        otherwise: what to do where there are none.
+
+    Raises:
+        LabError: where none do, or pictures of this size cannot be classified.
+    """
+    pixels = torch.rand((2, 3, *size), generator=torch.Generator().manual_seed(0)).to(device).requires_grad_(True)
+    try:
+        logits = classifier(pixels)
+        found = torch.autograd.grad(logits.float().square().sum(), pixels)[0] if logits.requires_grad else None
+    except RuntimeError as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LabError(f"{name} cannot be trained through with pictures of {size[1]} x {size[0]} pixels: {first}") from error
+    if found is None or not bool(torch.isfinite(found).all()) or not bool(found.any()):
+        raise LabError(f"{name} gives no gradients, which training through it (white-box) needs: {otherwise}")

@@ -1,4 +1,4 @@
-"""The denoisers that were trained here and are kept: folders in ``models`` of the Lab's own folder, each ``trained/NAME``."""
+"""The denoisers that were trained here: folders in ``models`` of the Lab's own folder, each ``trained/NAME``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.errors import LabError
 from core.models.formats.listing import read_json_object
 from core.models.references import parse_reference, trained_folder
 from core.models.storage import CARD, CONFIG, WEIGHTS, ModelConfig, save_model
-from core.training.fingerprint import weights_fingerprint
+from core.training.checkpoint import weights_fingerprint
 from core.training.model_card import README, readme
 
 MOST_KEPT = 20
@@ -33,7 +33,7 @@ MARK = "kept_as"
 
 
 @dataclass(frozen=True)
-class KeptModel:
+class TrainedModel:
     """A denoiser that is kept.
 
     Attributes:
@@ -52,7 +52,7 @@ class KeptModel:
         return f"trained/{self.name}"
 
 
-def kept_models() -> list[KeptModel]:
+def trained_models() -> list[TrainedModel]:
     """All of them, the newest first. Folders that are incomplete or damaged are passed over."""
     root = trained_folder()
     if not root.is_dir():
@@ -63,7 +63,7 @@ def kept_models() -> list[KeptModel]:
             card = read_json_object(folder / CARD)
             if card.get(MARK) == folder.name and (folder / WEIGHTS).is_file():
                 size = sum((folder / name).stat().st_size for name in FILES if (folder / name).is_file())
-                found.append((folder.stat().st_mtime, KeptModel(folder.name, size, card)))
+                found.append((folder.stat().st_mtime, TrainedModel(folder.name, size, card)))
         except (LabError, OSError):
             continue
     return [model for _, model in sorted(found, key=lambda entry: (-entry[0], entry[1].name))]
@@ -71,7 +71,7 @@ def kept_models() -> list[KeptModel]:
 
 def check_room() -> None:
     """See that one more may be kept. Raises LabError where a limit is reached."""
-    models = kept_models()
+    models = trained_models()
     held = sum(model.bytes for model in models)
     if len(models) >= MOST_KEPT:
         raise LabError(f"{len(models)} trained denoisers are kept already, and {MOST_KEPT} is the limit: delete one first.")
@@ -96,7 +96,7 @@ def full_name(name: str, network: nn.Module) -> str:
     return f"{name}-{weights_fingerprint(network)[:6]}"
 
 
-def keep(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> KeptModel:
+def save_trained(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> TrainedModel:
     """Write a model into the Lab's folder, whole or not at all.
 
     Args:
@@ -120,16 +120,16 @@ def keep(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name:
         raise LabError(
             f"The denoiser cannot be written into the Lab's folder ({why}): download it now, before you leave."
         ) from error
-    return next(model for model in kept_models() if model.name == name)
+    return next(model for model in trained_models() if model.name == name)
 
 
-def delete(name: str) -> None:
+def delete_trained(name: str) -> None:
     """Delete a kept model.
 
     Raises:
         LabError: where there is none of this name, or it cannot be deleted.
     """
-    if name not in {model.name for model in kept_models()}:
+    if name not in {model.name for model in trained_models()}:
         raise LabError(f"There is no trained denoiser {name!r} any more.")
     try:
         shutil.rmtree(trained_folder() / parse_reference(f"trained/{name}").name)
@@ -137,7 +137,7 @@ def delete(name: str) -> None:
         raise LabError(f"{name} cannot be deleted ({error.strerror}).") from error
 
 
-def archive_of(name: str) -> bytes:
+def zip_trained(name: str) -> bytes:
     """A kept model as a zip: a folder of its name with :data:`FILES` in it.
 
     Raises:
@@ -150,7 +150,7 @@ def archive_of(name: str) -> bytes:
         raise LabError(f"There is no trained denoiser {name!r} any more.") from error
 
 
-def archive(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> bytes:
+def zip_unsaved(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> bytes:
     """The same zip of a model that is not on the disk, such as one that found no room there."""
     card = dict(card) | {MARK: name}
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Trained denoisers that are kept: saving, listing, loading, taking along, deleting."""
+"""Trained denoisers: saving, listing, loading, taking along, deleting."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ from core.errors import LabError
 from core.models.load import load_denoiser
 from core.models.networks import build
 from core.models.storage import ModelConfig
-from core.training import kept
-from core.training.kept import FILES, archive, archive_of, check_name, check_room, delete, full_name, keep, kept_models
+from core.training import trained
+from core.training.trained import (
+    FILES,
+    check_name,
+    check_room,
+    delete_trained,
+    full_name,
+    save_trained,
+    trained_models,
+    zip_trained,
+    zip_unsaved,
+)
 
 CONFIG = ModelConfig("denoiser", "unet", {"widths": [4, 8]}, (32, 32), None, (0.0, 0.5))
 CARD = {"objective": "mse", "data": "shapes", "test": {"psnr_0.25": 20.0}, "test_images": 3, "measured_on": "held-out pictures"}
@@ -35,8 +45,8 @@ def network(seed: int = 0) -> nn.Module:
 
 def test_what_is_kept_is_loaded_by_its_name_and_without_a_path(home: Path) -> None:
     net = network()
-    model = keep(net, CONFIG, CARD, full_name("mine", net))
-    assert kept_models() == [model]
+    model = save_trained(net, CONFIG, CARD, full_name("mine", net))
+    assert trained_models() == [model]
     loaded: Any = load_denoiser(model.ref)
     assert loaded.ref == f"trained/{model.name}"
     x = torch.rand(1, 3, 32, 32)
@@ -50,14 +60,14 @@ def test_what_is_kept_is_loaded_by_its_name_and_without_a_path(home: Path) -> No
 def test_other_weights_have_another_name_and_the_same_ones_the_same() -> None:
     assert full_name("a", network(0)) == full_name("a", network(0)) != full_name("a", network(1))
     for _ in range(2):
-        keep(network(), CONFIG, CARD, full_name("a", network()))
-    assert len(kept_models()) == 1
+        save_trained(network(), CONFIG, CARD, full_name("a", network()))
+    assert len(trained_models()) == 1
 
 
 def test_the_zip_holds_the_four_files_from_disk_and_from_memory_alike(tmp_path: Path) -> None:
     net = network()
-    model = keep(net, CONFIG, CARD, full_name("mine", net))
-    for content in (archive_of(model.name), archive(net, CONFIG, CARD, model.name)):
+    model = save_trained(net, CONFIG, CARD, full_name("mine", net))
+    for content in (zip_trained(model.name), zip_unsaved(net, CONFIG, CARD, model.name)):
         with zipfile.ZipFile(io.BytesIO(content)) as zipped:
             assert sorted(zipped.namelist()) == sorted(f"{model.name}/{name}" for name in FILES)
             zipped.extractall(tmp_path / "out")
@@ -67,10 +77,10 @@ def test_the_zip_holds_the_four_files_from_disk_and_from_memory_alike(tmp_path: 
 
 
 def test_deleted_is_gone_and_told() -> None:
-    model = keep(network(), CONFIG, CARD, "mine-1")
-    delete(model.name)
-    assert not kept_models()
-    for action in (lambda: delete(model.name), lambda: archive_of(model.name), lambda: load_denoiser(model.ref)):
+    model = save_trained(network(), CONFIG, CARD, "mine-1")
+    delete_trained(model.name)
+    assert not trained_models()
+    for action in (lambda: delete_trained(model.name), lambda: zip_trained(model.name), lambda: load_denoiser(model.ref)):
         with pytest.raises(LabError, match="There is no"):
             action()
 
@@ -80,21 +90,21 @@ def test_folders_of_the_operator_are_not_touched(home: Path) -> None:
     own.mkdir(parents=True)
     (own / "model.safetensors").write_bytes(b"x")
     (own / "card.json").write_text("{}")
-    assert not kept_models()
+    assert not trained_models()
     with pytest.raises(LabError, match="There is no"):
-        delete("operators")
+        delete_trained("operators")
     with pytest.raises(LabError):
-        delete("../models/operators")
+        delete_trained("../models/operators")
     assert own.is_dir()
 
 
 def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     check_room()
-    keep(network(), CONFIG, CARD, "mine-1")
-    monkeypatch.setattr(kept, "MOST_KEPT_BYTES", 100)
+    save_trained(network(), CONFIG, CARD, "mine-1")
+    monkeypatch.setattr(trained, "MOST_KEPT_BYTES", 100)
     with pytest.raises(LabError, match="over the limit"):
         check_room()
-    monkeypatch.setattr(kept, "MOST_KEPT", 1)
+    monkeypatch.setattr(trained, "MOST_KEPT", 1)
     with pytest.raises(LabError, match="kept already"):
         check_room()
 
@@ -103,9 +113,9 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path, monkeypatch: pytest
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kept, "save_model", full)
+    monkeypatch.setattr(trained, "save_model", full)
     with pytest.raises(LabError, match=r"No space left on device.*download it now"):
-        keep(network(), CONFIG, CARD, "mine-1")
+        save_trained(network(), CONFIG, CARD, "mine-1")
     assert not list((home / "models").glob("*")) if (home / "models").exists() else True
 
 

@@ -1,0 +1,257 @@
+"""Training for so many epochs: checkpoints, exact resume, progress with time left."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import LabError
+from core.models.storage import ModelConfig
+from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
+from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, learn
+from core.training.recipe import Recipe, check_recipe, learning_rate_factor
+from core.training.workers import Alone, Workers
+
+History = list[dict[str, float]]
+"""A row of figures for every finished epoch."""
+
+
+class Trained(NamedTuple):
+    """What a training leaves: the averaged network in evaluation mode, how it is built, and its figures."""
+
+    network: nn.Module
+    config: ModelConfig
+    history: History
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Where a network is trained, what is saved on the way, and who listens.
+
+    Attributes:
+        device: where to compute; with ``workers``, theirs.
+        checkpoint: file rewritten after every epoch, within long ones, and at a stop; None writes none.
+        checkpoint_seconds: how much work within an epoch a kill may cost.
+        resume: go on from ``checkpoint`` where it exists; its recipe and what it was made for must be these. The run then ends
+            bit for bit where an unbroken one would (on a device that computes the same sum twice alike, such as the CPU).
+        on_progress: called after every step.
+        on_trouble: told in a sentence where the loss stops being a number; what the last finished epoch left is then returned.
+        on_remark: told in a sentence where a checkpoint cannot be written; training goes on, and the last good one stays.
+        should_stop: asked after every step; a stop keeps the averaged network so far.
+        workers: those who share each batch; by default this process alone.
+    """
+
+    device: torch.device
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 600.0
+    resume: bool = False
+    on_progress: Callable[[TrainingProgress], None] | None = None
+    on_trouble: Callable[[str], None] | None = None
+    on_remark: Callable[[str], None] | None = None
+    should_stop: Callable[[], bool] = lambda: False
+    workers: Workers | None = None
+
+    def fit(
+        self,
+        network: nn.Module,
+        batch_loss: BatchLoss,
+        images: Tensor,
+        labels: Tensor,
+        recipe: Recipe,
+        *,
+        made_for: Mapping[str, Stated] | None = None,
+        measure: Callable[[nn.Module], dict[str, float]] | None = None,
+    ) -> tuple[nn.Module, History]:
+        """Train ``network`` in place and return its moving average, in evaluation mode, with the history.
+
+        Args:
+            network: on any device; moved to the trainer's.
+            batch_loss: the objective.
+            images: (N, 3, H, W) uint8.
+            labels: (N,) int64.
+            recipe: optimiser, schedule, precision, seed.
+            made_for: what else decides the run (objective, data ...), by names that are shown to the user.
+            measure: figures of the averaged network after an epoch, on held-out pictures.
+
+        Raises:
+            LabError: where the checkpoint belongs to another run; or where the loss stops being a number before an epoch was
+                finished, or with nobody to tell; or where a checkpoint cannot be written, with nobody to tell.
+        """
+        workers = self.workers or Alone(self.device)
+        check_recipe(recipe, workers.device)
+        stated = dict(made_for or {}) | asdict(recipe) | {"devices": workers.count}
+        epochs = _Epochs(self, Learner(network, recipe, workers), batch_loss, images, labels, stated, measure)
+        earlier = self.checkpoint is not None and self.checkpoint.exists()
+        if self.resume and earlier:
+            epochs.restore()
+        stopped = learn(epochs.learner, epochs, self.should_stop)
+        # A stop within the first epoch spares the checkpoint of an earlier run.
+        if stopped and (epochs.history or self.resume or not earlier):
+            epochs.save()
+        return epochs.learner.average.network, epochs.history
+
+
+class _Epochs:
+    """A course of so many epochs, and what a checkpoint holds of it."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        learner: Learner,
+        loss: BatchLoss,
+        images: Tensor,
+        labels: Tensor,
+        stated: Mapping[str, Stated],
+        measure: Callable[[nn.Module], dict[str, float]] | None,
+    ) -> None:
+        self.trainer, self.learner, self.workers = trainer, learner, learner.workers
+        self.recipe, self.loss, self.images, self.labels = learner.recipe, loss, images, labels
+        self.stated, self.measure = stated, measure
+        self.steps_per_epoch = max(1, len(images) // self.recipe.batch_size)
+        self.total = self.steps_per_epoch * self.recipe.epochs
+        self.drawn: Tensor | None = None  # the generator's state, where an epoch is to go on from its middle
+        self.epoch = self.row = self.done_before = 0
+        self.losses = 0.0
+        self.history: History = []
+        self.good = copy.deepcopy(learner.average.network.state_dict())
+        self.saved_at, self.clock = 0.0, Clock()
+
+    def batches(self) -> Iterator[Batch]:
+        """This process's part of each batch, epoch by epoch; figures after each, and checkpoints."""
+        while self.epoch < self.recipe.epochs:
+            for rows in self._order():
+                yield Batch(self.images[rows], self.labels[rows], self.loss, self._rate(self.learner.steps))
+                overdue = self.clock.seconds() - self.saved_at >= self.trainer.checkpoint_seconds
+                if self.row < self.steps_per_epoch and self.workers.mean(float(overdue)) > 0:
+                    self.save()
+            figures = self.measure(self.learner.average.network) if self.measure and self.workers.rank == 0 else {}
+            self.epoch += 1
+            self.history.append({"epoch": self.epoch, "loss": self.losses / self.row} | figures)
+            self.row, self.losses = 0, 0.0
+            self.good = copy.deepcopy(self.learner.average.network.state_dict())
+            self.save()
+
+    def _order(self) -> Iterator[Tensor]:
+        """The rows of the epoch's batches that are still to come, in its own order."""
+        # Seeded anew each epoch, so that a resumed run draws exactly what an unbroken one would.
+        size, generator = self.recipe.batch_size, self.learner.generator
+        seed = self.recipe.seed * 100_003 + self.epoch
+        order = torch.randperm(len(self.images), generator=generator.manual_seed(seed))
+        if self.workers.rank:  # the others' noise is another one
+            generator.manual_seed(seed * 1_009 + self.workers.rank)
+        if self.drawn is not None:
+            generator.set_state(self.drawn)
+            self.drawn = None
+        for start in range(self.row * size, self.steps_per_epoch * size, size):
+            yield order[start : start + size][self.workers.rank :: self.workers.count]
+
+    def _rate(self, step: int) -> float:
+        return self.recipe.learning_rate * learning_rate_factor(step / self.total, self.recipe.warmup, self.recipe.schedule)
+
+    def took(self, loss: float) -> None:
+        """Count a step, and tell the progress."""
+        self.losses += loss
+        self.row += 1
+        if self.trainer.on_progress is None:
+            return
+        steps, seconds = self.learner.steps, self.clock.seconds()
+        pace = seconds / (steps - self.done_before)
+        progress = TrainingProgress(
+            step=steps,
+            loss=self.losses / self.row,
+            learning_rate=self._rate(steps - 1),
+            images_per_second=self.recipe.batch_size / pace,
+            seconds=seconds,
+            seconds_left=pace * (self.total - steps),
+            epoch=self.epoch + 1,
+            epochs=self.recipe.epochs,
+            steps=self.total,
+            measured=self.history[-1] if self.history else {},
+        )
+        with self.clock.standing_still():
+            self.trainer.on_progress(progress)
+
+    def failed(self, loss: float) -> None:
+        """Fall back on what the last finished epoch left, and say so.
+
+        Raises:
+            LabError: where there is none, or nobody to tell.
+        """
+        what = "gradients stopped being numbers" if math.isfinite(loss) else f"loss became {loss}"
+        trouble = f"The {what} in epoch {self.epoch + 1}"
+        if not self.history or self.trainer.on_trouble is None:
+            raise LabError(f"{trouble}: start anew with a lower learning rate.")
+        self.learner.average.network.load_state_dict(self.good)
+        self.trainer.on_trouble(
+            f"{trouble}: training ended there and what epoch {self.epoch} left is kept; a lower learning rate may get further."
+        )
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is to be one."""
+        path = self.trainer.checkpoint
+        if path is None:
+            return
+        contents = self._contents()  # all take part: each has draws of its own
+        if self.workers.rank == 0:
+            try:
+                write_checkpoint(path, contents)
+            except CheckpointWriteError as error:
+                if self.trainer.on_remark is None:
+                    raise
+                self.trainer.on_remark(f"{error} Training goes on.")
+        self.workers.mean(0.0)  # nobody goes on, or ends, before it is written
+        self.saved_at = self.clock.seconds()
+
+    def _contents(self) -> dict[str, Any]:
+        learner = self.learner
+        random = {"cpu": torch.get_rng_state()}
+        if learner.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(learner.device)
+        return {
+            "network": learner.network.state_dict(),
+            "average": learner.average.network.state_dict(),
+            "good": self.good if self.row else None,
+            "optimizer": learner.optimizer.state_dict(),
+            "scaler": learner.scaler.state_dict(),
+            "epoch": self.epoch,
+            "row": self.row,
+            "losses": self.losses,
+            "history": self.history,
+            "drawn": self.workers.gather(learner.generator.get_state()) if self.row else None,
+            "random": random,
+            "stated": dict(self.stated),
+        }
+
+    def restore(self) -> None:
+        """Be the run that the checkpoint holds.
+
+        Raises:
+            LabError: where it is damaged, of another run or of another network.
+        """
+        learner, path = self.learner, self.trainer.checkpoint
+        assert path is not None
+        saved = read_checkpoint(path, learner.device, self.stated)
+        try:
+            learner.network.load_state_dict(saved["network"])
+            learner.average.network.load_state_dict(saved["average"])
+            learner.optimizer.load_state_dict(saved["optimizer"])
+            learner.scaler.load_state_dict(saved["scaler"])
+            self.epoch, self.row, self.losses = saved["epoch"], saved["row"], saved["losses"]
+            self.history = saved["history"]
+            self.good = saved["good"] or copy.deepcopy(learner.average.network.state_dict())
+            if self.row:
+                # A copy: a generator that is given a row of a larger tensor crashes the process.
+                self.drawn = saved["drawn"][self.workers.rank].cpu().clone()
+            torch.set_rng_state(saved["random"]["cpu"].cpu())
+            if "cuda" in saved["random"]:
+                torch.cuda.set_rng_state(saved["random"]["cuda"].cpu(), learner.device)
+        except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise damaged(path) from error
+        learner.steps = self.done_before = self.epoch * self.steps_per_epoch + self.row
