@@ -6,7 +6,8 @@ import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,15 +31,6 @@ class _Key:
     device: str
 
 
-@dataclass
-class _Loading:
-    """A load under way, and what came of it."""
-
-    finished: threading.Event = field(default_factory=threading.Event)
-    model: Any = None
-    error: BaseException | None = None
-
-
 class ModelCache:
     """Loads each (kind, reference, size, device) once, however many ask at the same time, and forgets the least recently used.
 
@@ -53,7 +45,7 @@ class ModelCache:
     def __init__(self, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
         self._max_models, self._max_bytes = max_models, max_bytes
         self._lock = threading.Lock()
-        self._loading: dict[_Key, _Loading] = {}
+        self._loading: dict[_Key, Future[Any]] = {}
         self._models: OrderedDict[_Key, Any] = OrderedDict()
 
     def classifier(
@@ -97,8 +89,7 @@ class ModelCache:
                 if not waiting:
                     gone = {key: self._models.pop(key) for key in list(self._models) if is_meant(key)}
                     break
-            for loading in waiting:
-                loading.finished.wait()
+            wait(waiting)
         count = len(gone)
         self._free(gone)
         return count
@@ -122,21 +113,21 @@ class ModelCache:
                     self._models.move_to_end(key)
                     return self._models[key]
                 first = key not in self._loading
-                loading = self._loading.setdefault(key, _Loading())
+                loading = self._loading.setdefault(key, Future())
             if first:
                 return self._load(key, load, loading)
-            while not loading.finished.wait(0.1):
+            while not wait([loading], 0.1).done:
                 if should_stop is not None and should_stop():
                     raise DownloadStoppedError(f"The wait for {key.reference!r}, which is being loaded, was stopped.")
-            error = loading.error
+            error = loading.exception()
             if error is None:
-                return loading.model
+                return loading.result()
             # Whoever loaded it gave up: that is not our will, so the next one tries.
             if not isinstance(error, DownloadStoppedError | KeyboardInterrupt):
                 # A fresh exception for each: a shared one would gather the tracebacks of all.
                 raise (LabError(str(error)) if isinstance(error, LabError) else error) from error
 
-    def _load(self, key: _Key, load: Callable[[], Any], loading: _Loading) -> Any:
+    def _load(self, key: _Key, load: Callable[[], Any], loading: Future[Any]) -> Any:
         gone: dict[_Key, Any] = {}
         try:
             model = load()
@@ -145,14 +136,13 @@ class ModelCache:
             with self._lock:
                 self._models[key] = model
                 gone = self._crowded()
-            loading.model = model
+                self._loading.pop(key)
+            loading.set_result(model)
         except BaseException as error:
-            loading.error = error
-            raise
-        finally:
             with self._lock:
                 self._loading.pop(key, None)
-            loading.finished.set()
+            loading.set_exception(error)
+            raise
         self._free(gone)
         return model
 

@@ -38,6 +38,7 @@ def known_labels(classes: int) -> tuple[tuple[str, ...], str] | None:
 
 Names = Sequence[str] | Mapping[Any, str] | None
 """A list, or a mapping of numbers to names."""
+_PLACEHOLDER = re.compile(r"(LABEL_|class[_ ]?)?\d+")
 
 
 def config_labels(config: Mapping[str, Any]) -> Names:
@@ -59,7 +60,7 @@ def _is_list(value: object) -> bool:
 def in_order(names: Names) -> tuple[str, ...] | None:
     """Listed names in the order of their numbers; None where there are none, or a key is no number."""
     if isinstance(names, Mapping):
-        if not all(str(number).isdigit() for number in names):
+        if not all(str(number).isdecimal() for number in names):
             return None
         names = [names[number] for number in sorted(names, key=int)]
     return tuple(str(name) for name in names) if names else None
@@ -71,22 +72,8 @@ def labels_for(names: Names, classes: int) -> tuple[tuple[str, ...] | None, str 
     Returns:
         the names, or None; and the data set whose names stand in for missing ones, or None.
     """
-    own = _listed(names, classes)
-    if own is not None:
+    own = in_order(names)
+    numbered = own is None or not isinstance(names, Mapping) or {int(number) for number in names} == set(range(classes))
+    if own and numbered and len(own) == classes and all(own) and not all(map(_PLACEHOLDER.fullmatch, own)):
         return own, None
     return known_labels(classes) or (None, None)
-
-
-def _listed(names: Names, classes: int) -> tuple[str, ...] | None:
-    if isinstance(names, Mapping):
-        try:
-            numbered = {int(key): str(value) for key, value in names.items()}
-        except (TypeError, ValueError):
-            return None
-        names = [numbered.get(index, "") for index in range(classes)]
-    if not isinstance(names, Sequence) or isinstance(names, str) or len(names) != classes:
-        return None
-    texts = tuple(str(name) for name in names)
-    if any(not text for text in texts) or all(re.fullmatch(r"(LABEL_|class[_ ]?)?\d+", text) for text in texts):
-        return None
-    return texts

@@ -47,8 +47,7 @@ FORMATS: tuple[ModelFormat, ...] = (
 
 def judge(listing: Listing, kind: str) -> Loadability:
     """Whether the Lab can load a model as ``kind``, ``classifier`` or ``denoiser``: no weights are read for it."""
-    refused = listing.refusal()
-    return Loadability(False, refused) if refused else _claim(listing, kind)[1]
+    return _claim(listing, kind)[1]
 
 
 def format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFormat:
@@ -63,17 +62,18 @@ def format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFo
     Raises:
         LabError: with the reason, where it cannot.
     """
-    found = judge(listing, kind)
+    form, found = _claim(listing, kind)
     if found.loadable is False:
         raise LabError(f"{ref!r} cannot be loaded as a {kind}: {found.reason}{aside}.")
-    return _claim(listing, kind)[0]
+    return form
 
 
 def _claim(listing: Listing, kind: str) -> tuple[ModelFormat, Loadability]:
+    refused = listing.refusal()
     for form in FORMATS:
         found = form.verdict(listing, kind)
         if found is not None:
-            return form, found
+            return form, Loadability(False, refused) if refused else found
     raise ValueError(f"{kind!r} is no kind of model")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
@@ -21,6 +22,7 @@ from core.models.hub.access import (
 )
 from core.models.references import check_repository_name, check_revision, is_commit
 
+_OUTSIDE = re.compile(r"^$|^/|[\\:\0]|(^|/)\.\.(/|$)")
 UPLOADED = ("model.safetensors", "config.json", "card.json", "README.md")
 """What is uploaded of a model of the Lab; checkpoints and logs stay here."""
 
@@ -221,16 +223,7 @@ def check_file_name(name: str) -> None:
     Raises:
         LabError: where it is absolute, climbs up, or would mean something else on another system.
     """
-    parts = PurePosixPath(name).parts
-    if (
-        not name
-        or name.startswith("/")
-        or "\\" in name
-        or ":" in name
-        or "\0" in name
-        or ".." in parts
-        or Path(name).is_absolute()
-    ):
+    if _OUTSIDE.search(name) or Path(name).is_absolute():
         raise LabError(f"The repository lists a file {name!r}, whose name leads out of its folder: it is not touched.")
 
 

@@ -15,19 +15,8 @@ from core.models.networks.libraries import DRUNet, FFDNet, NoisePredictor
 from core.models.networks.own import ConvClassifier, UNetDenoiser
 from core.models.networks.salman import DnCNN, MemNet, WideDnCNN
 
-__all__ = [
-    "CLASSIFIERS",
-    "DENOISERS",
-    "ConvClassifier",
-    "DRUNet",
-    "DnCNN",
-    "FFDNet",
-    "MemNet",
-    "NoisePredictor",
-    "UNetDenoiser",
-    "WideDnCNN",
-    "build",
-]
+__all__ = ["CLASSIFIERS", "DENOISERS", "ConvClassifier", "DRUNet", "DnCNN", "FFDNet", "MemNet", "build"]
+__all__ += ["NoisePredictor", "UNetDenoiser", "WideDnCNN"]
 
 CLASSIFIERS: dict[str, type[nn.Module]] = {"conv": ConvClassifier}
 DENOISERS: dict[str, type[nn.Module]] = {
