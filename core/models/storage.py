@@ -133,8 +133,8 @@ def verdict(listing: Listing, kind: str) -> Loadability | None:
 
 
 def wanted(listing: Listing) -> list[str]:
-    """The files that loading it takes."""
-    return [CONFIG, WEIGHTS]
+    """Its weights."""
+    return [WEIGHTS]
 
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:

@@ -92,7 +92,7 @@ def wanted(listing: Listing) -> list[str]:
             "There is no denoiser that the Lab knows: expected a UNet2DModel of diffusers, weights of deepinv under their"
             ' published name, or a config.json with {"library": "deepinv", "architecture": ...}.'
         )
-    return [*(name for name in listing.names if name == "config.json"), *listing.weights()]
+    return listing.weights()
 
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:
@@ -104,7 +104,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     Raises:
         LabError: where the architecture is unknown, or the weights do not fit it.
     """
-    file = wanted(listing)[-1]
+    (file,) = wanted(listing)
     known = KNOWN.get(file) or _described(listing.config)
     maker: Callable[..., nn.Module] = getattr(import_library("deepinv.models"), known.architecture)
     options = known.options

@@ -20,7 +20,7 @@ class ModelFormat(Protocol):
         """Whether it can be loaded as ``kind`` (``classifier`` or ``denoiser``); None where it is of another format."""
 
     def wanted(self, listing: Listing, /) -> list[str]:
-        """The files that loading takes. Raises LabError where that cannot be told."""
+        """The files that loading takes, beside those that describe it. Raises LabError where that cannot be told."""
 
     def read(self, folder: Path, listing: Listing, size: tuple[int, int] | None, /) -> LoadedNetwork:
         """The network behind the Lab's signature.

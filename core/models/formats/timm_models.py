@@ -42,8 +42,8 @@ def verdict(listing: Listing, kind: str) -> Loadability | None:
 
 
 def wanted(listing: Listing) -> list[str]:
-    """The files that loading it takes. Raises LabError where it cannot be told which."""
-    return ["config.json", *listing.weights()]
+    """Its weights. Raises LabError where it cannot be told which they are."""
+    return listing.weights()
 
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:

@@ -45,10 +45,10 @@ def verdict(listing: Listing, kind: str) -> Loadability | None:
 
 
 def wanted(listing: Listing) -> list[str]:
-    """The files that loading it takes. Raises LabError where nothing tells which, or the architecture."""
+    """Its weights. Raises LabError where nothing tells which they are, or of which architecture."""
     weights = listing.weights()
     _architecture(listing, weights[0])
-    return [*(name for name in listing.names if name == "config.json"), *weights]
+    return weights
 
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:

@@ -62,9 +62,8 @@ def verdict(listing: Listing, kind: str) -> Loadability | None:
 
 
 def wanted(listing: Listing) -> list[str]:
-    """The files that loading it takes. Raises LabError where it cannot be told which."""
-    described = [name for name in ("config.json", PREPROCESSOR) if name in listing.names]
-    return [*described, *listing.weights(sharded=True)]
+    """Its weights, with their index. Raises LabError where it cannot be told which they are."""
+    return listing.weights(sharded=True)
 
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
@@ -74,7 +73,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         LabError: where its files do not fit, or it has fewer than two classes.
     """
     transformers = import_library("transformers")
-    weights = tuple(name for name in listing.weights(sharded=True) if name.endswith(SUFFIXES))
+    weights = tuple(name for name in wanted(listing) if name.endswith(SUFFIXES))
     with quiet(transformers):
         network = _network(transformers, folder, listing.config, weights)
         preprocessing = read_processor(transformers, folder, network.config)

@@ -10,6 +10,6 @@ from core.models.formats.registry import format_of
 
 
 def wanted(names: Sequence[str], config: dict[str, Any] | None, kind: str = "classifier") -> list[str]:
-    """The files that loading takes, or LabError."""
+    """The files that loading takes, beside those that describe it; or LabError."""
     listing = Listing(tuple(names), config or {})
     return format_of(listing, kind, "hub/someone/something").wanted(listing)

@@ -177,7 +177,7 @@ def test_bad_settings_are_one_sentence(tmp_path: Path, changes: dict[str, Any], 
 
 def test_a_repository_that_names_torchvision_is_wanted() -> None:
     config = {"library": "torchvision", "architecture": "resnet18"}
-    assert wanted(["config.json", "model.safetensors"], config) == ["config.json", "model.safetensors"]
+    assert wanted(["config.json", "model.safetensors"], config) == ["model.safetensors"]
 
 
 def test_a_single_weights_file_is_a_local_model(tmp_path: Path) -> None:
