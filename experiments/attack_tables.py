@@ -13,8 +13,7 @@ from typing import Any
 
 from core.attacks.dataset_log import AttackSummary, read_lines, summarise_attacks
 from core.commands.options import add_options
-from core.commands.program import CommandParser, run_program
-from core.commands.terminal import print_json
+from core.commands.terminal import CommandParser, print_json, run_program
 from core.runs.resuming import read_beside
 
 INSIDE = (
@@ -100,7 +99,7 @@ def _number(value: float | None) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it and return the exit code, as :func:`core.commands.program.run_program`."""
+    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
     return run_program(build_parser, sys.argv[1:] if argv is None else argv, "attack_tables")
 
 

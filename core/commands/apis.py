@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,10 @@ from core.apis.provider import Described
 from core.apis.providers import describe_provider, load_provider
 from core.apis.queries import make_plan
 from core.apis.study import evaluate_remote, names_of_classes
-from core.commands.inputs import chosen_images, load_denoiser_remarking, read_picture_remarking
+from core.commands.inputs import chosen_images, image_choice, load_denoiser_remarking, read_picture_remarking
 from core.commands.options import settings_of
 from core.commands.results import certificate_text
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
+from core.commands.terminal import Countdown, InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
@@ -77,7 +75,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
                 device=args.device,
                 size=picture_size(picture, args.noise_size),
                 offline=args.offline,
-                on_progress=_shower(line, picture.name),
+                on_progress=partial(_show, line, picture.name),
                 should_stop=interrupt.is_set,
             )
             line.clear()
@@ -137,16 +135,12 @@ def _tell_plan(facts: Described, budget: float, pictures: int, settings: Setting
     )
 
 
-def _shower(line: ProgressLine, name: str) -> Callable[[RemoteProgress], None]:
-    return lambda now: line.show(_state(name, now))
-
-
-def _state(name: str, now: RemoteProgress) -> str:
+def _show(line: ProgressLine, name: str, now: RemoteProgress) -> None:
     parts = [f"{name}: {now.answered:,} of {now.planned:,} answers", f"${now.spent:.4f} spent"]
     parts.append(now.waiting or f"at most {duration(now.seconds_left)} left")
     if now.votes.candidate is not None:
         parts.append(f"{now.votes.candidate}, radius at least {now.radius:.3f} so far")
-    return ", ".join(parts)
+    line.show(", ".join(parts))
 
 
 def _text(name: str, result: RemoteResult) -> str:
@@ -187,20 +181,17 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     names_of_classes(data)
     device = str(pick_device(args.device))
     made_by = {
-        "dataset": args.dataset,
-        "split": args.split,
-        "start": args.start,
-        "stop": args.stop,
-        "every": args.every,
+        **image_choice(args),
         **{name: getattr(settings, name) for name in ("sigma", "n0", "n", "alpha", "seed", "method")},
         "device": device,
         "budget_a_picture": budget,
         "labels": [list(group) for group in labels.groups],
         "classifier": {"ref": provider.ref, "destination": provider.destination},
-        "denoiser": dataclasses.asdict(model_record(denoiser)),
+        "denoiser": asdict(model_record(denoiser)),
     }
     files = LogFiles(args.out, made_by, args.resume, remark)
-    left, finished, spent, began = len(data) - len(files.done), 0, 0.0, time.monotonic()
+    left, spent = len(data) - len(files.done), 0.0
+    countdown = Countdown(left)
     remark(f"{left:,} pictures, at most ${budget:g} each, ${left * budget:g} in all, to {provider.destination}.")
     ledger = Ledger(args.answers)
     with files, InterruptFlag() as interrupt:
@@ -217,14 +208,9 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
             should_stop=interrupt.is_set,
         ):
             files.add(line)
-            finished, spent = finished + 1, spent + result.spent
-            minutes = (time.monotonic() - began) / finished * (left - finished) / 60
-            print(
-                f"{finished}/{left}  image {line.idx}  {result.certificate.label or 'abstains'}  radius {line.radius:.3f}"
-                f"  ${spent:.4f} spent  {minutes:.1f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
+            spent += result.spent
+            said = result.certificate.label or "abstains"
+            countdown.tell(f"image {line.idx}  {said}  radius {line.radius:.3f}  ${spent:.4f} spent")
     ledger.close()
     if interrupt.is_set():
         return 130

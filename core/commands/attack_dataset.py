@@ -11,14 +11,13 @@ from typing import Any
 from core.attacks.dataset import DatasetAttack, attack_dataset
 from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
 from core.attacks.request import AttackSettings, Climb
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
 from core.commands.options import numbers_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside
-from core.smoothing.certificate import model_record
 from core.smoothing.settings import Settings
 
 USUAL = AttackSettings(Settings(0.25, n=500), draws=8, n_predict=100, tolerance=0.1, budget=3_000)
@@ -48,16 +47,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
     check_image_choice(args)
     device = pick_device(args.device)
     classifier, denoiser = load_models(args)
-    made_by = {
-        "dataset": args.dataset,
-        "split": args.split,
-        "start": args.start,
-        "every": args.every,
-        **asked.to_dict(),
-        "device": str(device),
-        "classifier": dataclasses.asdict(model_record(classifier)),
-        "denoiser": dataclasses.asdict(model_record(denoiser)),
-    }
+    made_by = {**image_choice(args), **asked.to_dict(), "device": str(device), **model_choice(classifier, denoiser)}
     data = chosen_images(args)
     finished = _open(args.out, made_by, args.resume)
     finished = [line for line in finished if line.idx in set(data.indices.tolist())]

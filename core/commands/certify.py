@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from core.pictures.pixels import to_pixels
 from core.report.export import to_json
 from core.report.page import html_report
 from core.smoothing.certificate import Certificate
-from core.smoothing.certify import OnProgress, certify_picture
-from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
+from core.smoothing.certify import certify_picture
+from core.smoothing.sampling import BaseClassifier
 from core.studies.certify import look_at
 
 
@@ -45,21 +44,13 @@ def run_certify(args: argparse.Namespace) -> int:
     settings.check()
     classifier, denoiser = load_models(args)
 
-    def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Certificate:
-        certificate = certify_picture(
-            image,
-            classifier,
-            denoiser,
-            settings,
-            device=args.device,
-            batch_size=args.batch_size,
-            on_progress=on_progress,
-            should_stop=should_stop,
-        )
-        write_files(args, certificate, image, classifier, denoiser)
+    def run_one(image: Image.Image, **reporting: Any) -> Certificate:
+        how = {"device": args.device, "batch_size": args.batch_size, **reporting}
+        certificate = certify_picture(image, classifier, denoiser, settings, **how)
+        write_files(args, certificate, image, BaseClassifier(classifier, denoiser))
         return certificate
 
-    return run_over_pictures(args, run_one, certificate_text, classifier.labels, "certificates")
+    return run_over_pictures(args, run_one, tell=certificate_text, labels=classifier.labels, plural="certificates")
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -87,19 +78,13 @@ def check_file_options(args: argparse.Namespace, remote: bool) -> None:
             raise LabError(f"{option} {str(path)!r} cannot be written: name a file in a folder that is there.")
 
 
-def write_files(
-    args: argparse.Namespace,
-    certificate: Certificate,
-    picture: Image.Image,
-    classifier: ClassifierLike,
-    denoiser: DenoiserLike | None,
-) -> None:
+def write_files(args: argparse.Namespace, certificate: Certificate, picture: Image.Image, base: BaseClassifier) -> None:
     """Write what the options ask for."""
     if args.save is not None:
         args.save.write_text(to_json(certificate), encoding="utf-8")
     if args.report is not None:
         c = certificate
         pixels = to_pixels(picture, (c.image.height, c.image.width)).to(c.device)
-        views = look_at(pixels, BaseClassifier(classifier, denoiser), c.settings)
+        views = look_at(pixels, base, c.settings)
         document = "certificate.json" if args.save is None else args.save.name
         args.report.write_text(html_report(c, args.images[0].name, views, document), encoding="utf-8")

@@ -14,8 +14,8 @@ from core.commands.denoise import add_denoise_verb
 from core.commands.evaluate import add_evaluate_verb
 from core.commands.models import add_models_verb
 from core.commands.predict import add_predict_verb
-from core.commands.program import CommandParser, run_program
 from core.commands.serve_demo_api import add_serve_demo_api_verb
+from core.commands.terminal import CommandParser, run_program
 from core.commands.train import add_training_verbs
 from core.commands.verify import add_verify_verb
 from core.versions import LAB_VERSION
@@ -43,6 +43,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit code, as :func:`core.commands.program.run_program`."""
+    """Run one verb and return the exit code, as :func:`core.commands.terminal.run_program`."""
     arguments = sys.argv[1:] if argv is None else argv
     return run_program(build_parser, arguments, next((word for word in arguments if not word.startswith("-")), PROGRAM))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,9 @@ import torch
 
 from core.apis.providers import is_api
 from core.commands.apis import add_api_options
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
 from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
-from core.commands.terminal import remark
+from core.commands.terminal import Countdown, remark
 from core.data.classes import check_classes, check_label_order
 from core.data.datasets import LabelledImages
 from core.device import pick_device
@@ -23,7 +21,6 @@ from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
 from core.runs.resuming import LogFiles, put_in_order
-from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.settings import Settings
 
@@ -69,24 +66,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.engine == "ray":
         args.device = "cpu"  # of this process, which loads the models and counts nothing
     pick_device(args.device)
-    settings = _settings(args)
+    settings = dataclasses.replace(settings_of(args), norm=args.norm or OWN_NORM[args.noise])
+    settings.check()
     with make_engine(args.engine, ray_address=args.ray_address, workers=args.workers) as engine:
         return _evaluate(args, engine, settings, engine.device(device))
 
 
 def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, device: str) -> int:
     classifier, denoiser = load_models(args)
-    made_by = {
-        "dataset": args.dataset,
-        "split": args.split,
-        "start": args.start,
-        "stop": args.stop,
-        "every": args.every,
-        **dataclasses.asdict(settings),
-        "device": device,
-        "classifier": dataclasses.asdict(model_record(classifier)),
-        "denoiser": dataclasses.asdict(model_record(denoiser)),
-    }
+    made_by = {**image_choice(args), **dataclasses.asdict(settings), "device": device, **model_choice(classifier, denoiser)}
     data = chosen_images(args)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
@@ -95,26 +83,14 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     side = args.noise_size
     size = None if side is None else (side, side)
     task = EvaluationTask(left, classifier, denoiser, settings, device=device, size=size)
-    began, finished = time.monotonic(), 0
+    countdown = Countdown(len(left))
     with files:
         for line, votes in engine.run(task, on_notice=remark):
             files.add(line, votes)
-            finished += 1
-            minutes = (time.monotonic() - began) / finished * (len(left) - finished) / 60
-            print(
-                f"{finished}/{len(left)}  image {line.idx}  radius {line.radius:.3f}  {minutes:.1f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
+            countdown.tell(f"image {line.idx}  radius {line.radius:.3f}")
     put_in_order(args.out, data.indices.tolist())
     remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
     return 0
-
-
-def _settings(args: argparse.Namespace) -> Settings:
-    settings = dataclasses.replace(settings_of(args), norm=args.norm or OWN_NORM[args.noise])
-    settings.check()
-    return settings
 
 
 def _remark_on_labels(classifier: Classifier, data: LabelledImages) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from core.commands.terminal import InterruptFlag, ProgressLine, remark
 from core.data.datasets import LabelledImages, load_dataset
@@ -17,6 +18,7 @@ from core.models.hub.download import DownloadProgress
 from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
 from core.pictures.reading import Picture, read_picture
 from core.report.notation import duration
+from core.smoothing.certificate import model_record
 
 
 class Downloading:
@@ -106,6 +108,16 @@ def chosen_images(args: argparse.Namespace) -> LabelledImages:
     if not len(rows):
         raise LabError(f"No image of {args.dataset} has a number that --start, --stop and --every let through.")
     return data.where(rows)
+
+
+def image_choice(args: argparse.Namespace) -> dict[str, Any]:
+    """Which images were chosen, for the file that says what made a file of lines."""
+    return {name: getattr(args, name) for name in ("dataset", "split", "start", "stop", "every") if hasattr(args, name)}
+
+
+def model_choice(classifier: object, denoiser: object | None) -> dict[str, Any]:
+    """Which models were chosen, for the same file."""
+    return {"classifier": asdict(model_record(classifier)), "denoiser": asdict(model_record(denoiser))}
 
 
 def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:

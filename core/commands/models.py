@@ -38,7 +38,7 @@ def add_models_verb(verbs: Any) -> None:
 def run_models(args: argparse.Namespace) -> int:
     """List the bundled models with what their cards say, and the classical denoisers; or ask the Hub or its cache."""
     if args.search is not None:
-        return print_found(args.search, args.task, args.limit, args.only_loadable, args.json)
+        return print_found(args)
     if args.details is not None:
         return print_details(args.details, "classifier" if args.task == TASKS[0] else "denoiser", args.json)
     if args.cached:
@@ -106,20 +106,20 @@ def _summary(entry: Entry) -> str:
     return ", ".join(parts)
 
 
-def print_found(text: str, task: str, limit: int, only_loadable: bool, as_json: bool) -> int:
+def print_found(args: argparse.Namespace) -> int:
     """Search and list, one repository a line.
 
     Raises:
         LabError: as :func:`core.models.hub.search.search`.
     """
-    found = search(text, task, limit=limit, only_loadable=only_loadable)
-    if as_json:
-        print_json({"search": text, "task": task, "found": [asdict(entry) for entry in found]})
+    found = search(args.search, args.task, limit=args.limit, only_loadable=args.only_loadable)
+    if args.json:
+        print_json({"search": args.search, "task": args.task, "found": [asdict(entry) for entry in found]})
         return 0
     for entry in found:
         print(f"{entry.ref:60} {_line(entry)}")
     if not found:
-        print(f"nothing on the Hub fits {text!r}: try fewer words, or leave out --only-loadable")
+        print(f"nothing on the Hub fits {args.search!r}: try fewer words, or leave out --only-loadable")
     return 0
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from core.commands.inputs import load_models
 from core.commands.options import add_options, settings_of
 from core.commands.results import prediction_text, run_over_pictures
-from core.smoothing.certificate import Prediction
-from core.smoothing.certify import OnProgress, predict_picture
+from core.smoothing.certify import predict_picture
 
 
 def add_predict_verb(verbs: Any) -> None:
@@ -32,16 +29,12 @@ def run_predict(args: argparse.Namespace) -> int:
     settings.check_predict()
     classifier, denoiser = load_models(args)
 
-    def run_one(image: Image.Image, on_progress: OnProgress, should_stop: Callable[[], bool]) -> Prediction:
-        return predict_picture(
-            image,
-            classifier,
-            denoiser,
-            settings,
-            device=args.device,
-            batch_size=args.batch_size,
-            on_progress=on_progress,
-            should_stop=should_stop,
-        )
-
-    return run_over_pictures(args, run_one, prediction_text, classifier.labels, "predictions")
+    run_one = partial(
+        predict_picture,
+        classifier=classifier,
+        denoiser=denoiser,
+        settings=settings,
+        device=args.device,
+        batch_size=args.batch_size,
+    )
+    return run_over_pictures(args, run_one, tell=prediction_text, labels=classifier.labels, plural="predictions")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
-
-from PIL import Image
 
 from core.commands.inputs import read_picture_remarking
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json
@@ -16,14 +15,15 @@ from core.errors import LabError
 from core.report.notation import class_name, duration, norm_name, sigma_text
 from core.report.words import cause_of_abstention, noise_text, settled_text
 from core.smoothing.certificate import Certificate, ModelRecord, Prediction
-from core.smoothing.certify import OnProgress, Progress
+from core.smoothing.certify import Progress
 
 Result = TypeVar("Result", Certificate, Prediction)
 
 
 def run_over_pictures(
     args: argparse.Namespace,
-    run_one: Callable[[Image.Image, OnProgress, Callable[[], bool]], Result],
+    run_one: Callable[..., Result],
+    *,
     tell: Callable[[str, Result], str],
     labels: tuple[str, ...] | None,
     plural: str,
@@ -34,7 +34,7 @@ def run_over_pictures(
 
     Args:
         args: the parsed command line.
-        run_one: (picture, on_progress, should_stop) -> result.
+        run_one: (picture, on_progress=, should_stop=) -> result.
         tell: (name of the picture, result) -> text for people.
         labels: class names, for the progress line.
         plural: what several results are called in the document.
@@ -57,7 +57,8 @@ def run_over_pictures(
             line = ProgressLine()
             try:
                 picture = read_picture_remarking(path)
-                result = run_one(picture.image, _shower(line, head, labels), interrupt.is_set)
+                show = partial(_show, line, head, labels)
+                result = run_one(picture.image, on_progress=show, should_stop=interrupt.is_set)
             except LabError as error:
                 line.clear()
                 if len(paths) == 1:
@@ -81,11 +82,7 @@ def run_over_pictures(
     return 2 if failed else 0
 
 
-def _shower(line: ProgressLine, head: str, labels: tuple[str, ...] | None) -> OnProgress:
-    return lambda progress: line.show(_state(head, progress, labels))
-
-
-def _state(head: str, progress: Progress, labels: tuple[str, ...] | None) -> str:
+def _show(line: ProgressLine, head: str, labels: tuple[str, ...] | None, progress: Progress) -> None:
     speed = progress.done / progress.seconds if progress.seconds else 0.0
     parts = [f"{head}: {progress.done:,} of {progress.total:,} samples", f"{speed:.0f}/s"]
     parts.append(f"{'at most ' if progress.until_radius else ''}{duration(progress.seconds_left)} left")
@@ -95,7 +92,7 @@ def _state(head: str, progress: Progress, labels: tuple[str, ...] | None) -> str
         parts.append(f"settling {progress.until_radius:g}")
     elif progress.candidate is not None:
         parts.append(f"{class_name(progress.candidate, labels)}, radius at least {progress.radius:.3f} so far")
-    return ", ".join(parts)
+    line.show(", ".join(parts))
 
 
 def certificate_text(name: str, certificate: Certificate) -> str:

@@ -1,14 +1,21 @@
-"""What verbs say on the terminal: JSON on stdout; progress, remarks and Ctrl-C on stderr."""
+"""What a program of ours says on the terminal (JSON on stdout, all else on stderr), Ctrl-C, and how it ends."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
+
+import torch
+
+from core.errors import LabError
 
 EVERY_SECONDS = 5.0
 """How often progress is told where stderr is no terminal."""
@@ -72,3 +79,77 @@ class InterruptFlag:
         if self._set:
             raise KeyboardInterrupt
         self._set = True
+
+
+class Countdown:
+    """Lines on stderr, one an image that is finished, with the time left at the pace so far.
+
+    Args:
+        total: how many there are to do.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._began = total, 0, time.monotonic()
+
+    def tell(self, text: str) -> None:
+        """One more is finished."""
+        self._done += 1
+        minutes = (time.monotonic() - self._began) / self._done * (self._total - self._done) / 60
+        print(f"{self._done}/{self._total}  {text}  {minutes:.1f} min left", file=sys.stderr, flush=True)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Argparse, but a mistake is one line instead of a usage dump."""
+
+    def error(self, message: str) -> NoReturn:
+        """Hand the mistake to :func:`run_program`, with the command that shows what is accepted."""
+        raise LabError(f"{message}; '{self.prog} --help' shows what is accepted.")
+
+
+def run_program(build_parser: Callable[[], argparse.ArgumentParser], argv: Sequence[str], name: str) -> int:
+    """Parse a command line, do what it asks for, and return the exit code.
+
+    0: done. 1: nobody read the output to its end. 2: a user's mistake, told in one line on stderr. 130: stopped by Ctrl-C.
+
+    Args:
+        build_parser: makes a parser whose result has ``run``, which takes the parsed command line.
+        argv: the words after the program.
+        name: what a line on stderr begins with.
+    """
+    arguments = list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A file name or label that the terminal's encoding lacks must not end the run.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = build_parser().parse_args(arguments)
+        args.argv = arguments
+        code = int(args.run(args) or 0)
+        sys.stdout.flush()
+    except LabError as error:
+        return _tell(name, str(error), 2)
+    except KeyboardInterrupt:
+        return _tell(name, "stopped.", 130)
+    except BrokenPipeError:
+        _abandon_stdout()
+        return _tell(name, "the output was closed before all of it was written.", 1)
+    except (MemoryError, torch.OutOfMemoryError):
+        return _tell(name, "the memory is used up: use a smaller --batch-size, picture or model.", 2)
+    except OSError as error:  # a full disk, a folder without permission: the machine's state, not a fault of the program
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _abandon_stdout()
+        where = f" {str(error.filename)!r}" if error.filename else ""
+        return _tell(name, f"the system refused{where}: {error.strerror or error}.", 2)
+    return code
+
+
+def _abandon_stdout() -> None:
+    # What is still buffered would raise again when the interpreter closes stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(name: str, sentence: str, code: int) -> int:
+    print(f"{name}: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

@@ -59,7 +59,7 @@ def run_verify(args: argparse.Namespace) -> int:
     interrupted = False
     if sampling:
         assert picture is not None  # seen to above
-        found, interrupted = _sampled(args, certificate, picture, models, found)
+        found, interrupted = _sampled(args, found, certificate=certificate, picture=picture, models=models)
     if args.json:
         print_json({"certificate": str(args.certificate)} | found.to_dict())
     else:
@@ -100,7 +100,7 @@ def _models(args: argparse.Namespace, certificate: Certificate, sampling: bool) 
 
 
 def _sampled(
-    args: argparse.Namespace, certificate: Certificate, picture: Image.Image, models: Models | str, found: Verification
+    args: argparse.Namespace, found: Verification, *, certificate: Certificate, picture: Image.Image, models: Models | str
 ) -> tuple[Verification, bool]:
     reason = why_not_sampled(found)
     if isinstance(models, str) or reason is not None:

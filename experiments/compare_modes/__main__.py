@@ -12,15 +12,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
 from core.commands.options import add_options, numbers_of
-from core.commands.program import CommandParser, run_program
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
+from core.commands.terminal import CommandParser, InterruptFlag, ProgressLine, print_json, remark, run_program
 from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside, read_beside
-from core.smoothing.certificate import model_record
 from experiments.compare_modes.records import read_modes
 from experiments.compare_modes.run import ModesSettings, compare_modes
 from experiments.compare_modes.summary import summarise_modes
@@ -74,15 +72,11 @@ def run_compare_modes(args: argparse.Namespace) -> int:
     settings = dataclasses.replace(settings, device=str(device))
     classifier, denoiser = load_models(args)
     made_by = {
-        "dataset": args.dataset,
-        "split": args.split,
-        "start": args.start,
-        "every": args.every,
+        **image_choice(args),
         **dataclasses.asdict(settings),
         "noises": list(settings.noises),
         "until": list(settings.until),
-        "classifier": dataclasses.asdict(model_record(classifier)),
-        "denoiser": dataclasses.asdict(model_record(denoiser)),
+        **model_choice(classifier, denoiser),
     }
     data = chosen_images(args)
     there = begin_or_resume(args.out, beside(args.out), made_by, resume=args.resume, on_notice=remark)
@@ -133,7 +127,7 @@ def _settings(args: argparse.Namespace) -> ModesSettings:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it and return the exit code, as :func:`core.commands.program.run_program`."""
+    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
     return run_program(build_parser, sys.argv[1:] if argv is None else argv, "compare_modes")
 
 

@@ -6,20 +6,16 @@ python -m experiments.replay --help
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models
+from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models, model_choice
 from core.commands.options import add_options
-from core.commands.program import CommandParser, run_program
-from core.commands.terminal import print_json, remark
+from core.commands.terminal import CommandParser, Countdown, print_json, remark, run_program
 from core.device import pick_device
 from core.runs.resuming import begin_or_resume
-from core.smoothing.certificate import model_record
 from core.smoothing.settings import Settings
 from experiments.replay.savings import Saving, read_votes_at_looks, sample_at_looks, saving
 
@@ -60,22 +56,19 @@ def run_replay(args: argparse.Namespace) -> int:
         "n": args.n,
         "seed": args.seed,
         "device": device,
-        "classifier": dataclasses.asdict(model_record(classifier)),
-        "denoiser": dataclasses.asdict(model_record(denoiser)),
+        **model_choice(classifier, denoiser),
     }
     there = begin_or_resume(args.out, args.out.with_suffix(".json"), made_by, resume=args.resume, on_notice=remark)
     done = {run.idx for run in read_votes_at_looks(args.out)} if there else set()
     data = chosen_images(args)
-    began, finished, left = time.monotonic(), 0, sum(index not in done for index in data.indices.tolist())
+    countdown = Countdown(sum(index not in done for index in data.indices.tolist()))
     with args.out.open("a", encoding="utf-8") as file:
         for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
             if index in done:
                 continue
             file.write(sample_at_looks(image, label, index, classifier, denoiser, settings, device=device).to_line() + "\n")
             file.flush()
-            finished += 1
-            minutes = (time.monotonic() - began) / finished * (left - finished) / 60
-            print(f"{finished}/{left}  image {index}  {minutes:.1f} min left", file=sys.stderr, flush=True)
+            countdown.tell(f"image {index}")
     runs = read_votes_at_looks(args.out)
     shape = tuple(data.images.shape[1:])
     rules = {
@@ -102,7 +95,7 @@ def _text(found: Saving) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it and return the exit code, as :func:`core.commands.program.run_program`."""
+    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
     return run_program(build_parser, sys.argv[1:] if argv is None else argv, "replay")
 
 

@@ -21,7 +21,7 @@ def classifier(tmp_path: Path) -> str:
     torch.manual_seed(0)
     options = {"num_classes": 10, "widths": [8, 8], "stem": 8}
     folder = tmp_path / "classifier"
-    save_model(folder, ConvClassifier(10, (8, 8), 8), ModelConfig("classifier", "conv", options), {})
+    save_model(folder, ConvClassifier(10, (8, 8), stem=8), ModelConfig("classifier", "conv", options), {})
     return f"local/{folder}"
 
 
