@@ -264,6 +264,7 @@ def test_empty_answers_are_other(ask: Asking, vendors: Vendors) -> None:
         {"seed": -1},
         {"until_radius": 0.1, "method": "clopper-pearson"},
         {"until_radius": -1.0},
+        {"until_radius": 3.0},  # which no 60 answers can show
     ],
 )
 def test_numbers_are_checked_before_anything_is_paid(ask: Asking, vendors: Vendors, wrong: dict[str, Any]) -> None:
