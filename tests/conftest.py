@@ -20,9 +20,9 @@ SLOW = (
     "apis/test_kill.py",
     "commands/test_evaluate_killed.py",
     "commands/test_process.py",
-    "evaluation/test_ray_engine.py",
-    "evaluation/test_local_engine.py",
-    "evaluation/test_store.py",
+    "evaluation/engines/test_ray.py",
+    "evaluation/engines/test_local.py",
+    "runs/test_store.py",
     "training/test_workers.py",
 )
 
@@ -30,6 +30,7 @@ SLOW = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what takes long."""
     here = Path(__file__).parent
+    assert all((here / part).exists() for part in SLOW), "a path of SLOW has moved"
     for item in items:
         if any((here / part) in (item.path, *item.path.parents) for part in SLOW):
             item.add_marker(pytest.mark.slow)

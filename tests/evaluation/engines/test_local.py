@@ -17,7 +17,7 @@ from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines.local import LocalEngine
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_votes
-from tests.evaluation.engine_tasks import Content, content, one_by_one, process_of, save_classifier, small_task
+from tests.evaluation.engines.engine_tasks import Content, content, one_by_one, process_of, save_classifier, small_task
 
 
 @pytest.fixture(scope="module")

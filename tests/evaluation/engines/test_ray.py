@@ -23,7 +23,7 @@ from core.evaluation.engines import make_engine
 from core.evaluation.engines.ray import RayEngine, certifier_class
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_votes
-from tests.evaluation.engine_tasks import content, one_by_one, process_of, save_classifier, small_task
+from tests.evaluation.engines.engine_tasks import content, one_by_one, process_of, save_classifier, small_task
 
 # Ray's own threads and sockets end after the interpreter has looked.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -254,7 +254,7 @@ def test_a_cluster_started_for_the_run_ends_with_it(reference: str, tmp_path: Pa
         "--out",
         str(out),
     ]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, "RAY_TMPDIR": str(folder)}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
