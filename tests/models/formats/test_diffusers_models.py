@@ -16,7 +16,7 @@ from core.models.formats.diffusers_models import betas_of
 from core.models.formats.foreign import import_library
 from core.models.formats.registry import read_network
 from core.models.networks.libraries import OneShotDenoiser
-from tests.models.formats.listings import wanted
+from tests.models.formats.repositories import wanted
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
 

@@ -6,26 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from core.errors import LabError
 from core.models.formats.foreign import import_library
 from core.models.formats.registry import read_network
-from tests.models.formats.listings import wanted
+from tests.models.formats.repositories import Damage, edit, picture, pixels, save_timm, smooth, wanted, without, write
 
 CFG = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3], "input_size": [3, 96, 96], "interpolation": "bicubic"}
-
-
-def picture(height: int, width: int) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
-
-
-def pixels(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
 def save(folder: Path, arch: str = "test_resnet", config: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -158,3 +148,113 @@ def test_weights_that_are_no_numbers_are_damaged(tmp_path: Path) -> None:
     save_file({name: value * float("nan") for name, value in network.state_dict().items()}, tmp_path / "model.safetensors")
     with pytest.raises(LabError, match="not finite"):
         read_network(tmp_path, "classifier")
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_timm_gives_what_timm_gives(tmp_path: Path, flat: bool) -> None:
+    network = save_timm(tmp_path, flat=flat)
+    loaded = read_network(tmp_path, "classifier")
+    image = picture(96, 96)
+    transform = import_library("timm.data").create_transform(
+        input_size=(3, 96, 96), mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), interpolation="bicubic", crop_pct=1.0
+    )
+    with torch.no_grad():
+        theirs, ours = network(transform(image)[None]), loaded.network(pixels(image))
+    assert torch.allclose(ours, theirs, atol=1e-4)
+    assert (loaded.source, loaded.input_size, loaded.own_size) == ("timm", (96, 96), (96, 96))
+    assert loaded.labels == tuple(f"thing {i}" for i in range(7))
+    assert loaded.weights == ("model.safetensors",)
+    assert not loaded.network.training
+
+
+def test_timm_weights_may_be_an_old_pickle_of_tensors(tmp_path: Path) -> None:
+    network = save_timm(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "pytorch_model.bin")
+    loaded = read_network(tmp_path, "classifier")
+    assert torch.equal(loaded.network.network.state_dict()["conv1.0.weight"], network.state_dict()["conv1.0.weight"])
+
+
+def test_a_pickle_that_holds_code_is_refused_with_the_reason(tmp_path: Path) -> None:
+    save_timm(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save({"weights": print}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(LabError, match="could run code"):
+        read_network(tmp_path, "classifier")
+
+
+def test_contradicting_settings_are_told_and_the_nested_ones_win(tmp_path: Path) -> None:
+    save_timm(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"mean": [0.0, 0.0, 0.0]}))
+    loaded = read_network(tmp_path, "classifier")
+    assert any("two values of mean" in note for note in loaded.notes)
+    assert loaded.network.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
+
+
+def test_a_cifar_stem_under_an_imagenet_name_loads(tmp_path: Path) -> None:
+    timm = import_library("timm")
+    network = timm.create_model("resnet18", pretrained=False, num_classes=10).eval()
+    network.conv1 = torch.nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False)
+    network.maxpool = torch.nn.Identity()
+    cfg = {"mean": [0.5] * 3, "std": [0.25] * 3, "input_size": [3, 32, 32]}
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "resnet18", "num_classes": 10, "pretrained_cfg": cfg}))
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    loaded = read_network(tmp_path, "classifier")
+    image = pixels(picture(32, 32))
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(image), network((image - 0.5) / 0.25), atol=1e-4)
+    assert loaded.labels is not None
+    assert (loaded.labels[0], loaded.labels_assumed, loaded.input_size) == ("airplane", "CIFAR-10", (32, 32))
+    assert any("3x3 stem" in note for note in loaded.notes)
+
+
+def test_a_cifar_classifier_that_scales_up_is_certified_at_32(tmp_path: Path) -> None:
+    network = save_timm(tmp_path, classes=10, input_size=[3, 96, 96])
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["label_names"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    loaded = read_network(tmp_path, "classifier")
+    assert (loaded.input_size, loaded.own_size, loaded.labels_assumed) == ((32, 32), (96, 96), "CIFAR-10")
+    assert any("32 x 32" in note for note in loaded.notes)
+    # What timm itself makes of the small picture: 96 / 0.875 pixels, of which the middle 96 are cut out.
+    image = smooth(32, 32)
+    transform = import_library("timm.data").create_transform(
+        input_size=(3, 96, 96), mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), interpolation="bicubic", crop_pct=0.875
+    )
+    x = pixels(image).requires_grad_(True)
+    out = loaded.network(x)
+    with torch.no_grad():
+        # timm rounds the scaled picture to 8 bits, as Pillow does: half a grey level.
+        assert torch.allclose(out, network(transform(image)[None]), atol=0.01)
+    assert any("middle 88%" in note for note in loaded.notes)
+    out.sum().backward()
+    assert x.grad is not None
+    assert float(x.grad.abs().sum()) > 0, "no gradient reaches the picture"
+    assert read_network(tmp_path, "classifier", size=(48, 48)).input_size == (48, 48)
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (without("model.safetensors"), "no weights"),
+        (write("model.safetensors", b"not tensors"), "damaged"),
+        (write("config.json", b"{"), "damaged"),
+        (write("config.json", b"[]"), "expected a JSON object"),
+        (edit(architecture="no_such_net"), "no architecture 'no_such_net'"),
+        (edit(num_classes=0), "0 classes"),
+        (edit(num_classes=9), "do not fit"),
+        (edit(pretrained_cfg={"input_size": [1, 28, 28]}), "1 colour channels"),
+        (edit(pretrained_cfg={"mean": [0.1, 0.2]}), "three numbers"),
+        (edit(pretrained_cfg={"std": [0.0, 0.2, 0.2]}), "usable numbers"),
+        (edit(model_args={"f": {"code": 1}}), "no plain settings"),
+        (edit(model_args={"nonsense": 1}), "no plain settings of its network: 'nonsense'"),
+        (edit(model_args={"stem_width": "deep"}), "cannot build"),
+    ],
+)
+def test_damaged_timm_repositories_are_told_in_one_sentence(tmp_path: Path, damage: Damage, word: str) -> None:
+    save_timm(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(LabError, match=word) as caught:
+        read_network(tmp_path, "classifier")
+    assert "\n" not in str(caught.value)

@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from core.errors import LabError
 from core.models.formats.foreign import import_library
 from core.models.formats.registry import read_network
-from core.models.formats.torchvision_models import load_torchvision
+from core.models.formats.torchvision_models import list_torchvision, load_torchvision
 from core.models.load import load_classifier, load_denoiser
-from tests.models.formats.listings import wanted
+from tests.models.formats.repositories import picture, pixels, wanted
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
@@ -196,3 +196,66 @@ def test_a_single_weights_file_is_a_local_model(tmp_path: Path) -> None:
     with pytest.raises(LabError) as caught:
         load_denoiser(f"local/{tmp_path / 'other.safetensors'}")
     assert "\n" not in str(caught.value)
+
+
+def test_torchvision_weights_files_by_their_name(tmp_path: Path) -> None:
+    models = import_library("torchvision.models")
+    network = models.squeezenet1_1(weights=None, num_classes=12).eval()
+    save_file(network.state_dict(), tmp_path / "squeezenet1_1.safetensors")
+    loaded = read_network(tmp_path, "classifier")
+    image = pixels(picture(224, 224))
+    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(image), network((image - mean) / std), atol=1e-4)
+    assert (loaded.architecture, loaded.input_size, loaded.labels) == ("squeezenet1_1", (224, 224), None)
+    assert any("ImageNet's were assumed" in note for note in loaded.notes)
+
+
+def test_the_real_squeezenet_names_real_pictures(lab_data: Path) -> None:
+    folder = lab_data / "imagenet"
+    if not folder.is_dir():
+        pytest.skip(f"no ImageNet pictures at {folder}")
+    loaded = read_network(folder, "classifier")
+    rows = [line.split("\t") for line in (folder / "labels.tsv").read_text().splitlines()[1:]]
+    batch = torch.cat([pixels(Image.open(folder / "images" / row[0]).convert("RGB")) for row in rows])
+    with torch.no_grad():
+        found = loaded.network(batch).argmax(dim=1).tolist()
+    assert loaded.labels is not None
+    assert len(loaded.labels) == 1000
+    right = sum(label == int(row[1]) for label, row in zip(found, rows, strict=True))
+    assert right >= 15
+    assert all(loaded.labels[int(row[1])].casefold() == row[3].casefold().replace("_", " ") for row in rows[:3])
+
+
+def test_torchvision_knows_its_architectures() -> None:
+    assert {"resnet18", "squeezenet1_0", "vit_b_16"} <= set(list_torchvision())
+    with pytest.raises(LabError, match="did you mean resnet18"):
+        load_torchvision("resnet-18")
+    with pytest.raises(LabError, match="IMAGENET1K_V1"):
+        load_torchvision("resnet18", "IMAGENET2K")
+
+
+def test_torchvision_weights_that_cannot_be_downloaded_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from urllib.error import URLError
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
+    with pytest.raises(LabError, match="cannot be downloaded"):
+        load_torchvision("resnet18")
+
+
+def test_torchvision_with_downloaded_weights_is_as_torchvision_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = import_library("torchvision.models")
+    torch.manual_seed(0)
+    network = models.squeezenet1_1(weights=None).eval()
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *args, **kwargs: network.state_dict())
+    loaded = load_torchvision("squeezenet1_1", "IMAGENET1K_V1")
+    image = picture(224, 224)
+    preset = models.SqueezeNet1_1_Weights.IMAGENET1K_V1.transforms(resize_size=224)
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(pixels(image)), network(preset(image)[None]), atol=1e-4)
+    assert loaded.labels is not None
+    assert loaded.labels[0] == "tench"
+    assert loaded.labels_assumed is None

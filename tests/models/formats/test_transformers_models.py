@@ -16,7 +16,9 @@ from torch import nn
 from core.errors import LabError
 from core.models.formats.foreign import import_library
 from core.models.formats.preprocessing import Prepared, Preprocessing
+from core.models.formats.registry import read_network
 from core.models.formats.transformers_models import read_processor
+from tests.models.formats.repositories import Damage, edit, picture, pixels, save_vit, smooth, wanted, without, write
 
 CONFIG = SimpleNamespace(image_size=64)
 SMALL = {"height": 64, "width": 64}
@@ -38,16 +40,6 @@ KINDS: list[tuple[str, dict[str, Any]]] = [
     ("EfficientNetImageProcessor", {"size": SMALL, "image_std": [0.3, 0.4, 0.5]}),
     ("EfficientNetImageProcessor", {"size": SMALL, "include_top": False, "rescale_offset": True, "do_normalize": False}),
 ]
-
-
-def smooth(height: int, width: int) -> Image.Image:
-    y, x = np.mgrid[0:height, 0:width]
-    waves = [127 + 90 * np.sin(y / 7 + c) * np.cos(x / 9 - c) for c in range(3)]
-    return Image.fromarray(np.stack(waves, axis=-1).round().astype(np.uint8))
-
-
-def pixels(image: Image.Image) -> torch.Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
 
 def ours(found: Preprocessing, image: Image.Image) -> torch.Tensor:
@@ -123,3 +115,101 @@ def test_unusable_settings_are_one_sentence(tmp_path: Path, bad: dict[str, Any])
     with pytest.raises(LabError, match="expected") as caught:
         read_processor(import_library("transformers"), tmp_path, CONFIG)
     assert "\n" not in str(caught.value)
+
+
+def test_transformers_gives_what_transformers_gives(tmp_path: Path) -> None:
+    network = save_vit(tmp_path)
+    processor = import_library("transformers").AutoImageProcessor.from_pretrained(tmp_path)
+    image = picture(64, 64)
+    loaded = read_network(tmp_path, "classifier")
+    with torch.no_grad():
+        theirs = network(**processor(image, return_tensors="pt")).logits
+        assert torch.allclose(loaded.network(pixels(image)), theirs, atol=1e-4)
+    assert (loaded.source, loaded.input_size, loaded.labels) == (
+        "transformers",
+        (64, 64),
+        tuple(f"thing {i}" for i in range(5)),
+    )
+
+
+@pytest.mark.parametrize(
+    "changes", [{"do_normalize": False}, {"rescale_factor": 1 / 127.5}, {"size": {"shortest_edge": 64}}, {"size": 64}]
+)
+def test_processors_of_every_kind(tmp_path: Path, changes: dict[str, Any]) -> None:
+    network = save_vit(tmp_path, **changes)
+    image = picture(64, 64)
+    x = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() * changes.get("rescale_factor", 1 / 255)
+    if changes.get("do_normalize", True):
+        x = (x - torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1)) / torch.tensor([0.5, 0.6, 0.7]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(read_network(tmp_path, "classifier").network(pixels(image)), network(x).logits, atol=1e-4)
+
+
+def test_placeholder_names_are_missing_names(tmp_path: Path) -> None:
+    save_vit(tmp_path, classes=5, named=False)
+    loaded = read_network(tmp_path, "classifier")
+    assert (loaded.labels, loaded.labels_assumed) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (edit(architectures=["BertForMaskedLM"]), "it is no image classifier but BertForMaskedLM"),
+        (edit(auto_map={"AutoModel": "code.Net"}), "needs code of its own from the Hub"),
+        (edit(quantization_config={"bits": 4}), "quantised"),
+        (without("model.safetensors"), "no weights"),
+        (write("preprocessor_config.json", b"{"), "damaged"),
+        (edit(hidden_size=32), "cannot load|do not fit|missing"),
+    ],
+)
+def test_damaged_transformers_repositories_are_told_in_one_sentence(tmp_path: Path, damage: Damage, word: str) -> None:
+    save_vit(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(LabError, match=word) as caught:
+        read_network(tmp_path, "classifier")
+    assert "\n" not in str(caught.value)
+
+
+def test_shapes_that_contradict_a_transformers_config_are_named(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    edit(hidden_size=32)(tmp_path)
+    with pytest.raises(LabError, match=r"is \(.*\) instead of \(.*such places"):
+        read_network(tmp_path, "classifier")
+
+
+def test_a_transformers_config_that_blows_the_network_up_is_refused(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    edit(intermediate_size=2_000_000)(tmp_path)
+    with pytest.raises(LabError, match="do not fit each other"):
+        read_network(tmp_path, "classifier")
+
+
+def test_several_labels_at_once_are_told(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    edit(problem_type="multi_label_classification")(tmp_path)
+    assert any("several labels at once" in note for note in read_network(tmp_path, "classifier").notes)
+
+
+def test_weights_in_several_files_load_where_the_format_has_them(tmp_path: Path) -> None:
+    network = save_vit(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    network.save_pretrained(tmp_path, max_shard_size="20KB")
+    shards = sorted(path.name for path in tmp_path.glob("model-*.safetensors"))
+    assert len(shards) > 1
+    loaded, image = read_network(tmp_path, "classifier"), pixels(picture(64, 64))
+    assert loaded.weights == tuple(shards)
+    mean, std = torch.tensor([0.5, 0.4, 0.3]).view(1, 3, 1, 1), torch.tensor([0.5, 0.6, 0.7]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        assert torch.allclose(loaded.network(image), network((image - mean) / std).logits, atol=1e-4)
+    config = json.loads((tmp_path / "config.json").read_text())
+    names = [path.name for path in tmp_path.iterdir()]
+    assert set(shards) < set(wanted(names, config))
+    with pytest.raises(LabError, match=f"{len(shards)} files of weights"):
+        wanted(names, {"architecture": "a", "num_classes": 2})
+
+
+def test_one_colour_is_too_few_for_transformers(tmp_path: Path) -> None:
+    save_vit(tmp_path)
+    edit(num_channels=1)(tmp_path)
+    with pytest.raises(LabError, match="1 colour channels"):
+        read_network(tmp_path, "classifier")
