@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.parquet import columns_of, count_rows, decode, read_rows
+from core.data.parquet import Row, columns_of, count_rows, decode, read_rows
 from core.data.shapes import LABELS as SHAPES_LABELS
 from core.data.shapes import make_shapes
 from core.device import memory_left
@@ -54,12 +55,11 @@ class LabelledImages:
 
     def every(self, step: int, offset: int = 0) -> LabelledImages:
         """The images whose own number is ``offset`` modulo ``step``, as the papers' "every 20th image"."""
-        keep = self.indices % step == offset
-        return self.where(keep)
+        return self.where(self.indices % step == offset)
 
     def where(self, keep: Tensor) -> LabelledImages:
         """The images where ``keep``, (N,) of truth values, is true; or of its rows in that order, where it has numbers."""
-        return LabelledImages(self.images[keep], self.labels[keep], self.indices[keep], self.names, self.skipped)
+        return replace(self, images=self.images[keep], labels=self.labels[keep], indices=self.indices[keep])
 
 
 def load_dataset(
@@ -110,29 +110,37 @@ def _read_parquet(path: Path, split: str) -> LabelledImages:
 
 
 def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bool = True) -> LabelledImages:
-    pictures: list[np.ndarray] = []
-    labels: list[int] = []
-    indices: list[int] = []
-    skipped: list[str] = []
-    columns = columns_of(files[0])
-    first = 0
-    for file in files:
-        for row in read_rows(file, columns, first=first, skipped=skipped):
-            pictures.append(np.asarray(row.picture))
-            if len(pictures) == 1:
-                _check_memory(where, sum(count_rows(one) for one in files) * pictures[0].nbytes)
-            else:  # asked at once: decoding the rest of a large data set would be in vain
-                _check_one_size({pictures[0].shape, pictures[-1].shape}, where)
-            labels.append(row.label)
-            indices.append(row.number)
-        first += count_rows(file)
+    columns, counts, skipped = columns_of(files[0]), [count_rows(file) for file in files], list[str]()
+    firsts = [sum(counts[:number]) for number in range(len(files))]
+    parts = (read_rows(file, columns, first=first, skipped=skipped) for file, first in zip(files, firsts, strict=True))
+    data = replace(_in_memory(chain.from_iterable(parts), sum(counts), where, skipped), names=columns.names)
+    if data.names is None and may_be_cifar10 and data.images.shape[2:] == (32, 32) and int(data.labels.max()) < 10:
+        return replace(data, names=CIFAR10_LABELS)
+    return data
+
+
+def _in_memory(rows: Iterable[Row], count: int, where: str, skipped: Sequence[str]) -> LabelledImages:
+    """All rows, ``count`` at most; that they fit, and are of one size, is asked at once: the rest would be in vain.
+
+    Args:
+        skipped: grows while rows are read.
+    """
+    pictures, labels, numbers = list[np.ndarray](), list[int](), list[int]()
+    for row in rows:
+        pictures.append(np.asarray(row.picture))
+        labels.append(row.label)
+        numbers.append(row.number)
+        if len(pictures) == 1:
+            _check_memory(where, count * pictures[0].nbytes)
+        elif pictures[-1].shape != pictures[0].shape:
+            sizes = ", ".join(f"{w}x{h}" for h, w, _ in sorted({pictures[0].shape, pictures[-1].shape}))
+            raise LabError(f"The pictures of {where!r} have different sizes ({sizes}): resize them to one size first.")
+    if not pictures and skipped:
+        raise LabError(f"None of the {len(skipped):,} pictures can be read; the first: {skipped[0]}.")
     if not pictures:
-        _none_readable(skipped)
         raise LabError(f"{where!r} has no rows: expected pictures in it.")
-    names = columns.names
-    if names is None and may_be_cifar10 and pictures[0].shape[:2] == (32, 32) and set(labels) <= set(range(10)):
-        names = CIFAR10_LABELS
-    return _stack(pictures, labels, indices, names, where, skipped)
+    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    return LabelledImages(images, torch.tensor(labels), torch.tensor(numbers), None, tuple(skipped))
 
 
 def _check_memory(where: str, needed: int) -> None:
@@ -158,31 +166,23 @@ def _read_folder(path: Path, split: str) -> LabelledImages:
     ]
     if not listed:
         raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
-    return _read_files(listed, tuple(p.name for p in classes), root)
+    return replace(_read_files(listed, root), names=tuple(p.name for p in classes))
 
 
-def _read_files(listed: Sequence[tuple[Path, int]], names: tuple[str, ...] | None, root: Path) -> LabelledImages:
+def _read_files(listed: Sequence[tuple[Path, int]], root: Path) -> LabelledImages:
     """Pictures and their labels, numbered as listed, those left out that cannot be read."""
-    pictures: list[np.ndarray] = []
-    labels: list[int] = []
-    indices: list[int] = []
-    skipped: list[str] = []
-    for number, (file, label) in enumerate(listed):
-        try:
-            pictures.append(np.asarray(decode(file.read_bytes(), repr(str(file)))))
-        except (LabError, OSError) as error:
-            skipped.append(str(error).removesuffix("."))
-            continue
-        labels.append(label)
-        indices.append(number)
-    if not pictures:
-        _none_readable(skipped)
-    return _stack(pictures, labels, indices, names, str(root), skipped)
+    skipped = list[str]()
 
+    def rows() -> Iterator[Row]:
+        for number, (file, label) in enumerate(listed):
+            try:
+                picture = decode(file.read_bytes(), repr(str(file)))
+            except (LabError, OSError) as error:
+                skipped.append(str(error).removesuffix("."))
+            else:
+                yield Row(picture, label, number)
 
-def _none_readable(skipped: Sequence[str]) -> None:
-    if skipped:
-        raise LabError(f"None of the {len(skipped):,} pictures can be read; the first: {skipped[0]}.")
+    return _in_memory(rows(), len(listed), str(root), skipped)
 
 
 def _read_listed(root: Path) -> LabelledImages:
@@ -204,23 +204,4 @@ def _read_listed(root: Path) -> LabelledImages:
         listed.append((found, int(row[number])))
     if not listed:
         raise LabError(f"{LISTING} in {str(root)!r} names no pictures.")
-    return _read_files(listed, None, root)
-
-
-def _check_one_size(shapes: set[tuple[int, ...]], where: str) -> None:
-    if len(shapes) > 1:
-        some = ", ".join(f"{w}x{h}" for h, w, _ in sorted(shapes)[:3])
-        raise LabError(f"The pictures of {where!r} have different sizes ({some}): resize them to one size first.")
-
-
-def _stack(
-    pictures: list[np.ndarray],
-    labels: list[int],
-    indices: list[int],
-    names: tuple[str, ...] | None,
-    where: str,
-    skipped: Sequence[str],
-) -> LabelledImages:
-    _check_one_size({p.shape for p in pictures}, where)
-    images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return LabelledImages(images, torch.tensor(labels), torch.tensor(indices), names, tuple(skipped))
+    return _read_files(listed, root)
