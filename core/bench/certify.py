@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,23 +31,35 @@ ALPHA = 0.4
 """What it is does not matter to the speed; so two samples can decide, and few of them can be measured, too."""
 
 
-class Speeds(NamedTuple):
-    """Two speeds, in ``count`` a second, and their ratio: medians over the rounds, whose pairs come last, in their order.
+@dataclass(frozen=True)
+class Benchmark:
+    """Two speeds, in so many a second, and their ratio: medians over the rounds.
 
     Within a round both take turns, so that the ratio is steadier than the quotient of the two medians where other programs use
     the machine by fits and starts.
+
+    Attributes:
+        about: what was measured with what, by the names of the document.
+        names: of the speeds, there.
+        rounds: both speeds of every round, in the order they were measured.
     """
 
-    first: float
-    second: float
-    ratio: float
+    about: Mapping[str, Any]
+    names: tuple[str, str]
     rounds: tuple[tuple[float, float], ...]
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """What ``bench --json`` prints."""
+        first, second = (statistics.median(pair[which] for pair in self.rounds) for which in (0, 1))
+        ratio = statistics.median(one / other for one, other in self.rounds)
+        return {**self.about, self.names[0]: first, self.names[1]: second, "ratio": ratio, "rounds": self.rounds}
 
-def compare_speeds(
+
+def speeds_by_round(
     one: Callable[[], object], other: Callable[[], object], count: int, rounds: int, *, on_round: OnRound
-) -> Speeds:
-    """Time two things, each twice a round.
+) -> tuple[tuple[float, float], ...]:
+    """Time two things, each twice a round: how many of ``count`` each gets through in a second.
 
     Args:
         one, other: what is timed; where it returns a number, that many seconds are taken. Each is called once before: the
@@ -69,8 +81,7 @@ def compare_speeds(
             taken[which] += seconds((one, other)[which])
         measured.append((2 * count / taken[0], 2 * count / taken[1]))
         on_round(done + 1, rounds)
-    first, second = (statistics.median(pair[which] for pair in measured) for which in (0, 1))
-    return Speeds(first, second, statistics.median(a / b for a, b in measured), tuple(measured))
+    return tuple(measured)
 
 
 def check_least(what: str, **values: tuple[int, int]) -> None:
@@ -78,29 +89,6 @@ def check_least(what: str, **values: tuple[int, int]) -> None:
     for name, (value, least) in values.items():
         if value < least:
             raise LabError(f"The {name.replace('_', ' ')} of {what} is {value}: expected at least {least}.")
-
-
-@dataclass(frozen=True)
-class CertificationBenchmark:
-    """What ``bench --json`` prints; speeds in samples a second, as :class:`Speeds`.
-
-    Attributes:
-        certify_samples_per_second: of :func:`core.certify`, all it does included.
-        networks_samples_per_second: of denoiser and classifier called on ready-made noisy batches of the same size.
-    """
-
-    device: str
-    device_name: str
-    classifier: str
-    denoiser: str
-    size: int
-    sigma: float
-    n: int
-    batch_size: int
-    certify_samples_per_second: float
-    networks_samples_per_second: float
-    ratio: float
-    rounds: tuple[tuple[float, float], ...]
 
 
 def benchmark_certification(
@@ -114,8 +102,8 @@ def benchmark_certification(
     batch_size: int | None = None,
     rounds: int = 7,
     on_round: OnRound = lambda done, total: None,
-) -> CertificationBenchmark:
-    """Measure certification.
+) -> Benchmark:
+    """Samples a second of :func:`core.certify`, all it does included, and of its networks on ready-made batches of that size.
 
     Args:
         classifier, denoiser: as for :func:`core.certify`.
@@ -152,45 +140,11 @@ def benchmark_certification(
         assert logits is not None
         logits.cpu()  # waits for the device
 
-    speeds = compare_speeds(certification, networks, count, rounds, on_round=on_round)
-    return CertificationBenchmark(
-        device=str(device),
-        device_name=describe_device(device),
-        classifier=model_record(classifier).ref,
-        denoiser=model_record(denoiser).ref,
-        size=size,
-        sigma=sigma,
-        n=count,
-        batch_size=batch,
-        certify_samples_per_second=speeds.first,
-        networks_samples_per_second=speeds.second,
-        ratio=speeds.ratio,
-        rounds=speeds.rounds,
+    return Benchmark(
+        _about(classifier, denoiser, device) | {"size": size, "sigma": sigma, "n": count, "batch_size": batch},
+        ("certify_samples_per_second", "networks_samples_per_second"),
+        speeds_by_round(certification, networks, count, rounds, on_round=on_round),
     )
-
-
-@dataclass(frozen=True)
-class EvaluationBenchmark:
-    """What ``bench --evaluation --json`` prints; speeds in samples a second, n0 and n of every image counted.
-
-    Attributes:
-        evaluate_samples_per_second: of :func:`core.evaluation.evaluate.evaluate`, which fills batches with several images.
-        certify_samples_per_second: of :func:`core.certify`, image by image, with the models loaded.
-    """
-
-    device: str
-    device_name: str
-    classifier: str
-    denoiser: str
-    size: int
-    sigma: float
-    images: int
-    n0: int
-    n: int
-    evaluate_samples_per_second: float
-    certify_samples_per_second: float
-    ratio: float
-    rounds: tuple[tuple[float, float], ...]
 
 
 def benchmark_evaluation(
@@ -203,8 +157,9 @@ def benchmark_evaluation(
     images: int = 4,
     rounds: int = 7,
     on_round: OnRound = lambda done, total: None,
-) -> EvaluationBenchmark:
-    """Measure the evaluation of random pictures; arguments as for :func:`benchmark_certification`.
+) -> Benchmark:
+    """Samples a second of :func:`core.evaluation.evaluate.evaluate`, which fills batches with several random pictures, and of
+    :func:`core.certify`, picture by picture. Arguments as for :func:`benchmark_certification`.
 
     Args:
         settings: of each certificate.
@@ -228,19 +183,18 @@ def benchmark_evaluation(
             own = replace(settings, seed=image_seed(settings.seed, index))
             certify_picture(image.float() / 255, classifier, denoiser, own, device=str(device))
 
-    speeds = compare_speeds(whole, one_by_one, images * (settings.n0 + settings.n), rounds, on_round=on_round)
-    return EvaluationBenchmark(
-        device=str(device),
-        device_name=describe_device(device),
-        classifier=model_record(classifier).ref,
-        denoiser=model_record(denoiser).ref,
-        size=size,
-        sigma=settings.sigma,
-        images=images,
-        n0=settings.n0,
-        n=settings.n,
-        evaluate_samples_per_second=speeds.first,
-        certify_samples_per_second=speeds.second,
-        ratio=speeds.ratio,
-        rounds=speeds.rounds,
+    asked = {"size": size, "sigma": settings.sigma, "images": images, "n0": settings.n0, "n": settings.n}
+    return Benchmark(
+        _about(classifier, denoiser, device) | asked,
+        ("evaluate_samples_per_second", "certify_samples_per_second"),
+        speeds_by_round(whole, one_by_one, images * (settings.n0 + settings.n), rounds, on_round=on_round),
     )
+
+
+def _about(classifier: ClassifierLike, denoiser: DenoiserLike | None, device: torch.device) -> dict[str, Any]:
+    return {
+        "device": str(device),
+        "device_name": describe_device(device),
+        "classifier": model_record(classifier).ref,
+        "denoiser": model_record(denoiser).ref,
+    }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from core.bench.certify import OnRound, check_least, compare_speeds
+from core.bench.certify import Benchmark, OnRound, check_least, speeds_by_round
 from core.device import describe_device
 from core.models.networks import build
 from core.smoothing.certificate import model_record
@@ -23,33 +23,6 @@ from core.training.recipe import Recipe, autocast_type, check_recipe
 LEAST_STEPS = 2
 
 
-@dataclass(frozen=True)
-class TrainingBenchmark:
-    """What ``bench --training --json`` prints; speeds in pictures a second, as :class:`core.bench.certify.Speeds`.
-
-    Attributes:
-        training_images_per_second: of :meth:`core.training.epochs.Trainer.fit`: order, augmentation, noise, objective,
-            clipping, optimiser and averaged weights, without checkpoints and figures.
-        bare_images_per_second: of objective and gradients alone, of the same networks on one ready-made batch.
-    """
-
-    device: str
-    device_name: str
-    architecture: str
-    parameters: int
-    objective: str
-    classifier: str
-    precision: str
-    channels_last: bool
-    size: int
-    batch_size: int
-    steps: int
-    training_images_per_second: float
-    bare_images_per_second: float
-    ratio: float
-    rounds: tuple[tuple[float, float], ...]
-
-
 def benchmark_training(
     architecture: str = "unet",
     options: dict[str, Any] | None = None,
@@ -61,8 +34,9 @@ def benchmark_training(
     steps: int = 4,
     rounds: int = 5,
     on_round: OnRound = lambda done, total: None,
-) -> TrainingBenchmark:
-    """Measure both speeds by turns, so that what else the machine does weighs on both.
+) -> Benchmark:
+    """Pictures a second of :meth:`core.training.epochs.Trainer.fit` (order, augmentation, noise, objective, clipping, optimiser
+    and averaged weights, without checkpoints and figures), and of objective and gradients alone on one ready-made batch.
 
     Args:
         architecture: of the denoiser; ``options`` are its arguments.
@@ -72,7 +46,6 @@ def benchmark_training(
         size: side of the random pictures, in pixels.
         steps: timed in one measurement.
         rounds: each measures both twice.
-        on_round: called with the rounds done and planned.
 
     Raises:
         LabError: where a number is out of range, or the precision is not the device's.
@@ -111,24 +84,21 @@ def benchmark_training(
             value.backward()
             value.item()  # as the loop does, which has to know whether it is a number
 
-    speeds = compare_speeds(training, bare, steps * batch, rounds, on_round=on_round)
-    return TrainingBenchmark(
-        device=str(device),
-        device_name=describe_device(device),
-        architecture=architecture,
-        parameters=sum(p.numel() for p in network.parameters()),
-        objective="mse" if classifier is None else "stab",
-        classifier=model_record(classifier).ref,
-        precision=recipe.precision,
-        channels_last=recipe.channels_last,
-        size=size,
-        batch_size=batch,
-        steps=steps,
-        training_images_per_second=speeds.first,
-        bare_images_per_second=speeds.second,
-        ratio=speeds.ratio,
-        rounds=speeds.rounds,
-    )
+    about = {
+        "device": str(device),
+        "device_name": describe_device(device),
+        "architecture": architecture,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "objective": "mse" if classifier is None else "stab",
+        "classifier": model_record(classifier).ref,
+        "precision": recipe.precision,
+        "channels_last": recipe.channels_last,
+        "size": size,
+        "batch_size": batch,
+        "steps": steps,
+    }
+    names = ("training_images_per_second", "bare_images_per_second")
+    return Benchmark(about, names, speeds_by_round(training, bare, steps * batch, rounds, on_round=on_round))
 
 
 def _sigmas(count: int, generator: torch.Generator) -> torch.Tensor:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from core.bench.certify import (
-    ALPHA,
-    CertificationBenchmark,
-    EvaluationBenchmark,
-    OnRound,
-    benchmark_certification,
-    benchmark_evaluation,
-)
-from core.bench.train import TrainingBenchmark, benchmark_training
+from core.bench.certify import ALPHA, OnRound, benchmark_certification, benchmark_evaluation
+from core.bench.train import benchmark_training
 from core.commands.inputs import load_models
 from core.commands.options import add_options
 from core.commands.terminal import ProgressLine, print_json
@@ -63,18 +55,18 @@ def run_bench(args: argparse.Namespace) -> int:
         raise LabError("--training and --evaluation measure different things: leave one out.")
     line = ProgressLine()
     measure = _training if args.training else _evaluation if args.evaluation else _certification
-    result, text = measure(args, lambda done, total: line.show(f"round {done} of {total}"))
+    document, text = measure(args, lambda done, total: line.show(f"round {done} of {total}"))
     line.clear()
     if args.json:
-        print_json(asdict(result))
+        print_json(document)
     else:
         print("\n".join(text))
     return 0
 
 
-def _certification(args: argparse.Namespace, on_round: OnRound) -> tuple[CertificationBenchmark, list[str]]:
+def _certification(args: argparse.Namespace, on_round: OnRound) -> tuple[dict[str, Any], list[str]]:
     classifier, denoiser, size = _models(args)
-    result = benchmark_certification(
+    d = benchmark_certification(
         classifier,
         denoiser,
         device=pick_device(args.device),
@@ -84,22 +76,22 @@ def _certification(args: argparse.Namespace, on_round: OnRound) -> tuple[Certifi
         batch_size=args.batch_size,
         rounds=args.rounds,
         on_round=on_round,
-    )
-    pixels = f"{result.size} x {result.size} pixels"
-    return result, [
-        f"{result.classifier} behind {result.denoiser}, {pixels}, sigma {sigma_text(result.sigma)}",
-        f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}",
-        f"  certify    {result.certify_samples_per_second:.0f} samples/s",
-        f"  networks   {result.networks_samples_per_second:.0f} samples/s on ready-made batches",
-        f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds of {result.n:,} samples)",
+    ).document
+    pixels = f"{d['size']} x {d['size']} pixels"
+    return d, [
+        f"{d['classifier']} behind {d['denoiser']}, {pixels}, sigma {sigma_text(d['sigma'])}",
+        f"  device     {d['device_name']} ({d['device']}), batches of {d['batch_size']}",
+        f"  certify    {d['certify_samples_per_second']:.0f} samples/s",
+        f"  networks   {d['networks_samples_per_second']:.0f} samples/s on ready-made batches",
+        f"  ratio      {d['ratio']:.3f} (medians of {len(d['rounds'])} rounds of {d['n']:,} samples)",
     ]
 
 
-def _evaluation(args: argparse.Namespace, on_round: OnRound) -> tuple[EvaluationBenchmark, list[str]]:
+def _evaluation(args: argparse.Namespace, on_round: OnRound) -> tuple[dict[str, Any], list[str]]:
     classifier, denoiser, size = _models(args)
     if args.batch_size is not None:
         raise LabError("--batch-size is not for --evaluation, which fills batches as evaluate does: leave it out.")
-    result = benchmark_evaluation(
+    d = benchmark_evaluation(
         classifier,
         denoiser,
         device=pick_device(args.device),
@@ -107,33 +99,33 @@ def _evaluation(args: argparse.Namespace, on_round: OnRound) -> tuple[Evaluation
         settings=Settings(args.sigma, n=args.n or 1_000, alpha=ALPHA),
         rounds=args.rounds,
         on_round=on_round,
-    )
-    return result, [
-        f"{result.images} images of {size} x {size} pixels, {result.n0} + {result.n:,} samples each",
-        f"  device     {result.device_name} ({result.device})",
-        f"  evaluate   {result.evaluate_samples_per_second:.0f} samples/s",
-        f"  certify    {result.certify_samples_per_second:.0f} samples/s, image by image",
-        f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)",
+    ).document
+    return d, [
+        f"{d['images']} images of {size} x {size} pixels, {d['n0']} + {d['n']:,} samples each",
+        f"  device     {d['device_name']} ({d['device']})",
+        f"  evaluate   {d['evaluate_samples_per_second']:.0f} samples/s",
+        f"  certify    {d['certify_samples_per_second']:.0f} samples/s, image by image",
+        f"  ratio      {d['ratio']:.3f} (medians of {len(d['rounds'])} rounds)",
     ]
 
 
-def _training(args: argparse.Namespace, on_round: OnRound) -> tuple[TrainingBenchmark, list[str]]:
+def _training(args: argparse.Namespace, on_round: OnRound) -> tuple[dict[str, Any], list[str]]:
     side = _checked_size(32 if args.size is None else args.size)
     if args.n is not None:
         raise LabError("--n counts samples of certification: with --training leave it out, and choose --batch-size.")
     device = pick_device(args.device)
     classifier = load_classifier(args.classifier, size=(side, side)) if args.objective == "stab" else None
     recipe = Recipe(batch_size=args.batch_size or 64, precision=args.precision, channels_last=not args.no_channels_last)
-    result = benchmark_training(
+    d = benchmark_training(
         args.arch, classifier=classifier, device=device, recipe=recipe, size=side, rounds=args.rounds, on_round=on_round
-    )
-    through = f" through {result.classifier}" if classifier is not None else ""
-    return result, [
-        f"{result.architecture}, {result.parameters:,} parameters, {result.objective}{through}, {side} x {side} pixels",
-        f"  device     {result.device_name} ({result.device}), batches of {result.batch_size}, {result.precision}",
-        f"  training   {result.training_images_per_second:.0f} images/s",
-        f"  bare       {result.bare_images_per_second:.0f} images/s, forward and backward on a ready-made batch",
-        f"  ratio      {result.ratio:.3f} (medians of {len(result.rounds)} rounds)",
+    ).document
+    through = f" through {d['classifier']}" if classifier is not None else ""
+    return d, [
+        f"{d['architecture']}, {d['parameters']:,} parameters, {d['objective']}{through}, {side} x {side} pixels",
+        f"  device     {d['device_name']} ({d['device']}), batches of {d['batch_size']}, {d['precision']}",
+        f"  training   {d['training_images_per_second']:.0f} images/s",
+        f"  bare       {d['bare_images_per_second']:.0f} images/s, forward and backward on a ready-made batch",
+        f"  ratio      {d['ratio']:.3f} (medians of {len(d['rounds'])} rounds)",
     ]
 
 

@@ -17,7 +17,7 @@ from core.models.storage import ModelConfig
 from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
 from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, learn
 from core.training.recipe import Recipe, check_recipe, learning_rate_factor
-from core.training.workers import Alone, Workers
+from core.training.workers import Workers
 
 History = list[dict[str, float]]
 """A row of figures for every finished epoch."""
@@ -84,7 +84,7 @@ class Trainer:
             LabError: where the checkpoint belongs to another run; or where the loss stops being a number before an epoch was
                 finished, or with nobody to tell; or where a checkpoint cannot be written, with nobody to tell.
         """
-        workers = self.workers or Alone(self.device)
+        workers = self.workers or Workers(self.device)
         check_recipe(recipe, workers.device)
         stated = dict(made_for or {}) | asdict(recipe) | {"devices": workers.count}
         epochs = _Epochs(self, Learner(network, recipe, workers), batch_loss, images, labels, stated, measure)

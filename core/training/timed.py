@@ -14,7 +14,7 @@ from core.errors import LabError
 from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, learn
 from core.training.recipe import Recipe, learning_rate_factor
 from core.training.validation import Moment, Validation
-from core.training.workers import Alone
+from core.training.workers import Workers
 
 MOMENTS = 40
 """About how often the validation pictures are looked at."""
@@ -99,7 +99,7 @@ def fit_for(
     Raises:
         LabError: where the loss stops being a number before anything was learnt.
     """
-    learner = Learner(network, recipe, Alone(device))
+    learner = Learner(network, recipe, Workers(device))
     course = _Timed(learner, plan, report, should_stop)
     stopped = learn(learner, course, should_stop) or course.stopped
     if course.best is None or course.best.step == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from core.errors import LabError
 
 
-class Workers(Protocol):
-    """What the training loop asks of those who share its work.
+class Workers:
+    """Those who share each batch: here one alone, this process on one device.
 
     Attributes:
         rank: number of this process, from 0; the one that writes files and speaks.
@@ -22,54 +22,35 @@ class Workers(Protocol):
         device: where this process computes.
     """
 
-    rank: int
-    count: int
-    device: torch.device
-
-    def wrap(self, network: nn.Module) -> nn.Module:
-        """The network as it is to be called in a step, so that gradients are averaged over all."""
-
-    def backward(self, loss: Tensor) -> None:
-        """Gradients of the loss, averaged over all."""
-
-    def mean(self, value: float) -> float:
-        """The mean of a number over all."""
-
-    def gather(self, tensor: Tensor) -> Tensor:
-        """(count, ...): a CPU tensor of each."""
-
-
-class Alone:
-    """This process on one device."""
-
-    rank, count = 0, 1
+    rank: int = 0
+    count: int = 1
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network itself."""
+        """The network as it is to be called in a step, so that gradients are averaged over all."""
         return network
 
     def backward(self, loss: Tensor) -> None:
-        """Plain gradients."""
+        """Gradients of the loss, averaged over all."""
         loss.backward()
 
     def mean(self, value: float) -> float:
-        """The number itself."""
+        """The mean of a number over all."""
         return value
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """(1, ...)."""
+        """(count, ...): a CPU tensor of each."""
         return tensor.unsqueeze(0)
 
 
-class FabricWorkers:
+class FabricWorkers(Workers):
     """One process a device, as Lightning Fabric starts and connects them."""
 
     def __init__(self, fabric: Any) -> None:
-        self._fabric = fabric
-        self.rank, self.count, self.device = fabric.global_rank, fabric.world_size, fabric.device
+        super().__init__(fabric.device)
+        self._fabric, self.rank, self.count = fabric, fabric.global_rank, fabric.world_size
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """The network in PyTorch's DistributedDataParallel."""
@@ -104,7 +85,7 @@ def start_workers(count: int, device: torch.device) -> Workers:
     if count < 1:
         raise LabError(f"--devices is {count}: expected at least 1.")
     if count == 1:
-        return Alone(device)
+        return Workers(device)
     if device.type not in ("cuda", "cpu"):
         raise LabError(f"Several devices can share the work on CUDA or the CPU, and this is {device.type}: use --devices 1.")
     if device.type == "cuda" and count > torch.cuda.device_count():

@@ -8,7 +8,7 @@ from torch import nn
 
 from core.training.loop import Batch, Clock, Learner, WeightAverage
 from core.training.recipe import Recipe
-from core.training.workers import Alone
+from core.training.workers import Workers
 
 
 def test_it_follows_with_a_decay_that_rises_to_its_value():
@@ -75,7 +75,7 @@ class Root(torch.autograd.Function):
 def test_a_step_whose_loss_or_gradients_are_no_numbers_changes_nothing(factor):
     """Gradients were looked at where time was planned, and not where epochs were: looking at them is right."""
     network = nn.Linear(1, 1, bias=False)
-    learner = Learner(network, Recipe(learning_rate=0.1), Alone(torch.device("cpu")))
+    learner = Learner(network, Recipe(learning_rate=0.1), Workers(torch.device("cpu")))
     before = network.weight.detach().clone()
 
     def loss(net, images, labels, generator):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.training.workers import Alone, start_workers
+from core.training.workers import Workers, start_workers
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def train(workers, **options):
 def test_one_device_needs_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     workers = start_workers(1, CPU)
-    assert isinstance(workers, Alone)
+    assert type(workers) is Workers
     assert (workers.rank, workers.count, workers.mean(0.25)) == (0, 1, 0.25)
     network = nn.Linear(2, 1)
     assert workers.wrap(network) is network

@@ -15,7 +15,7 @@ from core.models.hub.repository import check_upload, look_up, upload_model
 from core.models.load import load_denoiser
 from core.models.networks import UNetDenoiser
 from core.models.storage import ModelConfig, save_model
-from core.training.model_card import write_readme
+from core.training.trained import write_readme
 
 # The client library's own call of the HTTP library beneath it.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
