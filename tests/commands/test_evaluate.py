@@ -196,7 +196,7 @@ def test_labels_outside_the_classifiers_classes_are_refused_and_leave_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = {"num_classes": 4, "widths": [8, 8], "stem": 8}
-    save_model(tmp_path / "four", ConvClassifier(4, (8, 8), 8), ModelConfig("classifier", "conv", options), {})
+    save_model(tmp_path / "four", ConvClassifier(4, (8, 8), stem=8), ModelConfig("classifier", "conv", options), {})
     out = tmp_path / "log.tsv"
     assert main([*command(f"local/{tmp_path / 'four'}", out), "--start", "1", "--every", "1"]) == 2
     said = capsys.readouterr().err

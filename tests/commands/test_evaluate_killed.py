@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("killed")
     torch.manual_seed(0)
     options = {"num_classes": 2, "widths": [4, 4], "stem": 4}
-    save_model(home / "classifier", ConvClassifier(2, (4, 4), 4), ModelConfig("classifier", "conv", options), {})
+    save_model(home / "classifier", ConvClassifier(2, (4, 4), stem=4), ModelConfig("classifier", "conv", options), {})
     rng = np.random.default_rng(0)
     for number in range(PICTURES):
         place = home / "pictures" / "test" / f"class{number % 2}"
