@@ -30,7 +30,7 @@ class MadeBy:
     """The settings of an evaluation; None where they are not known.
 
     Attributes:
-        sigma: of the noise; with ``sigma_from_name`` it was read off the file's name.
+        sigma: of the noise.
         n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take; where several
             certificates of an image share alpha, it is the part of each.
         noise, norm: of the radii; the field's logs are Gaussian and l2.
@@ -41,7 +41,6 @@ class MadeBy:
     """
 
     sigma: float | None = None
-    sigma_from_name: bool = False
     n0: int | None = None
     n: int | None = None
     alpha: float | None = None
@@ -183,7 +182,7 @@ def _made_by_name(name: str) -> MadeBy:
     """
     found = _SIGMA_IN_NAME.search(name)
     sigma = float(found[1].rstrip(".")) if found else 0.0
-    return MadeBy(sigma=sigma, sigma_from_name=True) if sigma > 0 else MadeBy()
+    return MadeBy(sigma=sigma) if sigma > 0 else MadeBy()
 
 
 def _read_side(text: bytes, name: str) -> MadeBy:

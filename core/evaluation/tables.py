@@ -111,8 +111,6 @@ def curve_table(
     radii: Sequence[float],
     best: Mapping[str, Mapping[float, str]] | None = None,
     sigmas: Mapping[str, float | None] | None = None,
-    *,
-    intervals: bool = True,
 ) -> TextTable:
     """One row a log, and for each of ``best`` two of the best at each radius: what it reaches, and which log it is.
 
@@ -121,7 +119,6 @@ def curve_table(
         radii: those of the summaries that are to be shown.
         best: upper envelopes of some of them, by the name that the row is to have.
         sigmas: by the same names; a column where it is given.
-        intervals: whether shares have theirs in brackets.
     """
     extra = ("sigma",) if sigmas is not None else ()
     head = ("log", *extra, "images", "clean", "ACR", "abstained", *(f"r={r:g}" for r in radii))
@@ -140,16 +137,16 @@ def curve_table(
             f"{s.clean:.1%}",
             f"{s.acr:.3f}",
             f"{s.abstained:.1%}",
-            *(_share_text(s.certified[r], s.interval[r], intervals) for r in radii),
+            *(_share_text(s.certified[r], s.interval[r]) for r in radii),
         )
         for name, s in summaries.items()
     ]
     blank = ("",) * (len(extra) + 4)
     for name, there in (best or {}).items():
         reached = [(summaries[there[r]], r) for r in radii]
-        rows.append((name, *blank, *(_share_text(s.certified[r], s.interval[r], intervals) for s, r in reached)))
+        rows.append((name, *blank, *(_share_text(s.certified[r], s.interval[r]) for s, r in reached)))
         rows.append(("reached by", *blank, *(_which(there[r], sigmas or {}) for r in radii)))
-    return TextTable(head, tuple(rows), CURVE_CAPTION if intervals else CURVE_CAPTION.partition(" In brackets")[0])
+    return TextTable(head, tuple(rows), CURVE_CAPTION)
 
 
 def _which(name: str, sigmas: Mapping[str, float | None]) -> str:
@@ -158,14 +155,13 @@ def _which(name: str, sigmas: Mapping[str, float | None]) -> str:
     return f"sigma {sigma:g}" if sigma is not None and list(sigmas.values()).count(sigma) == 1 else name
 
 
-def _share_text(share: float, interval: tuple[float, float], with_interval: bool = True) -> str:
+def _share_text(share: float, interval: tuple[float, float]) -> str:
     """A share in per cent, with its interval.
 
     >>> _share_text(0.6, (0.555, 0.643))
     '60.0% (55.5-64.3)'
     """
-    text = f"{share:.1%}"
-    return f"{text} ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})" if with_interval else text
+    return f"{share:.1%} ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
 
 
 MODELS_CAPTION = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from core.evaluation.log import log_text
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files, read_recorded, recorded_from
 from core.runs.store import LONGEST_NAME, RunStore
 
@@ -27,11 +26,6 @@ def import_recorded(store: RunStore, log: RecordedEvaluation) -> int:
     if settings is None:
         settings = {} if log.made_by.sigma is None else {"sigma": log.made_by.sigma}
     return store.take(log.name[:LONGEST_NAME], settings, images)
-
-
-def export_log(store: RunStore, run: int) -> str:
-    """A run as a log in the field's format; only its header where there is no such run."""
-    return log_text(store.lines(run))
 
 
 def export_files(store: RunStore, run: int) -> dict[str, bytes]:

@@ -66,7 +66,7 @@ def test_a_wrong_side_file_is_named(document: bytes, told: str) -> None:
 
 def test_sigma_is_read_off_a_published_name_and_off_no_other() -> None:
     named = recorded_from("cifar10_resnet110_noise_0.50_test_sigma_0.25.tsv", (HEAD + LINES).encode())
-    assert (named.made_by.sigma, named.made_by.sigma_from_name, named.made_by.ceiling) == (0.25, True, None)
+    assert (named.made_by.sigma, named.made_by.ceiling) == (0.25, None)
     assert recorded_from("log_0.25.tsv", (HEAD + LINES).encode()).made_by.sigma is None
 
 

@@ -23,7 +23,7 @@ from core.errors import LabError
 from core.evaluation.log import HEADER, LogLine
 from core.evaluation.recorded import read_recorded
 from core.runs import store as store_module
-from core.runs.files import export_files, export_log, file_stem, import_log, recorded_run
+from core.runs.files import export_files, file_stem, import_log, recorded_run
 from core.runs.schema import VERSION, default_url, parse_url, where
 from core.runs.store import RunStore
 from tests.runs.postgres_server import PostgresServer, programs, running_postgres
@@ -244,7 +244,7 @@ def test_a_log_is_imported_and_exported_to_the_last_digit(store: RunStore) -> No
     stored, log = store.run(run), read_recorded(path)
     assert (stored.state, stored.planned, stored.images) == ("finished", len(log.outcomes), len(log.outcomes))
     assert stored.denoiser == log.made_by.denoiser
-    exported = {tuple(line.split("\t")) for line in export_log(store, run).splitlines()}
+    exported = {tuple(line.split("\t")) for line in export_files(store, run)["cifar10-mse-0.25.tsv"].decode().splitlines()}
     assert exported == {tuple(line.split("\t")) for line in path.read_text().splitlines()}
     again = recorded_run(store, run)
     assert again.made_by == log.made_by

@@ -83,7 +83,7 @@ def event_of(worker: int, kind: str, what: Any) -> Event:
 class Crew(Protocol):
     """Workers, each known by a number of its own."""
 
-    def start(self) -> int:
+    def start_worker(self) -> int:
         """Start a worker; it tells that it is ready by an event."""
 
     def give(self, worker: int, piece: Piece) -> None:
@@ -119,7 +119,7 @@ class Dispatcher:
         began, patient = time.monotonic(), True
         try:
             for _ in range(self._count):
-                self._crew.start()
+                self._crew.start_worker()
             while left:
                 if should_stop():
                     yield from self._finish()
@@ -187,7 +187,7 @@ class Dispatcher:
             self._waiting.extendleft(reversed(rows))
         at = f" at image {self._indices[rows[0]]}" if rows else ""
         self._on_notice(f"Lost {name}{at} ({lost.why}): another takes its place and what it had not finished.")
-        self._crew.start()
+        self._crew.start_worker()
 
     def _finish(self) -> Iterator[Evaluated]:
         """After a stop: what was finished before the batch under way ended."""

@@ -87,7 +87,7 @@ class _Processes:
         self._live: dict[int, tuple[BaseProcess, Connection, str]] = {}
         self._started = 0
 
-    def start(self) -> int:
+    def start_worker(self) -> int:
         device = self._free.pop()
         ours, theirs = self._context.Pipe()
         arguments = (theirs, self._setup, device, self._threads)

@@ -264,7 +264,7 @@ class Actors:
         self._expected: dict[Any, int] = {}  # references that are awaited, and streams of them
         self._started = 0
 
-    def start(self) -> int:
+    def start_worker(self) -> int:
         actor = self._class.remote()
         self._started += 1
         self._live[self._started] = actor

@@ -38,7 +38,7 @@ class Scripted:
         self.started, self.stopped, self.closed = 0, False, False
         self.given: list[tuple[int, ...]] = []
 
-    def start(self) -> int:
+    def start_worker(self) -> int:
         self.started += 1
         self._events.append(Ready(self.started, f"process {self.started}") if self._starts else Lost(self.started, "no memory"))
         return self.started
@@ -136,7 +136,7 @@ def test_it_says_that_nobody_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
         return [crew._events.popleft()] if crew._events else []
 
     monkeypatch.setattr(crew, "events", events)
-    monkeypatch.setattr(crew, "start", lambda: 1)
+    monkeypatch.setattr(crew, "start_worker", lambda: 1)
     assert len(run(crew, 3, notices)) == 3
     assert notices == ["No worker was ready within 0 s; waiting for one."]
 
