@@ -21,7 +21,7 @@ from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.smoothing.certify import certify_picture, predict_picture
 from core.smoothing.noise import derived_seed
-from core.smoothing.sampling import ClassifierLike, DenoiserLike
+from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.smoothing.settings import MAX_N
 
 RECHECK = 10
@@ -84,18 +84,13 @@ def attack_dataset(
         LabError: where a number is out of range, or no gradient passes through the models.
     """
     asked.check()
+    base = BaseClassifier(classifier, denoiser)
     for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
         if index in done:
             continue
         seed = derived_seed(asked.attack.settings.seed, "picture", index)
-        picture = _Picture(
-            (image.float() / 255).to(device),
-            classifier,
-            denoiser,
-            replace(asked, attack=asked.attack.with_seed(seed)),
-            device=device,
-            meter=Meter(on_pass, should_stop),
-        )
+        own, meter = replace(asked, attack=asked.attack.with_seed(seed)), Meter(on_pass, should_stop)
+        picture = _Picture((image.float() / 255).to(device), base, own, device=device, meter=meter)
         line = picture.attacked(index, label)
         if line is None:
             return
@@ -106,16 +101,9 @@ class _Picture:
     """One picture of a data set under attack."""
 
     def __init__(
-        self,
-        image: Tensor,
-        classifier: ClassifierLike,
-        denoiser: DenoiserLike | None,
-        asked: DatasetAttack,
-        *,
-        device: torch.device,
-        meter: Meter,
+        self, image: Tensor, base: BaseClassifier, asked: DatasetAttack, *, device: torch.device, meter: Meter
     ) -> None:
-        self.image, self.classifier, self.denoiser, self.device, self.meter = image, classifier, denoiser, device, meter
+        self.image, self.base, self.device, self.meter = image, base, device, meter
         self.attack, self.fractions = asked.attack, sorted(asked.fractions)
         self.settings, self.norm = asked.attack.settings, asked.attack.norm
 
@@ -123,7 +111,12 @@ class _Picture:
         """Its line; None where it was stopped."""
         began, meter, attack = time.perf_counter(), self.meter, self.attack
         certificate = certify_picture(
-            self.image.cpu(), self.classifier, self.denoiser, self.settings, device=str(self.device), should_stop=meter.stopped
+            self.image.cpu(),
+            self.base.classifier,
+            self.base.denoiser,
+            self.settings,
+            device=str(self.device),
+            should_stop=meter.stopped,
         )
         if certificate.stopped:
             return None
@@ -133,9 +126,7 @@ class _Picture:
             return replace(line, seconds=time.perf_counter() - began)
 
         radius = certified_in(certificate, self.norm)
-        target = SmoothedTarget(
-            self.image, certificate.prediction, self.classifier, self.denoiser, attack=attack, device=self.device, meter=meter
-        )
+        target = SmoothedTarget(self.image, certificate.prediction, self.base, attack=attack, device=self.device, meter=meter)
         judged: list[tuple[float, AttackVerdict]] = []
         rechecked, change = 0, None
         for fraction in self.fractions:
@@ -160,7 +151,8 @@ class _Picture:
                 # A trial beyond the certified radius may still end within it.
                 judged += [(trial.size, trial.verdict) for trial in search.trials if trial.size <= radius]
             meter.allow(attack.budget)
-            base = BaseTarget(self.image, self.classifier, None, sigma=self.settings.sigma, device=self.device, meter=meter)
+            alone = replace(self.base, denoiser=None)
+            base = BaseTarget(self.image, alone, sigma=self.settings.sigma, device=self.device, meter=meter)
             base_smallest = smallest_attack(self.image, base, attack, span).radius
             if meter.stopped():
                 return None
@@ -181,5 +173,5 @@ class _Picture:
         """Whether a PREDICT with more votes of fresh noise returns the wrong class, too."""
         votes, seed = min(RECHECK * self.attack.n_predict, MAX_N), derived_seed(self.settings.seed, "recheck")
         settings = replace(self.settings, n=votes, seed=seed)
-        again = predict_picture(picture, self.classifier, self.denoiser, settings, device=str(self.device))
+        again = predict_picture(picture, self.base.classifier, self.base.denoiser, settings, device=str(self.device))
         return again.prediction not in (None, verdict.class_index)

@@ -134,6 +134,13 @@ class AttackSettings:
         }
 
 
+PICTURE = AttackSettings(Settings(0.25, n=1_000, method="anytime"))
+"""The usual numbers for one picture."""
+
+DATA_SET = AttackSettings(Settings(0.25, n=500), draws=8, n_predict=100, tolerance=0.1, budget=3_000)
+"""The usual numbers for each picture of a data set."""
+
+
 @dataclass(frozen=True)
 class AttackRequest:
     """Everything that decides an attack study, beside the picture itself.

@@ -63,8 +63,8 @@ def attack_study(
     """
     request.check()
     image = to_pixels(picture, model_size(classifier)).to(device)
-    study = _StudyUnderWay(image, classifier, denoiser, request, device=device, report=report, should_stop=should_stop)
-    return study(certificate)
+    base = BaseClassifier(classifier, denoiser)
+    return _StudyUnderWay(image, base, request, device=device, report=report, should_stop=should_stop)(certificate)
 
 
 class _StudyUnderWay:
@@ -73,15 +73,14 @@ class _StudyUnderWay:
     def __init__(
         self,
         image: Tensor,
-        classifier: ClassifierLike,
-        denoiser: DenoiserLike | None,
+        base: BaseClassifier,
         request: AttackRequest,
         *,
         device: torch.device,
         report: Report,
         should_stop: Callable[[], bool],
     ) -> None:
-        self.image, self.classifier, self.denoiser, self.request = image, classifier, denoiser, request
+        self.image, self.base, self.request = image, base, request
         self.device, self.report, self.should_stop = device, report, should_stop
         self.attack, self.settings, self.norm = request.attack, request.attack.settings, request.attack.norm
         self.began = time.perf_counter()
@@ -103,8 +102,8 @@ class _StudyUnderWay:
         if certificate is None:
             certificate = certify_picture(
                 self.image.cpu(),
-                self.classifier,
-                self.denoiser,
+                self.base.classifier,
+                self.base.denoiser,
                 self.settings,
                 device=str(self.device),
                 on_progress=self._certified,
@@ -133,7 +132,7 @@ class _StudyUnderWay:
         """Before minutes of work: whether a gradient passes through all that is to be climbed."""
         shown = (self.request.target,) if self.request.kind == "gradient" else ()
         for name in {*shown, *self.request.search}:
-            if name == "denoised" and self.denoiser is None:
+            if name == "denoised" and self.base.denoiser is None:
                 raise LabError(
                     "There is no denoiser to attack the classifier behind: choose the base classifier, or a denoiser."
                 )
@@ -154,13 +153,13 @@ class _StudyUnderWay:
         clean: dict[str, AttackVerdict] = {}
         verdicts: dict[str, AttackVerdict] = {}
         for name, target in targets.items():
-            if name == "denoised" and self.denoiser is None:
+            if name == "denoised" and self.base.denoiser is None:
                 continue
             clean[name], verdicts[name] = target.judge(self.image), target.judge(changed)
             if clean[name].stopped or verdicts[name].stopped:
                 return None
         change = changed - self.image
-        views, gain = strip(self.image, changed, BaseClassifier(self.classifier, self.denoiser), self.settings)
+        views, gain = strip(self.image, changed, self.base, self.settings)
         return Attacked(
             kind=request.kind,
             target=request.target,
@@ -191,16 +190,14 @@ class _StudyUnderWay:
         return Span(min(first, most), most)
 
     def _base(self, name: str) -> Target:
-        denoiser = None if name == "base" else self.denoiser
-        sigma, meter = self.settings.sigma, self._meter()
-        target = BaseTarget(self.image, self.classifier, denoiser, sigma=sigma, device=self.device, meter=meter)
+        base = dataclasses.replace(self.base, denoiser=None) if name == "base" else self.base
+        target = BaseTarget(self.image, base, sigma=self.settings.sigma, device=self.device, meter=self._meter())
         target.kind = name
         return target
 
     def _smoothed(self, class_index: int) -> Target:
-        return SmoothedTarget(
-            self.image, class_index, self.classifier, self.denoiser, attack=self.attack, device=self.device, meter=self._meter()
-        )
+        device, meter = self.device, self._meter()
+        return SmoothedTarget(self.image, class_index, self.base, attack=self.attack, device=device, meter=meter)
 
     def _meter(self) -> Meter:
         before = 0

@@ -21,7 +21,7 @@ from core.errors import LabError
 from core.smoothing.certificate import model_record
 from core.smoothing.certify import Progress, predict_picture
 from core.smoothing.noise import NoiseStream, derived_seed
-from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
+from core.smoothing.sampling import BaseClassifier, default_batch_size, ready
 
 TOP = 5
 
@@ -31,8 +31,7 @@ class BaseTarget:
 
     Args:
         image: (3, H, W), unchanged; what the classifier says of it is the class to keep.
-        classifier: of shape :data:`ClassifierLike`.
-        denoiser: None attacks the classifier alone.
+        base: the classifier; without a denoiser it is attacked alone.
         sigma: what the denoiser is told.
         device: modules are moved there.
         meter: counts the passes.
@@ -45,19 +44,12 @@ class BaseTarget:
     judge_cost = 1
 
     def __init__(
-        self,
-        image: Tensor,
-        classifier: ClassifierLike,
-        denoiser: DenoiserLike | None,
-        *,
-        sigma: float,
-        device: torch.device,
-        meter: Meter | None = None,
+        self, image: Tensor, base: BaseClassifier, *, sigma: float, device: torch.device, meter: Meter | None = None
     ) -> None:
-        _ready(classifier, denoiser, device)
-        self.kind = "base" if denoiser is None else "denoised"
+        _ready(base, device)
+        self.kind = "base" if base.denoiser is None else "denoised"
         self.meter = meter or Meter()
-        self._base, self._sigma, self._device = BaseClassifier(classifier, denoiser), sigma, device
+        self._base, self._sigma, self._device = base, sigma, device
         self.class_index = int(self._logits(image).argmax())
 
     def slope(self, picture: Tensor) -> Slope:
@@ -103,7 +95,7 @@ class SmoothedTarget:
     Args:
         image: (3, H, W), unchanged; only its shape is used.
         class_index: the class that it is to keep: the certified one.
-        classifier, denoiser: as for :func:`core.certify`.
+        base: classifier and denoiser, as for :func:`core.certify`.
         attack: sigma, the draws of each gradient, the votes of a verdict and its alpha; of the seed all noise is made, which
             neither CERTIFY nor PREDICT with this seed shares.
         device: modules are moved there.
@@ -120,8 +112,7 @@ class SmoothedTarget:
         self,
         image: Tensor,
         class_index: int,
-        classifier: ClassifierLike,
-        denoiser: DenoiserLike | None,
+        base: BaseClassifier,
         *,
         attack: AttackSettings,
         device: torch.device,
@@ -129,9 +120,8 @@ class SmoothedTarget:
         meter: Meter | None = None,
     ) -> None:
         attack.check()
-        _ready(classifier, denoiser, device)
-        self.class_index, self.meter = class_index, meter or Meter()
-        self._base = BaseClassifier(classifier, denoiser)
+        _ready(base, device)
+        self.class_index, self.meter, self._base = class_index, meter or Meter(), base
         self._asked, self._sigma, self._device, self._batch_size = attack, attack.settings.sigma, device, batch_size
         # What a gradient keeps of the networks' insides takes several times the memory of a pass without one.
         usual = default_batch_size(image.to(device)) if batch_size is None else batch_size
@@ -267,6 +257,6 @@ def _check_finite(logits: Tensor) -> None:
         raise LabError("The classifier returned logits that are NaN or infinite: it, or the denoiser before it, is damaged.")
 
 
-def _ready(classifier: ClassifierLike, denoiser: DenoiserLike | None, device: torch.device) -> None:
-    ready(classifier, device, "classifier")
-    ready(denoiser, device, "denoiser")
+def _ready(base: BaseClassifier, device: torch.device) -> None:
+    ready(base.classifier, device, "classifier")
+    ready(base.denoiser, device, "denoiser")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.attacks.records import AttackProgress, AttackSearch, AttackStudy, AttackVerdict
-from core.attacks.request import KINDS, NORMS, TARGETS, AttackRequest, AttackSettings
+from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest
 from core.attacks.study import attack_study
 from core.commands.attack_dataset import add_dataset_options, attack_settings, run_attack_dataset
 from core.commands.inputs import load_models, read_picture_remarking, writable_folder
@@ -19,7 +19,6 @@ from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
-from core.smoothing.settings import Settings
 
 
 def add_attack_verb(verbs: Any) -> None:
@@ -102,11 +101,10 @@ def run_attack(args: argparse.Namespace) -> int:
 
 def _request(args: argparse.Namespace) -> AttackRequest:
     search = () if args.search == "none" else tuple(part.strip() for part in args.search.split(","))
-
     return AttackRequest(
         args.classifier,
         args.denoiser,
-        attack_settings(args, AttackSettings(Settings(args.sigma, n=1_000, method="anytime"))),
+        attack_settings(args, PICTURE),
         radius=args.radius,
         target=args.target,
         kind=args.kind,

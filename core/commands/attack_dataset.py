@@ -10,7 +10,7 @@ from typing import Any
 
 from core.attacks.dataset import DatasetAttack, attack_dataset
 from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
-from core.attacks.request import AttackSettings, Climb
+from core.attacks.request import DATA_SET, AttackSettings, Climb
 from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
 from core.commands.options import numbers_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
@@ -18,10 +18,6 @@ from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside
-from core.smoothing.settings import Settings
-
-USUAL = AttackSettings(Settings(0.25, n=500), draws=8, n_predict=100, tolerance=0.1, budget=3_000)
-"""The numbers where the options do not say."""
 
 
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +38,7 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
     if args.out is None:
         raise LabError("--dataset needs --out FILE: the lines go there, one a picture.")
     fractions = numbers_of("--fractions", args.fractions, example="0.5,0.999")
-    asked = DatasetAttack(attack_settings(args, USUAL), tuple(fractions))
+    asked = DatasetAttack(attack_settings(args, DATA_SET), tuple(fractions))
     asked.check()
     check_image_choice(args)
     device = pick_device(args.device)

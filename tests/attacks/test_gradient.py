@@ -16,17 +16,21 @@ from core.attacks.targets import BaseTarget, Slope, SmoothedTarget
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
 from core.models.networks import ConvClassifier, UNetDenoiser
+from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
+
+
+def base(half, classifier=None):
+    return BaseTarget(half.image, BaseClassifier(classifier or half.classifier, None), sigma=0.25, device=CPU)
 
 
 def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=None, batch_size=None, n_predict=100):
     return SmoothedTarget(
         half.image,
         0,
-        classifier or half.classifier,
-        denoiser,
+        BaseClassifier(classifier or half.classifier, denoiser),
         attack=AttackSettings(Settings(0.25, seed=seed), draws=draws, n_predict=n_predict),
         device=CPU,
         meter=meter,
@@ -36,7 +40,7 @@ def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=Non
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_a_little_beyond_the_border_it_succeeds_and_a_little_before_it_does_not(half, norm):
-    target = BaseTarget(half.image, half.classifier, None, sigma=0.25, device=CPU)
+    target = base(half)
     assert target.class_index == 0
     for factor, fooled in ((1.02, True), (0.999, False)):
         radius = factor * half.distance(norm)
@@ -81,7 +85,7 @@ def test_the_ball_and_the_box_are_kept(norm):
     network, denoiser = ConvClassifier(3, (4,)).eval(), UNetDenoiser((4, 8)).eval()
     image = torch.rand((3, 16, 16), generator=generator).round()  # every value at a wall
     attack = AttackSettings(Settings(0.25, alpha=0.01), draws=4, n_predict=20)
-    target = SmoothedTarget(image, 0, network, denoiser, attack=attack, device=CPU)
+    target = SmoothedTarget(image, 0, BaseClassifier(network, denoiser), attack=attack, device=CPU)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     radius = {"l2": 0.7, "linf": 0.05, "l1": 5.0}[norm]
     climbed = climb(Ball(image, norm, radius), target, Climb(steps=4, restarts=2))
@@ -168,7 +172,7 @@ def inference_inside(pixels):
 
 @pytest.mark.parametrize("black_box", [no_grad_inside, numpy_inside, inference_inside])
 def test_a_black_box_is_told_in_one_sentence(half, black_box):
-    for target in (BaseTarget(half.image, black_box, None, sigma=0.25, device=CPU), smoothed(half, classifier=black_box)):
+    for target in (base(half, black_box), smoothed(half, classifier=black_box)):
         with pytest.raises(LabError, match=f"No gradient passes through the classifier 'python/{black_box.__name__}'"):
             target.slope(half.image)
         assert target.judge(half.image).prediction is not None  # without a gradient it can still be asked
@@ -181,7 +185,7 @@ def test_a_classical_denoiser_has_no_gradient_but_the_classifier_alone_has(half)
     with_weights = nn.Sequential(nn.Flatten(), nn.Linear(192, 2)).eval()  # its weights want gradients; the picture has none
     with pytest.raises(LabError, match="denoiser 'classical/median'"):
         smoothed(half, denoiser, classifier=with_weights).slope(half.image)
-    assert BaseTarget(half.image, half.classifier, None, sigma=0.25, device=CPU).slope(half.image).gradient.any()
+    assert base(half).slope(half.image).gradient.any()
 
 
 def test_numbers_out_of_range(half):

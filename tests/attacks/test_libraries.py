@@ -18,6 +18,7 @@ from core.attacks.request import AttackSettings, Climb
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.shapes import make_shapes
 from core.models.load import load_classifier
+from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
@@ -37,7 +38,7 @@ def test_projected_gradient_of_foolbox(norm, attack, radius):
     classifier = load_classifier("bundled/shapes")
     theirs_all, ours_all = 0.0, 0.0
     for picture in PICTURES.float() / 255:
-        target = BaseTarget(picture, classifier, None, sigma=0.25, device=CPU)
+        target = BaseTarget(picture, BaseClassifier(classifier, None), sigma=0.25, device=CPU)
         label = torch.tensor([target.class_index])
         model = foolbox.PyTorchModel(classifier, bounds=(0, 1), device="cpu")
         make = getattr(foolbox.attacks, attack)
@@ -61,7 +62,7 @@ def test_smoothadv_of_torchattacks():
     for picture in PICTURES.float() / 255:
         label = int(classifier(picture + noise).softmax(dim=1).mean(dim=0).argmax())
         attack = AttackSettings(Settings(0.1), n_predict=100)
-        target = SmoothedTarget(picture, label, classifier, None, attack=attack, device=CPU)
+        target = SmoothedTarget(picture, label, BaseClassifier(classifier, None), attack=attack, device=CPU)
         ours = climb(Ball(picture, "l2", 0.4), target, Climb(20)).picture
         their = torchattacks.PGDRSL2(classifier, eps=0.4, alpha=0.05, steps=20, noise_sd=0.1, noise_batch_size=16)
         theirs = their(picture[None], torch.tensor([label]))[0].detach()

@@ -12,6 +12,7 @@ from core.attacks.request import AttackSettings, Climb, Span
 from core.attacks.search import first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
+from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")
@@ -22,15 +23,14 @@ def asked(norm="l2", *, seed=0, tolerance=0.05, **climb):
 
 
 def base(half, meter=None):
-    return BaseTarget(half.image, half.classifier, None, sigma=0.25, device=CPU, meter=meter)
+    return BaseTarget(half.image, BaseClassifier(half.classifier, None), sigma=0.25, device=CPU, meter=meter)
 
 
 def smoothed(half, *, n_predict=2_000, meter=None, seed=0):
     return SmoothedTarget(
         half.image,
         0,
-        half.classifier,
-        None,
+        BaseClassifier(half.classifier, None),
         attack=AttackSettings(Settings(0.25, seed=seed), draws=32, n_predict=n_predict),
         device=CPU,
         meter=meter,
@@ -90,7 +90,7 @@ def test_a_classifier_that_nothing_fools(half):
     def constant(pixels):
         return torch.stack([1 + 0 * pixels.sum(dim=(1, 2, 3)), torch.zeros(len(pixels))], dim=1)
 
-    target = BaseTarget(half.image, constant, None, sigma=0.25, device=CPU)
+    target = BaseTarget(half.image, BaseClassifier(constant, None), sigma=0.25, device=CPU)
     search = smallest_attack(half.image, target, asked(steps=3), Span(0.5, 4.0))
     assert search.radius is None
     assert search.pixels is None

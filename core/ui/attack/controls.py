@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.attacks.records import AttackStudy
-from core.attacks.request import NORMS, AttackRequest, AttackSettings, Climb
+from core.attacks.request import NORMS, PICTURE, AttackRequest, Climb
 from core.attacks.study import attack_study
 from core.device import pick_device
 from core.report.notation import norm_name
-from core.smoothing.settings import Settings
 from core.ui.controls import choose_sigma
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
@@ -51,11 +52,11 @@ def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str) -> Att
             help = "By bisection on the radius; takes longer."
             search = linked_switch("Look for the smallest attack", True, "attack-search", help=help)
     warn_about_sigma(denoiser, sigma, classifier)
-    settings = Settings(sigma, n=1_000, seed=seed, method="anytime")
+    settings = replace(PICTURE.settings, sigma=sigma, seed=seed)
     return AttackRequest(
         classifier=classifier,
         denoiser=denoiser,
-        attack=AttackSettings(settings, norm=norm, climb=Climb(steps), draws=draws, budget=3_000),
+        attack=replace(PICTURE, settings=settings, norm=norm, climb=Climb(steps), draws=draws, budget=3_000),
         radius=radius or None,
         target=target,
         kind=kind,
