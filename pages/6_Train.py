@@ -8,10 +8,8 @@ from core.models.catalogue import classifiers
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow, under_way
 from core.ui.jobs.queue import Job
-from core.ui.train.controls import choose_training
-from core.ui.train.job import TRAININGS, start_training
-from core.ui.train.models import draw_kept
-from core.ui.train.view import draw_trained, draw_training
+from core.ui.train.controls import TRAININGS, choose_training, start_training
+from core.ui.train.view import draw_kept, draw_trained, draw_training
 
 open_page("Train")
 st.title("Train a denoiser")

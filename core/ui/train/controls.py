@@ -1,4 +1,4 @@
-"""The controls of the Train page; all but the uploads are part of the link."""
+"""What a training is asked on its page, all but the uploads part of the link, and starting it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,25 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from core.device import pick_device
+from core.errors import LabError
 from core.models.catalogue import classifiers
+from core.training.classroom import TrainedHere, TrainingState, train_here
 from core.training.objectives import StabTerms
-from core.training.pictures import FEWEST_PICTURES, MOST_BYTES, MOST_ENTRIES, File, has_cifar10
+from core.training.pictures import (
+    FEWEST_PICTURES,
+    MOST_BYTES,
+    MOST_ENTRIES,
+    File,
+    Uploaded,
+    has_cifar10,
+    pictures_for,
+    read_uploaded,
+)
 from core.training.recipe import MOST_MINUTES, MOST_WEIGHT, TrainingRequest
+from core.training.trained import check_name, check_room
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.models.choice import brought, model_title
 
@@ -26,6 +41,9 @@ NETWORK_NAMES = {
     "dncnn-small": "Small DnCNN, 57 thousand",
     "dncnn": "DnCNN of the paper, 0.56 million",
 }
+TRAININGS = SessionJobs("trainings")
+SIDE_OF_ANY = 64
+"""Pixels of uploaded pictures, before a classifier that takes any size."""
 _USUAL = {"shapes": "bundled/shapes", "cifar10": "bundled/cifar10"}
 
 
@@ -66,54 +84,32 @@ def choose_training() -> TrainingChoice:
         )
         network = linked_choice("Network", NETWORK_NAMES, usual.network, "network")
     with right:
+        help = "The denoiser learns every noise level in between. A narrow range is learnt faster."
+        span = usual.sigma_range
         low, high = st.slider(
-            "Noise sigma, from and to",
-            0.0,
-            1.0,
-            usual.sigma_range,
-            0.01,
-            key="train-sigma",
-            bind="query-params",
-            help="The denoiser learns every noise level in between. A narrow range is learnt faster.",
+            "Noise sigma, from and to", 0.0, 1.0, span, 0.01, key="train-sigma", bind="query-params", help=help
         )
         st.caption(f"= {low * 255:.0f} to {high * 255:.0f}/255 grey levels")
-        minutes = linked_number(
-            "Minutes",
-            (0.1, MOST_MINUTES),
-            usual.minutes,
-            "train-minutes",
-            step=0.5,
-            help="Of computing. It takes longer by the clock while others compute here as well.",
-        )
+        help = "Of computing. It takes longer by the clock while others compute here as well."
+        minutes = linked_number("Minutes", (0.1, MOST_MINUTES), usual.minutes, "train-minutes", step=0.5, help=help)
+    recipe, settings = usual.recipe, usual.settings
     with st.expander("Name, seed, learning rate, pictures to certify and more", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
-            name = st.text_input(
-                "name",
-                f"{dataset}-{objective}",
-                max_chars=40,
-                key=f"train-name-{dataset}-{objective}",
-                help="Six digits that name the weights are put behind it.",
-            )
+            key, help = f"train-name-{dataset}-{objective}", "Six digits that name the weights are put behind it."
+            name = st.text_input("name", f"{dataset}-{objective}", max_chars=40, key=key, help=help)
             seed = linked_number("seed", (0, 2**31 - 1), 0, "train-seed", step=1)
             stab = usual.stab if objective == "mse" else _choose_beside_stab(usual.stab)
         with second:
-            rate = linked_number(
-                "learning rate", (0.00001, 1.0), usual.recipe.learning_rate, "train-rate", step=0.0005, format="%.5f"
-            )
-            batch = linked_number(
-                "pictures a step",
-                (4, 256),
-                usual.recipe.batch_size,
-                "train-batch",
-                step=4,
-                help="Halved where a step would take too long to be stopped at once.",
-            )
+            span, rate = (0.00001, 1.0), recipe.learning_rate
+            rate = linked_number("learning rate", span, rate, "train-rate", step=0.0005, format="%.5f")
+            help = "Halved where a step would take too long to be stopped at once."
+            batch = linked_number("pictures a step", (4, 256), recipe.batch_size, "train-batch", step=4, help=help)
             mirror = linked_switch("mirror half of the pictures", True, "train-mirror")
         with third:
             checked = linked_number("pictures to certify before and after", (0, 50), usual.checked, "train-checked", step=1)
-            n = linked_number("samples of each certificate", (20, 1_000), usual.settings.n, "train-n", step=20)
-            sigma = linked_slider("sigma of the certificates", (0.01, 1.0), usual.settings.sigma, "train-at", step=0.01)
+            n = linked_number("samples of each certificate", (20, 1_000), settings.n, "train-n", step=20)
+            sigma = linked_slider("sigma of the certificates", (0.01, 1.0), settings.sigma, "train-at", step=0.01)
             radius = linked_slider("asked radius (l2)", (0.0, 2.0), usual.radius, "train-radius", step=0.05)
     request = TrainingRequest(
         dataset=dataset,
@@ -121,36 +117,27 @@ def choose_training() -> TrainingChoice:
         objective=objective,
         network=network,
         sigma_range=(float(low), float(high)),
-        minutes=float(minutes),
-        mirror=bool(mirror),
-        recipe=replace(usual.recipe, seed=int(seed), learning_rate=float(rate), batch_size=int(batch)),
+        minutes=minutes,
+        mirror=mirror,
+        recipe=replace(recipe, seed=seed, learning_rate=rate, batch_size=batch),
         stab=stab,
-        checked=int(checked),
-        settings=replace(usual.settings, sigma=float(sigma), n=int(n), seed=int(seed)),
-        radius=float(radius),
+        checked=checked,
+        settings=replace(settings, sigma=sigma, n=n, seed=seed),
+        radius=radius,
     )
     return TrainingChoice(request, name, files)
 
 
 def _choose_beside_stab(usual: StabTerms) -> StabTerms:
-    closeness = linked_number(
-        "STAB: closeness to the picture",
-        (0.0, MOST_WEIGHT),
-        usual.closeness,
-        "train-closeness",
-        step=5.0,
-        help="Weight of the error against the clean picture beside STAB. At 0 the picture may turn into a pattern.",
+    span = (0.0, MOST_WEIGHT)
+    help = "Weight of the error against the clean picture beside STAB. At 0 the picture may turn into a pattern."
+    closeness = linked_number("STAB: closeness to the picture", span, usual.closeness, "train-closeness", step=5.0, help=help)
+    help = (
+        "Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
+        " its answer alone counts."
     )
-    features = linked_number(
-        "STAB: the classifier's features",
-        (0.0, MOST_WEIGHT),
-        usual.features,
-        "train-features",
-        step=5.0,
-        help="Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
-        " its answer alone counts.",
-    )
-    return replace(usual, closeness=float(closeness), features=float(features))
+    features = linked_number("STAB: the classifier's features", span, usual.features, "train-features", step=5.0, help=help)
+    return replace(usual, closeness=closeness, features=features)
 
 
 def _choose_files() -> tuple[File, ...]:
@@ -178,3 +165,38 @@ def _choose_classifier(dataset: str) -> str:
         "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}",
         help="Models that were found on the Certify page can be chosen for pictures of your own.",
     )
+
+
+def start_training(choice: TrainingChoice) -> Job:
+    """Queue a training.
+
+    Raises:
+        LabError: where a number or the name is not usable, too many models are kept, a training of this session is under
+            way, or the queue is full.
+    """
+    request, name, files = choice.request, check_name(choice.name), choice.files
+    request.check()
+    check_room()
+    if request.dataset == "upload" and not files:
+        raise LabError("Upload pictures first: a zip with one folder a class, or several pictures.")
+    low, high = request.sigma_range
+    settings = replace(request.settings, sigma=min(max(request.settings.sigma, low), high))
+    request = replace(request, settings=settings)
+    cache, device = models(), pick_device("auto")
+
+    def work(context: JobContext) -> TrainedHere:
+        stop = context.should_stop
+        context.report(TrainingState("pictures"))
+        with context.aside():  # downloads and files may take minutes
+            classifier = cache.classifier(request.classifier, device, on_progress=context.report, should_stop=stop)
+            size = classifier.input_size or (SIDE_OF_ANY, SIDE_OF_ANY)
+
+            def uploaded() -> Uploaded:
+                return read_uploaded(files, size, should_stop=stop)
+
+            pictures = pictures_for(request.dataset, classifier.labels, request.checked, uploaded)
+        if stop():
+            raise LabError("Stopped before the training began: nothing is kept.")
+        return train_here(request, classifier, pictures, name, device=device, report=context.report, should_stop=stop)
+
+    return TRAININGS.start_alone(f"Train {name}", work, "A training")

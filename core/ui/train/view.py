@@ -1,6 +1,8 @@
-"""Drawing a training: progress, curves, the strip of pictures getting cleaner, and what it is worth."""
+"""Drawing a training: progress, curves, pictures getting cleaner, what it is worth; and the denoisers trained here."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 from PIL import Image
@@ -9,15 +11,17 @@ from torch import Tensor
 from core.figures.training import PHASES, training_alt, training_curves
 from core.training.classroom import TrainedHere, TrainingState
 from core.training.loop import TrainingProgress
-from core.training.trained import trained_models
+from core.training.trained import TrainedModel, delete_trained, trained_models, zip_trained
 from core.training.validation import CertifiedCount
-from core.ui.figure import draw_figure, draw_live_figure, enlarged
+from core.ui.figure import draw_figure, draw_live_figure, enlarged, offer_file, side_by_side
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
-from core.ui.plain_text import plain
-from core.ui.train.models import draw_model_actions
+from core.ui.jobs.session import models
+from core.ui.linked import key_for
+from core.ui.plain_text import attempt, plain, say_done, show_error
 
 GAP = 4
+OBJECTIVES = {"mse": "MSE", "stab": "STAB", "mse-stab": "MSE, then STAB"}
 
 
 def draw_training(job: Job) -> None:
@@ -37,17 +41,16 @@ def draw_training(job: Job) -> None:
             text=f"Training ({PHASES[now.phase]}): step {now.step:,}, loss {now.loss:.3g} ·"
             f" {now.seconds_left:.0f} s left, then the pictures are certified again",
         )
-    stopping = job.stopping
-    if stopping:
+    if job.stopping:
         st.caption("Stopping…")
     else:
         draw_stop(job, "Keeps the best denoiser so far; it is not certified then.")
     if isinstance(state, TrainingState):
-        draw_notes(state)
+        _draw_notes(state)
         if state.trained is not None:
             moments, best = state.trained.moments, state.trained.best
             draw_live_figure(training_curves(moments, best), f"curves-{job.id}", training_alt(moments, best))
-            draw_strip(state, state.trained, finished=False)
+            _draw_pictures(state, state.trained, finished=False)
 
 
 def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
@@ -57,7 +60,7 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
         st.caption(f"{plain(result.name)} was deleted.")
         return
     if result.unsaved:
-        st.error(result.unsaved, icon=":material/error:")
+        show_error(result.unsaved)
     else:
         early = " stopped early;" if trained.stopped else ""
         st.success(
@@ -67,12 +70,12 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
         )
     if trained.trouble:
         st.warning(trained.trouble, icon=":material/warning:")
-    draw_notes(state)
+    _draw_notes(state)
     if state.before is not None:
         _draw_before_after(state.before, state.after, key)
-    draw_model_actions(result.name, classifier, key, kept=result.saved is not None, files=result.files)
+    _draw_actions(result.name, classifier, key, kept=result.saved is not None, files=result.files)
     if state.trained is not None:
-        draw_strip(state, state.trained, finished=True)
+        _draw_pictures(state, state.trained, finished=True)
         moments, best = state.trained.moments, state.trained.best
         draw_figure(training_curves(moments, best), f"curves-{key}", training_alt(moments, best), f"{result.name}-curves")
         agreement = ", ".join(f"{share:.0%} at sigma {s:g}" for s, share in best.measured.agreement.items()) if best else ""
@@ -83,7 +86,7 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
             )
 
 
-def draw_notes(state: TrainingState) -> None:
+def _draw_notes(state: TrainingState) -> None:
     """What was left out or changed of the pictures."""
     for note in state.notes:
         st.info(plain(note), icon=":material/info:")
@@ -113,7 +116,7 @@ def _interval(count: CertifiedCount) -> str:
     return f"{low:.0%} to {high:.0%}"
 
 
-def draw_strip(state: TrainingState, progress: TrainingProgress, *, finished: bool) -> None:
+def _draw_pictures(state: TrainingState, progress: TrainingProgress, *, finished: bool) -> None:
     """Rows of pictures: noisy, denoised (at several moments once it has ended), original; all with the same noise."""
     if state.noisy is None or state.clean is None:
         return
@@ -129,9 +132,56 @@ def draw_strip(state: TrainingState, progress: TrainingProgress, *, finished: bo
 
 def _row(pictures: Tensor) -> Image.Image:
     """(K, 3, H, W) uint8 side by side, on a clear ground."""
-    large = [enlarged(Image.fromarray(one.permute(1, 2, 0).contiguous().numpy()), 96) for one in pictures]
-    width, height = large[0].size
-    row = Image.new("RGBA", (len(large) * (width + GAP) - GAP, height))
-    for number, one in enumerate(large):
-        row.paste(one, (number * (width + GAP), 0))
-    return row
+    return side_by_side([enlarged(Image.fromarray(one.permute(1, 2, 0).contiguous().numpy()), 96) for one in pictures], GAP)
+
+
+def draw_kept() -> None:
+    """All of them, in a list that is folded away."""
+    say_done()
+    kept = trained_models()
+    if not kept:
+        return
+    st.subheader("Trained here")
+    st.caption("Everybody who uses this Lab can choose, download and delete them.")
+    for model in kept:
+        with st.expander(f"{model.name} · {model.bytes / 2**20:.1f} MB", icon=":material/blur_off:"):
+            st.markdown(_told(model))
+            _draw_actions(model.name, str(model.card.get("classifier")), f"kept-{model.name}")
+
+
+def _draw_actions(name: str, classifier: str, key: str, *, kept: bool = True, files: bytes | None = None) -> None:
+    """Links to the other pages, the download, and Delete.
+
+    Args:
+        kept: whether it lies in the Lab's folder.
+        files: the zip, where it does not.
+    """
+    ref = f"trained/{name}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if kept:
+            link = {"classifier": classifier, key_for("denoiser", classifier): ref}
+            st.page_link("pages/1_Certify.py", label="Certify with it", icon=":material/verified_user:", query_params=link)
+        help = "Weights, config, card and README; unpacked, it is loaded as local/PATH, and can go to the Hub."
+        archive, icon = files if files is not None else partial(zip_trained, name), ":material/folder_zip:"
+        offer_file("Download", archive, f"{name}.zip", f"zip-{key}", icon=icon, help=help)
+        if kept:
+            with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{key}"):
+                st.markdown(f"**{plain(name)}** will be gone for good, for everybody.")
+                if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{key}"):
+                    attempt(lambda: _delete(name), f"Deleted: {name}.")
+
+
+def _delete(name: str) -> None:
+    delete_trained(name)
+    models().forget(f"trained/{name}")
+
+
+def _told(model: TrainedModel) -> str:
+    card = model.card
+    low, high = card.get("sigma_range", (0, 1))
+    certified = f" Certified: {card['certified_told']}." if card.get("certified_told") else ""
+    objective = OBJECTIVES.get(str(card.get("objective")), card.get("objective"))
+    return plain(
+        f"{objective} before {card.get('classifier')}, on {card.get('data')};"
+        f" sigma {low:g} to {high:g}; {card.get('parameters', 0):,} weights, {card.get('minutes')} min.{certified}"
+    )
