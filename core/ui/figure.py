@@ -36,11 +36,9 @@ def draw_figure(figure: go.Figure, key: str, alt: str, name: str, *, on_select: 
         name: of the files, without ending.
         on_select: called after a click on a point, before the page runs again; None where clicks mean nothing.
     """
-    figure, config = _presented(figure), _config(_format(key), name)
-    if on_select is None:
-        st.plotly_chart(figure, config=config, key=key, alt=alt)
-    else:
-        st.plotly_chart(figure, config=config, key=key, alt=alt, on_select=on_select, selection_mode="points")
+    figure, config = _presented(figure), _config(key, name)
+    clicked: Callable[[], None] | Literal["ignore"] = on_select or "ignore"
+    st.plotly_chart(figure, config=config, key=key, alt=alt, on_select=clicked, selection_mode="points")
     _offer([(figure, alt)], key, name)
 
 
@@ -66,8 +64,7 @@ class FigureSheet:
     ) -> None:
         """Draw one of them, here and now; arguments as for :func:`draw_figure`, ``height`` as Streamlit takes it."""
         figure = _presented(figure) if height == "content" else figure
-        config = _config(_format(self._key), f"{self._name}-{name}")
-        st.plotly_chart(figure, config=config, key=key, alt=alt, height=height)
+        st.plotly_chart(figure, config=_config(self._key, f"{self._name}-{name}"), key=key, alt=alt, height=height)
         self._drawn.append((figure, alt))
 
     def offer(self) -> None:
@@ -79,16 +76,12 @@ class FigureSheet:
 def _presented(figure: go.Figure) -> go.Figure:
     if not presenting():
         return figure
-    return go.Figure(figure).update_layout(
-        font_size=20, title_font_size=22, height=1.15 * (figure.layout.height or 450), legend_font_size=18
-    )
+    height = 1.15 * (figure.layout.height or 450)
+    return go.Figure(figure).update_layout(font_size=20, title_font_size=22, height=height, legend_font_size=18)
 
 
-def _format(key: str) -> str:
-    return str(st.session_state.get(f"{key}-format") or "svg")
-
-
-def _config(chosen: str, name: str) -> dict[str, Any]:
+def _config(key: str, name: str) -> dict[str, Any]:
+    chosen = st.session_state.get(f"{key}-format") or "svg"
     return _BAR | {
         "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
         "toImageButtonOptions": {"format": chosen, "filename": name, "scale": 2 if chosen == "png" else 1},

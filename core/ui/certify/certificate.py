@@ -13,12 +13,10 @@ from core.report import words
 from core.report.formula import abstention_reason, radius_formula
 from core.report.notation import class_name, norm_name, percent, radius_text
 from core.smoothing.certificate import Certificate
-from core.smoothing.conclusion import Conclusion, both_ways
+from core.smoothing.conclusion import both_ways
 from core.smoothing.radius import OWN_NORM, radii
 from core.ui.figure import FigureSheet
 from core.ui.plain_text import plain
-
-ONE, TWO = "one-sided", "two-sided"
 
 
 def draw_headline(certificate: Certificate, key: str) -> None:
@@ -37,8 +35,7 @@ def draw_headline(certificate: Certificate, key: str) -> None:
     special += ["two-sided bound"] if c.two_sided else []
     if special:
         st.caption(" · ".join(special))
-    settled = words.settled_text(c)
-    if settled:
+    if settled := words.settled_text(c):
         st.info(settled, icon=":material/rule:")
     if c.stopped and c.settled is None:
         st.info(
@@ -48,22 +45,15 @@ def draw_headline(certificate: Certificate, key: str) -> None:
         )
 
 
-def all_radii(certificate: Certificate) -> dict[str, float]:
-    """The radius in every norm that the noise certifies, also of certificates that were stored with one norm only."""
-    c = certificate
-    if c.radii:
-        return c.radii
-    if c.abstained:
-        return {c.norm: 0.0}
-    return radii(c.noise, c.p_lower, c.p_upper if c.two_sided else None, c.sigma, _shape(c)) | {c.norm: c.radius}
-
-
 def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
     """The radius in every norm as a table, and the balls to scale."""
     c = certificate
     if c.abstained:
         return
-    found = all_radii(c)
+    height, width = c.image.height, c.image.width
+    # Certificates that were stored by earlier versions have one norm only.
+    p_upper = c.p_upper if c.two_sided else None
+    found = c.radii or radii(c.noise, c.p_lower, p_upper, sigma=c.sigma, shape=(3, height, width)) | {c.norm: c.radius}
     st.subheader("In every norm")
     left, right = st.columns([1.1, 1])
     with left:
@@ -71,18 +61,17 @@ def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
             {
                 "norm": norm_name(norm) + (" (chosen)" if norm == c.norm else ""),
                 "radius": radius_text(radius),
-                "all values by": _levels(grey_levels_of_radius(radius, c.image.height, c.image.width, norm)),
+                "all values by": _levels(grey_levels_of_radius(radius, height, width, norm)),
                 "one value by": _levels(255 * radius),
             }
             for norm, radius in found.items()
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
-        d = 3 * c.image.height * c.image.width
+        d = 3 * height * width
         st.caption(
-            "Changes of all colour values, or of one alone, in grey levels of 255. All of these follow from"
-            " one bound, so that they hold together. The figure is a cut"
-            f" through the balls: two of the {d:,} colour values change, the others stay. In {d:,} dimensions they differ far"
-            f" more than on paper: {_far(c.noise, d)}"
+            "Changes of all colour values, or of one alone, in grey levels of 255. All of these follow from one bound, so that"
+            f" they hold together. The figure is a cut through the balls: two of the {d:,} colour values change, the others stay."
+            f" In {d:,} dimensions they differ far more than on paper: {_far(c.noise, d)}"
         )
     with right:
         sheet.draw(balls(found, c.noise), f"balls-{key}", balls_alt(found, c.noise), "balls")
@@ -124,45 +113,30 @@ def draw_both_ways(certificate: Certificate) -> None:
     c = certificate
     if not c.n or c.candidate is None or c.table_radii:
         return
-    mine, other = (TWO, ONE) if c.two_sided else (ONE, TWO)
-    with st.expander(f"Compare with the {other} radius", icon=":material/compare_arrows:"):
-        halves, norm = _both(c, c.terms.alpha / 2), norm_name(c.norm)
+    alpha, norm, mark = c.terms.alpha, norm_name(c.norm), " (this certificate)"
+    with st.expander(f"Compare with the {'one' if c.two_sided else 'two'}-sided radius", icon=":material/compare_arrows:"):
+        one, two = both_ways(c.counts, c.candidate, c.terms)
+        better = max(both_ways(c.counts, c.candidate, replace(c.terms, alpha=alpha / 2)), key=lambda found: found.radius)
+        ways = {
+            f"one-sided{'' if c.two_sided else mark}": one,
+            f"two-sided{mark if c.two_sided else ''}": two,
+            "the better of the two, alpha/2 for each": better,
+        }
         rows = [
             {
-                "bound": f"{way}{' (this certificate)' if way == mine else ''}",
-                f"{norm} radius": _found(found),
-                "wrong with probability at most": f"{c.terms.alpha:g}",
+                "bound": way,
+                f"{norm} radius": "abstains" if found.abstained else radius_text(found.radius),
+                "wrong with probability at most": f"{alpha:g}",
             }
-            for way, found in _both(c, c.terms.alpha).items()
+            for way, found in ways.items()
         ]
-        better = max(halves, key=lambda way: halves[way].radius)
-        rows.append(
-            {
-                "bound": "the better of the two, alpha/2 for each",
-                f"{norm} radius": _found(halves[better]),
-                "wrong with probability at most": f"{c.terms.alpha:g}",
-            }
-        )
         st.dataframe(rows, hide_index=True, width="stretch")
         st.caption(
             f"From the same votes, with the {c.method} bound. Each of the first two holds by itself, had it been chosen before"
             " the votes were seen. Whoever looks at both and claims the better one may be wrong with probability 2 alpha ="
-            f" {2 * c.terms.alpha:g}; alpha has to be split between them, as in the last line."
+            f" {2 * alpha:g}; alpha has to be split between them, as in the last line."
         )
-
-
-def _both(c: Certificate, alpha: float) -> dict[str, Conclusion]:
-    one, two = both_ways(c.counts, c.candidate, replace(c.terms, alpha=alpha))
-    return {ONE: one, TWO: two}
-
-
-def _found(found: Conclusion) -> str:
-    return "abstains" if found.abstained else radius_text(found.radius)
 
 
 def _levels(levels: float) -> str:
     return "any amount" if levels >= 255 else f"{levels:.3g}"
-
-
-def _shape(c: Certificate) -> tuple[int, int, int]:
-    return 3, c.image.height, c.image.width

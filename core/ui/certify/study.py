@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from PIL import Image
@@ -48,9 +48,7 @@ def start_study(picture: Image.Image, name: str, request: StudyRequest) -> Job:
         with context.aside():  # a download may take minutes
             classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
-        return study(
-            picture, classifier, denoiser, request, device=device, report=context.report, should_stop=context.should_stop
-        )
+        return study(picture, classifier, denoiser, request, device=device, report=tell, should_stop=stop)
 
     return STUDIES.start(study_key(picture, request), f"Certify {name}", work)
 
@@ -97,11 +95,8 @@ def draw_table(choices: Sequence[Choice], request: StudyRequest, jobs: Sequence[
     rows, done = [], []
     for number, (choice, job) in enumerate(zip(choices, jobs, strict=True), 1):
         result = finished_study(choice, request, job)
-        row: dict[str, object] = {
-            "#": number,
-            "picture": choice.picture.name,
-            "state": "not started" if job is None else job.state,
-        }
+        state = "not started" if job is None else job.state
+        row: dict[str, object] = {"#": number, "picture": choice.picture.name, "state": state}
         if result is not None:
             c = result.certificate
             done.append((choice.picture.name, c))
@@ -120,117 +115,81 @@ def draw_table(choices: Sequence[Choice], request: StudyRequest, jobs: Sequence[
 
 def draw_running(job: Job, sigma: float) -> None:
     """Progress, time left, a Stop button, and the certificate as it grows."""
-    progress = job.progress
-    labels = progress.labels if isinstance(progress, StudyProgress) else None
+    progress, stop = job.progress, "Keeps what is valid so far."
     if not isinstance(progress, StudyProgress):
         draw_waiting(job)
-    else:
-        now = progress.now
-        part = "without the denoiser" if progress.part == "without" else "certifying"
-        about = "at most" if now.until_radius is not None else "about"
-        left = "" if now.seconds < 0.3 else f" · {about} {max(0, now.seconds_left):.0f} s left"
-        st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
-        if now.until_radius is not None and now.radius_possible is not None:
-            st.caption(
-                f"Radius {radius_text(now.until_radius)} asked for: {radius_text(now.radius)} is certified by now, and endless"
-                f" sampling would certify {radius_text(now.radius_possible)} at most."
-            )
-    draw_stop(job, "Keeps what is valid so far.")
-    if isinstance(progress, StudyProgress):
-        draw_strip(progress.views, labels, sigma, f"live-{job.id}")
-        left_column, right_column = st.columns(2)
-        counts = progress.now.counts
-        if counts:
-            title = "Votes without the denoiser" if progress.part == "without" else "Votes of the noisy copies"
-            with left_column:
-                draw_live_figure(vote_bars(counts, labels, title), f"live-votes-{job.id}", votes_alt(counts, labels))
-        if progress.points:
-            with right_column:
-                points = progress.points
-                draw_live_figure(growth(points, progress.now.until_radius), f"live-growth-{job.id}", growth_alt(points))
+        draw_stop(job, stop)
+        return
+    now, points, labels, without = progress.now, progress.points, progress.labels, progress.part == "without"
+    about = "at most" if now.until_radius is not None else "about"
+    left = "" if now.seconds < 0.3 else f" · {about} {max(0, now.seconds_left):.0f} s left"
+    part = "without the denoiser" if without else "certifying"
+    st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
+    if now.until_radius is not None and now.radius_possible is not None:
+        st.caption(
+            f"Radius {radius_text(now.until_radius)} asked for: {radius_text(now.radius)} is certified by now, and endless"
+            f" sampling would certify {radius_text(now.radius_possible)} at most."
+        )
+    draw_stop(job, stop)
+    draw_strip(progress.views, labels, sigma, f"live-{job.id}")
+    left_column, right_column = st.columns(2)
+    if now.counts:
+        title = "Votes without the denoiser" if without else "Votes of the noisy copies"
+        with left_column:
+            draw_live_figure(vote_bars(now.counts, labels, title), f"live-votes-{job.id}", votes_alt(now.counts, labels))
+    if points:
+        with right_column:
+            draw_live_figure(growth(points, now.until_radius), f"live-growth-{job.id}", growth_alt(points))
 
 
 def draw_study(result: Study, picture_name: str, key: str) -> None:
     """Everything about a finished study."""
-    certificate, labels = result.certificate, result.certificate.labels
-    draw_headline(certificate, key)
+    c, without = result.certificate, result.without
+    draw_headline(c, key)
     for note in result.notes:
         st.caption(f":material/info: {note}")
-    draw_strip(result.views, labels, certificate.sigma, key)
+    draw_strip(result.views, c.labels, c.sigma, key)
     sheet = FigureSheet(key, "certificate")
-    other = None if result.without is None else words.named_radius("no denoiser", result.without)
-    sheet.draw(
-        radius_bar(words.named_radius("certified", certificate), certificate.radius_ceiling, other, certificate.norm),
-        f"radius-{key}",
-        f"Certified radius {radius_text(certificate.radius)} of at most"
-        f" {radius_text(certificate.radius_ceiling)}"
-        + (f"; without the denoiser {radius_text(result.without.radius)}." if result.without else "."),
-        "radius",
-    )
-    colours = class_colours(_counts_of_both(result))
+    other = None if without is None else words.named_radius("no denoiser", without)
+    bar = radius_bar(words.named_radius("certified", c), c.radius_ceiling, other, c.norm)
+    ending = "." if without is None else f"; without the denoiser {radius_text(without.radius)}."
+    alt = f"Certified radius {radius_text(c.radius)} of at most {radius_text(c.radius_ceiling)}{ending}"
+    sheet.draw(bar, f"radius-{key}", alt, "radius")
+    # Votes of both together: a class then has one colour in all figures of a study.
+    both = c.counts if without is None else [a + b for a, b in zip(c.counts, without.counts, strict=True)]
+    colours, votes = class_colours(both), votes_alt(c.counts, c.labels)
     left, right = st.columns(2)
     with left:
-        sheet.draw(
-            icon_array(certificate.counts, labels, colours),
-            f"icons-{key}",
-            f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, labels)}",
-            "icons",
-        )
+        alt = f"One hundred icons in the shares of the vote. {votes}"
+        sheet.draw(icon_array(c.counts, c.labels, colours), f"icons-{key}", alt, "icons")
     with right:
-        sheet.draw(
-            vote_bars(certificate.counts, labels, colours=colours),
-            f"votes-{key}",
-            votes_alt(certificate.counts, labels),
-            "votes",
-        )
+        sheet.draw(vote_bars(c.counts, c.labels, colours=colours), f"votes-{key}", votes, "votes")
         if result.points:
-            sheet.draw(growth(result.points, certificate.until_radius), f"growth-{key}", growth_alt(result.points), "growth")
-    draw_comparison(result, key, sheet)
-    draw_ball(result, key)
-    draw_radii(certificate, key, sheet)
+            sheet.draw(growth(result.points, c.until_radius), f"growth-{key}", growth_alt(result.points), "growth")
+    if without is not None:
+        _draw_with_and_without({"With": c, "Without": without}, colours, key, sheet)
+    if not c.abstained and "original" in result.views:
+        picture = result.views["original"].picture
+        draw_at_radius(to_pixels(picture), c.radius, c.norm, key, seed=c.seed)
+        draw_neighbour(picture, c, key)
+    draw_radii(c, key, sheet)
     sheet.offer()
-    draw_formula(certificate)
-    draw_both_ways(certificate)
+    draw_formula(c)
+    draw_both_ways(c)
     draw_downloads(result, picture_name, key)
 
 
-def _counts_of_both(result: Study) -> list[int]:
-    """Votes with and without the denoiser together: a class then has one colour in all figures of a study."""
-    if result.without is None:
-        return list(result.certificate.counts)
-    return [a + b for a, b in zip(result.certificate.counts, result.without.counts, strict=True)]
-
-
-def draw_comparison(result: Study, key: str, sheet: FigureSheet) -> None:
+def _draw_with_and_without(
+    certificates: Mapping[str, Certificate], colours: Mapping[int, str], key: str, sheet: FigureSheet
+) -> None:
     """The same noise with and without the denoiser, side by side."""
-    if result.without is None:
-        return
     st.subheader("With and without the denoiser")
-    colours = class_colours(_counts_of_both(result))
-    for column, title, certificate in zip(
-        st.columns(2), ("With", "Without"), (result.certificate, result.without), strict=True
-    ):
+    for column, (title, c) in zip(st.columns(2), certificates.items(), strict=True):
         with column:
-            sheet.draw(
-                vote_bars(certificate.counts, certificate.labels, f"{title} denoiser", colours),
-                f"{title}-{key}",
-                f"{title} the denoiser. {votes_alt(certificate.counts, certificate.labels)}",
-                f"{title.lower()}-denoiser",
-            )
-            name = plain(class_name(certificate.candidate, certificate.labels))
-            verdict = "abstains" if certificate.abstained else f"says {name}, radius {radius_text(certificate.radius)}"
-            st.markdown(f"{title} denoiser the smoothed classifier **{verdict}**.")
-
-
-def draw_ball(result: Study, key: str) -> None:
-    """What the radius looks like in this picture."""
-    certificate = result.certificate
-    if certificate.abstained or "original" not in result.views:
-        return
-    draw_at_radius(
-        to_pixels(result.views["original"].picture), certificate.radius, certificate.norm, key, seed=certificate.seed
-    )
-    draw_neighbour(result.views["original"].picture, certificate, key)
+            bars, alt = vote_bars(c.counts, c.labels, f"{title} denoiser", colours), votes_alt(c.counts, c.labels)
+            sheet.draw(bars, f"{title}-{key}", f"{title} the denoiser. {alt}", f"{title.lower()}-denoiser")
+            says = f"says {plain(class_name(c.candidate, c.labels))}, radius {radius_text(c.radius)}"
+            st.markdown(f"{title} denoiser the smoothed classifier **{'abstains' if c.abstained else says}**.")
 
 
 def draw_downloads(result: Study, picture_name: str, key: str) -> None:

@@ -123,7 +123,7 @@ class _FairLock:
         with self._changed:
             self._waiting.append(job)
             # A stopped job need not wait: all it still does is to put its result together.
-            self._changed.wait_for(lambda: job.stopping or (self._holder is None and self._waiting[0] is job), timeout=None)
+            self._changed.wait_for(lambda: job.stopping or (self._holder is None and self._waiting[0] is job))
             self._waiting.remove(job)
             if self._holder is None:
                 self._holder = job
@@ -296,10 +296,6 @@ def _close(queue: weakref.ref[JobQueue]) -> None:
         there.close()
 
 
-_WHOLE = (str, bytes, bytearray, int, float, complex, bool, type(None), type)
-"""Objects that say their own size."""
-
-
 def result_size(result: object) -> int:
     """Bytes of everything reached through dataclasses, mappings and sequences; what is reached twice counts once.
 
@@ -315,25 +311,15 @@ def result_size(result: object) -> int:
         if id(item) in seen:
             continue
         seen.add(id(item))
-        total += _own_size(item)
-        waiting += _parts(item)
+        if isinstance(item, Image.Image):
+            total += item.width * item.height * (1 if item.mode in ("1", "L", "P") else 4)
+            continue
+        elements = getattr(item, "nbytes", None)  # arrays and tensors
+        total += elements if isinstance(elements, int) else sys.getsizeof(item)
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list | tuple | set | frozenset):
+            waiting += item
+        elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+            waiting += [getattr(item, field.name) for field in dataclasses.fields(item)]
     return total
-
-
-def _own_size(item: object) -> int:
-    if isinstance(item, Image.Image):
-        return item.width * item.height * (1 if item.mode in ("1", "L", "P") else 4)
-    elements = getattr(item, "nbytes", None)  # arrays and tensors
-    return elements if isinstance(elements, int) else sys.getsizeof(item)
-
-
-def _parts(item: object) -> list[object]:
-    if isinstance(item, _WHOLE):
-        return []
-    if isinstance(item, dict):
-        return [*item.keys(), *item.values()]
-    if isinstance(item, list | tuple | set | frozenset):
-        return list(item)
-    if dataclasses.is_dataclass(item):
-        return [getattr(item, field.name) for field in dataclasses.fields(item)]
-    return []

@@ -14,8 +14,6 @@ from core.ui.learn.plane import choose_plane_alpha, choose_plane_sigma, choose_p
 from core.ui.learn.teaching import draw_terms
 from core.ui.linked import linked_slider
 
-FIGURE = "bound-plane"
-
 
 def draw_bound() -> None:
     """Controls, then the two steps, then the circle."""
@@ -25,13 +23,10 @@ def draw_bound() -> None:
     )
     first, second = st.columns(2)
     with first:
-        n = choose_votes()
-        alpha = choose_plane_alpha()
+        n, alpha = choose_votes(), choose_plane_alpha()
     with second:
-        sigma = choose_plane_sigma()
-        point = choose_point()
+        sigma, point = choose_plane_sigma(), choose_point()
     c = certify_vote(votes_at(point, sigma, n), alpha)
-    name = CLASSES[c.candidate]
 
     st.subheader("1. From votes to p")
     left, right = st.columns([1.45, 1])
@@ -39,9 +34,9 @@ def draw_bound() -> None:
         draw_figure(posterior_figure(c.k, n, alpha), "bound-posterior", posterior_alt(c.k, n, alpha, c.p_lower), "posterior")
     with right:
         st.markdown(
-            f"**{c.k:,} of {n:,}** noisy copies said {name}. The curve is what these votes say about p; the bound leaves a"
-            " share alpha of its area to the left. **Move n:** the curve narrows, and the bound climbs towards the share of"
-            " the votes."
+            f"**{c.k:,} of {n:,}** noisy copies said {CLASSES[c.candidate]}. The curve is what these votes say about p;"
+            " the bound leaves a share alpha of its area to the left. **Move n:** the curve narrows, and the bound climbs"
+            " towards the share of the votes."
         )
         st.latex(
             rf"\begin{{aligned}}\underline p&=\mathrm{{Beta}}^{{-1}}({alpha:g};\ {c.k},\ {n - c.k + 1})\\"
@@ -109,9 +104,8 @@ def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | N
     add_point(figure, point, c.candidate)
     certified = f"a certified circle of radius {c.radius:.3f}" if c.radius else "no certified circle"
     true = f", within the dashed circle of radius {flip.distance:.3f} that reaches its border" if flip is not None else ""
-    draw_movable_plane(
-        figure, point, FIGURE, f"The plane with the border of the vote. Around the point {certified}{true}.", "certified-circle"
-    )
+    alt = f"The plane with the border of the vote. Around the point {certified}{true}."
+    draw_movable_plane(figure, point, "bound-plane", alt=alt, name="certified-circle")
 
 
 def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:
@@ -130,6 +124,6 @@ def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | No
     else:
         st.warning(
             f"Here the bound {c.p_lower:.4f} is above the true p: this is the one case in {1 / c.alpha:,.0f} that alpha"
-            f" allows.",
+            " allows.",
             icon=":material/priority_high:",
         )

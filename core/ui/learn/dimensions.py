@@ -42,12 +42,8 @@ def draw_dimensions() -> None:
     colours = class_colours([sum(both) for both in zip(*counts.values(), strict=True)])
     for column, (title, votes) in zip((left, right), counts.items(), strict=False):
         with column:
-            draw_figure(
-                vote_bars(votes, c.labels, title, colours),
-                f"dimensions-{title.split()[0].lower()}",
-                f"{title}. {votes_alt(votes, c.labels)}",
-                title.lower().replace(" ", "-"),
-            )
+            bars, alt = vote_bars(votes, c.labels, title, colours), f"{title}. {votes_alt(votes, c.labels)}"
+            draw_figure(bars, f"dimensions-{title.split()[0].lower()}", alt, title.lower().replace(" ", "-"))
     st.caption(f"Certified beforehand with {c.n:,} noisy copies each, sigma {c.sigma:g}; the classifier is the same in both.")
     if c.denoiser.ref.endswith("-stab"):
         st.caption(
@@ -59,10 +55,8 @@ def draw_dimensions() -> None:
     length = c.sigma * math.sqrt(values)
     left, right = st.columns([1.45, 1])
     with left:
-        radius = c.radius or None
-        draw_figure(
-            noise_length_figure(c.sigma, radius), "dimensions-length", noise_length_alt(c.sigma, radius), "noise-length"
-        )
+        figure, alt = noise_length_figure(c.sigma, c.radius or None), noise_length_alt(c.sigma, c.radius or None)
+        draw_figure(figure, "dimensions-length", alt, "noise-length")
     with right:
         st.markdown(
             f"This picture has {values:,} values, so the noise is about **{length:.1f}** long, and hardly ever much shorter or"

@@ -11,8 +11,6 @@ from core.learn.smoothing_in_the_plane import flip_of_base
 from core.ui.learn.plane import choose_point, draw_movable_plane
 from core.ui.learn.teaching import draw_terms
 
-FIGURE = "fragile-plane"
-
 
 def draw_fragile() -> None:
     """The plane, the point, the smallest flip."""
@@ -43,11 +41,8 @@ def draw_fragile() -> None:
         if flip is not None:
             add_flip(figure, point, flip)
         distance = f" The nearest {CLASSES[1 - said]} is {flip.distance:.3f} away." if flip is not None else ""
-        draw_movable_plane(
-            figure,
-            point,
-            FIGURE,
+        alt = (
             f"Map of two regions, circle and diamond, with a jagged border between. The point at {point[0]:.3f} across and"
-            f" {point[1]:.3f} up is classified as {CLASSES[said]}.{distance}",
-            "fragile",
+            f" {point[1]:.3f} up is classified as {CLASSES[said]}.{distance}"
         )
+        draw_movable_plane(figure, point, "fragile-plane", alt=alt, name="fragile")

@@ -59,13 +59,11 @@ def _draw_wrong() -> None:
         add_smoothed_border(figure, WRONG_SIGMA)
         add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {c.radius:.3f}")
         add_point(figure, point, label)
-        draw_figure(
-            figure,
-            "limits-wrong",
+        alt = (
             f"The plane with the training points. A point of the {CLASSES[label]} moon lies where the vote says"
-            f" {CLASSES[c.candidate]}, in a certified circle of radius {c.radius:.3f}.",
-            "certified-but-wrong",
+            f" {CLASSES[c.candidate]}, in a certified circle of radius {c.radius:.3f}."
         )
+        draw_figure(figure, "limits-wrong", alt, "certified-but-wrong")
     with right:
         st.markdown(
             f"This training point belongs to the moon of **{CLASSES[label]}s**. At sigma {WRONG_SIGMA:g} the vote says"
@@ -98,21 +96,17 @@ def _draw_norms() -> None:
         )
         draw_terms("l2 norm", "l-infinity norm")
     with left:
-        draw_figure(
-            norm_balls(c.radius),
-            "limits-norms",
+        alt = (
             f"A circle of radius {c.radius:.3f}, and inside it a square, the l-infinity ball of {c.radius / 2**0.5:.3f}, and a"
-            f" diamond, the l1 ball of {c.radius:.3f}.",
-            "norms",
+            f" diamond, the l1 ball of {c.radius:.3f}."
         )
+        draw_figure(norm_balls(c.radius), "limits-norms", alt, "norms")
 
 
 def _draw_abstention() -> None:
     left, right = st.columns([1.45, 1])
     with right:
-        sigma = max(choose_plane_sigma(), 0.01)
-        n = choose_votes()
-        alpha = choose_plane_alpha()
+        sigma, n, alpha = max(choose_plane_sigma(), 0.01), choose_votes(), choose_plane_alpha()
         share = share_abstaining(sigma, n, alpha)
         st.markdown(
             f"Where no class has a sure majority, the method gives no answer: here on **{share:.0%}** of the plane. That is"
@@ -123,25 +117,18 @@ def _draw_abstention() -> None:
             st.caption("With so few votes even a unanimous vote cannot pass one half.")
         draw_terms("abstain", "ceiling")
     with left:
-        draw_figure(
-            radius_map(sigma, n, alpha),
-            "limits-abstention",
-            f"Map of the certified radius over the plane at sigma {sigma:g}, {n:,} votes; {share:.0%} of it is hatched: there"
-            " it abstains.",
-            "abstention",
-        )
+        where = f"Map of the certified radius over the plane at sigma {sigma:g}, {n:,} votes"
+        alt = f"{where}; {share:.0%} of it is hatched: there it abstains."
+        draw_figure(radius_map(sigma, n, alpha), "limits-abstention", alt, "abstention")
 
 
 def _draw_alpha() -> None:
     left, right = st.columns([1.45, 1])
     with right:
-        alpha = choose_plane_alpha()
-        n = choose_votes()
+        alpha, n = choose_plane_alpha(), choose_votes()
         seed = linked_number("seed", (0, 2**31 - 1), 0, "seed", step=1, help="Same seed, same votes.")
-    point, sigma = START, SIGMA
-    p = float(share_of_ones(np.array([point]), sigma)[0])
-    repeats = repeat(p, n, alpha, REPETITIONS, seed)
-    with right:
+        p = float(share_of_ones(np.array([START]), SIGMA)[0])
+        repeats = repeat(p, n, alpha, REPETITIONS, seed=seed)
         st.markdown(
             f"The same point certified {REPETITIONS:,} times with fresh votes: **{repeats.wrong:,}** bounds exceed the true p."
             f" In the long run at most {REPETITIONS * alpha:g} of {REPETITIONS:,} do. One certificate gives no hint whether it"
@@ -153,9 +140,5 @@ def _draw_alpha() -> None:
         )
         draw_terms("alpha", "anytime bound", "sound certificate")
     with left:
-        draw_figure(
-            repeats_figure(repeats, alpha),
-            "limits-alpha",
-            f"{REPETITIONS:,} lower bounds as marks around the line of the true p, {p:.4f}: {repeats.wrong:,} lie above it.",
-            "alpha",
-        )
+        alt = f"{REPETITIONS:,} lower bounds as marks around the line of the true p, {p:.4f}: {repeats.wrong:,} lie above it."
+        draw_figure(repeats_figure(repeats, alpha), "limits-alpha", alt, "alpha")

@@ -12,8 +12,6 @@ from core.ui.figure import draw_figure
 from core.ui.learn.plane import VOTES, choose_plane_sigma, choose_point, draw_movable_plane
 from core.ui.learn.teaching import draw_terms
 
-FIGURE = "voting-plane"
-
 
 def draw_voting() -> None:
     """The cloud, the vote, the smoothed border over the jagged one."""
@@ -23,16 +21,11 @@ def draw_voting() -> None:
     )
     left, right = st.columns([1.45, 1])
     with right:
-        sigma = choose_plane_sigma()
-        point = choose_point()
+        sigma, point = choose_plane_sigma(), choose_point()
         votes = votes_at(point, sigma, VOTES)
         said = int(votes.counts[1] > votes.counts[0])
-        draw_figure(
-            vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS))),
-            "voting-bars",
-            votes_alt(votes.counts, CLASSES),
-            "votes",
-        )
+        bars = vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS)))
+        draw_figure(bars, "voting-bars", votes_alt(votes.counts, CLASSES), "votes")
         if sigma == 0:
             st.caption("Without noise every copy is the point itself, and the vote is the network's own answer.")
         else:
@@ -50,11 +43,8 @@ def draw_voting() -> None:
         if sigma > 0:
             add_cloud(figure, votes.cloud, votes.said)
         add_point(figure, point, said)
-        draw_movable_plane(
-            figure,
-            point,
-            FIGURE,
+        alt = (
             f"The plane with the jagged border of the network and, over it, the border of the vote at sigma {sigma:g}. Around"
-            f" the point a cloud of noisy copies: {votes.counts[0]:,} of {VOTES:,} say circle, {votes.counts[1]:,} diamond.",
-            "voting",
+            f" the point a cloud of noisy copies: {votes.counts[0]:,} of {VOTES:,} say circle, {votes.counts[1]:,} diamond."
         )
+        draw_movable_plane(figure, point, "voting-plane", alt=alt, name="voting")
