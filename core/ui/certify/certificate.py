@@ -70,8 +70,8 @@ def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
         d = 3 * height * width
         st.caption(
             "Changes of all colour values, or of one alone, in grey levels of 255. All of these follow from one bound, so that"
-            f" they hold together. The figure is a cut through the balls: two of the {d:,} colour values change, the others stay."
-            f" In {d:,} dimensions they differ far more than on paper: {_far(c.noise, d)}"
+            f" they hold together. The figure is a cut through the balls: two of the {d:,} colour values change, the others"
+            f" stay. In {d:,} dimensions they differ far more than on paper: {_far(c.noise, d)}"
         )
     with right:
         sheet.draw(balls(found, c.noise), f"balls-{key}", balls_alt(found, c.noise), "balls")
