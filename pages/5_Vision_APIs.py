@@ -7,8 +7,17 @@ import streamlit as st
 from core.apis.providers import describe_provider
 from core.apis.queries import make_plan
 from core.errors import LabError
-from core.ui.apis.controls import choose_provider, choose_request
-from core.ui.apis.job import ASKED, PREVIEWS, answered_already, preview_key, request_key, start_asking, start_preview
+from core.ui.apis.controls import (
+    ASKED,
+    PREVIEWS,
+    answered_already,
+    choose_provider,
+    choose_request,
+    preview_key,
+    request_key,
+    start_asking,
+    start_preview,
+)
 from core.ui.apis.view import draw_asked, draw_asking, draw_plan, draw_preview
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow, under_way

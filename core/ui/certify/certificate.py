@@ -10,8 +10,8 @@ import streamlit as st
 from core.figures.balls import balls, balls_alt
 from core.pictures.reading import grey_levels_of_radius
 from core.report import words
-from core.report.formula import abstention_reason, radius_formula
 from core.report.notation import class_name, norm_name, percent, radius_text
+from core.report.words import abstention_reason, radius_formula
 from core.smoothing.certificate import Certificate
 from core.smoothing.conclusion import both_ways
 from core.smoothing.radius import OWN_NORM, radii
