@@ -97,7 +97,6 @@ def _remark_on_labels(classifier: Classifier, data: LabelledImages) -> None:
     """Say where the labels of a classifier seem to stand in another order than the data set's."""
     if classifier.ref.startswith("bundled/") or classifier.input_size != tuple(data.images.shape[2:]):
         return
-    some = LabelledImages(data.images[:400], data.labels[:400], data.indices[:400], data.names)
-    warning = check_label_order(classifier, some)
+    warning = check_label_order(classifier, data.first(400))
     if warning is not None:
         remark(warning)

@@ -22,8 +22,8 @@ from core.commands.train_inputs import (
     check_reference,
     check_start,
     check_through,
+    classifier_for,
     data_name,
-    named_classifier,
     training_splits,
 )
 from core.commands.train_options import (
@@ -49,9 +49,6 @@ from core.training.recipe import check_recipe, slow_precision
 from core.training.trained import figures, write_readme
 from core.training.validation import figure_sigmas, measure_classifier, measure_denoiser
 from core.training.workers import start_workers
-
-Measure = Callable[[nn.Module], dict[str, Any]]
-"""What a network is worth on the test split, for its card."""
 
 
 def add_training_verbs(verbs: Any) -> None:
@@ -125,8 +122,8 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         check_start(args, start[1], asked.options)
     train, test = training_splits(args)
     check_crop(args, min(train.images.shape[2:]))
-    classifier = named_classifier(args.classifier, train, run.device) if args.classifier else None
-    surrogates = [named_classifier(reference, train, run.device) for reference in args.surrogate]
+    classifier = classifier_for(args.classifier, train, run.device) if args.classifier else None
+    surrogates = [classifier_for(reference, train, run.device) for reference in args.surrogate]
     if args.objective == "stab":
         check_through(args, classifier, surrogates, data=train, device=run.device)
     teachers = Teachers(classifier, surrogates)
@@ -207,7 +204,7 @@ class _Run:
                 log.close(trained.history, step)
         return trained
 
-    def leave(self, trained: Trained, card: dict[str, Any], measure: Measure) -> int:
+    def leave(self, trained: Trained, card: dict[str, Any], measure: Callable[[nn.Module], dict[str, Any]]) -> int:
         """Save the network, then measure it on the test split, complete its card and upload it where asked to.
 
         Returns the exit code: 0, 130 where Ctrl-C ended the training, 1 where trouble did.

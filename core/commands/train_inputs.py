@@ -39,11 +39,7 @@ def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledI
         return train, test
     if args.limit < 100:
         raise LabError(f"--limit is {args.limit}: at least 100 pictures are needed.")
-    return _first(train, args.limit), _first(test, args.limit)
-
-
-def _first(data: LabelledImages, count: int) -> LabelledImages:
-    return LabelledImages(data.images[:count], data.labels[:count], data.indices[:count], data.names)
+    return train.first(args.limit), test.first(args.limit)
 
 
 def data_name(args: argparse.Namespace, train: LabelledImages) -> str:
@@ -79,7 +75,7 @@ def check_reference(reference: str | None) -> None:
     parse_reference(reference)
 
 
-def named_classifier(reference: str, data: LabelledImages, device: torch.device) -> Classifier:
+def classifier_for(reference: str, data: LabelledImages, device: torch.device) -> Classifier:
     """A classifier for pictures of the data set's size, with its classes.
 
     Raises:

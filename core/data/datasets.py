@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from core.data.parquet import Row, columns_of, count_rows, decode, read_rows
-from core.data.shapes import LABELS as SHAPES_LABELS
-from core.data.shapes import make_shapes
+from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.device import memory_left
 from core.errors import LabError
 from core.models.labels import CIFAR10_LABELS
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 
 SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}
-_FOLDER_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+"""Of pictures in folders and in zips."""
 LISTING = "labels.tsv"
 COPIES = 2
 """While it is read a data set is there twice: picture by picture, and as one tensor."""
@@ -56,6 +56,10 @@ class LabelledImages:
     def every(self, step: int, offset: int = 0) -> LabelledImages:
         """The images whose own number is ``offset`` modulo ``step``, as the papers' "every 20th image"."""
         return self.where(self.indices % step == offset)
+
+    def first(self, count: int) -> LabelledImages:
+        """The first images, at most so many."""
+        return self.where(torch.arange(min(count, len(self))))
 
     def where(self, keep: Tensor) -> LabelledImages:
         """The images where ``keep``, (N,) of truth values, is true; or of its rows in that order, where it has numbers."""
@@ -162,7 +166,7 @@ def _read_folder(path: Path, split: str) -> LabelledImages:
     listed = [
         (file, label)
         for label, folder in enumerate(classes)
-        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in _FOLDER_SUFFIXES)
+        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     ]
     if not listed:
         raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")

@@ -13,8 +13,7 @@ from core.data.classes import same_classes
 from core.data.datasets import LabelledImages, load_dataset
 from core.data.hub import split_files
 from core.data.samples import sample_picture, samples
-from core.data.shapes import LABELS as SHAPES_LABELS
-from core.data.shapes import SIDE
+from core.data.shapes import SHAPES_LABELS, SIDE
 from core.errors import LabError
 from core.folders import data_folder, home_folder
 from core.models.hub.access import repository_folder
@@ -22,7 +21,7 @@ from core.models.hub.repository import from_cache
 from core.models.labels import CIFAR10_LABELS
 from core.pictures.reading import fit_to
 
-CIFAR10 = "uoft-cs/cifar10"
+CIFAR10_ON_THE_HUB = "uoft-cs/cifar10"
 _NO_NAMES = ("plain_text", "data", "default")
 """Folders that the Hub's data sets have in them, which say nothing of what the data are."""
 _SIZE = (SIDE, SIDE)
@@ -68,11 +67,11 @@ def cifar10_folder() -> Path | None:
     if any(own.glob("test-*.parquet")):
         return own
     try:
-        cached = from_cache(CIFAR10, kind="dataset")
+        cached = from_cache(CIFAR10_ON_THE_HUB, kind="dataset")
         names = split_files(cached, "test")
     except LabError:
         return None
-    return (repository_folder(CIFAR10, "dataset") / "snapshots" / cached.commit / names[0]).parent
+    return (repository_folder(CIFAR10_ON_THE_HUB, "dataset") / "snapshots" / cached.commit / names[0]).parent
 
 
 def own_data_folder() -> Path:

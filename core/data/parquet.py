@@ -13,9 +13,9 @@ from typing import Any
 from PIL import Image
 
 from core.errors import LabError
+from core.pictures.reading import MAX_PIXELS
 
-MAX_PIXELS = 50_000_000
-LABELS = ("label", "fine_label", "labels", "class")
+_LABEL_COLUMNS = ("label", "fine_label", "labels", "class")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def columns_of(file: Path) -> Columns:
     present = list(schema.names)
     image = next((n for n, kind in kinds.items() if kind == "Image" and n in present), None)
     image = image or next((n for n in ("img", "image") if n in present), None)
-    label = next((n for n in LABELS if n in present), None)
+    label = next((n for n in _LABEL_COLUMNS if n in present), None)
     label = label or next((n for n, kind in kinds.items() if kind == "ClassLabel" and n in present), None)
     if image is None or label is None:
         raise LabError(f"{file.name} has columns {present}: expected img (or image) and label.")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 Array = NDArray[np.float64]
 
-LABELS = ("circle", "square", "triangle", "star", "cross", "ring", "crescent", "heart", "arrow", "hourglass")
+SHAPES_LABELS = ("circle", "square", "triangle", "star", "cross", "ring", "crescent", "heart", "arrow", "hourglass")
 SIDE = 32
 
 
@@ -58,7 +58,7 @@ _HEART = np.stack(
 def _distance(label: int, x: Array, y: Array) -> Array:
     """Signed distance to the unit-sized shape of this class, negative inside."""
     r = np.hypot(x, y)
-    match LABELS[label]:
+    match SHAPES_LABELS[label]:
         case "circle":
             return r - 0.9
         case "ring":
@@ -96,7 +96,7 @@ def _ground(rng: np.random.Generator, grid_x: Array, grid_y: Array) -> Array:
     return mix[..., None] * first + (1 - mix[..., None]) * second
 
 
-def draw(label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def draw_shape(label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Draw one picture of class ``label``: (32, 32, 3) bytes."""
     ticks = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
     grid_x, grid_y = np.meshgrid(ticks, ticks)
@@ -128,6 +128,6 @@ def make_shapes(count: int, seed: int = 0, start: int = 0) -> tuple[Tensor, Tens
     pictures = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
     for row in range(count):
         index = start + row
-        pictures[row] = draw(index % len(LABELS), np.random.default_rng([seed, index]))
-    labels = (torch.arange(start, start + count)) % len(LABELS)
+        pictures[row] = draw_shape(index % len(SHAPES_LABELS), np.random.default_rng([seed, index]))
+    labels = (torch.arange(start, start + count)) % len(SHAPES_LABELS)
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(), labels

@@ -81,9 +81,9 @@ def dataset_of(log: RecordedEvaluation) -> str | None:
 def classes_of(dataset: str | None) -> tuple[str, ...] | None:
     """The names of its classes; None for any other. Imports torch for ``shapes``."""
     if dataset == SHAPES:
-        from core.data.shapes import LABELS
+        from core.data.shapes import SHAPES_LABELS
 
-        return LABELS
+        return SHAPES_LABELS
     return CIFAR10_LABELS if dataset == CIFAR10 else None
 
 

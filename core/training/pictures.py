@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,10 +17,9 @@ import torch
 from torch import Tensor
 
 from core.data.classes import same_classes, spellings
-from core.data.datasets import load_dataset
-from core.data.local import CIFAR10, cifar10_folder, local_pictures
-from core.data.shapes import LABELS as SHAPES_LABELS
-from core.data.shapes import SIDE, make_shapes
+from core.data.datasets import SUFFIXES, load_dataset
+from core.data.local import CIFAR10_ON_THE_HUB, cifar10_folder, local_pictures
+from core.data.shapes import SHAPES_LABELS, SIDE, make_shapes
 from core.errors import LabError
 from core.folders import data_folder
 from core.models.labels import CIFAR10_LABELS
@@ -42,8 +40,7 @@ MOST_PIXELS = 500_000_000
 """Of all pictures together, as they are in their files."""
 MOST_HELD = 400 * 2**20
 """Bytes of all pictures, at the size they are brought to."""
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
-_NAMED = 3
+_REFUSED_TOLD = 3
 
 File = tuple[str, bytes]
 
@@ -107,7 +104,9 @@ def cifar10_pictures(labels: Sequence[str] | None, checked: int) -> TrainingPict
     """CIFAR-10's training pictures; its test pictures are certified. Raises LabError where it is not here."""
     _check_classes_of(labels, CIFAR10_LABELS, "CIFAR-10")
     if cifar10_folder() is None or not has_cifar10():
-        raise LabError(f"CIFAR-10 is not on this machine: put {CIFAR10} into cifar10 under LAB_DATA, or choose other pictures.")
+        raise LabError(
+            f"CIFAR-10 is not on this machine: put {CIFAR10_ON_THE_HUB} into cifar10 under LAB_DATA, or choose other pictures."
+        )
     data = load_dataset(f"parquet/{data_folder() / 'cifar10' / 'plain_text'}", "train")
     test = local_pictures(CIFAR10_LABELS, (SIDE, SIDE)).data
     return TrainingPictures(
@@ -206,13 +205,8 @@ def read_uploaded(files: Sequence[File], size: tuple[int, int], *, should_stop: 
         raise LabError(
             f"{total / 2**20:.0f} MB were uploaded: at most {MOST_BYTES // 2**20} MB are read; upload fewer pictures."
         )
-    pictures, classes, refused, sizes, pixels = (
-        list[np.ndarray](),
-        list[str | None](),
-        list[str](),
-        Counter[tuple[int, int]](),
-        0,
-    )
+    pictures, classes, refused = list[np.ndarray](), list[str | None](), list[str]()
+    sizes, pixels = set[tuple[int, int]](), 0
     for name, folder, content in _entries(files):
         if should_stop():
             raise LabError("Stopped while the pictures were read: nothing is kept.")
@@ -230,7 +224,7 @@ def read_uploaded(files: Sequence[File], size: tuple[int, int], *, should_stop: 
         if (len(pictures) + 1) * 3 * size[0] * size[1] > MOST_HELD:
             most = MOST_HELD // (3 * size[0] * size[1])
             raise LabError(f"Of {size[1]} x {size[0]} pixels, the classifier's size, at most {most:,} pictures are taken.")
-        sizes[image.size] += 1
+        sizes.add(image.size)
         classes.append(folder)
         pictures.append(np.asarray(fit_to(image, size)))
     if not pictures:
@@ -239,14 +233,14 @@ def read_uploaded(files: Sequence[File], size: tuple[int, int], *, should_stop: 
     notes = []
     if refused:
         files_were = "1 file was" if len(refused) == 1 else f"{len(refused):,} files were"
-        more = f"; and {len(refused) - _NAMED:,} more" if len(refused) > _NAMED else ""
-        notes.append(f"{files_were} left out: {'; '.join(refused[:_NAMED])}{more}.")
-    if set(sizes) != {(size[1], size[0])}:
+        more = f"; and {len(refused) - _REFUSED_TOLD:,} more" if len(refused) > _REFUSED_TOLD else ""
+        notes.append(f"{files_were} left out: {'; '.join(refused[:_REFUSED_TOLD])}{more}.")
+    if sizes != {(size[1], size[0])}:
         kinds = "of several sizes" if len(sizes) > 1 else "of {} x {} pixels".format(*next(iter(sizes)))
         notes.append(f"The pictures are {kinds}: all were brought to {size[1]} x {size[0]}.")
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    named = tuple(c for c in classes if c is not None)
-    return Uploaded(images, named if len(named) == len(classes) else None, tuple(notes))
+    folders = tuple(c for c in classes if c is not None)
+    return Uploaded(images, folders if len(folders) == len(classes) else None, tuple(notes))
 
 
 def _entries(files: Sequence[File]) -> Iterator[tuple[str, str | None, bytes | str]]:
@@ -263,18 +257,18 @@ def _zipped(name: str, content: bytes) -> Iterator[tuple[str, str | None, bytes 
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise LabError(f"{name} is no zip that can be read: make it again.") from error
+    unpacked = 0
     with archive:
         entries = [e for e in archive.infolist() if not e.is_dir() and not _is_clutter(e.filename)]
         if len(entries) > MOST_ENTRIES:
             raise LabError(f"{name} has {len(entries):,} files in it: at most {MOST_ENTRIES:,} are read.")
-        unpacked = 0
         for entry in entries:
             path = PurePosixPath(entry.filename.replace("\\", "/"))
             shown = path.name[:80]
             if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
                 yield shown, None, f"{shown} lies outside the zip's own folders"
                 continue
-            if path.suffix.lower() not in _SUFFIXES:
+            if path.suffix.lower() not in SUFFIXES:
                 yield shown, None, f"{shown} is no PNG, JPEG or WebP picture"
                 continue
             data = _unpacked(archive, entry, MOST_UNPACKED - unpacked, name)

@@ -113,7 +113,7 @@ def test_another_count_or_order_of_named_classes_is_refused() -> None:
 @pytest.fixture(scope="module")
 def shapes() -> LabelledImages:
     data = load_dataset("shapes", "test")
-    return LabelledImages(data.images[:300], data.labels[:300], data.indices[:300], data.names)
+    return data.first(300)
 
 
 @pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there")

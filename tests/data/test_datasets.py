@@ -15,7 +15,7 @@ from PIL import Image
 from core.commands.inputs import skipped_text
 from core.data import datasets
 from core.data.datasets import LabelledImages, load_dataset
-from core.data.shapes import LABELS
+from core.data.shapes import SHAPES_LABELS
 from core.errors import LabError
 from core.models.labels import CIFAR10_LABELS
 
@@ -49,7 +49,7 @@ def test_shapes(few_shapes):
     test, train = load_dataset("shapes", "test"), load_dataset("shapes", "train")
     assert test.images.shape == (60, 3, 32, 32)
     assert len(train) == 50
-    assert test.names == train.names == LABELS
+    assert test.names == train.names == SHAPES_LABELS
     assert test.labels.tolist() == [i % 10 for i in range(60)]
     assert torch.equal(test.indices, torch.arange(60))
     both = torch.cat([test.images, train.images]).flatten(1)

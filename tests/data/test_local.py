@@ -10,7 +10,7 @@ from core.attacks.at_radius import nearest_of_another_class
 from core.data import local
 from core.data.local import local_pictures
 from core.data.samples import samples
-from core.data.shapes import LABELS as SHAPES_LABELS
+from core.data.shapes import SHAPES_LABELS
 from core.errors import LabError
 from core.models.labels import CIFAR10_LABELS
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from core import LabError, load_classifier
 from core.data.samples import INDEX, SAMPLES_FOLDER, Sample, sample_picture, samples
-from core.data.shapes import LABELS as SHAPES_LABELS
+from core.data.shapes import SHAPES_LABELS
 from core.models.labels import CIFAR10_LABELS
 from core.models.references import BUNDLED_FOLDER
 from core.pictures.pixels import to_pixels

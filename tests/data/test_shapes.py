@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.shapes import LABELS, SIDE, _polygon, draw, make_shapes
+from core.data.shapes import SHAPES_LABELS, SIDE, _polygon, draw_shape, make_shapes
 
 
 def test_form_and_labels():
@@ -14,7 +14,7 @@ def test_form_and_labels():
     assert images.shape == (25, 3, SIDE, SIDE)
     assert images.dtype == torch.uint8
     assert labels.tolist() == [i % 10 for i in range(25)]
-    assert len(LABELS) == len(set(LABELS)) == 10
+    assert len(SHAPES_LABELS) == len(set(SHAPES_LABELS)) == 10
 
 
 def test_the_same_seed_draws_the_same_and_any_part_can_be_drawn_alone():
@@ -33,7 +33,7 @@ def test_no_two_pictures_are_alike_within_and_between_seeds():
 def covered(label: int, seed: int) -> np.ndarray:
     """The pixels where a shape was drawn: where two pictures that share all randomness but the shape differ."""
     other = (label + 5) % 10
-    first, second = (draw(each, np.random.default_rng(seed)).astype(int) for each in (label, other))
+    first, second = (draw_shape(each, np.random.default_rng(seed)).astype(int) for each in (label, other))
     return np.abs(first - second).max(axis=2) > 25
 
 
@@ -48,7 +48,7 @@ def test_shapes_stand_out_from_the_ground():
     # A square's centre against the picture's edge, over many pictures: the colours are kept apart.
     distances = []
     for seed in range(60):
-        picture = draw(LABELS.index("square"), np.random.default_rng(seed)).astype(float) / 255
+        picture = draw_shape(SHAPES_LABELS.index("square"), np.random.default_rng(seed)).astype(float) / 255
         edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]).mean(axis=0)
         distances.append(np.abs(picture[12:20, 12:20].mean(axis=(0, 1)) - edge).sum())
     assert np.quantile(distances, 0.1) > 0.3

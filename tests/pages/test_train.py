@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core.data.shapes import LABELS as SHAPES
+from core.data.shapes import SHAPES_LABELS as SHAPES
 from core.data.shapes import make_shapes
 from core.models.load import load_denoiser
 from core.models.references import BUNDLED_FOLDER

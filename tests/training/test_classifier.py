@@ -10,7 +10,7 @@ import torch
 
 import core.training.classifier
 from core.data.datasets import LabelledImages
-from core.data.shapes import LABELS, make_shapes
+from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.errors import LabError
 from core.models.networks import ConvClassifier, build
 from core.training.classifier import ClassifierTraining, train_classifier, whiten_stem
@@ -25,7 +25,7 @@ HERE = Trainer(CPU)
 @pytest.fixture(scope="module")
 def shapes() -> LabelledImages:
     images, labels = make_shapes(200, seed=11)
-    return LabelledImages(images, labels, torch.arange(200), LABELS)
+    return LabelledImages(images, labels, torch.arange(200), SHAPES_LABELS)
 
 
 def test_it_learns(shapes):
@@ -36,7 +36,7 @@ def test_it_learns(shapes):
     assert 0 <= history[-1]["held_out_accuracy"] <= 1
     assert accuracy(network, shapes, CPU) > 0.5  # ten classes
     assert config.kind == "classifier"
-    assert config.labels == LABELS
+    assert config.labels == SHAPES_LABELS
     assert config.input_size == (32, 32)
     # The config builds the very network.
     again = build(config.kind, config.architecture, config.options)
@@ -87,7 +87,7 @@ def test_same_seed_same_classifier(shapes):
 
 
 def test_too_few_pictures_are_told(shapes):
-    few = LabelledImages(shapes.images[:99], shapes.labels[:99], shapes.indices[:99], LABELS)
+    few = LabelledImages(shapes.images[:99], shapes.labels[:99], shapes.indices[:99], SHAPES_LABELS)
     with pytest.raises(LabError, match="Only 99 pictures to train on: at least 100 are needed"):
         train_classifier(few, Recipe(epochs=1), ClassifierTraining(), HERE)
 

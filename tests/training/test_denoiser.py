@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.data.datasets import LabelledImages
-from core.data.shapes import LABELS, make_shapes
+from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.errors import LabError
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.training.denoiser import DenoiserTraining, Teachers, train_denoiser
@@ -27,7 +27,7 @@ SMALL = {"widths": [8, 12]}
 @pytest.fixture(scope="module")
 def shapes() -> LabelledImages:
     images, labels = make_shapes(200, seed=12)
-    return LabelledImages(images, labels, torch.arange(200), LABELS)
+    return LabelledImages(images, labels, torch.arange(200), SHAPES_LABELS)
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_what_a_helper_cannot_help_is_told(shapes, classifier):
 
 
 def test_labels_are_not_used(shapes, classifier):
-    scrambled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, LABELS)
+    scrambled = LabelledImages(shapes.images, shapes.labels.flip(0), shapes.indices, SHAPES_LABELS)
     recipe = Recipe(epochs=1, batch_size=49)
     networks = [train(data, recipe, objective="stab", classifier=classifier, options=SMALL)[0] for data in (shapes, scrambled)]
     assert same(*networks)
@@ -253,7 +253,7 @@ def test_a_resumed_denoiser_is_the_unbroken_one(shapes, classifier, tmp_path):
 
 def test_a_checkpoint_is_not_resumed_for_anything_but_what_it_was_made_for(shapes, classifier, tmp_path):
     other = ConvClassifier(10, (8,)).eval()
-    fewer = LabelledImages(shapes.images[:150], shapes.labels[:150], shapes.indices[:150], LABELS)
+    fewer = LabelledImages(shapes.images[:150], shapes.labels[:150], shapes.indices[:150], SHAPES_LABELS)
 
     def run(data=shapes, **changed):
         made_for = {"classifier": classifier, "options": SMALL, "sigma_range": (0.1, 0.5), "resume": True} | changed

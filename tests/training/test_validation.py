@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.data.datasets import LabelledImages
-from core.data.shapes import LABELS
+from core.data.shapes import SHAPES_LABELS
 from core.models.networks import UNetDenoiser
 from core.smoothing.settings import Settings
 from core.training.validation import Validation, accuracy, certified_count, measure_denoiser, split_held_out
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 def test_some_pictures_of_every_class_are_held_out():
     images, labels = torch.zeros(1, 3, 4, 4, dtype=torch.uint8).expand(2_000, -1, -1, -1), torch.arange(2_000) % 10
-    train, held = split_held_out(LabelledImages(images, labels, torch.arange(2_000), LABELS))
+    train, held = split_held_out(LabelledImages(images, labels, torch.arange(2_000), SHAPES_LABELS))
     assert len(train) + len(held) == 2_000
     assert 0.01 < len(held) / 2_000 < 0.05
     assert not set(held.indices.tolist()) & set(train.indices.tolist())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data.local import CIFAR10, cifar10_folder, local_data_sets, title_of_data
+from core.data.local import CIFAR10_ON_THE_HUB, cifar10_folder, local_data_sets, title_of_data
 from core.evaluation.families import denoiser_words
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationRequest
@@ -128,7 +128,7 @@ def choose_data(classifier: str) -> str:
         "Name on the Hub",
         "",
         key="evaluation-hub",
-        placeholder=f"OWNER/NAME, such as {CIFAR10}",
+        placeholder=f"OWNER/NAME, such as {CIFAR10_ON_THE_HUB}",
         max_chars=200,
         help="In parquet files, with pictures of one size; fetched once.",
     )
