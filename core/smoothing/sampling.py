@@ -62,7 +62,7 @@ def classify(base: BaseClassifier, noisy: Tensor, sigma: float) -> tuple[Tensor,
     return logits.argmax(dim=1).masked_fill(~logits.isfinite().all(dim=1), classes), classes
 
 
-def read_votes(votes: Tensor) -> Tensor:
+def finite_votes(votes: Tensor) -> Tensor:
     """(classes + 1,) counts, the last of copies whose logits are not finite -> (classes,) counts on the CPU.
 
     Raises:

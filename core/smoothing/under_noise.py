@@ -29,7 +29,7 @@ from core.smoothing.sampling import (
     default_batch_size,
     free_memory,
     is_out_of_memory,
-    read_votes,
+    finite_votes,
     ready,
 )
 from core.smoothing.settings import Settings
@@ -277,7 +277,7 @@ def _classified(pieces: list[_Piece]) -> _Voted:
 
 def _count(voted: _Voted, since: float) -> float:
     """Hand every counter its votes, and every picture its part of the time since the last batch; returns the time."""
-    counted = [(piece, piece.sampling.picture.check_votes(read_votes(votes))) for piece, votes in voted]
+    counted = [(piece, piece.sampling.picture.check_votes(finite_votes(votes))) for piece, votes in voted]
     now = time.perf_counter()
     each = (now - since) / sum(len(piece) for piece, _ in counted)
     for piece, votes in counted:

@@ -157,7 +157,7 @@ def top_classes(classifier: ClassifierLike, pictures: Tensor) -> list[Top]:
     ]
 
 
-def summarise(measures: Iterable[Measure], clean_class: int) -> list[Summary]:
+def summarise_draws(measures: Iterable[Measure], clean_class: int) -> list[Summary]:
     """Put the draws of each (sigma, denoiser) together, in the order they first appear.
 
     Args:

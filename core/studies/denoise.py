@@ -15,7 +15,7 @@ from torch import Tensor
 from core.pictures.pixels import to_pixels
 from core.smoothing.certificate import model_labels, model_size
 from core.smoothing.sampling import ClassifierLike, DenoiserLike, ready
-from core.studies.comparison import TOP, Measure, Panel, Summary, Top, compare, summarise, top_classes
+from core.studies.comparison import TOP, Measure, Panel, Summary, Top, compare, summarise_draws, top_classes
 
 SWEEP_SIGMAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 FIRST_ROUND = 2
@@ -75,7 +75,7 @@ class Comparison:
     @property
     def summaries(self) -> list[Summary]:
         """The draws of each sigma and denoiser together."""
-        return summarise(self.measures, self.clean_top[0][0])
+        return summarise_draws(self.measures, self.clean_top[0][0])
 
 
 def run_comparison(

@@ -20,7 +20,7 @@ from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 from core.studies.certify import look_at
-from core.studies.comparison import NOISY, Measure, Panel, close_up, compare, summarise
+from core.studies.comparison import NOISY, Measure, Panel, close_up, compare, summarise_draws
 from core.studies.denoise import FIRST_ROUND, Comparison, ComparisonRequest, measures_csv, run_comparison, summaries_csv
 
 CPU = torch.device("cpu")
@@ -91,7 +91,7 @@ def test_summary_counts_classes_kept_and_spreads() -> None:
     def measure(draw: int, psnr: float, ssim: float, best: int) -> Measure:
         return Measure(0.25, draw, "d", psnr, ssim, ((best, 0.9), (2, 0.1)))
 
-    (s,) = summarise([measure(0, 10, 0.5, 1), measure(1, 12, 0.7, 1), measure(2, 17, 0.6, 0)], clean_class=1)
+    (s,) = summarise_draws([measure(0, 10, 0.5, 1), measure(1, 12, 0.7, 1), measure(2, 17, 0.6, 0)], clean_class=1)
     assert (s.draws, s.kept, s.kept_share) == pytest.approx((3, 2, 2 / 3))
     assert (s.psnr, s.psnr_sd) == pytest.approx((13, math.sqrt(13)))
     assert (s.ssim, s.ssim_sd) == pytest.approx((0.6, 0.1))
@@ -99,7 +99,7 @@ def test_summary_counts_classes_kept_and_spreads() -> None:
     middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     assert s.kept_low == pytest.approx((middle - half) / (1 + z * z / n), abs=1e-6)
     assert s.kept_high == pytest.approx((middle + half) / (1 + z * z / n), abs=1e-6)
-    (one,) = summarise([measure(0, 10, 0.5, 1)], clean_class=1)
+    (one,) = summarise_draws([measure(0, 10, 0.5, 1)], clean_class=1)
     assert (one.psnr_sd, one.ssim_sd) == (0, 0)
 
 
