@@ -27,9 +27,9 @@ from core.smoothing.sampling import (
     DenoiserLike,
     classify,
     default_batch_size,
+    finite_votes,
     free_memory,
     is_out_of_memory,
-    finite_votes,
     ready,
 )
 from core.smoothing.settings import Settings
