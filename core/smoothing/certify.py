@@ -100,7 +100,17 @@ def predict_picture(
     def tell() -> None:
         if on_progress is not None:
             counts = tuple(vote.counts.tolist())
-            on_progress(Progress(vote.done, settings.n, None, counts, 0.0, 0.0, sampling.seconds))
+            on_progress(
+                Progress(
+                    done=vote.done,
+                    total=settings.n,
+                    candidate=None,
+                    counts=counts,
+                    p_lower=0.0,
+                    radius=0.0,
+                    seconds=sampling.seconds,
+                )
+            )
 
     for _ in sample_under_noise([sampling], batch_size=batch_size, after_batch=tell, should_stop=should_stop):
         pass
@@ -211,17 +221,26 @@ def predict(
 def _progress(c: Certification, seconds: float) -> Progress:
     s, chosen_from = c.settings, int(c.counts0.sum())
     if not c.done or c.candidate is None:
-        return Progress(chosen_from, s.n0 + s.n, None, (), 0.0, 0.0, seconds, until_radius=s.until_radius)
+        return Progress(
+            done=chosen_from,
+            total=s.n0 + s.n,
+            candidate=None,
+            counts=(),
+            p_lower=0.0,
+            radius=0.0,
+            seconds=seconds,
+            until_radius=s.until_radius,
+        )
     votes = tuple(c.counts.tolist())
     now = c.conclusion("anytime")
     return Progress(
-        s.n0 + c.done,
-        s.n0 + s.n,
-        c.candidate,
-        votes,
-        now.p_lower,
-        now.radius,
-        seconds,
+        done=s.n0 + c.done,
+        total=s.n0 + s.n,
+        candidate=c.candidate,
+        counts=votes,
+        p_lower=now.p_lower,
+        radius=now.radius,
+        seconds=seconds,
         radius_ceiling=now.radius_ceiling,
         until_radius=s.until_radius,
         radius_possible=None if s.until_radius is None else radius_possible(votes, c.candidate, c.terms),

@@ -40,7 +40,15 @@ def conclude(counts: Sequence[int], candidate: int | None, terms: Terms) -> Conc
     """
     n = sum(counts)
     if candidate is None or n == 0:
-        return Conclusion(0.0, None, None, 0.0, dict.fromkeys(NORMS, 0.0), 0.0, True)
+        return Conclusion(
+            p_lower=0.0,
+            p_upper=None,
+            runner_up=None,
+            radius=0.0,
+            radii=dict.fromkeys(NORMS, 0.0),
+            radius_ceiling=0.0,
+            abstained=True,
+        )
     if terms.method == GROUP_SEQUENTIAL:
         return _from_table(counts[candidate], n, terms)
     runner_up = find_runner_up(counts, candidate) if terms.two_sided else None

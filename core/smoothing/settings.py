@@ -207,7 +207,7 @@ class Terms:
 
     def radii(self, p_lower: float, p_upper: float | None = None) -> dict[str, float]:
         """The radius in every norm from a lower bound on the class and an upper one on every other; None takes 1 - p_lower."""
-        return radii(self.noise, p_lower, p_upper, self.sigma, self.shape)
+        return radii(self.noise, p_lower, p_upper=p_upper, sigma=self.sigma, shape=self.shape)
 
     def radius(self, p_lower: float, p_upper: float | None = None) -> float:
         """The same in ``norm`` alone."""
@@ -215,4 +215,4 @@ class Terms:
 
     def share_needed(self, radius: float) -> float:
         """The probability that a class must have for this radius, in ``norm``; 1 or above where none suffices."""
-        return share_needed(radius, self.noise, self.norm, self.sigma, self.shape)
+        return share_needed(radius, self.noise, norm=self.norm, sigma=self.sigma, shape=self.shape)

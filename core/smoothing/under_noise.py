@@ -96,10 +96,10 @@ class PictureUnderNoise:
 def noise_source(shape: tuple[int, ...], settings: Settings, purpose: str, device: torch.device) -> NoiseSource:
     """The noise of a (C, H, W) picture for a purpose, a key of :data:`core.smoothing.noise.PURPOSES`."""
     if not settings.sound:
-        return NoiseStream(shape, settings.seed, purpose, device, settings.noise)
+        return NoiseStream(shape=shape, seed=settings.seed, purpose=purpose, device=device, kind=settings.noise)
     from core.smoothing.exact_noise import GridNoiseStream  # makes its tables of exact thresholds when it is used
 
-    return GridNoiseStream(shape, settings.sigma, settings.seed, purpose, device)
+    return GridNoiseStream(shape=shape, sigma=settings.sigma, seed=settings.seed, purpose=purpose, device=device)
 
 
 class VoteCounter(Protocol):

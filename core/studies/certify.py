@@ -57,7 +57,7 @@ def study(
                 points.append(GrowthPoint(done, now.p_lower, now.radius, now.radius_ceiling))
                 if len(points) > MAX_POINTS:  # keep the newest, thin the rest
                     points[:] = points[:-1:2] + points[-1:]
-            report(StudyProgress(part, now, tuple(points), views, labels))
+            report(StudyProgress(part=part, now=now, points=tuple(points), views=views, labels=labels))
 
         return tell
 
@@ -78,7 +78,7 @@ def study(
         without = second if _ended(second) else None
     warning = sigma_warning(denoiser, request.settings.sigma, classifier)
     notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
-    return Study(first, without, tuple(points), views, notes)
+    return Study(certificate=first, without=without, points=tuple(points), views=views, notes=notes)
 
 
 def _ended(certificate: Certificate) -> bool:

@@ -126,7 +126,9 @@ def compare(
                 denoised, tops = _denoise(base, torch.add(pixels, noise, alpha=sigma), sigma, name)
                 for row, (picture, top) in enumerate(zip(denoised, tops, strict=True)):
                     decibels, likeness = float(psnr(picture, clean)), ssim(picture, clean)
-                    yield Panel(Measure(sigma, start + row, name, decibels, likeness, top), picture)
+                    yield Panel(
+                        Measure(sigma=sigma, draw=start + row, denoiser=name, psnr=decibels, ssim=likeness, top=top), picture
+                    )
 
 
 @torch.inference_mode()
@@ -176,7 +178,18 @@ def summarise_draws(measures: Iterable[Measure], clean_class: int) -> list[Summa
         psnr, psnr_sd = _mean_and_spread([measure.psnr for measure in group])
         ssim, ssim_sd = _mean_and_spread([measure.ssim for measure in group])
         summaries.append(
-            Summary(sigma, denoiser, len(group), kept, float(share.low), float(share.high), psnr, psnr_sd, ssim, ssim_sd)
+            Summary(
+                sigma=sigma,
+                denoiser=denoiser,
+                draws=len(group),
+                kept=kept,
+                kept_low=float(share.low),
+                kept_high=float(share.high),
+                psnr=psnr,
+                psnr_sd=psnr_sd,
+                ssim=ssim,
+                ssim_sd=ssim_sd,
+            )
         )
     return summaries
 

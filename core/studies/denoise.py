@@ -114,12 +114,22 @@ def run_comparison(
 
     def so_far() -> Comparison:
         seconds = time.perf_counter() - began
-        return Comparison(pixels.cpu(), top, labels, tuple(measures), tuple(panels), request.total, seconds)
+        return Comparison(
+            clean=pixels.cpu(),
+            clean_top=top,
+            labels=labels,
+            measures=tuple(measures),
+            panels=tuple(panels),
+            total=request.total,
+            seconds=seconds,
+        )
 
     report(so_far())
     early = request.draws if keep_pixels else min(FIRST_ROUND, request.draws)
     for first, draws in ((0, early), (early, request.draws - early)):
-        for panel in compare(pixels, classifier, denoisers, request.sigmas, draws, request.seed, first=first):
+        for panel in compare(
+            pixels, classifier, denoisers=denoisers, sigmas=request.sigmas, draws=draws, seed=request.seed, first=first
+        ):
             measures.append(panel.measure)
             if keep_pixels:
                 panels.append(panel)

@@ -65,7 +65,16 @@ def _start(request: EvaluationRequest, name: str, run: StoredRun | None) -> Job:
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         check_classes(data, classifier)
         return evaluate_into(
-            book, request, data, classifier, denoiser, device=str(device), name=name, begun=run, report=tell, should_stop=stop
+            book,
+            request,
+            data=data,
+            classifier=classifier,
+            denoiser=denoiser,
+            device=str(device),
+            name=name,
+            begun=run,
+            report=tell,
+            should_stop=stop,
         )
 
     return EVALUATIONS.start_alone(f"Evaluate {name}", work, "An evaluation")

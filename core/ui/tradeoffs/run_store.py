@@ -65,7 +65,7 @@ def recorded(run: StoredRun) -> RecordedEvaluation:
         LabError: as :func:`core.runs.files.recorded_run`.
     """
     store = run_store()
-    return _recorded(store.where, run.id, run.created.timestamp(), run.name, run.images)
+    return _recorded(store.where, run.id, created=run.created.timestamp(), name=run.name, images=run.images)
 
 
 def key_of(run: StoredRun) -> str:
