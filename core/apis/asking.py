@@ -186,11 +186,10 @@ class Pace:
 
     Args:
         rate: turns a second.
-        clock: seconds; replaced in tests.
     """
 
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._every, self._clock = 1 / rate, clock
+    def __init__(self, rate: float) -> None:
+        self._every = 1 / rate
         self._next = 0.0
         self._lock = threading.Lock()
 
@@ -198,7 +197,7 @@ class Pace:
         """Wait for one's turn; False where ``stopped`` was set meanwhile."""
         while not stopped.is_set():
             with self._lock:
-                now = self._clock()
+                now = time.monotonic()
                 if now >= self._next:
                     self._next = now + self._every
                     return True
@@ -209,7 +208,7 @@ class Pace:
     def pause(self, seconds: float) -> None:
         """Let nobody ask for so long."""
         with self._lock:
-            self._next = max(self._next, self._clock() + seconds)
+            self._next = max(self._next, time.monotonic() + seconds)
 
 
 def backoff(attempt: int, retry_after: float | None, draw: Callable[[], float] = random.random) -> float:
