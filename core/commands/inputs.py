@@ -128,13 +128,17 @@ def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | Classi
     """
     pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
     side = getattr(args, "noise_size", None)
+    classifier = load_classifier_remarking(args.classifier, None if side is None else (side, side))
+    return classifier, load_denoiser_remarking(args, classifier)
+
+
+def load_classifier_remarking(reference: str, size: tuple[int, int] | None) -> Classifier:
+    """A classifier for pictures of (height, width); a download is shown and can be stopped, and its notes are told."""
     with Downloading() as download:
-        classifier = load_classifier(
-            args.classifier, size=None if side is None else (side, side), on_progress=download.show, should_stop=download.is_set
-        )
+        classifier = load_classifier(reference, size=size, on_progress=download.show, should_stop=download.is_set)
     for note in classifier.notes:
         remark(note)
-    return classifier, load_denoiser_remarking(args, classifier)
+    return classifier
 
 
 def load_denoiser_remarking(

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 
-from core.commands.inputs import Downloading, fetched_dataset
-from core.commands.terminal import remark
+from core.commands.inputs import fetched_dataset, load_classifier_remarking
 from core.data.classes import check_classes
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.models.load import Classifier, load_classifier
+from core.models.load import Classifier
 from core.models.references import parse_reference
 from core.models.storage import ModelConfig
 from core.training.checkpoint import weights_fingerprint
@@ -82,12 +81,7 @@ def classifier_for(reference: str, data: LabelledImages, device: torch.device) -
         LabError: where it cannot be loaded, or has other classes.
     """
     height, width = data.images.shape[2:]
-    with Downloading() as download:
-        classifier = load_classifier(
-            reference, size=(height, width), on_progress=download.show, should_stop=download.is_set
-        ).to(device)
-    for note in classifier.notes:
-        remark(note)
+    classifier = load_classifier_remarking(reference, (height, width)).to(device)
     check_classes(data, classifier)
     return classifier
 
@@ -105,15 +99,13 @@ def check_through(
     Raises:
         LabError: where not.
     """
-    for reference, surrogate in zip(args.surrogate, surrogates, strict=True):
+    stand_ins = list(zip(args.surrogate, surrogates, strict=True))
+    for reference, surrogate in stand_ins:
         if classifier is not None and weights_fingerprint(surrogate) == weights_fingerprint(classifier):
             raise LabError(
                 f"{reference} is the classifier itself, which black-box training never looks into: name another surrogate,"
                 " or leave out --surrogate to train through the classifier."
             )
     height, width = data.images.shape[2:]
-    if surrogates:
-        for reference, surrogate in zip(args.surrogate, surrogates, strict=True):
-            check_gradients(surrogate, reference, (height, width), device)
-    elif classifier is not None:
-        check_gradients(classifier, args.classifier, (height, width), device)
+    for reference, through in stand_ins or ([] if classifier is None else [(args.classifier, classifier)]):
+        check_gradients(through, reference, (height, width), device)

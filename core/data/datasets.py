@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.parquet import Row, columns_of, count_rows, decode, read_rows
+from core.data.parquet import LabelledPicture, columns_of, count_rows, decode, read_rows
 from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.device import memory_left
 from core.errors import LabError
@@ -123,7 +123,7 @@ def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bo
     return data
 
 
-def _in_memory(rows: Iterable[Row], count: int, where: str, skipped: Sequence[str]) -> LabelledImages:
+def _in_memory(rows: Iterable[LabelledPicture], count: int, where: str, skipped: Sequence[str]) -> LabelledImages:
     """All rows, ``count`` at most; that they fit, and are of one size, is asked at once: the rest would be in vain.
 
     Args:
@@ -177,14 +177,14 @@ def _read_files(listed: Sequence[tuple[Path, int]], root: Path) -> LabelledImage
     """Pictures and their labels, numbered as listed, those left out that cannot be read."""
     skipped = list[str]()
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[LabelledPicture]:
         for number, (file, label) in enumerate(listed):
             try:
                 picture = decode(file.read_bytes(), repr(str(file)))
             except (LabError, OSError) as error:
                 skipped.append(str(error).removesuffix("."))
             else:
-                yield Row(picture, label, number)
+                yield LabelledPicture(picture, label, number)
 
     return _in_memory(rows(), len(listed), str(root), skipped)
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from core.data.parquet import Columns, columns_of, count_rows, read_rows
+from core.data.parquet import Columns, LabelledPicture, columns_of, count_rows, read_rows
 from core.errors import LabError
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import HubRepository, look_up
@@ -36,16 +35,6 @@ class Split:
     commit: str
     files: tuple[Path, ...]
     columns: Columns
-
-
-@dataclass(frozen=True)
-class LabelledPicture:
-    """One picture of a gallery: RGB, its class by number and, where it is named, by name, and its number in the data set."""
-
-    picture: Image.Image
-    label: int
-    name: str | None
-    number: int
 
 
 def fetch_split(
@@ -119,8 +108,6 @@ def sample_pictures(split: Split, count: int, seed: int) -> list[LabelledPicture
         inside = [int(row) - first for row in rows if first <= row < first + size]
         # Rows come in the order of the file: asked for one at a time they could not be told apart where paths repeat.
         for position, row in zip(sorted(inside), read_rows(file, split.columns, first=first, only=inside), strict=True):
-            names = split.columns.names
-            name = names[row.label] if names is not None and row.label < len(names) else None
-            picked[first + position] = LabelledPicture(row.picture, row.label, name, row.number)
+            picked[first + position] = row
         first += size
     return [picked[int(row)] for row in rows]

@@ -31,20 +31,25 @@ class Columns:
     label: str
     names: tuple[str, ...] | None
 
+    def name_of(self, label: int) -> str | None:
+        """The name of a class, where it has one."""
+        return self.names[label] if self.names is not None and label < len(self.names) else None
+
 
 @dataclass(frozen=True)
-class Row:
-    """One picture.
+class LabelledPicture:
+    """One picture of a data set.
 
     Attributes:
         picture: RGB.
-        label: number of its class.
+        label: number of its class, and ``name`` that class's where it is named.
         number: of ``00123.png`` in its path where there is one, else its row.
     """
 
     picture: Image.Image
     label: int
     number: int
+    name: str | None = None
 
 
 def columns_of(file: Path) -> Columns:
@@ -73,7 +78,7 @@ def columns_of(file: Path) -> Columns:
 
 def read_rows(
     file: Path, columns: Columns, *, first: int = 0, only: Sequence[int] | None = None, skipped: list[str] | None = None
-) -> Iterator[Row]:
+) -> Iterator[LabelledPicture]:
     """The rows of a file, or the ones with these numbers in the file; of row groups that hold none of them nothing is read.
 
     Args:
@@ -96,13 +101,14 @@ def read_rows(
                 if wanted is None or begin + offset in wanted:
                     row = first + begin + offset
                     try:
-                        picture = _picture(pictures[offset].as_py(), row, file.name)
+                        picture, path = _picture(pictures[offset].as_py(), row, file.name)
                     except LabError as error:
                         if skipped is None:
                             raise
                         skipped.append(str(error).removesuffix("."))
                         continue
-                    yield _row(*picture, labels[offset].as_py(), row, file.name)
+                    label, number = _label(labels[offset].as_py(), row, file.name), _number(path, row)
+                    yield LabelledPicture(picture, label, number, columns.name_of(label))
         begin += count
 
 
@@ -119,11 +125,15 @@ def _picture(cell: Any, row: int, name: str) -> tuple[Image.Image, str | None]:
     return decode(data, f"Row {row} of {name}"), path
 
 
-def _row(picture: Image.Image, path: str | None, label: Any, row: int, name: str) -> Row:
-    if not isinstance(label, int) or label < 0:
-        raise LabError(f"Row {row} of {name} has the label {label!r}: expected the number of a class.")
+def _label(cell: Any, row: int, name: str) -> int:
+    if not isinstance(cell, int) or cell < 0:
+        raise LabError(f"Row {row} of {name} has the label {cell!r}: expected the number of a class.")
+    return cell
+
+
+def _number(path: str | None, row: int) -> int:
     own = re.fullmatch(r"(\d+)\.\w+", Path(path or "").name)
-    return Row(picture, label, int(own[1]) if own else row)
+    return int(own[1]) if own else row
 
 
 def decode(data: bytes, what: str) -> Image.Image:

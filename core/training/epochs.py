@@ -210,21 +210,17 @@ class _Epochs:
         self.saved_at = self.clock.seconds()
 
     def _contents(self) -> dict[str, Any]:
-        learner = self.learner
         random = {"cpu": torch.get_rng_state()}
-        if learner.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(learner.device)
+        if self.learner.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.learner.device)
         return {
-            "network": learner.network.state_dict(),
-            "average": learner.average.network.state_dict(),
+            **{name: part.state_dict() for name, part in self.learner.parts().items()},
             "good": self.good if self.row else None,
-            "optimizer": learner.optimizer.state_dict(),
-            "scaler": learner.scaler.state_dict(),
             "epoch": self.epoch,
             "row": self.row,
             "losses": self.losses,
             "history": self.history,
-            "drawn": self.workers.gather(learner.generator.get_state()) if self.row else None,
+            "drawn": self.workers.gather(self.learner.generator.get_state()) if self.row else None,
             "random": random,
             "stated": dict(self.stated),
         }
@@ -239,10 +235,8 @@ class _Epochs:
         assert path is not None
         saved = read_checkpoint(path, learner.device, self.stated)
         try:
-            learner.network.load_state_dict(saved["network"])
-            learner.average.network.load_state_dict(saved["average"])
-            learner.optimizer.load_state_dict(saved["optimizer"])
-            learner.scaler.load_state_dict(saved["scaler"])
+            for name, part in learner.parts().items():
+                part.load_state_dict(saved[name])
             self.epoch, self.row, self.losses = saved["epoch"], saved["row"], saved["losses"]
             self.history = saved["history"]
             self.good = saved["good"] or copy.deepcopy(learner.average.network.state_dict())

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -104,16 +104,8 @@ class WeightAverage:
             counter.copy_(new)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What a step learns from.
-
-    Attributes:
-        images: (B, 3, H, W) uint8.
-        labels: (B,) int64.
-        loss: the objective.
-        rate: the learning rate.
-    """
+class Batch(NamedTuple):
+    """What a step learns from: images (B, 3, H, W) uint8, labels (B,) int64, the objective, and the learning rate."""
 
     images: Tensor
     labels: Tensor
@@ -144,6 +136,11 @@ class Learner:
     def new_optimizer(self) -> None:
         """Begin with an optimiser that remembers nothing."""
         self.optimizer = make_optimizer(self._trained, self.recipe)
+
+    def parts(self) -> dict[str, Any]:
+        """What has a state to be saved, by its name in a checkpoint."""
+        average = self.average.network
+        return {"network": self.network, "average": average, "optimizer": self.optimizer, "scaler": self.scaler}
 
     def step(self, called: nn.Module, batch: Batch) -> tuple[float, bool]:
         """Take one step: the loss, and whether loss and gradients are numbers. Where they are none, no weight is changed.

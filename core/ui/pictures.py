@@ -7,7 +7,8 @@ from functools import partial
 
 import streamlit as st
 
-from core.data.hub import LabelledPicture, fetch_split, sample_pictures
+from core.data.hub import fetch_split, sample_pictures
+from core.data.parquet import LabelledPicture
 from core.data.samples import Sample, sample_picture, samples
 from core.errors import LabError
 from core.pictures.reading import Picture, read_picture
