@@ -38,6 +38,7 @@ class Certification:
         at: the sample numbers, of n, at which it asks whether it may end; by default :func:`looks`, where it may end early.
         choose: which class the (classes,) votes of the n0 samples choose; None for no class, which ends it.
         give_up: also end where it has become clear that no number of samples would certify the class.
+        any_radius: take a radius to settle that no vote of n samples could certify, too.
 
     Attributes:
         counts0, counts: (classes,) votes so far of the n0 and of the n samples; empty before the first.
@@ -56,10 +57,12 @@ class Certification:
         at: Sequence[int] | None = None,
         choose: Callable[[Tensor], int | None] = lambda votes: int(votes.argmax()),
         give_up: bool = False,
+        any_radius: bool = False,
     ) -> None:
         settings.check()
         self.settings, self.terms = settings, settings.terms(shape)
-        check_reachable(settings, self.terms)
+        if not any_radius:
+            check_reachable(settings, self.terms)
         self._looks = tuple(at) if at is not None else looks(settings.n) if settings.may_end_early else ()
         self._choose, self._give_up = choose, give_up
         self.counts0 = self.counts = torch.zeros(0, dtype=torch.int64)

@@ -120,7 +120,7 @@ def replay(run: VotesAtLooks, settings: Settings, shape: tuple[int, ...]) -> Rep
     at = looks(settings.n)
     if len(run.votes) != len(at):
         raise LabError(f"Image {run.idx} has votes at {len(run.votes)} looks: a run of {settings.n:,} samples has {len(at)}.")
-    c = Certification(settings, shape, at=at)
+    c = Certification(settings, shape, at=at, any_radius=True)
     c.add("select", torch.tensor([settings.n0, 0]))
     samples, before = 0, 0
     for samples, votes in zip(at, run.votes, strict=True):

@@ -125,3 +125,9 @@ def test_the_command_goes_on_where_it_was(tmp_path: Path, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out) == first
     assert main([*arguments, "--resume", "--sigma", "0.5"]) == 2
     assert "another sigma" in capsys.readouterr().err
+
+
+def test_a_radius_that_no_run_can_show_is_replayed_too():
+    far = replace(SETTINGS, method="anytime", until_radius=9.0)
+    found = replay(kept(0, 1, 0.9), far, SHAPE)
+    assert (found.samples, found.predict) == (32, 1)  # out of reach at the first look
