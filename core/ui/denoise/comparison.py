@@ -16,7 +16,7 @@ from core.pictures.reading import Picture
 from core.report.notation import class_name
 from core.studies.comparison import close_up
 from core.studies.denoise import Comparison, ComparisonRequest, measures_csv, run_comparison, summaries_csv
-from core.ui.denoise.grid import grid_html, top_html
+from core.ui.denoise.grid import STYLE, grid_html, top_html
 from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, without_ending
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting
 from core.ui.jobs.queue import Job, JobContext, JobWork
@@ -144,6 +144,7 @@ def draw_clean(result: Comparison, picture_name: str) -> None:
 def draw_grid(result: Comparison, titles: Mapping[str, str]) -> None:
     """Noisy against denoised, over draws and sigmas."""
     st.subheader("The same noise, cleaned by each")
+    st.html(STYLE)
     if not result.panels:
         st.caption("Nothing is there yet.")
         return

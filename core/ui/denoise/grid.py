@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 from core.pictures.pixels import to_picture
 from core.pictures.reading import data_uri
 from core.report.notation import class_name
 from core.studies.comparison import Measure, Panel, Top
 
-# Colours are the page's own: text inherits them, lines and bars are made of the text's colour.
-STYLE = """
-<style>
-.lab-grid {width: 100%; table-layout: fixed; border-collapse: separate; border-spacing: .35rem .1rem;}
-.lab-grid th, .lab-grid td {border: none; padding: 0; text-align: left; vertical-align: top; line-height: 1.25;}
-.lab-grid thead th {font-size: .9rem; vertical-align: bottom; padding-bottom: .2rem; hyphens: auto; overflow-wrap: anywhere;}
-.lab-grid .level {font-size: .9rem; font-weight: 600; padding: .7rem 0 .25rem;}
-.lab-grid img {width: 100%; max-width: 11rem; image-rendering: pixelated; border-radius: .3rem; display: block;}
-.lab-grid p {margin: .2rem 0 .5rem; font-size: .8rem;}
-.lab-grid .bar {height: .3rem; border-radius: .15rem; background: currentColor; opacity: .45; margin-top: .1rem;}
-.lab-grid .faint {opacity: .75;}
-@media (max-width: 40rem) {.lab-grid thead th, .lab-grid .level {font-size: .75rem;} .lab-grid p {font-size: .7rem;}}
-</style>
-"""
+STYLE = Path(__file__).with_name("grid.css")
+"""Must be on the page once."""
 
 
 def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
@@ -42,15 +31,10 @@ def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequen
         level = f"sigma {sigma:g} ({sigma * 255:.0f}/255), draw {draw + 1}"
         body.append(f'<tr><th class="level" scope="rowgroup" colspan="{len(titles)}">{level}</th></tr>')
         cells = (found.get((sigma, draw, name)) for name in titles)
-        body.append(
-            "<tr>"
-            + "".join("<td></td>" if panel is None else _cell(panel, titles, labels, clean_class) for panel in cells)
-            + "</tr>"
-        )
+        row = "".join("<td></td>" if panel is None else _cell(panel, titles, labels, clean_class) for panel in cells)
+        body.append(f"<tr>{row}</tr>")
     width = f"max-width: {12 * len(titles)}rem"  # few columns stand close together
-    return (
-        f'{STYLE}<table class="lab-grid" style="{width}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
-    )
+    return f'<table class="lab-grid" style="{width}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
 
 
 def _cell(panel: Panel, titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
@@ -78,7 +62,7 @@ def top_html(clean_top: Top, measures: Sequence[Measure], titles: Mapping[str, s
         "<tr>" + "".join(_rank(top[rank], labels) if rank < len(top) else "<td></td>" for _, top in columns) + "</tr>"
         for rank in range(max(len(top) for _, top in columns))
     )
-    return f'{STYLE}<table class="lab-grid"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return f'<table class="lab-grid"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _rank(entry: tuple[int, float], labels: Sequence[str] | None) -> str:
