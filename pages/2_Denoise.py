@@ -7,17 +7,7 @@ import streamlit as st
 from core.models.catalogue import classifiers
 from core.studies.comparison import NOISY
 from core.ui.controls import choose_sigma
-from core.ui.denoise.comparison import (
-    COMPARISONS,
-    AskedComparison,
-    draw_averages,
-    draw_clean,
-    draw_closeup,
-    draw_comparison_downloads,
-    draw_grid,
-    draw_outcome,
-    draw_sweep,
-)
+from core.ui.denoise.comparison import COMPARISONS, AskedComparison, draw_comparison, draw_outcome, draw_sweep
 from core.ui.denoise.controls import choose_denoisers, choose_draws, choose_sigmas
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import follow, under_way
@@ -66,14 +56,8 @@ def draw_panels(job: Job | None) -> None:
     """The comparison, as far as it is there."""
     running = under_way(job)
     result = draw_outcome(grid, job)
-    if result is None:
-        return
-    draw_clean(result, picture.name)
-    draw_grid(result, titles)
-    if result.panels and not running:
-        draw_averages(result, titles)
-        draw_comparison_downloads(result, titles, picture.name, grid.stamp)
-        draw_closeup(result, titles, sigma, grid.stamp)
+    if result is not None:
+        draw_comparison(grid, result, titles, sigma, ended=not running)
 
 
 def draw_over_sigma(job: Job | None) -> None:
@@ -81,7 +65,7 @@ def draw_over_sigma(job: Job | None) -> None:
     st.subheader("Over sigma")
     result = draw_outcome(sweep, job)
     if result is not None:
-        draw_sweep(result, titles, sigma, picture.name, key=grid.stamp)
+        draw_sweep(sweep, result, titles, sigma)
 
 
 follow(draw_panels, grid.find, every=0.5)

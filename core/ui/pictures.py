@@ -10,14 +10,13 @@ import streamlit as st
 from core.data.hub import fetch_split, sample_pictures
 from core.data.parquet import LabelledPicture
 from core.data.samples import Sample, sample_picture, samples
-from core.errors import LabError
 from core.pictures.reading import Picture, read_picture
 from core.ui.figure import enlarged
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs
 from core.ui.linked import key_for, linked_choice
-from core.ui.plain_text import show_error
+from core.ui.plain_text import errors_shown, show_error
 
 MAX_UPLOADS = 12
 PICTURE_TYPES = ["png", "jpg", "jpeg", "webp"]
@@ -50,14 +49,11 @@ def choose_pictures(classifier: str) -> list[Choice]:
     if len(uploads) > MAX_UPLOADS:
         st.warning(f"{len(uploads)} pictures were uploaded: the first {MAX_UPLOADS} are used.", icon=":material/warning:")
     for file in uploads[:MAX_UPLOADS]:
-        try:
+        with errors_shown():
             picture = read_upload(file.getvalue(), file.name)
-        except LabError as error:
-            show_error(error)
-            continue
-        for note in picture.notes:
-            st.info(note, icon=":material/info:")
-        chosen.append(Choice(picture, None))
+            for note in picture.notes:
+                st.info(note, icon=":material/info:")
+            chosen.append(Choice(picture, None))
     from_gallery = choose_from_gallery()
     if not chosen and from_gallery is not None:
         chosen = [Choice(from_gallery, None)]

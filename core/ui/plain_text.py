@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -27,15 +28,21 @@ def show_error(error: Exception | str, icon: str = ":material/error:") -> None:
     st.error(plain(str(error)), icon=icon)
 
 
-def attempt(action: Callable[[], object], done: str) -> None:
-    """Do something and draw the page anew, which says what was done; or say in a sentence why not."""
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Within ``with``, or around a function, a LabError ends what is done there and is shown as a sentence."""
     try:
-        action()
+        yield
     except LabError as error:
         show_error(error)
-        return
-    st.session_state[_DONE] = done
-    st.rerun(scope="app")
+
+
+def attempt(action: Callable[[], object], done: str) -> None:
+    """Do something and draw the page anew, which says what was done; or say in a sentence why not."""
+    with errors_shown():
+        action()
+        st.session_state[_DONE] = done
+        st.rerun(scope="app")
 
 
 def say_done() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 from PIL import Image
 
 from core.device import pick_device
-from core.errors import LabError
 from core.pictures.reading import Picture
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
@@ -19,7 +17,7 @@ from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models
 from core.ui.pictures import PICTURE_TYPES, read_upload
-from core.ui.plain_text import plain, show_error
+from core.ui.plain_text import errors_shown, plain
 from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
 from core.verification.provenance import cannot_sample_here, models_of_catalogue
 from core.verification.resampling import cannot_resample, resample
@@ -64,67 +62,59 @@ def draw_verify() -> None:
             " be sampled again: with its own seed they must come out the same, with a fresh one statistically consistent."
         )
         left, right = st.columns(2)
-        document = left.file_uploader(
-            "Certificate (JSON)", ["json"], key="verify-document", max_upload_size=MAX_DOCUMENT_BYTES // 2**20
-        )
+        megabytes = MAX_DOCUMENT_BYTES // 2**20
+        document = left.file_uploader("Certificate (JSON)", ["json"], key="verify-document", max_upload_size=megabytes)
         upload = right.file_uploader("Its picture, if you have it", PICTURE_TYPES, key="verify-picture")
-        if document is None:
-            VERIFICATIONS.keep_only([])
-            return
-        try:
-            certificate = read_certificate(document.getvalue(), document.name)
-            picture = None if upload is None else read_upload(upload.getvalue(), upload.name)
-        except LabError as error:
-            VERIFICATIONS.keep_only([])
-            show_error(error)
-            return
-        found = verify(certificate, None if picture is None else picture.image, models_of_catalogue(certificate))
-        _draw_checks(found.checks, found.summary(), bool(found.differing))
-        _draw_sampling(document.getvalue(), certificate, picture, found)
+        wanted: list[Key] = []
+        if document is not None:
+            with errors_shown():
+                certificate = read_certificate(document.getvalue(), document.name)
+                picture = None if upload is None else read_upload(upload.getvalue(), upload.name)
+                found = verify(certificate, None if picture is None else picture.image, models_of_catalogue(certificate))
+                _draw_checks(found)
+                wanted = _choose_sampling(document.getvalue(), certificate, picture, found)
+        VERIFICATIONS.keep_only(wanted)
+        follow(_draw_jobs, *(partial(VERIFICATIONS.find, key) for key in wanted))
 
 
-def _draw_checks(checks: Sequence[Check], summary: str, differs: bool) -> None:
-    if differs:
-        st.warning(summary, icon=":material/difference:")
+def _draw_checks(found: Verification) -> None:
+    if found.differing:
+        st.warning(found.summary(), icon=":material/difference:")
     else:
-        st.info(summary, icon=":material/check:")
-    order = sorted(checks, key=lambda check: (check.status != DIFFERS, check.status != NOT_CHECKED))
+        st.info(found.summary(), icon=":material/check:")
+    order = sorted(found.checks, key=lambda check: (check.status != DIFFERS, check.status != NOT_CHECKED))
     rows = [{"checked": check.name, "result": _MARKS[check.status], "what was found": check.sentence} for check in order]
-    st.dataframe(
-        rows, hide_index=True, width="stretch", column_config={"what was found": st.column_config.TextColumn(width="large")}
-    )
+    wide = {"what was found": st.column_config.TextColumn(width="large")}
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=wide)
 
 
-def _draw_sampling(document: bytes, certificate: Certificate, picture: Picture | None, found: Verification) -> None:
+def _choose_sampling(document: bytes, certificate: Certificate, picture: Picture | None, found: Verification) -> list[Key]:
+    """Buttons to sample again, which start it, or why that cannot be; returns the keys of what may be under way or done."""
     reason = why_not_sampled(found) or cannot_resample(certificate) or cannot_sample_here(certificate)
     if picture is None or reason is not None:
-        VERIFICATIONS.keep_only([])
         st.caption(plain(reason or "To sample its votes again, upload its picture, too."))
-        return
+        return []
     with st.container(horizontal=True, vertical_alignment="bottom"):
         same = st.button("Sample again with its seed", icon=":material/replay:", key="verify-same")
         fresh = st.button("Sample with a fresh seed", icon=":material/casino:", key="verify-fresh")
-        usual = 0 if certificate.seed else 1
-        seed = int(
-            st.number_input("Fresh seed", 0, 2**31 - 1, usual, 1, key=f"verify-seed-{certificate.seed % 2**31}", width=140)
-        )
+        usual, key = 0 if certificate.seed else 1, f"verify-seed-{certificate.seed % 2**31}"
+        seed = int(st.number_input("Fresh seed", 0, 2**31 - 1, value=usual, step=1, key=key, width=140))
     # The picture is fixed by the hash in the document.
     wanted: dict[Key, int | None] = {("verify", hashlib.sha256(document).hexdigest(), asked): asked for asked in (None, seed)}
-    VERIFICATIONS.keep_only(list(wanted))
     if fresh and seed == certificate.seed:
         st.error(f"The seed {seed} is the certificate's own: choose another one.", icon=":material/error:")
         fresh = False
-    for (key, asked), pressed in zip(wanted.items(), (same, fresh), strict=True):
+    for (name, asked), pressed in zip(wanted.items(), (same, fresh), strict=True):
         if pressed:
-            VERIFICATIONS.forget(key)
-            begin(partial(start_resampling, key, certificate, picture.image, asked))
+            VERIFICATIONS.forget(name)
+            begin(partial(start_resampling, name, certificate, picture.image, asked))
+    return list(wanted)
 
-    def draw(*jobs: Job | None) -> None:
-        for job in jobs:
-            if job is not None:
-                draw_job(job, _draw_running, _draw_sampled)
 
-    follow(draw, *(partial(VERIFICATIONS.find, key) for key in wanted))
+def _draw_jobs(*jobs: Job | None) -> None:
+    for job in jobs:
+        if job is not None:
+            draw_job(job, _draw_running, _draw_sampled)
 
 
 def _draw_running(job: Job) -> None:

@@ -125,70 +125,57 @@ def draw_outcome(asked: AskedComparison, job: Job | None) -> Comparison | None:
     return result
 
 
-def draw_clean(result: Comparison, picture_name: str) -> None:
-    """The clean picture, as the noise saw it, and what the classifier says of it."""
+def draw_comparison(
+    asked: AskedComparison, result: Comparison, titles: Mapping[str, str], sigma: float, *, ended: bool
+) -> None:
+    """The clean picture, noisy against denoised over draws and sigmas; once it has ended averages, files and a closer look."""
     left, right = st.columns([1, 4], vertical_alignment="center")
     index, share = result.clean_top[0]
     said = class_name(index, result.labels)
-    left.image(
-        enlarged(to_picture(result.clean), 160),
-        width=160,
-        alt=f"{picture_name}, the original; the classifier alone says {said} ({share:.0%}).",
-    )
+    alt = f"{asked.picture.name}, the original; the classifier alone says {said} ({share:.0%})."
+    left.image(enlarged(to_picture(result.clean), 160), width=160, alt=alt)
     right.markdown(
         f"**Original.** The classifier alone says **{said}** ({share:.0%}). Below, Gaussian noise is added to it, and each"
         " denoiser gets the very same noisy copies. It never sees the original: where noise and detail look alike, it guesses."
     )
-
-
-def draw_grid(result: Comparison, titles: Mapping[str, str]) -> None:
-    """Noisy against denoised, over draws and sigmas."""
     st.subheader("The same noise, cleaned by each")
     st.html(STYLE)
     if not result.panels:
         st.caption("Nothing is there yet.")
         return
-    st.html(grid_html(result.panels, titles, result.labels, result.clean_top[0][0]))
+    st.html(grid_html(result.panels, titles, result.labels, index))
     st.caption(
         "✓: the classifier says the same as of the original; ✗: it says something else. In dB: PSNR against the original,"
         " beside it SSIM, 1 for equal pictures; more is better for both, but neither decides whether the classifier is right."
     )
-
-
-def draw_averages(result: Comparison, titles: Mapping[str, str]) -> None:
-    """PSNR, SSIM and classes kept, averaged over the draws."""
-    rows = [
-        {
-            "sigma": s.sigma,
-            "denoiser": titles[s.denoiser],
-            "PSNR (dB)": round(s.psnr, 2),
-            "SSIM": round(s.ssim, 3),
-            "class kept": f"{s.kept} of {s.draws}",
-        }
+    if not ended:
+        return
+    averages = [
+        {"sigma": s.sigma, "denoiser": titles[s.denoiser], "PSNR (dB)": round(s.psnr, 2), "SSIM": round(s.ssim, 3)}
+        | {"class kept": f"{s.kept} of {s.draws}"}
         for s in result.summaries
     ]
     with st.expander("The averages as a table", icon=":material/table:"):
-        st.dataframe(rows, hide_index=True, width="stretch")
+        st.dataframe(averages, hide_index=True, width="stretch")
+    stem, file, key = without_ending(asked.picture.name), io.BytesIO(), asked.stamp
+    contact_sheet(result.panels, titles, result.labels).save(file, "PNG")
+    with st.container(horizontal=True):
+        offer_file("Grid as PNG", file.getvalue(), f"{stem}-denoised.png", f"png-{key}")
+        offer_file("Numbers as CSV", measures_csv(result.measures, result.labels), f"{stem}-denoised.csv", f"csv-{key}")
+    _draw_closeup(result, titles, sigma, key)
 
 
-def draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, key: str) -> None:
+def _draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, key: str) -> None:
     """One draw in panels that zoom together, with the signed maps, and the five best classes of each panel."""
     st.subheader("Look closely")
     sigmas = sorted({m.sigma for m in result.measures})
     draws = sorted({m.draw for m in result.measures})
     left, right = st.columns(2)
-    level = left.segmented_control(
-        "sigma", sigmas, default=sigma if sigma in sigmas else sigmas[0], required=True, key=f"close-sigma-{key}"
-    )
+    usual = sigma if sigma in sigmas else sigmas[0]
+    level = left.segmented_control("sigma", sigmas, default=usual, required=True, key=f"close-sigma-{key}")
     names = [*(str(number + 1) for number in draws), *([ALL_DRAWS] if len(draws) > 1 else [])]
-    name = right.segmented_control(
-        "draw",
-        names,
-        default=names[0],
-        required=True,
-        key=f"close-draw-{key}",
-        help="The mean of all draws averages most of the noise away: what remains is what a denoiser gets wrong every time.",
-    )
+    help = "The mean of all draws averages most of the noise away: what remains is what a denoiser gets wrong every time."
+    name = right.segmented_control("draw", names, default=names[0], required=True, key=f"close-draw-{key}", help=help)
     draw = None if name == ALL_DRAWS else int(name or 1) - 1
     closeups = close_up(result.clean, result.panels, level or sigmas[0], draw)
     if not closeups:
@@ -216,18 +203,9 @@ def draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, ke
         )
 
 
-def draw_comparison_downloads(result: Comparison, titles: Mapping[str, str], picture_name: str, key: str) -> None:
-    """The grid as PNG and its numbers as CSV."""
-    stem, file = without_ending(picture_name), io.BytesIO()
-    contact_sheet(result.panels, titles, result.labels).save(file, "PNG")
-    with st.container(horizontal=True):
-        offer_file("Grid as PNG", file.getvalue(), f"{stem}-denoised.png", f"png-{key}")
-        offer_file("Numbers as CSV", measures_csv(result.measures, result.labels), f"{stem}-denoised.csv", f"csv-{key}")
-
-
-def draw_sweep(result: Comparison, titles: Mapping[str, str], sigma: float, picture_name: str, key: str) -> None:
+def draw_sweep(asked: AskedComparison, result: Comparison, titles: Mapping[str, str], sigma: float) -> None:
     """Votes kept, PSNR and SSIM over sigma."""
-    summaries = result.summaries
+    summaries, key = result.summaries, asked.stamp
     if not summaries:
         return
     draw_figure(sweep_figure(summaries, titles, sigma), f"sweep-{key}-{result.complete}", sweep_alt(summaries, titles), "sweep")
@@ -237,4 +215,4 @@ def draw_sweep(result: Comparison, titles: Mapping[str, str], sigma: float, pict
         " Wilson interval). PSNR and SSIM tell how much it looks like the original (bars: one standard deviation over draws)."
         " The dotted upright line is the sigma of the slider. Click a name to hide its line."
     )
-    offer_file("Sweep as CSV", summaries_csv(summaries), f"{without_ending(picture_name)}-sweep.csv", f"sweep-csv-{key}")
+    offer_file("Sweep as CSV", summaries_csv(summaries), f"{without_ending(asked.picture.name)}-sweep.csv", f"sweep-csv-{key}")

@@ -7,21 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import LabError
 from core.models.hub.download import DownloadProgress
 from core.ui.jobs.queue import Job
 from core.ui.jobs.session import queue
-from core.ui.plain_text import show_error
+from core.ui.plain_text import errors_shown, show_error
 
 
 def begin(submit: Callable[[], object]) -> bool:
     """Start a job, or say in a sentence why not; returns whether it was started."""
-    try:
+    with errors_shown():
         submit()
-    except LabError as error:
-        show_error(error)
-        return False
-    return True
+        return True
+    return False
 
 
 def under_way(job: Job | None) -> bool:

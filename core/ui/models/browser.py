@@ -7,7 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from core.errors import LabError
 from core.models.hub.access import is_offline
 from core.models.hub.cached import cached, delete_cached
 from core.models.hub.details import Details, details
@@ -15,7 +14,7 @@ from core.models.hub.search import Found, curated, search
 from core.models.references import parse_reference
 from core.ui.jobs.session import models
 from core.ui.models.choice import bring, may_be_linked
-from core.ui.plain_text import show_error
+from core.ui.plain_text import errors_shown, show_error
 
 TASKS = {"classifier": "image-classification", "denoiser": "denoiser"}
 MOST_FOUND = 30
@@ -55,28 +54,19 @@ def _draw_search(kind: str, classifier: str | None) -> None:
         asked = st.form_submit_button("Search", icon=":material/search:")
     slot = f"search-found-{kind}"
     if asked:
-        try:
-            with st.spinner("Asking the Hub…"):
-                st.session_state[slot] = search(text.strip()[:100], TASKS[kind], limit=MOST_FOUND, only_loadable=only)
-        except LabError as error:
-            st.session_state.pop(slot, None)
-            show_error(error)
+        st.session_state.pop(slot, None)
+        with errors_shown(), st.spinner("Asking the Hub…"):
+            st.session_state[slot] = search(text.strip()[:100], TASKS[kind], limit=MOST_FOUND, only_loadable=only)
     found: list[Found] | None = st.session_state.get(slot)
     if found is None:
         return
     if not found:
         st.info("Nothing was found: try fewer words, or allow what the Lab cannot load.", icon=":material/search_off:")
         return
-    rows = [
-        {
-            "name": f.name,
-            "downloads": f.downloads,
-            "likes": f.likes,
-            "licence": f.license,
-            "MB": None if f.bytes is None else round(f.bytes / 1e6, 1),
-            "loadable": {True: "yes", False: "no", None: "perhaps"}[f.loadable],
-            "": f.reason,
-        }
+    may = {True: "yes", False: "no", None: "perhaps"}
+    rows: list[dict[str, object]] = [
+        {"name": f.name, "downloads": f.downloads, "likes": f.likes, "licence": f.license}
+        | {"MB": None if f.bytes is None else round(f.bytes / 1e6, 1), "loadable": may[f.loadable], "": f.reason}
         for f in found
     ]
     chosen = _choose_row(rows, f"search-table-{kind}")
@@ -84,6 +74,7 @@ def _draw_search(kind: str, classifier: str | None) -> None:
         _draw_details(found[chosen].ref, kind, classifier, "search")
 
 
+@errors_shown()
 def _draw_by_name(kind: str, classifier: str | None) -> None:
     example = "hub/timm/resnet18.a1_in1k or torchvision/resnet18" if kind == "classifier" else "hub/google/ddpm-cifar10-32"
     text = st.text_input("Reference", key=f"named-{kind}", placeholder=example, max_chars=200).strip()
@@ -92,11 +83,7 @@ def _draw_by_name(kind: str, classifier: str | None) -> None:
         return
     if text.count("/") == 1 and not text.startswith(("torchvision/", "local/", "trained/", "bundled/", "classical/")):
         text = f"hub/{text}"  # OWNER/NAME, as the Hub's own pages have it
-    try:
-        parsed = parse_reference(text)
-    except LabError as error:
-        show_error(error)
-        return
+    parsed = parse_reference(text)
     if not may_be_linked(text):
         show_error("Here only models of the Hub and of torchvision can be named.")
     elif parsed.kind == "hub":
@@ -118,15 +105,11 @@ def _draw_cached(kind: str, classifier: str | None) -> None:
         return
     repository = repositories[chosen]
     _draw_details(f"hub/{repository.name}", kind, classifier, "cached")
-    if st.button(
-        f"Delete from this machine ({repository.bytes / 1e6:,.0f} MB)", icon=":material/delete:", key=f"delete-{kind}"
-    ):
+    label = f"Delete from this machine ({repository.bytes / 1e6:,.0f} MB)"
+    if st.button(label, icon=":material/delete:", key=f"delete-{kind}"):
         models().forget(f"hub/{repository.name}")
-        try:
+        with errors_shown():
             freed = delete_cached(repository.name)
-        except LabError as error:
-            show_error(error)
-        else:
             st.toast(f"{repository.name} was deleted: {freed / 1e6:,.0f} MB are free again.")
             st.rerun(scope="fragment")
 
@@ -136,12 +119,9 @@ def _look(reference: str, kind: str) -> Details:
     return details(reference, kind)
 
 
+@errors_shown()
 def _draw_details(reference: str, kind: str, classifier: str | None, where: str) -> None:
-    try:
-        found = _look(reference, kind)
-    except LabError as error:
-        show_error(error)
-        return
+    found = _look(reference, kind)
     repository = found.repository
     facts = [
         f"**{repository.name}** at commit `{repository.commit[:12]}`",
