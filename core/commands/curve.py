@@ -64,7 +64,9 @@ def run_curve(args: argparse.Namespace) -> int:
     best = envelope(summaries, radii)
     if args.json:
         document = {
-            "logs": [_log_document(path, log, radii, projections.get(path), args.per_class) for path, log in logs.items()],
+            "logs": [
+                _log_document(path, log, radii, projections.get(path), per_class=args.per_class) for path, log in logs.items()
+            ],
             "envelope": {f"{r:g}": summaries[best[r]].certified[r] for r in radii},
             "best": {
                 f"{r:g}": {
@@ -85,7 +87,7 @@ def run_curve(args: argparse.Namespace) -> int:
     # Names without their folders, where that tells them apart.
     short = {path: Path(path).stem for path in logs}
     short = short if len(set(short.values())) == len(short) else {path: path for path in logs}
-    shown = _with_extra(summaries, logs, projections, radii, args.per_class)
+    shown = _with_extra(summaries, logs, projections, radii, per_class=args.per_class)
     table = curve_table(
         {short[path] + more: summary for (path, more), summary in shown.items()},
         radii,
@@ -165,6 +167,7 @@ def _with_extra(
     logs: dict[str, RecordedEvaluation],
     projections: dict[str, Projection],
     radii: list[float],
+    *,
     per_class: bool,
 ) -> dict[tuple[str, str], CurveSummary]:
     """Every row of the table by its log and what is added to the log's name."""
@@ -181,7 +184,7 @@ def _with_extra(
 
 
 def _log_document(
-    path: str, log: RecordedEvaluation, radii: list[float], projection: Projection | None, per_class: bool
+    path: str, log: RecordedEvaluation, radii: list[float], projection: Projection | None, *, per_class: bool
 ) -> dict[str, Any]:
     made = {"path": path, "norm": log.made_by.norm, "sigma": log.made_by.sigma}
     row = made | _document(summarise(log.outcomes, radii))

@@ -56,5 +56,6 @@ def evaluate(
         result = sampling.counter.certificate(sampling.picture.provenance, sampling.seconds)
         index, label = int(data.indices[number]), int(data.labels[number])
         predict = -1 if result.prediction is None else result.prediction
-        line = LogLine(index, label, predict, result.radius, predict == label, result.seconds)
+        right, radius, seconds = predict == label, result.radius, result.seconds
+        line = LogLine(idx=index, label=label, predict=predict, radius=radius, correct=right, seconds=seconds)
         yield Evaluated(line, ImageVotes.of(index, result))

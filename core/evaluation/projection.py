@@ -146,7 +146,7 @@ def project(shares: VoteShares, n: int, alpha: float) -> Projection:
     # Where labels of data set and model are told apart otherwise, the log's own column says what was right.
     right = certified & np.where(outcomes.abstained, predict == outcomes.label, outcomes.right)
     projected = dataclasses.replace(outcomes, predict=predict, radius=radius, right=right)
-    return Projection(n, alpha, projected, shares.unknown, shares.unanimous)
+    return Projection(n=n, alpha=alpha, outcomes=projected, unknown=shares.unknown, unanimous=shares.unanimous)
 
 
 def _lower_bounds(k: NDArray[np.float64], n: int, alpha: float, method: str) -> NDArray[np.float64]:
@@ -176,7 +176,8 @@ def lower_bounds_of(evaluation: RecordedEvaluation) -> NDArray[np.float64]:
     if made.sigma is None or made.norm != OWN_NORM[made.noise] or made.two_sided:
         return found
     for place in np.flatnonzero(~outcomes.abstained).tolist():
-        found[place] = share_needed(float(outcomes.radius[place]), made.noise, made.norm, made.sigma, (3, 1, 1))
+        radius = float(outcomes.radius[place])
+        found[place] = share_needed(radius, noise=made.noise, norm=made.norm, sigma=made.sigma, shape=(3, 1, 1))
     for place, index in enumerate(outcomes.idx):
         votes = evaluation.votes.get(int(index))
         if votes is not None:

@@ -73,7 +73,7 @@ def votes_path(log: Path) -> Path:
     return log.with_suffix(".votes.jsonl")
 
 
-def read_votes(log: Path) -> dict[int, ImageVotes]:
+def read_image_votes(log: Path) -> dict[int, ImageVotes]:
     """The votes beside a log; empty where none were kept, as with logs from elsewhere.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from core.errors import LabError
 from core.evaluation.log import LogLine, log_text, read_log
-from core.evaluation.votes import ImageVotes, read_votes, votes_path, votes_text
+from core.evaluation.votes import ImageVotes, read_image_votes, votes_path, votes_text
 from core.smoothing.settings import Settings
 from core.versions import versions
 
@@ -186,7 +186,7 @@ def put_in_order(log: Path, indices: Sequence[int]) -> None:
         head, *lines = (line for line in log.read_text(encoding="utf-8").splitlines() if line)
         texts = {int(line.split("\t", 1)[0]): line for line in lines}
         write_whole(log, "".join(f"{line}\n" for line in (head, *(texts[index] for index in wanted))))
-    votes = read_votes(log)
+    votes = read_image_votes(log)
     counted = [index for index in wanted if index in votes]
     if list(votes) != counted:
         write_whole(votes_path(log), votes_text(votes[index] for index in counted))

@@ -100,13 +100,13 @@ class RunStore:
             planned: images it is to have.
         """
         with self._database.writing() as connection:
-            return _begin(connection, name, settings, planned, "running")
+            return _begin(connection, name, settings, planned=planned, state="running")
 
     def take(self, name: str, settings: dict[str, Any], images: Iterable[Image]) -> int:
         """Take a whole run over that was made elsewhere, or nothing of it; returns its number."""
         with self._database.writing() as connection:
             written = list(images)
-            run = _begin(connection, name, settings, len(written), "finished")
+            run = _begin(connection, name, settings, planned=len(written), state="finished")
             self._write(connection, run, written)
         return run
 
@@ -228,7 +228,7 @@ class RunStore:
             )
 
 
-def _begin(connection: Connection, name: str, settings: dict[str, Any], planned: int | None, state: str) -> int:
+def _begin(connection: Connection, name: str, settings: dict[str, Any], *, planned: int | None, state: str) -> int:
     now = time.time()
     values = {
         "name": _checked(name),

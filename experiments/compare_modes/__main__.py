@@ -6,25 +6,25 @@ python -m experiments.compare_modes --help
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
-from core.commands.options import add_options, numbers_of
+from core.commands.options import add_options, numbers_of, settings_of
 from core.commands.terminal import CommandParser, InterruptFlag, ProgressLine, print_json, remark, run_program
 from core.device import pick_device
 from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside, read_beside
+from core.smoothing.settings import Settings
 from experiments.compare_modes.records import read_modes
 from experiments.compare_modes.run import ModesSettings, compare_modes
 from experiments.compare_modes.summary import summarise_modes
 from experiments.compare_modes.text import modes_table, modes_text
 
-DEFAULTS = ModesSettings(0.25)
+DEFAULTS = ModesSettings(Settings(0.25, n=1_000))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,9 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_image_choice(parser, required=False, images=50)
     add_options(parser, "classifier", "denoiser", "sigma")
-    parser.add_argument("--n0", type=int, default=DEFAULTS.n0, help="samples that choose the class (%(default)s)")
-    parser.add_argument("--n", type=int, default=DEFAULTS.n, help="samples that count it, in each mode (%(default)s)")
-    parser.add_argument("--alpha", type=float, default=DEFAULTS.alpha, help="chance that each may be wrong (%(default)s)")
+    add_options(
+        parser, "n0", "n", n={"default": DEFAULTS.settings.n, "help": "samples that count it, in each mode (%(default)s)"}
+    )
+    add_options(parser, "alpha", alpha={"help": "chance that each may be wrong (%(default)s)"})
     parser.add_argument(
         "--noises", default=",".join(DEFAULTS.noises), help="beside the Gaussian, with commas, or none (%(default)s)"
     )
@@ -68,16 +69,9 @@ def run_compare_modes(args: argparse.Namespace) -> int:
     settings = _settings(args)
     settings.check()
     check_image_choice(args)
-    device = pick_device(args.device)
-    settings = dataclasses.replace(settings, device=str(device))
+    device = str(pick_device(args.device))
     classifier, denoiser = load_models(args)
-    made_by = {
-        **image_choice(args),
-        **dataclasses.asdict(settings),
-        "noises": list(settings.noises),
-        "until": list(settings.until),
-        **model_choice(classifier, denoiser),
-    }
+    made_by = {**image_choice(args), **settings.to_dict(), "device": device, **model_choice(classifier, denoiser)}
     data = chosen_images(args)
     there = begin_or_resume(args.out, beside(args.out), made_by, resume=args.resume, on_notice=remark)
     chosen = set(data.indices.tolist())
@@ -85,7 +79,13 @@ def run_compare_modes(args: argparse.Namespace) -> int:
     progress, began, begun_with = ProgressLine(), time.monotonic(), len(finished)
     with InterruptFlag() as interrupt, args.out.open("a", encoding="utf-8") as file:
         for line in compare_modes(
-            data, classifier, denoiser, settings, done=frozenset(line.idx for line in finished), should_stop=interrupt.is_set
+            data,
+            classifier,
+            denoiser,
+            settings,
+            device=device,
+            done=frozenset(line.idx for line in finished),
+            should_stop=interrupt.is_set,
         ):
             file.write(line.text() + "\n")
             file.flush()
@@ -97,7 +97,7 @@ def run_compare_modes(args: argparse.Namespace) -> int:
         remark(f"stopped after {len(finished)} of {len(data)} pictures: --resume goes on.")
         if not finished:
             return 130
-    summary = summarise_modes(finished, sigma=settings.sigma, alpha=settings.alpha)
+    summary = summarise_modes(finished, sigma=args.sigma, alpha=args.alpha)
     if args.json:
         print_json({"file": str(args.out), "made_by": made_by, "summary": summary.to_dict()})
     else:
@@ -123,7 +123,7 @@ def _settings(args: argparse.Namespace) -> ModesSettings:
     noises = () if args.noises == "none" else tuple(part.strip() for part in args.noises.split(","))
     how = {"what": "radii", "example": "0.25,0.5, or none"}
     until = () if args.until == "none" else tuple(numbers_of("--until", args.until, **how))
-    return ModesSettings(args.sigma, args.n0, args.n, args.alpha, args.seed, noises, until, args.until_n, args.device)
+    return ModesSettings(settings_of(args), noises, until, args.until_n)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

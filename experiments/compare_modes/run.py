@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,31 +31,25 @@ class ModesSettings:
     """What every picture is certified with.
 
     Attributes:
-        sigma, n0, n, alpha, seed, device: as for :func:`core.certify`; n is that of every run but those that settle a radius.
+        settings: of the run that the others are compared with; n is that of every run but those that settle a radius.
         noises: noises beside the Gaussian, of :data:`OTHER_NOISES`.
         until: l2 radii, each settled in a run of its own by the anytime bound.
         until_n: the most samples that such a run takes.
     """
 
-    sigma: float
-    n0: int = 100
-    n: int = 1_000
-    alpha: float = 0.001
-    seed: int = 0
+    settings: Settings
     noises: tuple[str, ...] = OTHER_NOISES
     until: tuple[float, ...] = (0.25, 0.5)
     until_n: int = 10_000
-    device: str = "auto"
 
     def check(self) -> None:
         """Raise LabError where a number is out of range, or a radius can never be settled."""
-        settings = self.settings()
-        replace(settings, sound=True).check()
+        replace(self.settings, sound=True).check()
         for noise in self.noises:
             if noise not in OTHER_NOISES:
                 raise LabError(f"Unknown other noise {noise!r}: choose among {', '.join(OTHER_NOISES)}, or none.")
         for radius in self.until:
-            settling = replace(settings, n=self.until_n, method="anytime", until_radius=radius)
+            settling = self.settling(radius, self.settings.seed)
             settling.check()
             most = conclude((self.until_n, 0), 0, settling.terms((3, 1, 1))).radius_ceiling
             if radius > most:
@@ -63,9 +58,14 @@ class ModesSettings:
                     " radius, or more samples."
                 )
 
-    def settings(self, seed: int | None = None) -> Settings:
-        """Of the run that the others are compared with; by default with the comparison's own seed."""
-        return Settings(sigma=self.sigma, n0=self.n0, n=self.n, alpha=self.alpha, seed=self.seed if seed is None else seed)
+    def settling(self, radius: float, seed: int) -> Settings:
+        """Of the run that settles a radius."""
+        return replace(self.settings, seed=seed, n=self.until_n, method="anytime", until_radius=radius)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What made a file of lines, as the file beside it says it."""
+        numbers = {name: getattr(self.settings, name) for name in ("sigma", "n0", "n", "alpha", "seed")}
+        return numbers | {"noises": list(self.noises), "until": list(self.until), "until_n": self.until_n}
 
 
 def compare_modes(
@@ -74,6 +74,7 @@ def compare_modes(
     denoiser: DenoiserLike | None,
     settings: ModesSettings,
     *,
+    device: str = "auto",
     done: frozenset[int] = frozenset(),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[ModesLine]:
@@ -100,10 +101,10 @@ def compare_modes(
         pixels = image.float() / 255
         if not warm:  # the first calls pay for tables, memory and kernels
             for sound in (False, True):
-                first = Settings(sigma=settings.sigma, n0=64, n=64, alpha=0.4, sound=sound)
-                certify_picture(pixels, classifier, denoiser, first, device=settings.device)
+                first = Settings(sigma=settings.settings.sigma, n0=64, n=64, alpha=0.4, sound=sound)
+                certify_picture(pixels, classifier, denoiser, first, device=device)
             warm = True
-        line = _line(pixels, label, index, classifier, denoiser, settings, should_stop)
+        line = _line(pixels, classifier, denoiser, settings, label=label, index=index, device=device, should_stop=should_stop)
         if line is None:
             return
         yield line
@@ -126,15 +127,18 @@ def rounds_first(denoiser: DenoiserLike | None) -> DenoiserLike:
 
 def _line(
     image: Tensor,
-    label: int,
-    index: int,
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
     s: ModesSettings,
+    *,
+    label: int,
+    index: int,
+    device: str,
     should_stop: Callable[[], bool],
 ) -> ModesLine | None:
     """One picture; None where it was stopped."""
-    base = s.settings(image_seed(s.seed, index))
+    seed = image_seed(s.settings.seed, index)
+    base = replace(s.settings, seed=seed)
     ways: dict[str, tuple[DenoiserLike | None, Settings]] = {
         FLOAT: (denoiser, base),
         SOUND: (denoiser, replace(base, sound=True)),
@@ -146,7 +150,7 @@ def _line(
     def timed(put_before: DenoiserLike | None, settings: Settings) -> tuple[Certificate, float, float]:
         """A certificate, the seconds it took, and those of the processor."""
         began, busy = time.perf_counter(), time.process_time()
-        certificate = certify_picture(image, classifier, put_before, settings, device=s.device, should_stop=should_stop)
+        certificate = certify_picture(image, classifier, put_before, settings, device=device, should_stop=should_stop)
         return certificate, time.perf_counter() - began, time.process_time() - busy
 
     runs = {}
@@ -157,10 +161,13 @@ def _line(
         runs[name] = VotesOf(certificate.candidate, certificate.counts, seconds, processor)
     settlings = []
     for radius in s.until:
-        settling = replace(base, n=s.until_n, method="anytime", until_radius=radius)
-        certificate, seconds, processor = timed(denoiser, settling)
+        certificate, seconds, processor = timed(denoiser, s.settling(radius, seed))
         if certificate.stopped and certificate.settled is None:
             return None
-        settlings.append(Settling(radius, certificate.settled, certificate.n, seconds, processor))
+        settlings.append(
+            Settling(
+                radius=radius, settled=certificate.settled, samples=certificate.n, seconds=seconds, processor_seconds=processor
+            )
+        )
     height, width = image.shape[-2:]
-    return ModesLine(index, label, height, width, runs, tuple(settlings))
+    return ModesLine(idx=index, label=label, height=height, width=width, runs=runs, until=tuple(settlings))

@@ -66,7 +66,8 @@ def run_replay(args: argparse.Namespace) -> int:
         for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
             if index in done:
                 continue
-            file.write(sample_at_looks(image, label, index, classifier, denoiser, settings, device=device).to_line() + "\n")
+            found = sample_at_looks(image, classifier, denoiser, settings, label=label, index=index, device=device)
+            file.write(found.to_line() + "\n")
             file.flush()
             countdown.tell(f"image {index}")
     runs = read_votes_at_looks(args.out)
@@ -77,13 +78,13 @@ def run_replay(args: argparse.Namespace) -> int:
         "table radii together": in_table,
         f"within {args.within:g}": anytime,
     }
-    savings = [saving(runs, rule, asked, table, shape) for rule, asked in rules.items()]
+    savings = [saving(runs, rule, asked, radii=table, shape=shape) for rule, asked in rules.items()]
     if args.json:
         print_json({"images": len(runs), "n": args.n, "n0": args.n0, "rules": [found.to_dict() for found in savings]})
     else:
         print(f"{len(runs)} images, sigma {args.sigma:g}, against a fixed n of {args.n:,}")
-        for found in savings:
-            print(_text(found))
+        for one in savings:
+            print(_text(one))
     return 0
 
 

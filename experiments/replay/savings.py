@@ -59,12 +59,12 @@ class _AtLooks(Certification):
 
 def sample_at_looks(
     image: Tensor,
-    label: int,
-    index: int,
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
     settings: Settings,
     *,
+    label: int,
+    index: int,
     device: str = "auto",
 ) -> VotesAtLooks:
     """Run an image to its n, as :func:`core.evaluation.evaluate.evaluate` does, and keep its votes at every look.
@@ -163,7 +163,7 @@ class Saving:
 
 
 def saving(
-    runs: Sequence[VotesAtLooks], rule: str, settings: Settings, radii: Sequence[float], shape: tuple[int, ...]
+    runs: Sequence[VotesAtLooks], rule: str, settings: Settings, *, radii: Sequence[float], shape: tuple[int, ...]
 ) -> Saving:
     """Replay every run as the settings would end it and to its end, and compare.
 
@@ -182,11 +182,11 @@ def saving(
     passes = n0 + sum(early.samples for _, early, _ in pairs) / len(pairs)
     certified = [(early, fixed) for _, early, fixed in pairs if fixed.predict >= 0]
     return Saving(
-        rule,
-        passes,
-        passes / (n0 + n),
-        {r: sum(counts(run, early, r) for run, early, _ in pairs) / len(pairs) for r in radii},
-        {r: sum(counts(run, fixed, r) for run, _, fixed in pairs) / len(pairs) for r in radii},
-        {r: sum(counts(run, early, r) != counts(run, fixed, r) for run, early, fixed in pairs) for r in radii},
-        sum(early.radius >= 0.95 * fixed.radius for early, fixed in certified) / max(1, len(certified)),
+        rule=rule,
+        passes=passes,
+        part=passes / (n0 + n),
+        certified={r: sum(counts(run, early, r) for run, early, _ in pairs) / len(pairs) for r in radii},
+        fixed={r: sum(counts(run, fixed, r) for run, _, fixed in pairs) / len(pairs) for r in radii},
+        differing={r: sum(counts(run, early, r) != counts(run, fixed, r) for run, early, fixed in pairs) for r in radii},
+        near=sum(early.radius >= 0.95 * fixed.radius for early, fixed in certified) / max(1, len(certified)),
     )

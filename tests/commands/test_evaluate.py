@@ -11,7 +11,7 @@ from scipy.stats import beta, norm
 
 from core.commands.cli import main
 from core.evaluation.log import read_log
-from core.evaluation.votes import read_votes, votes_path
+from core.evaluation.votes import read_image_votes, votes_path
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
 
@@ -140,11 +140,11 @@ def test_a_table_and_a_part_of_the_radius_end_images_early(
     side = json.loads(table.with_suffix(".json").read_text())
     assert (side["method"], side["table_radii"], side["within"]) == ("group-sequential", [0.0, 0.05, 0.2], None)
     assert {line.radius for line in read_log(table).lines()} <= {0.0, 0.05, 0.2}
-    assert any(of.n < 600 and of.settled == "table" for of in read_votes(table).values())
+    assert any(of.n < 600 and of.settled == "table" for of in read_image_votes(table).values())
     assert main([*command(classifier, table), *many, "--table-radii", "0,0.05,0.2", "--resume"]) == 0
     assert main([*command(classifier, within), *many, "--within", "0.3"]) == 0
     assert json.loads(within.with_suffix(".json").read_text())["method"] == "anytime"
-    assert {of.settled for of in read_votes(within).values()} & {"within", "out of reach"}
+    assert {of.settled for of in read_image_votes(within).values()} & {"within", "out of reach"}
     capsys.readouterr()
     assert main([*command(classifier, table), *many, "--table-radii", "0,0.05", "--resume"]) == 2
     assert "begun with another table_radii" in capsys.readouterr().err
@@ -160,7 +160,7 @@ def test_a_table_and_a_part_of_the_radius_end_images_early(
 def test_the_votes_lie_beside_the_log(classifier: str, tmp_path: Path) -> None:
     out = tmp_path / "log.tsv"
     assert main(command(classifier, out)) == 0
-    votes = read_votes(out)
+    votes = read_image_votes(out)
     lines = read_log(out).lines()
     assert list(votes) == [line.idx for line in lines]
     for line in lines:
@@ -179,7 +179,7 @@ def test_a_torn_line_of_votes_is_dropped_and_other_versions_are_said(
 ) -> None:
     out = tmp_path / "log.tsv"
     assert main(command(classifier, out)) == 0
-    whole = read_votes(out)
+    whole = read_image_votes(out)
     text, votes = out.read_text(), votes_path(out)
     out.write_text(text[: text.index("\n180\t") + 1])  # killed between the votes and the line of the last image
     votes.write_text(votes.read_text() + '{"idx": 99')
@@ -188,7 +188,7 @@ def test_a_torn_line_of_votes_is_dropped_and_other_versions_are_said(
     capsys.readouterr()
     assert main(command(classifier, out, "--resume")) == 0
     assert "begun with another version of torch" in capsys.readouterr().err
-    assert read_votes(out) == whole
+    assert read_image_votes(out) == whole
     assert [line.idx for line in read_log(out).lines()] == list(range(0, 200, 20))
 
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from core.evaluation.log import HEADER, read_log
-from core.evaluation.votes import read_votes, votes_path
+from core.evaluation.votes import read_image_votes, votes_path
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
 
@@ -126,7 +126,7 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_torn(folder, begin,
                 in_midst.add(len(lines) - 1)
         assert without_time(out) == without_time(whole)
         assert votes_path(out).read_text() == votes_path(whole).read_text()
-        assert read_votes(out) == read_votes(whole)
+        assert read_image_votes(out) == read_image_votes(whole)
         assert {p.name for p in tmp_path.glob(f"{rounds}.*")} == {f"{rounds}{end}" for end in (".tsv", ".json", ".votes.jsonl")}
     assert in_midst & set(range(1, PICTURES)), "no kill came while images were certified"
 

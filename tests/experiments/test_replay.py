@@ -51,7 +51,7 @@ GREY = torch.full(SHAPE, 128, dtype=torch.uint8)
 )
 def test_a_replay_is_the_run_itself(share, asked):
     settings = replace(SETTINGS, **asked)
-    kept = sample_at_looks(GREY, 1, 7, classifier_with(share), None, SETTINGS, device="cpu")
+    kept = sample_at_looks(GREY, classifier_with(share), None, SETTINGS, label=1, index=7, device="cpu")
     found = replay(kept, settings, SHAPE)
     own = replace(settings, seed=image_seed(3, 7))
     c = certify_picture(GREY.float() / 255, classifier_with(share), None, own, device="cpu")
@@ -66,7 +66,7 @@ def kept(idx: int, label: int, share: float) -> VotesAtLooks:
 
 def test_what_is_saved_and_what_differs():
     runs = [kept(0, 1, 1.0), kept(1, 1, 0.95), kept(2, 0, 1.0), kept(3, 1, 0.4)]
-    found = saving(runs, "table", IN_TABLE, (0.2, 0.4, 0.45), SHAPE)
+    found = saving(runs, "table", IN_TABLE, radii=(0.2, 0.4, 0.45), shape=SHAPE)
     assert found.fixed == {0.2: 0.5, 0.4: 0.25, 0.45: 0.25}
     assert found.certified == {0.2: 0.5, 0.4: 0.25, 0.45: 0.0}  # which the table did not ask for
     assert found.differing == {0.2: 0, 0.4: 0, 0.45: 1}
@@ -75,7 +75,7 @@ def test_what_is_saved_and_what_differs():
     assert found.part == found.passes / (50 + N)
     assert found.part < 0.4
     with pytest.raises(LabError, match="No image has been sampled"):
-        saving([], "table", SETTINGS, (0.2,), SHAPE)
+        saving([], "table", SETTINGS, radii=(0.2,), shape=SHAPE)
 
 
 def test_votes_are_written_and_read_and_others_are_named(tmp_path):

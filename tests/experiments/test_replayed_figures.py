@@ -18,7 +18,7 @@ def measured() -> Saving:
     runs = read_votes_at_looks(ROOT / "assets/evaluations/sequential/cifar10-stab-0.25.jsonl")
     assert sorted(run.idx for run in runs) == list(range(0, 5_000, 20))
     settings = Settings(sigma=0.25, method="group-sequential", table_radii=RADII)
-    return saving(runs, "table", settings, RADII, (3, 32, 32))
+    return saving(runs, "table", settings, radii=RADII, shape=(3, 32, 32))
 
 
 def test_a_fifth_of_the_passes_for_the_same_accuracy(measured):

@@ -16,7 +16,7 @@ from typing import Any, Self
 from core.device import DEVICES
 from core.errors import LabError
 from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Idle, Lost, OnNotice, event_of
-from core.evaluation.engines.task import EvaluationTask, Piece
+from core.evaluation.engines.task import EvaluationTask, Piece, WorkerSetup
 from core.evaluation.evaluate import Evaluated
 
 REACH_SECONDS = 15.0
@@ -91,7 +91,7 @@ class RayEngine:
             raise LabError(f"The Ray cluster has {there} {what}s for {self._workers or 1} workers: ask for at most those.")
         if not len(task.data):
             return
-        actors = Actors(self._ray, pickle.dumps(setup), setup.versions, task.device, gpus)
+        actors = Actors(self._ray, setup, task.device, gpus)
         self.dispatcher = Dispatcher(task, actors, self._workers or there, on_notice)
         yield from self.dispatcher.run(should_stop)
 
@@ -249,13 +249,14 @@ class Actors:
 
     Args:
         ray: the module.
-        setup, versions: what a worker is told, pickled; and the versions it must have.
+        setup: what a worker is told.
         device: ``cuda`` or ``cpu``.
         gpus: for each worker.
     """
 
-    def __init__(self, ray: Any, setup: bytes, versions: dict[str, str], device: str, gpus: int) -> None:
-        self._ray, self._arguments = ray, (setup, versions, device)
+    def __init__(self, ray: Any, setup: WorkerSetup, device: str, gpus: int) -> None:
+        # Pickled here: the versions are compared before anything is unpickled that versions may pickle differently.
+        self._ray, self._arguments = ray, (pickle.dumps(setup), setup.versions, device)
         # Two threads: one certifies while the other hears that it should stop.
         self._class = ray.remote(certifier_class()).options(
             num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0, max_concurrency=2, scheduling_strategy="SPREAD"

@@ -16,7 +16,7 @@ from core.errors import LabError
 from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines.local import LocalEngine
 from core.evaluation.log import read_log
-from core.evaluation.votes import read_votes
+from core.evaluation.votes import read_image_votes
 from tests.evaluation.engines.engine_tasks import Content, content, one_by_one, process_of, save_classifier, small_task
 
 
@@ -128,7 +128,7 @@ def test_a_log_begun_alone_goes_on_with_two_workers_and_ends_the_same(
     assert [line[:5] for line in map(str.split, shared.read_text().splitlines())] == [
         line[:5] for line in map(str.split, whole.read_text().splitlines())
     ]
-    assert list(read_votes(shared).items()) == list(read_votes(whole).items())
+    assert list(read_image_votes(shared).items()) == list(read_image_votes(whole).items())
     made = [json.loads(path.with_suffix(".json").read_text()) for path in (whole, shared)]
     assert made[0] == made[1]
     assert "12/12" in capsys.readouterr().err

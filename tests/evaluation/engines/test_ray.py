@@ -22,7 +22,7 @@ from core.errors import LabError
 from core.evaluation.engines import make_engine
 from core.evaluation.engines.ray import RayEngine, certifier_class
 from core.evaluation.log import read_log
-from core.evaluation.votes import read_votes
+from core.evaluation.votes import read_image_votes
 from tests.evaluation.engines.engine_tasks import content, one_by_one, process_of, save_classifier, small_task
 
 # Ray's own threads and sockets end after the interpreter has looked.
@@ -135,7 +135,7 @@ def test_a_log_begun_here_goes_on_in_ray_and_ends_the_same(
         line[:5] for line in map(str.split, whole.read_text().splitlines())
     ]
     assert [line.idx for line in read_log(shared).lines()] == list(range(0, 200, 20))
-    assert list(read_votes(shared).items()) == list(read_votes(whole).items())
+    assert list(read_image_votes(shared).items()) == list(read_image_votes(whole).items())
     assert "7/7" in capsys.readouterr().err
 
 
