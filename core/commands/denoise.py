@@ -16,8 +16,7 @@ from core.commands.options import add_options
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.errors import LabError
-from core.pictures.pixels import image_record, to_picture, to_pixels
-from core.pictures.quality import psnr, ssim
+from core.pictures.pixels import image_record, psnr, ssim, to_picture, to_pixels
 from core.report.notation import sigma_text
 from core.smoothing.certificate import model_record
 from core.smoothing.noise import NoiseStream

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.pictures.quality import psnr, ssim
+from core.pictures.pixels import psnr, ssim
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size
 
@@ -37,7 +37,7 @@ class Measure:
         sigma: standard deviation of the noise, in [0, 1] units.
         draw: number of the noise sample; 0 is the one the Certify page shows.
         denoiser: reference; :data:`NOISY` for the noisy copy itself.
-        psnr, ssim: likeness to the clean picture, of the pixels as they are shown; see :mod:`core.pictures.quality`.
+        psnr, ssim: likeness to the clean picture, of the pixels as they are shown; see :mod:`core.pictures.pixels`.
         top: what the classifier alone says of it.
     """
 

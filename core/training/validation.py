@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.curve import binomial_interval
-from core.pictures.quality import psnr
+from core.pictures.pixels import psnr
 from core.smoothing.certify import certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.classical import ClassicalDenoiser
-from core.pictures.pixels import to_pixels
-from core.pictures.quality import psnr, ssim
+from core.pictures.pixels import psnr, ssim, to_pixels
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
