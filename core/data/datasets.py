@@ -144,7 +144,8 @@ def _in_memory(rows: Iterable[LabelledPicture], count: int, where: str, skipped:
     if not pictures:
         raise LabError(f"{where!r} has no rows: expected pictures in it.")
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    return LabelledImages(images, torch.tensor(labels), torch.tensor(numbers), None, tuple(skipped))
+    own = torch.tensor(numbers)
+    return LabelledImages(images=images, labels=torch.tensor(labels), indices=own, names=None, skipped=tuple(skipped))
 
 
 def _check_memory(where: str, needed: int) -> None:

@@ -94,8 +94,10 @@ def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierT
     )
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))
-    sigmas = (sigma, sigma) if sigma else None
-    return Trained(average, ModelConfig("classifier", "conv", options, (height, width), names, sigmas), history)
+    config = ModelConfig(
+        "classifier", "conv", options, input_size=(height, width), labels=names, sigma_range=(sigma, sigma) if sigma else None
+    )
+    return Trained(average, config, history)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -143,7 +143,7 @@ def train_denoiser(
     elif math.isinf(high):
         raise LabError(f"A {config.architecture} has no greatest sigma of its own: give a range, such as 0:1.")
     height, width = data.images.shape[2:]
-    config = ModelConfig("denoiser", config.architecture, config.options, (height, width), None, (low, high))
+    config = replace(config, input_size=(height, width), labels=None, sigma_range=(low, high))
 
     def sigmas(count: int, generator: torch.Generator) -> Tensor:
         if levels is None:

@@ -64,8 +64,8 @@ class Trainer:
         batch_loss: BatchLoss,
         images: Tensor,
         labels: Tensor,
-        recipe: Recipe,
         *,
+        recipe: Recipe,
         made_for: Mapping[str, Stated] | None = None,
         measure: Callable[[nn.Module], dict[str, float]] | None = None,
     ) -> tuple[nn.Module, History]:
@@ -87,7 +87,9 @@ class Trainer:
         workers = self.workers or Workers(self.device)
         check_recipe(recipe, workers.device)
         stated = dict(made_for or {}) | asdict(recipe) | {"devices": workers.count}
-        epochs = _Epochs(self, Learner(network, recipe, workers), batch_loss, images, labels, stated, measure)
+        epochs = _Epochs(
+            self, Learner(network, recipe, workers), stated, loss=batch_loss, images=images, labels=labels, measure=measure
+        )
         earlier = self.checkpoint is not None and self.checkpoint.exists()
         if self.resume and earlier:
             epochs.restore()
@@ -105,10 +107,11 @@ class _Epochs:
         self,
         trainer: Trainer,
         learner: Learner,
+        stated: Mapping[str, Stated],
+        *,
         loss: BatchLoss,
         images: Tensor,
         labels: Tensor,
-        stated: Mapping[str, Stated],
         measure: Callable[[nn.Module], dict[str, float]] | None,
     ) -> None:
         self.trainer, self.learner, self.workers = trainer, learner, learner.workers

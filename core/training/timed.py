@@ -112,7 +112,14 @@ def fit_for(
     if trouble:
         trouble += f": training ended there, and the best until then, of second {best.seconds:.0f}, is kept."
     learner.average.network.load_state_dict(course.weights)
-    return TimedResult(learner.average.network, best, course.progress(), course.batch_size, trouble, stopped)
+    return TimedResult(
+        network=learner.average.network,
+        best=best,
+        last=course.progress(),
+        batch_size=course.batch_size,
+        trouble=trouble,
+        stopped=stopped,
+    )
 
 
 class _Timed:
@@ -176,7 +183,7 @@ class _Timed:
             if measured is not None and self.learner.steps:
                 self.trouble = f"The denoised pictures stopped being numbers after {self.learner.steps:,} steps"
             return False
-        moment = Moment(seconds, self.learner.steps, self.phase.name, loss, measured)
+        moment = Moment(seconds, self.learner.steps, self.phase.name, loss=loss, measured=measured)
         self.moments.append(moment)
         self.losses.clear()
         self.strip, self.looked_at = self.plan.validation.strip(network), seconds

@@ -51,6 +51,7 @@ def accuracy(
     network: Callable[[Tensor], Tensor],
     data: LabelledImages,
     device: torch.device,
+    *,
     batch_size: int = 500,
     noise_sigma: float = 0.0,
 ) -> float:
@@ -234,8 +235,8 @@ def certified_count(
     labels: Tensor,
     models: tuple[ClassifierLike, DenoiserLike | None],
     settings: Settings,
-    radius: float,
     *,
+    radius: float,
     device: str,
     report: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
