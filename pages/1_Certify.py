@@ -10,11 +10,10 @@ from core.studies.records import StudyRequest
 from core.ui.certify.controls import choose_guarantee, choose_samples, objection
 from core.ui.certify.study import STUDIES, draw_running, draw_shown, draw_table, finished_study, start_study, study_key
 from core.ui.certify.verify import draw_verify
-from core.ui.controls import choose_sigma
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job
-from core.ui.linked import linked_switch
+from core.ui.linked import choose_sigma, linked_switch
 from core.ui.models.browser import draw_find_button
 from core.ui.models.choice import choose_classifier, choose_denoiser, choose_size, warn_about_sigma
 from core.ui.pictures import Choice, choose_pictures, choose_shown

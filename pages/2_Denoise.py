@@ -6,13 +6,12 @@ import streamlit as st
 
 from core.models.catalogue import classifiers
 from core.studies.comparison import NOISY
-from core.ui.controls import choose_sigma
 from core.ui.denoise.comparison import COMPARISONS, AskedComparison, draw_comparison, draw_outcome, draw_sweep
 from core.ui.denoise.controls import choose_denoisers, choose_draws, choose_sigmas
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import follow, under_way
 from core.ui.jobs.queue import Job
-from core.ui.linked import linked_switch
+from core.ui.linked import choose_sigma, linked_switch
 from core.ui.models.browser import draw_find_button
 from core.ui.models.choice import choose_classifier, model_title, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown

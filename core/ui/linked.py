@@ -3,20 +3,24 @@
 Numbers and switches are bound by Streamlit's own ``bind="query-params"``. Menus are not: it would write titles into the link,
 where model references belong. Here the link has what stands for an option, a value that is no option is dropped, the choice is
 kept across pages, and a control at its default is left out of the link. What was dropped is said at the top of the page.
+Imports no torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from core.ui.plain_text import plain
 
-Number = TypeVar("Number", int, float)
+N = TypeVar("N", int, float)
 PENDING, SEEN, PLACE = "link-pending", "link-seen", "link-place"
 LONGEST = 40
+ALPHAS = (0.05, 0.01, 0.001, 0.0001)
+METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
 
 
 def newly_asked(key: str) -> list[str]:
@@ -43,39 +47,23 @@ def linked_choice(
         titles: what the menu shows for each option, by what stands for it in links.
         default: one of the options.
     """
-
-    def draw() -> str:
-        return st.selectbox(
-            label, list(titles), format_func=titles.__getitem__, key=key, help=help, disabled=disabled, persist_state="session"
-        )
-
-    return _linked_one(titles, default, key, draw)
+    draw = partial(st.selectbox, format_func=titles.__getitem__, help=help, disabled=disabled)
+    return _linked_one(label, titles, default, key, draw=draw)
 
 
 def linked_steps(label: str, titles: Mapping[str, str], default: str, key: str) -> str:
     """A row of steps bound to the query parameter ``key``; arguments as for :func:`linked_choice`."""
-
-    def draw() -> str | None:
-        return st.segmented_control(
-            label,
-            list(titles),
-            format_func=titles.__getitem__,
-            key=key,
-            required=True,
-            persist_state="session",
-            label_visibility="collapsed",
-        )
-
-    return _linked_one(titles, default, key, draw)
+    draw = partial(st.segmented_control, format_func=titles.__getitem__, required=True, label_visibility="collapsed")
+    return _linked_one(label, titles, default, key, draw=draw)
 
 
-def _linked_one(titles: Mapping[str, str], default: str, key: str, draw: Callable[[], str | None]) -> str:
+def _linked_one(label: str, titles: Mapping[str, str], default: str, key: str, *, draw: Callable[..., Any]) -> str:
     asked = newly_asked(key)
     if asked and asked[-1] in titles:
         st.session_state[key] = asked[-1]
     elif st.session_state.get(key) not in titles:
         st.session_state[key] = default
-    chosen = draw() or default
+    chosen: str = draw(label, list(titles), key=key, persist_state="session") or default
     write_link(key, [] if chosen == default else [chosen])
     return chosen
 
@@ -118,15 +106,8 @@ def linked_choices(
 
 
 def linked_number(
-    label: str,
-    span: tuple[Number, Number],
-    default: Number,
-    key: str,
-    *,
-    step: Number,
-    format: str | None = None,
-    help: str | None = None,
-) -> Number:
+    label: str, span: tuple[N, N], default: N, key: str, *, step: N, format: str | None = None, help: str | None = None
+) -> N:
     """A field for a number within a span, bound to the query parameter ``key``; whole where the default is."""
     return type(default)(
         st.number_input(label, *span, value=default, step=step, format=format, key=key, bind="query-params", help=help)
@@ -134,15 +115,8 @@ def linked_number(
 
 
 def linked_slider(
-    label: str,
-    span: tuple[Number, Number],
-    default: Number,
-    key: str,
-    *,
-    step: Number,
-    format: str | None = None,
-    help: str | None = None,
-) -> Number:
+    label: str, span: tuple[N, N], default: N, key: str, *, step: N, format: str | None = None, help: str | None = None
+) -> N:
     """A slider over a span, bound to the query parameter ``key``; whole where the default is."""
     return type(default)(
         st.slider(label, *span, value=default, step=step, format=format, key=key, bind="query-params", help=help)
@@ -152,6 +126,28 @@ def linked_slider(
 def linked_switch(label: str, default: bool, key: str, *, help: str | None = None) -> bool:
     """A switch bound to the query parameter ``key``."""
     return bool(st.toggle(label, default, key=key, bind="query-params", help=help))
+
+
+def choose_sigma() -> float:
+    """The sigma slider, in [0, 1] units with grey levels beside it."""
+    help = (
+        "Standard deviation of the noise in each channel, in [0, 1] pixel units. More noise can certify larger radii, but hides"
+        " more of the picture."
+    )
+    sigma = linked_slider("Noise sigma", (0.01, 1.0), 0.25, "sigma", step=0.01, help=help)
+    st.caption(f"= {sigma * 255:.0f}/255 grey levels")
+    return sigma
+
+
+def choose_seed(key: str = "seed") -> int:
+    """The seed of the noise."""
+    return linked_number("seed", (0, 2**31 - 1), 0, key, step=1, help="Same seed, same noise.")
+
+
+def choose_alpha(key: str, label: str = "alpha") -> float:
+    """The chance that a certificate may be wrong."""
+    alpha = st.selectbox(label, ALPHAS, index=2, format_func=lambda a: f"{a:g}", key=key, bind="query-params")
+    return float(alpha)
 
 
 def key_for(name: str, classifier: str) -> str:

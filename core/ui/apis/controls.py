@@ -22,10 +22,9 @@ from core.errors import LabError
 from core.folders import answers_file
 from core.models.catalogue import denoisers
 from core.smoothing.settings import Settings
-from core.ui.controls import METHODS, choose_alpha, choose_seed, choose_sigma
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
-from core.ui.linked import linked_choice, linked_number, linked_switch
+from core.ui.linked import METHODS, choose_alpha, choose_seed, choose_sigma, linked_choice, linked_number, linked_switch
 from core.ui.plain_text import plain, show_error
 
 ASKED = SessionJobs("api")

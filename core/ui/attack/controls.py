@@ -13,10 +13,9 @@ from core.attacks.request import NORMS, PICTURE, AttackRequest, Climb
 from core.attacks.study import attack_study
 from core.device import pick_device
 from core.report.notation import norm_name
-from core.ui.controls import choose_sigma
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
-from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
+from core.ui.linked import choose_sigma, linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.models.choice import warn_about_sigma
 
 ATTACKS = SessionJobs("attacks")

@@ -10,8 +10,7 @@ from core.errors import LabError
 from core.report.notation import norm_name
 from core.smoothing.radius import NORMS, OWN_NORM
 from core.smoothing.settings import Settings
-from core.ui.controls import METHODS, choose_alpha, choose_seed
-from core.ui.linked import linked_choice, linked_number, linked_switch
+from core.ui.linked import METHODS, choose_alpha, choose_seed, linked_choice, linked_number, linked_switch
 
 NOISE_NAMES = {"gaussian": "Gaussian", "uniform": "Uniform", "laplace": "Laplace"}
 _L1_NOISE = "l2 is divided by the square root of the number of colour values, l-infinity by that number"

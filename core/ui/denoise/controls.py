@@ -9,8 +9,7 @@ import streamlit as st
 from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY
 from core.studies.denoise import SWEEP_SIGMAS, ComparisonRequest
-from core.ui.controls import choose_seed
-from core.ui.linked import key_for, linked_choices, linked_number
+from core.ui.linked import choose_seed, key_for, linked_choices, linked_number
 from core.ui.models.choice import brought, model_title, with_linked
 
 MAX_DENOISERS = 4

@@ -7,9 +7,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.ui.controls import ALPHAS
 from core.ui.figure import draw_figure
-from core.ui.linked import linked_slider
+from core.ui.linked import ALPHAS, linked_slider
 
 START = (0.5, 0.3)
 SIGMA, VOTES, ALPHA = 0.1, 1_000, 0.001

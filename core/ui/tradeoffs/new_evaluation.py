@@ -12,10 +12,9 @@ from core.evaluation.families import denoiser_words
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationRequest
 from core.smoothing.settings import Settings
-from core.ui.controls import choose_alpha, choose_seed, choose_sigma
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import under_way
-from core.ui.linked import key_for, linked_choice, linked_number
+from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, linked_choice, linked_number
 from core.ui.models.choice import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.tradeoffs.evaluation_job import EVALUATIONS, begin_anew, draw_own_job, start_evaluation
 from core.ui.tradeoffs.logs import choose_table_radii
