@@ -36,13 +36,8 @@ class Choice:
 def choose_pictures(classifier: str) -> list[Choice]:
     """The sample menu and the uploader; uploads win. Bad files are named, one sentence each, and the others kept."""
     menu = st.empty()
-    uploads = st.file_uploader(
-        "Or upload your own",
-        PICTURE_TYPES,
-        accept_multiple_files=True,
-        key="uploads",
-        help="PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab.",
-    )
+    help = "PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab."
+    uploads = st.file_uploader("Or upload your own", PICTURE_TYPES, accept_multiple_files=True, key="uploads", help=help)
     with menu.container():
         sample = choose_sample(classifier, disabled=bool(uploads))
     chosen: list[Choice] = []
@@ -71,14 +66,8 @@ def choose_shown(choices: list[Choice]) -> Choice:
 def choose_sample(classifier: str, disabled: bool = False) -> Sample:
     """The sample menu, with the pictures made for this classifier."""
     known = {s.name: s for s in samples() if s.classifier == classifier} or {s.name: s for s in samples()}
-    name = linked_choice(
-        "Sample picture",
-        {n: s.title for n, s in known.items()},
-        next(iter(known)),
-        key_for("picture", classifier),
-        disabled=disabled,
-    )
-    return known[name]
+    titles, key = {name: sample.title for name, sample in known.items()}, key_for("picture", classifier)
+    return known[linked_choice("Sample picture", titles, next(iter(known)), key, disabled=disabled)]
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

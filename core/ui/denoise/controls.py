@@ -10,7 +10,7 @@ from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY
 from core.studies.denoise import SWEEP_SIGMAS, ComparisonRequest
 from core.ui.linked import choose_seed, key_for, linked_choices, linked_number
-from core.ui.models.choice import brought, model_title, with_linked
+from core.ui.models.choice import model_options, model_title
 
 MAX_DENOISERS = 4
 FIRST_CLASSICAL = "classical/tv"
@@ -26,7 +26,7 @@ def choose_denoisers(classifier: str) -> list[str]:
     name = key_for("denoisers", classifier)
     return linked_choices(
         "Denoisers to compare",
-        {ref: model_title(ref) for ref in with_linked("denoiser", name, [*entries, *brought("denoiser")])},
+        {ref: model_title(ref) for ref in model_options("denoiser", name, entries)},
         usual,
         name,
         most=MAX_DENOISERS,
@@ -56,23 +56,11 @@ def choose_draws(
     with st.expander("Noise draws, seed", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
-            draws = linked_number(
-                "draws in the grid",
-                (1, 6),
-                2,
-                "draws",
-                step=1,
-                help="Noise samples for each sigma. The first is the one that the Certify page shows.",
-            )
+            help = "Noise samples for each sigma. The first is the one that the Certify page shows."
+            draws = linked_number("draws in the grid", (1, 6), 2, "draws", step=1, help=help)
         with middle:
-            sweep_draws = linked_number(
-                "draws at each sigma of the sweep",
-                (2, 100),
-                10,
-                "sweep-draws",
-                step=1,
-                help="More draws make the lines steadier and take longer.",
-            )
+            help = "More draws make the lines steadier and take longer."
+            sweep_draws = linked_number("draws at each sigma of the sweep", (2, 100), 10, "sweep-draws", step=1, help=help)
         with right:
             seed = choose_seed()
     noisy_first = (NOISY, *(reference for reference in denoisers if reference != NOISY))

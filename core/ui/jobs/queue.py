@@ -15,7 +15,7 @@ import time
 import traceback
 import uuid
 import weakref
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +46,7 @@ class Job:
         progress: the last thing the work reported.
         result: what the work returned.
         size: about how many bytes the finished job holds.
+        whole: done, and not stopped before: the result may be served to others who ask for the same.
         error: one sentence for the user, where it failed.
     """
 
@@ -58,6 +59,7 @@ class Job:
     progress: Any = None
     result: Any = None
     size: int = 0
+    whole: bool = False
     error: str | None = None
     looked_at: float = field(default_factory=time.monotonic)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -152,7 +154,6 @@ class JobQueue:
         self._queued: list[Job] = []
         self._running: list[Job] = []
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._by_key: dict[tuple[Any, ...], Job] = {}
         self._lock = _FairLock()
         self._last_served: dict[str, float] = {}
         # A thread that computes while the interpreter is taken down brings the whole process down with it.
@@ -172,9 +173,10 @@ class JobQueue:
         """
         job = Job(title, session, key, work)
         with self._changed:
-            if key is not None and key in self._by_key:
-                self._jobs.move_to_end(self._by_key[key].id)
-                return self._by_key[key]
+            same = None if key is None else next((j for j in self._jobs.values() if j.key == key and j.whole), None)
+            if same is not None:
+                self._jobs.move_to_end(same.id)
+                return same
             if sum(j.session == session for j in self._queued) >= MAX_QUEUED_PER_SESSION:
                 raise LabError(f"{MAX_QUEUED_PER_SESSION} computations of yours are waiting already: stop one, or wait.")
             if len(self._queued) >= MAX_QUEUED:
@@ -238,17 +240,15 @@ class JobQueue:
                 return
             held -= old.size
             del self._jobs[old.id]
-            if old.key is not None and self._by_key.get(old.key) is old:
-                del self._by_key[old.key]
 
     def _order(self) -> list[Job]:
         """Queued jobs, the session that was served longest ago first; within a session in the order of asking."""
-        position: dict[str, int] = {}
-        ranked = []
+        place: Counter[str] = Counter()
+        ranks = {}
         for job in self._queued:
-            position[job.session] = position.get(job.session, -1) + 1
-            ranked.append((position[job.session], self._last_served.get(job.session, 0.0), job))
-        return [job for _, _, job in sorted(ranked, key=lambda entry: entry[:2])]
+            ranks[job.id] = place[job.session], self._last_served.get(job.session, 0.0)
+            place[job.session] += 1
+        return sorted(self._queued, key=lambda job: ranks[job.id])
 
     def _start_next(self) -> None:
         busy = {job.session for job in self._running}
@@ -280,9 +280,7 @@ class JobQueue:
         finally:
             self._lock.give_back(job)
         with self._changed:
-            job.state = state
-            if state == "done" and job.key is not None and not job.stopping:
-                self._by_key[job.key] = job
+            job.state, job.whole = state, state == "done" and not job.stopping
             self._running.remove(job)
             if not any(j.session == job.session for j in [*self._queued, *self._running]):
                 self._last_served.pop(job.session, None)
@@ -291,8 +289,7 @@ class JobQueue:
 
 
 def _close(queue: weakref.ref[JobQueue]) -> None:
-    there = queue()
-    if there is not None:
+    if (there := queue()) is not None:
         there.close()
 
 

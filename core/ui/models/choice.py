@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -14,7 +14,7 @@ from core.models.references import bundled_names, parse_reference, trained_folde
 from core.training.trained import trained_models
 from core.ui.linked import key_for, linked_choice
 
-SIZES = ("own", "32", "64", "96", "128", "224")
+SIZES = ("32", "64", "96", "128", "224")
 
 
 def may_be_linked(reference: str) -> bool:
@@ -59,8 +59,9 @@ def bring(kind: str, reference: str, classifier: str | None = None) -> None:
         st.session_state[several] = [*others[:3], reference]
 
 
-def with_linked(kind: str, key: str, known: Sequence[str]) -> list[str]:
-    """The references of a menu, and those that a link brings: they are choices of every page from then on."""
+def model_options(kind: str, key: str, bundled: Iterable[str]) -> list[str]:
+    """The references of a menu: bundled ones, those brought, and those of a link, which are brought to every page with it."""
+    known = [*bundled, *brought(kind)]
     new = [ref for ref in st.query_params.get_all(key) if ref not in known and may_be_linked(ref)]
     _remember(kind, new)
     return [*known, *new]
@@ -69,32 +70,28 @@ def with_linked(kind: str, key: str, known: Sequence[str]) -> list[str]:
 def choose_classifier() -> str:
     """A classifier by reference."""
     titles = {e.ref: e.title for e in classifiers()}
-    options = with_linked("classifier", "classifier", [*titles, *brought("classifier")])
-    return linked_choice("Classifier", {ref: titles.get(ref, ref) for ref in options}, next(iter(titles)), "classifier")
+    options = {ref: titles.get(ref, ref) for ref in model_options("classifier", "classifier", titles)}
+    return linked_choice("Classifier", options, next(iter(titles)), "classifier")
 
 
 def choose_denoiser(classifier: str) -> str:
     """A denoiser by reference; those trained for the classifier stand first."""
     titles = {e.ref: _denoiser_title(e, classifier) for e in denoisers(classifier)}
     key = key_for("denoiser", classifier)
-    options = with_linked("denoiser", key, [*titles, *brought("denoiser")])
-    return linked_choice(
-        "Denoiser", {ref: titles.get(ref) or _own_title(ref) for ref in options}, usual_denoiser(classifier), key
-    )
+    options = {ref: titles.get(ref) or model_title(ref) for ref in model_options("denoiser", key, titles)}
+    return linked_choice("Denoiser", options, usual_denoiser(classifier), key)
 
 
 def choose_size(classifier: str) -> int | None:
     """The side that pictures are brought to before the noise; asked for classifiers that are not bundled only."""
     if classifier.startswith("bundled/"):
         return None
-    chosen = linked_choice(
-        "Size for noise and certificate",
-        {side: "what suits the model" if side == "own" else f"{side} x {side} pixels" for side in SIZES},
-        "own",
-        "size",
-        help="The picture is brought to this size once, before the noise; the certificate holds there. A model that works at"
-        " another size scales inside.",
+    titles = {"own": "what suits the model"} | {side: f"{side} x {side} pixels" for side in SIZES}
+    help = (
+        "The picture is brought to this size once, before the noise; the certificate holds there. A model that works at another"
+        " size scales inside."
     )
+    chosen = linked_choice("Size for noise and certificate", titles, "own", "size", help=help)
     return None if chosen == "own" else int(chosen)
 
 
@@ -106,16 +103,11 @@ def warn_about_sigma(denoiser: str, sigma: float, classifier: str | None = None)
         st.warning(warning, icon=":material/warning:")
 
 
-def model_title(reference: str, classifier: str | None = None) -> str:
-    """What to call a model: the title of a bundled one, else its reference."""
-    known = {e.ref: e.title for e in (*classifiers(), *denoisers(classifier))}
-    return known.get(reference) or _own_title(reference)
-
-
-def _own_title(reference: str) -> str:
-    """The reference; of what was trained here its name."""
+def model_title(reference: str) -> str:
+    """What to call a model: the title of a bundled one, the name of what was trained here, else its reference."""
+    known = {entry.ref: entry.title for entry in catalogue()}
     kind, _, name = reference.partition("/")
-    return f"{name} (trained here)" if kind == "trained" else reference
+    return known.get(reference) or (f"{name} (trained here)" if kind == "trained" else reference)
 
 
 def _denoiser_title(entry: Entry, classifier: str) -> str:
