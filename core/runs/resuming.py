@@ -183,7 +183,7 @@ def put_in_order(log: Path, indices: Sequence[int]) -> None:
     found = read_log(log).idx.tolist()
     wanted = sorted(found, key=lambda index: places.get(index, len(places)))
     if found != wanted:
-        head, *lines = (line for line in log.read_text(encoding="utf-8").splitlines() if line)
+        head, *lines = (line for line in log.read_text(encoding="utf-8").splitlines() if line.strip())
         texts = {int(line.split("\t", 1)[0]): line for line in lines}
         write_whole(log, "".join(f"{line}\n" for line in (head, *(texts[index] for index in wanted))))
     votes = read_image_votes(log)
