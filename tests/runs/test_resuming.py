@@ -73,7 +73,7 @@ def test_a_file_is_begun_and_gone_on_with(tmp_path: Path) -> None:
 
 def test_a_finished_log_stands_in_the_order_of_its_data(tmp_path: Path) -> None:
     log = tmp_path / "log.tsv"
-    log.write_text(log_text(LogLine(number, 1, 1, 0.25, True, 0.1) for number in (6, 0, 9, 3)))
+    log.write_text(log_text(LogLine(number, 1, 1, 0.25, True, 0.1) for number in (6, 0, 9, 3)) + " \n")
     put_in_order(log, [0, 9, 3, 6])
     assert read_log(log).idx.tolist() == [0, 9, 3, 6]
     before = log.stat().st_mtime_ns
