@@ -37,7 +37,11 @@ def open_page(title: str) -> None:
     """Set the page up. Must be the first thing a page calls."""
     st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=":material/verified_user:", layout="wide")
     st.html(_HERE / "frame.css")
-    _open_presenting()
+    asked = newly_asked(PARAMETER)
+    if asked and asked[-1].lower() in YES:
+        st.session_state[SWITCH] = True
+    if presenting():
+        st.html(_HERE / "presenter.css")
     with st.sidebar:
         st.markdown("**Denoised Smoothing Lab**")
         for path, label, icon in PAGES:
@@ -48,7 +52,14 @@ def open_page(title: str) -> None:
 def close_page() -> None:
     """Write the foot and the side line, last, so that they know what became of the link and the speed of the run just shown."""
     say_refused()
-    _close_presenting()
+    # The switch; with it, while presenting, the links that stand in the side bar elsewhere.
+    with st.container(horizontal=True, key="presenter"):
+        # bind="query-params" would know "true" only, and forget "1" as soon as the page is loaded again.
+        on = st.toggle("Presenter mode", key=SWITCH, persist_state="session", help="Large type, no side bar; part of the link.")
+        if on:
+            for path, label, icon in PAGES:
+                st.page_link(path, label=label, icon=icon, query_params={PARAMETER: "1"})
+    write_link(PARAMETER, ["1"] if on else [])
     from core.device import describe_device, pick_device  # torch takes seconds the first time; by now the page is drawn
 
     with st.sidebar:
@@ -63,26 +74,6 @@ def close_page() -> None:
 def presenting() -> bool:
     """Whether presenter mode is on."""
     return bool(st.session_state.get(SWITCH, False))
-
-
-def _open_presenting() -> None:
-    """Hear what the link asks for, and set the large type where the mode is on. Call first on a page."""
-    asked = newly_asked(PARAMETER)
-    if asked and asked[-1].lower() in YES:
-        st.session_state[SWITCH] = True
-    if presenting():
-        st.html(_HERE / "presenter.css")
-
-
-def _close_presenting() -> None:
-    """The switch, at the foot of the page; with it, while presenting, the links that stand in the side bar elsewhere."""
-    with st.container(horizontal=True, key="presenter"):
-        # bind="query-params" would know "true" only, and forget "1" as soon as the page is loaded again.
-        on = st.toggle("Presenter mode", key=SWITCH, persist_state="session", help="Large type, no side bar; part of the link.")
-        if on:
-            for path, label, icon in PAGES:
-                st.page_link(path, label=label, icon=icon, query_params={PARAMETER: "1"})
-    write_link(PARAMETER, ["1"] if on else [])
 
 
 def spare_modules() -> None:

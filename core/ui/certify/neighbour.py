@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -16,90 +15,63 @@ from core.smoothing.certificate import Certificate
 from core.ui.figure import enlarged
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job, JobContext
-from core.ui.jobs.session import Key, SessionJobs
+from core.ui.jobs.session import SessionJobs
 from core.ui.plain_text import plain
 
 NEIGHBOURS = SessionJobs("neighbours")
 
 
-@dataclass(frozen=True)
-class FoundNeighbour:
-    """The nearest picture of another class, and where it was looked for."""
-
-    neighbour: Neighbour
-    what: str
-
-
-def neighbour_key(certificate: Certificate) -> Key:
-    """Names a search: the picture, its certified class among which, and the norm."""
-    c = certificate
-    return ("neighbour", c.image.sha256, c.image.height, c.image.width, c.labels, c.prediction, c.norm)
-
-
-def start_search(picture: Image.Image, certificate: Certificate) -> Job:
-    """Queue the search for a certificate with a class and labels.
+def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> None:
+    """On demand, for a certificate of a class with labels: the distance, and the radius as a share of it.
 
     Args:
         picture: at the size at which it was certified.
-        certificate: says class and norm.
-
-    Raises:
-        LabError: where the queue is full.
+        key: unlike that of any other picture.
     """
-    labels, label, norm = certificate.labels, certificate.prediction, certificate.norm
-    size = (certificate.image.height, certificate.image.width)
-
-    def work(_: JobContext) -> FoundNeighbour:
-        assert labels is not None
-        assert label is not None
-        found = local_pictures(labels, size)
-        return FoundNeighbour(nearest_of_another_class(to_pixels(picture), label, found.data, norm), found.what)
-
-    return NEIGHBOURS.start(neighbour_key(certificate), "Nearest picture of another class", work)
-
-
-def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> None:
-    """On demand, for a certificate of a class with labels: the distance, and the radius as a share of it."""
-    if certificate.prediction is None or certificate.labels is None:
+    c, labels, label = certificate, certificate.labels, certificate.prediction
+    if label is None or labels is None:
         return
-    wanted = neighbour_key(certificate)
+    wanted = ("neighbour", c.image.sha256, c.image.height, c.image.width, labels, label, c.norm)
+
+    def work(_: JobContext) -> tuple[Neighbour, str]:
+        found = local_pictures(labels, (c.image.height, c.image.width))
+        return nearest_of_another_class(to_pixels(picture), label, found.data, c.norm), found.what
 
     def draw(job: Job | None) -> None:
+        title = "Compare with the nearest picture of another class"
         if job is None:
-            if st.button(
-                "Compare with the nearest picture of another class", icon=":material/social_distance:", key=f"near-{key}"
-            ) and begin(lambda: start_search(picture, certificate)):
+            pressed = st.button(title, icon=":material/social_distance:", key=f"near-{key}")
+            if pressed and begin(lambda: NEIGHBOURS.start(wanted, "Nearest picture of another class", work)):
                 st.rerun()
         elif not job.finished:
             st.caption(":material/hourglass_top: Looking through the pictures on this machine…")
         elif job.state == "failed":
             st.info(plain(job.error or ""), icon=":material/info:")
         else:
-            _draw(picture, certificate, job.result)
+            _draw_found(picture, certificate, *job.result)
 
     follow(draw, partial(NEIGHBOURS.find, wanted))
 
 
-def share_text(certificate: Certificate, found: FoundNeighbour) -> str:
+def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
     """What was searched, how far the nearest picture of another class is, and what share of it the radius is."""
-    c, near = certificate, found.neighbour
-    labels = c.labels or ()
+    c, labels = certificate, certificate.labels or ()
     other, own, norm = labels[near.label], labels[c.prediction or 0], norm_name(near.norm)
-    searched = (
-        f"Searched: {near.searched:,} picture{'s' if near.searched > 1 else ''} of classes other than {own} in {found.what}."
-    )
+    several = "s" if near.searched > 1 else ""
+    searched = f"Searched: {near.searched:,} picture{several} of classes other than {own} in {where}."
     if near.distance == 0:
         return f"{searched} One of them is this very picture, there of class {other}: the certified answer is not its class."
-    where = f"The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}"
     share = near.share(c.radius)
-    words = f"{searched} {where}; the certified radius is {100 * share:.3g}% of that."
+    words = (
+        f"{searched} The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}; the certified radius is"
+        f" {100 * share:.3g}% of that."
+    )
     if share >= 1:
         return f"{words} So this picture of another class is certified to get the same answer: robust is not the same as right."
     return f"{words} Were that one certified as {other}, the two balls could not overlap: they share the distance between them."
 
 
-def _draw(picture: Image.Image, certificate: Certificate, found: FoundNeighbour) -> None:
-    near = found.neighbour
+def _draw_found(picture: Image.Image, certificate: Certificate, near: Neighbour, where: str) -> None:
     other = Image.fromarray(near.pixels.permute(1, 2, 0).numpy())
     name = (certificate.labels or ())[near.label]
     with st.container(key="abreast-neighbour"):
@@ -110,4 +82,4 @@ def _draw(picture: Image.Image, certificate: Certificate, found: FoundNeighbour)
     with second:
         st.image(enlarged(other, 160), width="stretch", alt=f"The nearest picture of another class found: {name}.")
         st.markdown(f"**Nearest of another class**: {plain(name)}")
-    st.markdown(plain(share_text(certificate, found)))
+    st.markdown(plain(share_text(certificate, near, where)))
