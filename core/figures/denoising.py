@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from core.figures.template import SYMBOLS, error_bars, marks, styled
+from core.figures.template import GROUND, INK, SYMBOLS, error_bars, marks, styled
 from core.pictures.pixels import to_picture
 from core.pictures.reading import data_uri
 from core.report.notation import BLUE, GREY, VERMILION, class_name
@@ -25,8 +25,7 @@ PANEL, WIDE_PANEL = 168, 230
 """Height of a panel in pixels: where there are more than three columns, and where there are fewer."""
 PANELS_AROUND = 200
 """Pixels of titles, gaps, colour bar and margins around three rows of panels."""
-# The sheet carries its own ground, so its ink need not follow the page.
-GROUND, INK = "#FFFFFF", "#1B2733"
+# Of the sheet.
 SIDE, GAP, TEXT = 160, 12, 18
 DODGE = 0.004
 """Sigma by which the lines stand apart, so that their bars can be told apart."""

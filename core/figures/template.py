@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ Numbers = Sequence[float] | NDArray[np.float64]
 
 MAGNITUDES = "Cividis"
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "cross")
+GROUND, INK = "#FFFFFF", "#1B2733"
+"""Of what is saved, which is always on a light ground."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 TEMPLATE = go.layout.Template(
@@ -98,3 +101,29 @@ def add_area(figure: go.Figure, x: Numbers, y: Numbers, fill: str, *, to: str = 
     """The area below a curve, or within it, without an edge; in the legend where ``more`` has it there."""
     area = {"mode": "lines", "line": {"width": 0}, "fill": to, "fillcolor": fill, "showlegend": False, "hoverinfo": "skip"}
     figure.add_scatter(x=x, y=y, **(area | more))
+
+
+def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
+    """A page of HTML with figures and their texts, which needs no network and no other file; always on a light ground."""
+    several = len(drawn) > 1
+    parts = []
+    for place, (figure, alt) in enumerate(drawn):
+        light = go.Figure(figure).update_layout(paper_bgcolor=GROUND, plot_bgcolor=GROUND, font_color=INK, autosize=True)
+        if not several:
+            light.update_layout(height=None)
+        chart = light.to_html(
+            include_plotlyjs=place == 0,
+            full_html=False,
+            default_height="480px" if several else "80vh",
+            config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg", "filename": name}},
+        )
+        words = html.escape(alt)
+        parts.append(
+            f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{chart}<figcaption>{words}</figcaption>'
+            "</figure>\n"
+        )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(name)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
+        f'<body style="background:{GROUND};color:{INK};font-family:sans-serif;margin:1rem">\n{"".join(parts)}</body></html>\n'
+    )

@@ -166,6 +166,18 @@ def flip_of_smoothed(point: tuple[float, float], sigma: float) -> Flip | None:
     return _nearest_flip(point, field_axis(), smoothed_field(sigma) > 0.5, lambda places: share_of_ones(places, sigma) > 0.5)
 
 
+def wrong_and_certified(sigma: float, n: int, alpha: float) -> tuple[tuple[float, float], int, PlaneCertificate] | None:
+    """The training point, the moon that it lies on and the certificate, where the vote is most sure and wrong."""
+    network = plane_network()
+    ones = share_of_ones(network.points, sigma)
+    sureness = np.where((ones > 0.5) != network.shown, np.abs(ones - 0.5), 0.0)
+    best = int(sureness.argmax())
+    point = (float(network.points[best, 0]), float(network.points[best, 1]))
+    c = certify_vote(votes_at(point, sigma, n), alpha)
+    label = int(network.shown[best])
+    return None if c.abstained or c.candidate == label else (point, label, c)
+
+
 @dataclass(frozen=True)
 class Repeats:
     """Lower bounds from fresh votes, and the probability that they bound.

@@ -5,7 +5,6 @@ Imports no torch, so that the first page shows them at once.
 
 from __future__ import annotations
 
-import html
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +15,11 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
+from core.figures.template import stand_alone
 from core.report.notation import STAGES, class_name
 from core.studies.records import View
 from core.ui.frame import presenting
 
-GROUND, INK = "#FFFFFF", "#1B2733"
 FORMATS = {"svg": "SVG", "png": "PNG"}
 MIME = {"json": "application/json", "csv": "text/csv", "html": "text/html", "png": "image/png", "py": "text/x-python"}
 MIME |= {"md": "text/markdown", "tex": "text/x-tex", "zip": "application/zip"}
@@ -105,32 +104,6 @@ def _offer(drawn: Sequence[tuple[go.Figure, str]], key: str, name: str) -> None:
         help = "About 5 MB: the file brings its own plotting library along."
         make = partial(stand_alone, drawn, name)
         offer_file(label, make, f"{name}.html", f"{key}-html", icon=":material/public:", help=help)
-
-
-def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
-    """A page of HTML with figures and their texts, which needs no network and no other file; always on a light ground."""
-    several = len(drawn) > 1
-    parts = []
-    for place, (figure, alt) in enumerate(drawn):
-        light = go.Figure(figure).update_layout(paper_bgcolor=GROUND, plot_bgcolor=GROUND, font_color=INK, autosize=True)
-        if not several:
-            light.update_layout(height=None)
-        chart = light.to_html(
-            include_plotlyjs=place == 0,
-            full_html=False,
-            default_height="480px" if several else "80vh",
-            config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg", "filename": name}},
-        )
-        words = html.escape(alt)
-        parts.append(
-            f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{chart}<figcaption>{words}</figcaption>'
-            "</figure>\n"
-        )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(name)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
-        f'<body style="background:{GROUND};color:{INK};font-family:sans-serif;margin:1rem">\n{"".join(parts)}</body></html>\n'
-    )
 
 
 def offer_file(

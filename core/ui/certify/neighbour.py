@@ -63,8 +63,8 @@ def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
         return f"{searched} One of them is this very picture, there of class {other}: the certified answer is not its class."
     share = near.share(c.radius)
     words = (
-        f"{searched} The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}; the certified radius is"
-        f" {100 * share:.3g}% of that."
+        f"{searched} The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}; the certified radius"
+        f" is {100 * share:.3g}% of that."
     )
     if share >= 1:
         return f"{words} So this picture of another class is certified to get the same answer: robust is not the same as right."

@@ -10,14 +10,20 @@ import streamlit as st
 from core.figures.balls import norm_balls
 from core.figures.bound import repeats_figure
 from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure, radius_map
-from core.learn.plane import CLASSES, plane_network
-from core.learn.smoothing_in_the_plane import PlaneCertificate, certify_vote, repeat, share_abstaining, share_of_ones, votes_at
+from core.learn.plane import CLASSES
+from core.learn.smoothing_in_the_plane import (
+    certify_vote,
+    repeat,
+    share_abstaining,
+    share_of_ones,
+    votes_at,
+    wrong_and_certified,
+)
 from core.ui.figure import draw_figure
 from core.ui.learn.plane import SIGMA, START, choose_plane_alpha, choose_plane_sigma, choose_votes
 from core.ui.learn.teaching import draw_quiz, draw_terms
 from core.ui.linked import linked_number, linked_steps
 
-WRONG_SIGMA, WRONG_VOTES, WRONG_ALPHA = 0.1, 10_000, 0.001
 REPETITIONS = 1_000
 
 
@@ -35,20 +41,8 @@ def draw_limits() -> None:
     draw_quiz()
 
 
-def wrong_and_certified() -> tuple[tuple[float, float], int, PlaneCertificate] | None:
-    """The training point, the moon that it lies on and the certificate, where the vote is most sure and wrong."""
-    network = plane_network()
-    ones = share_of_ones(network.points, WRONG_SIGMA)
-    sureness = np.where((ones > 0.5) != network.shown, np.abs(ones - 0.5), 0.0)
-    best = int(sureness.argmax())
-    point = (float(network.points[best, 0]), float(network.points[best, 1]))
-    c = certify_vote(votes_at(point, WRONG_SIGMA, WRONG_VOTES), WRONG_ALPHA)
-    label = int(network.shown[best])
-    return None if c.abstained or c.candidate == label else (point, label, c)
-
-
 def _draw_wrong() -> None:
-    found = wrong_and_certified()
+    found = wrong_and_certified(SIGMA, 10_000, 0.001)
     if found is None:
         st.info("The vote is right wherever it is sure.", icon=":material/info:")
         return
@@ -56,7 +50,7 @@ def _draw_wrong() -> None:
     left, right = st.columns([1.45, 1])
     with left:
         figure = plane_figure("A certified mistake")
-        add_smoothed_border(figure, WRONG_SIGMA)
+        add_smoothed_border(figure, c.sigma)
         add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {c.radius:.3f}")
         add_point(figure, point, label)
         alt = (
@@ -66,7 +60,7 @@ def _draw_wrong() -> None:
         draw_figure(figure, "limits-wrong", alt, "certified-but-wrong")
     with right:
         st.markdown(
-            f"This training point belongs to the moon of **{CLASSES[label]}s**. At sigma {WRONG_SIGMA:g} the vote says"
+            f"This training point belongs to the moon of **{CLASSES[label]}s**. At sigma {c.sigma:g} the vote says"
             f" **{CLASSES[c.candidate]}**, {c.k:,} times of {c.n:,}, and that is certified within {c.radius:.3f}. The"
             " certificate knows no labels: it says that nearby answers are the same, not that they are right."
         )

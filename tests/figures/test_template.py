@@ -1,4 +1,4 @@
-"""Figures, and the files that are made of them."""
+"""What all figures have: the page of HTML that they are saved as."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import plotly.graph_objects as go
 
-from core.ui.figure import stand_alone
+from core.figures.template import stand_alone
 
 
 def test_a_saved_figure_needs_nothing_else() -> None:
