@@ -159,7 +159,8 @@ def summarise_modes(lines: Sequence[ModesLine], *, sigma: float, alpha: float) -
         sound_processor_time=_time(lines, lambda run: run.processor_seconds),
         sides=_sides(found[FLOAT]),
         until=tuple(
-            _settled(lines, [one for one, _ in found[FLOAT]], number, sigma, alpha) for number in range(len(lines[0].until))
+            _settled(lines, [one for one, _ in found[FLOAT]], number=number, sigma=sigma, alpha=alpha)
+            for number in range(len(lines[0].until))
         ),
     )
 

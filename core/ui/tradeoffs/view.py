@@ -177,7 +177,14 @@ def draw_classes(chosen: Chosen, radius: float) -> None:
     words = classes_of(dataset_of(log))
 
     shares = [
-        ClassShare(class_name(label, words), s.images, s.clean, s.certified[float(radius)], *s.interval[float(radius)])
+        ClassShare(
+            name=class_name(label, words),
+            images=s.images,
+            clean=s.clean,
+            certified=s.certified[float(radius)],
+            low=s.interval[float(radius)][0],
+            high=s.interval[float(radius)][1],
+        )
         for label, s in by_class(log.outcomes, [radius]).items()
     ]
     if len(shares) > 40:
