@@ -40,19 +40,12 @@ left, right = st.columns([1.5, 1])
 with left:
     draw_strip(study.views, certificate.labels, certificate.sigma, "landing")
     other = None if study.without is None else words.named_radius("no denoiser", study.without)
-    sheet.draw(
-        radius_bar(words.named_radius("certified", certificate), certificate.radius_ceiling, other),
-        "landing-radius",
-        f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}.",
-        "radius",
-    )
+    bar = radius_bar(words.named_radius("certified", certificate), certificate.radius_ceiling, other)
+    alt = f"Certified radius {certificate.radius:.3f} of at most {certificate.radius_ceiling:.3f}."
+    sheet.draw(bar, "landing-radius", alt, "radius")
 with right:
-    sheet.draw(
-        icon_array(certificate.counts, certificate.labels),
-        "landing-icons",
-        f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}",
-        "icons",
-    )
+    alt = f"One hundred icons in the shares of the vote. {votes_alt(certificate.counts, certificate.labels)}"
+    sheet.draw(icon_array(certificate.counts, certificate.labels), "landing-icons", alt, "icons")
 
 with st.container(horizontal=True):
     st.page_link(

@@ -35,10 +35,6 @@ def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, s
     def work(context: JobContext) -> list[Check]:
         classifier = cache.classifier(certificate.classifier.ref, device, size=size, should_stop=context.should_stop)
         denoiser = cache.denoiser(certificate.denoiser.ref, device, should_stop=context.should_stop)
-
-        def tell(part: str, now: Progress) -> None:
-            context.report(now)
-
         return resample(
             certificate,
             picture,
@@ -47,7 +43,7 @@ def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, s
             same_seed=seed is None,
             fresh_seed=seed,
             device=str(device),
-            on_progress=tell,
+            on_progress=lambda _, now: context.report(now),
             should_stop=context.should_stop,
         )
 
@@ -107,7 +103,7 @@ def _choose_sampling(document: bytes, certificate: Certificate, picture: Picture
     for (name, asked), pressed in zip(wanted.items(), (same, fresh), strict=True):
         if pressed:
             VERIFICATIONS.forget(name)
-            begin(partial(start_resampling, name, certificate, picture.image, asked))
+            begin(partial(start_resampling, name, certificate, picture.image, seed=asked))
     return list(wanted)
 
 
