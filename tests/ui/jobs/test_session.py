@@ -14,6 +14,11 @@ from core.ui.jobs.session import picture_key, queue
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+@pytest.fixture(autouse=True)
+def own_queue() -> None:
+    queue.clear()  # what other tests left under way is of the same session, which computes one job at a time
+
+
 def page() -> None:
     """Starts what the session asks for; all depends on whether the last job is under way."""
     import time
