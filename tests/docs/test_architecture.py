@@ -17,11 +17,13 @@ LOOSE = 8
 
 def shown() -> dict[Path, set[str]]:
     """The folders of the tree, each with the modules that are listed for it."""
-    (tree,) = re.findall(r"^    core/\n(?:^    .*\n)+", ARCHITECTURE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (tree,) = re.findall(
+        r"^```text\n(core/\n.*?)^```", ARCHITECTURE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     found: dict[Path, set[str]] = {}
     path: list[str] = []
     for line in tree.splitlines():
-        depth, text = (len(line) - len(line.lstrip()) - 4) // 2, line.strip()
+        depth, text = (len(line) - len(line.lstrip())) // 2, line.strip()
         folder = re.match(r"(\w+)/( |$)", text)
         if folder:
             path = [*path[:depth], folder[1]]
