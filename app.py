@@ -1,7 +1,5 @@
 """The landing page: a finished certificate, what it means, and the ways in."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.data.samples import sample_picture, samples

@@ -1,7 +1,5 @@
 """Which device computes, and how much memory there is for it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

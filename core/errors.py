@@ -1,7 +1,5 @@
 """The one exception a user is meant to read, and the clause that others leave in it."""
 
-from __future__ import annotations
-
 
 class LabError(ValueError):
     """A user's mistake or a limit reached: one sentence saying what is wrong, what was expected, what to do.

@@ -1,7 +1,5 @@
 """Where things lie: what comes with the project, what this machine keeps (``LAB_HOME``), and its data sets (``LAB_DATA``)."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The versions a certificate or a model card names."""
 
-from __future__ import annotations
-
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version

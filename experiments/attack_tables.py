@@ -3,8 +3,6 @@
 python -m experiments.attack_tables FILE ...
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

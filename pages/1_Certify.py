@@ -1,7 +1,5 @@
 """Certify a picture: choose, watch the vote, read the certificate."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st

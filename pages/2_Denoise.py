@@ -1,7 +1,5 @@
 """Look at denoisers: the same noisy copies through several, what they take away, and how they fare over sigma."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.models.catalogue import classifiers

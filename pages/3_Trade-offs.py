@@ -1,7 +1,5 @@
 """What does robustness cost? Certified accuracy over data sets, against radius, accuracy, samples, seconds and money."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The other side of the bound: attack the base classifier and the smoothed one, and see where each falls."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.ui.attack.controls import ATTACKS, attack_key, choose_attack, start_attack

@@ -1,7 +1,5 @@
 """Make a remote vision API provably robust: plan the cost, ask within the budget, read the certificate."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.apis.providers import describe_provider

@@ -1,7 +1,5 @@
 """Train a denoiser for a classifier within minutes, and watch it learn."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.models.catalogue import classifiers

@@ -1,7 +1,5 @@
 """Learn: six short chapters, each with a figure that answers to the hand; a quiz, lessons, a glossary."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.ui.frame import close_page, open_page

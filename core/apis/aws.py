@@ -1,7 +1,5 @@
 """Amazon Rekognition, detect_labels, through the official client."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

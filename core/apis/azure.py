@@ -1,7 +1,5 @@
 """Azure AI Vision, image analysis with tags, through the official client."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

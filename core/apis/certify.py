@@ -1,7 +1,5 @@
 """CERTIFY with a remote API as the base classifier: the answers are bought one by one, and none is bought in vain."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable

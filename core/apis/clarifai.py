@@ -1,7 +1,5 @@
 """Clarifai's general recognition model, through the messages of the official gRPC client."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

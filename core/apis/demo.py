@@ -4,8 +4,6 @@ It lets everyone try the Vision APIs page without an account: pictures go over H
 nothing else of the classifier can be reached.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from functools import cache

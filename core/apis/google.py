@@ -1,7 +1,5 @@
 """Google Cloud Vision, label detection, through the official client."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Any HTTP endpoint, described by a small TOML file: where it is, how a picture is sent, where labels and scores stand."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """Hugging Face Inference Providers, image classification, through the official client."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

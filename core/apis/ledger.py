@@ -5,8 +5,6 @@ process had sent and not yet heard of is *in doubt*: it may have been paid for, 
 sent again, and counts for no class.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """Providers by reference: ``api/NAME``, with NAME in VENDORS, ``demo``, or ``http/PATH`` to a TOML file."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Mapping

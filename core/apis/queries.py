@@ -1,8 +1,6 @@
 """The queries of a run: which pictures it sends (noisy copy number i of one picture, denoised, as 8-bit pixels), and what they
 cost before the first is paid."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

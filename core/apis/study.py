@@ -1,7 +1,5 @@
 """What an API certifies beyond one run: a picture with a denoiser and, to compare, without; a data set, a line a picture."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 Pictures are (3, H, W) in [0, 1]; lengths are in the same units and taken in float64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

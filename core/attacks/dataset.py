@@ -1,7 +1,5 @@
 """Attack a data set: certified against attacked radius, and whether any attack within the certified radius succeeds."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Lines of an attacked data set, and what they add up to. Without torch."""
 
-from __future__ import annotations
-
 import json
 import math
 import statistics

@@ -1,7 +1,5 @@
 """Projected gradient ascent (Madry et al. 2018, arXiv 1706.06083) within a ball around a picture, on any target."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """The smallest successful attack, by bisection on the radius; each success is confirmed with fresh noise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """An attack study: certify a picture, change it at a radius, and look for the smallest attack. Records: records.py."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Callable

@@ -4,8 +4,6 @@ The objective of the smoothed classifier is SmoothAdv (Salman et al. 2019, arXiv
 ``-log( mean over m draws of softmax(f(D(x + e)))_c )``, with m FRESH draws of noise at every step.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

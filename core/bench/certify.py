@@ -3,8 +3,6 @@
 The two that are compared take turns, so that what else the machine does weighs on both.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Mapping

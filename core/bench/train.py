@@ -1,7 +1,5 @@
 """How much of training is the networks: images a second of the training loop against bare forward and backward passes."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from typing import Any

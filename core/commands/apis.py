@@ -1,7 +1,5 @@
 """`certify` and `evaluate` with `--classifier api/...`: a vision API certified within a budget a picture."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import asdict

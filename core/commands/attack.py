@@ -1,7 +1,5 @@
 """`attack`: the other side of the bound, for one picture or over a data set."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`attack --dataset`: certified against attacked radius over a data set, and violations counted."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import time

@@ -1,7 +1,5 @@
 """`bench`: how fast certification, the evaluation of a data set, or training is."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

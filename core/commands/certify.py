@@ -1,7 +1,5 @@
 """`certify`: a certified prediction for each picture."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

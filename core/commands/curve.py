@@ -1,7 +1,5 @@
 """`curve`: read certified accuracy off logs."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import math

@@ -1,7 +1,5 @@
 """`denoise`: add noise to a picture, take it off again, and measure."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import time

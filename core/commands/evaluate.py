@@ -1,7 +1,5 @@
 """`evaluate`: certify a data set into a log."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 from pathlib import Path

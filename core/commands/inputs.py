@@ -1,7 +1,5 @@
 """What a command line names: models, images and pictures, loaded with downloads and remarks; a folder to write to."""
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from dataclasses import asdict

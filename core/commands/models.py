@@ -1,7 +1,5 @@
 """`models`: what there is to choose from, bundled, cached and on the Hub."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """Every option that several verbs have, once: a verb names those it takes."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from dataclasses import fields, replace

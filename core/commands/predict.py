@@ -1,7 +1,5 @@
 """`predict`: the smoothed classifier's class for each picture, without a radius."""
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """CERTIFY or PREDICT over the pictures of a command line: one bad picture does not stop the rest. The results as text."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

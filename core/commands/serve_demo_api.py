@@ -1,7 +1,5 @@
 """`serve-demo-api`: a classifier behind HTTP, as a stranger's API would be."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """What a program of ours says on the terminal (JSON on stdout, all else on stderr), Ctrl-C, and how it ends."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

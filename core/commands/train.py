@@ -1,7 +1,5 @@
 """`train-classifier` and `train-denoiser`."""
 
-from __future__ import annotations
-
 import argparse
 import platform
 import shlex

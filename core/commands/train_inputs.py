@@ -1,7 +1,5 @@
 """What a training is given: pictures, classifiers to train through, and whether they fit each other."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from pathlib import Path

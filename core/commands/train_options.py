@@ -1,7 +1,5 @@
 """The options of `train-classifier` and `train-denoiser`, and the settings that they make."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -1,7 +1,5 @@
 """`verify`: checks a certificate that somebody handed over."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

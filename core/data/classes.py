@@ -1,7 +1,5 @@
 """Do a data set and a classifier speak of the same classes? By their numbers, their names, and the classifier's answers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Data sets of the Hub: ``hub/OWNER/NAME[@REVISION]``, in parquet files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Labelled pictures that are on this machine already: to compare a picture with, or to evaluate on. Nothing is downloaded."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

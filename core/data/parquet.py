@@ -1,7 +1,5 @@
 """Labelled pictures in parquet files, as the Hub's data sets have them."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """The sample pictures: drawn by the project, cut from pictures that scikit-image ships, or made by the `shapes` data set."""
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 import json

@@ -4,8 +4,6 @@ Made for tests and the classroom: no file is needed, and a small network learns 
 from their signed distance, four-fold oversampled in effect by a soft edge one pixel wide.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

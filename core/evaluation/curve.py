@@ -1,7 +1,5 @@
 """Certified accuracy: from logs, as shares of images with intervals over images; and as it was published. Needs no torch."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Certify a data set, one log line an image."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple

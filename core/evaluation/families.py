@@ -1,7 +1,5 @@
 """Logs side by side: which belong together, what they are called, and the best of each family. Needs no torch."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

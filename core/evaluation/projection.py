@@ -4,8 +4,6 @@ A projection is an expectation under the observed share, and no certificate: to 
 vote was the same it is too hopeful, since more samples might have brought others. Needs no torch.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 

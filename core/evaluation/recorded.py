@@ -1,7 +1,5 @@
 """An evaluation as its files tell it: the log, what it was made with, and the votes behind it. Needs no torch."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

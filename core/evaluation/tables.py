@@ -1,7 +1,5 @@
 """Tables of certified accuracy, in the manner of the papers, as CSV, Markdown, LaTeX, or columns for a terminal."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

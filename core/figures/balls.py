@@ -1,7 +1,5 @@
 """Lengths, drawn: certified balls to scale in several norms, and how long noise is where it falls on many values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

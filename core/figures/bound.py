@@ -1,7 +1,5 @@
 """From votes to a bound, from the bound to a radius, and how often a bound is wrong."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A certificate drawn: the votes, the radius against its ceiling, both as samples come, and the radius beside attacks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

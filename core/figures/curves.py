@@ -1,7 +1,5 @@
 """Certified accuracy against radius: one's own curves with their intervals, published ones dashed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What denoisers did, as figures: panels that zoom together, the sweep over sigma, and a sheet to take away."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

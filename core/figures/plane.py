@@ -1,7 +1,5 @@
 """The plane of the Learn page: decision regions, borders, points, clouds and circles, laid over each other."""
 
-from __future__ import annotations
-
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Where the radii of an evaluation lie, and the bounds p behind them; certified accuracy by class."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

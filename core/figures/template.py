@@ -1,7 +1,5 @@
 """One look for all figures, and the traces that most of them are made of; nothing is told by colour alone."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from typing import Any

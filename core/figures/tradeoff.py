@@ -1,7 +1,5 @@
 """What robustness costs: accuracy against certified accuracy along sigma, and both against samples, seconds and money."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What the Learn page says beside its figures: the words of the field, and five questions; their texts lie in assets/learn."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A classifier in the plane: a small trained network, evaluated with numpy so that figures answer at once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

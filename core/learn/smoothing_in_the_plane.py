@@ -5,8 +5,6 @@ Gaussian's weight of each cell is its exact integral, a product of two differenc
 dimensions that is possible; in a picture's thousands it is not, which is why certificates rest on samples.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache

@@ -1,7 +1,5 @@
 """Loaded models, shared by everyone in the process: at most so many, and at most so many bytes."""
 
-from __future__ import annotations
-
 import gc
 import threading
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """What there is to choose from: bundled classifiers and denoisers, and the classical denoisers."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from functools import cache

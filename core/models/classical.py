@@ -1,7 +1,5 @@
 """Denoisers without training, from scikit-image: `classical/median`, `wavelet`, `tv`, `nlm`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Class names: a model's own, as its config lists them, or the known ones of a data set with as many classes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Classifiers and denoisers by reference."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 The grammar is described in docs/model-references.md.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path

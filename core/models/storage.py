@@ -1,7 +1,5 @@
 """A model as a folder: model.safetensors, config.json (how to build it) and card.json (where it comes from)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

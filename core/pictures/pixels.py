@@ -1,7 +1,5 @@
 """Pictures as tensors: (3, H, W) float32 pixels in [0, 1], and back; and how close one is to another."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 

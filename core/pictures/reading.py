@@ -1,7 +1,5 @@
 """Pictures from anywhere: read safely, turned into 8-bit RGB, brought to size. As tensors: core/pictures/pixels.py."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

@@ -1,7 +1,5 @@
 """A certificate to take along: CSV, its JSON document, and a Python script that makes it again."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

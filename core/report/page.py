@@ -1,7 +1,5 @@
 """A certificate as one HTML page for stakeholders: self-contained, to be read on screen, printed on A4, and checked."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

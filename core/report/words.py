@@ -1,7 +1,5 @@
 """A certificate in sentences and formulas: what it says and does not, why it abstains, how its radius follows, what changed."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

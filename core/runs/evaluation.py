@@ -1,7 +1,5 @@
 """An evaluation whose images go to the store one by one, within a budget, and that can be stopped and gone on with."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace

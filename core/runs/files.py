@@ -1,7 +1,5 @@
 """The files of stored runs: logs that are brought into the store, and those that are taken out of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

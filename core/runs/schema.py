@@ -1,7 +1,5 @@
 """The database behind the store of runs: where it is, its tables, and what is said where it cannot be used."""
 
-from __future__ import annotations
-
 import os
 import re
 import sqlite3

@@ -3,8 +3,6 @@
 Several sessions and processes may write at once: an image of a run is there once, whoever wrote it first.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -3,8 +3,6 @@
 ``k`` of ``n`` independent votes are for the class; ``alpha`` is the chance the bound may be wrong.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

@@ -1,7 +1,5 @@
 """What CERTIFY and PREDICT return, and how they name picture and models. Needs no torch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self

@@ -13,8 +13,6 @@ As the paper has them::
 The votes are sampled here (core/smoothing/under_noise.py), bought from an API, or recorded before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Certifying and predicting one picture: a base classifier behind a denoiser, noise, votes, and what they allow to say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """From counts to everything a certificate claims: the one way, for CERTIFY and for whoever checks it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

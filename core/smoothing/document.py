@@ -3,8 +3,6 @@
 Needs no torch, so that the app opens on a stored certificate at once.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

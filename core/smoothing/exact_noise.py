@@ -10,8 +10,6 @@ of Cohen et al. (2019) holds for the classifier that rounds first. The need for 
 Smoothing in Floating-Point Arithmetics" (ICLR 2023). More in docs/floating-point.md.
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from functools import lru_cache

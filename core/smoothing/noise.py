@@ -1,7 +1,5 @@
 """Noise that depends on seed, purpose and sample number alone, never on the batch size."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Callable

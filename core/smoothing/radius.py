@@ -4,8 +4,6 @@ Every noise has a norm of its own, in which its radius is tight; in the other no
 one. Proofs and sources: docs/statistics.md.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The base classifier, checked at every call, and how much of it a device holds at once."""
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sampling until what was asked is settled, and no longer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

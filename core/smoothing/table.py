@@ -4,8 +4,6 @@ A group sequential test with alpha spending (Lan and DeMets 1983) for each radiu
 fixed-sequence procedure: Maurer, Hothorn, Lehmacher 1995). Proof and figures: docs/statistics.md.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from functools import cache

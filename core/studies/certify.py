@@ -1,7 +1,5 @@
 """Studying a picture: the work behind the Certify page and behind the stored examples, one function for both."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 

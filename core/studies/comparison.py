@@ -4,8 +4,6 @@ One loop, :func:`compare`, serves both the grid of the Denoise page (few sigmas,
 (many sigmas, only the numbers kept).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

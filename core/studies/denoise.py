@@ -1,7 +1,5 @@
 """A comparison of denoisers, and its sweep over sigma: work with progress, and its numbers as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 import time

@@ -1,7 +1,5 @@
 """Random changes of a batch: shifts, mirror images and cut-outs, and noise, all of which a resumed run draws again."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

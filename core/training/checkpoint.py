@@ -1,7 +1,5 @@
 """What a training writes on its way: checkpoints, whole or not at all, for the run they belong to alone; and curves."""
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 import sys

@@ -1,7 +1,5 @@
 """Training an ordinary classifier, without noise or, as Cohen et al. (2019) do for smoothing, with it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

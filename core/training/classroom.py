@@ -1,7 +1,5 @@
 """A whole training within minutes: certify without a denoiser, train one, keep it, certify with it."""
 
-from __future__ import annotations
-
 import platform
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Training a denoiser, for its own sake (MSE) or for a classifier (STAB)."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence

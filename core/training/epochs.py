@@ -1,7 +1,5 @@
 """Training for so many epochs: checkpoints, exact resume, progress with time left."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping

@@ -4,8 +4,6 @@ What to learn from, when it ends, and what happens between two steps is a :class
 (:mod:`core.training.epochs`), or so much time (:mod:`core.training.timed`).
 """
 
-from __future__ import annotations
-
 import copy
 import math
 import time

@@ -1,7 +1,5 @@
 """What a denoiser is trained to do (Salman et al. 2020, section 3)."""
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Callable, Sequence

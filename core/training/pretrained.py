@@ -1,7 +1,5 @@
 """What training begins with: a denoiser to go on from, and a classifier to train through, which must give gradients."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

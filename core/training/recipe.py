@@ -1,7 +1,5 @@
 """What is asked of a training: how a network is trained, and all the rest where it ends after so many minutes."""
 
-from __future__ import annotations
-
 import math
 import platform
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Training for so much time instead of so many epochs: it may be stopped after any step, and keeps the best it came by."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence

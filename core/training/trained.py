@@ -1,7 +1,5 @@
 """What a training leaves: README.md of a model, and the denoisers trained here, folders of the Lab's own folder ``models``."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

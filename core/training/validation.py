@@ -1,7 +1,5 @@
 """What networks make of held-out pictures: accuracy, PSNR, what a classifier says, and what can be certified."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple

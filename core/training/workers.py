@@ -1,7 +1,5 @@
 """Who computes a step: this process alone, or one process a device, held together by Lightning Fabric."""
 
-from __future__ import annotations
-
 import atexit
 import sys
 from importlib import import_module

@@ -3,8 +3,6 @@
 Imports no torch, so that the first page shows them at once.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence

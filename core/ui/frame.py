@@ -3,8 +3,6 @@
 Presenter mode has large type and no side bar, for a room that looks at a projector: ``?present=1`` in any link.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 from pathlib import Path

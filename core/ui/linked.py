@@ -6,8 +6,6 @@ kept across pages, and a control at its default is left out of the link. What wa
 Imports no torch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Choosing pictures: a sample (part of the link), uploads, or one of a data set of the Hub."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Text of strangers where Streamlit reads Markdown, and sentences on what was done or went wrong."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """One thing that was checked, and all of them together."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any

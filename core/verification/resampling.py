@@ -3,8 +3,6 @@
 Whether two runs drew their votes from the same probabilities is told by tests with a known rate of false alarms.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

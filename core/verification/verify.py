@@ -1,7 +1,5 @@
 """All checks of a certificate that need no sampling; the first of them recompute what it claims from its counts."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

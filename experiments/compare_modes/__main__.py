@@ -3,8 +3,6 @@
 python -m experiments.compare_modes --help
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -1,7 +1,5 @@
 """Ratios of paired numbers, with 95% intervals over the pairs."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 All runs of a picture have one seed, so float noise is the same normal numbers wherever Gaussian noise is drawn in floats.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

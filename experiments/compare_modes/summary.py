@@ -1,7 +1,5 @@
 """What the lines of a comparison of modes add up to. Without torch."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Callable, Sequence

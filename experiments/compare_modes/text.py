@@ -1,7 +1,5 @@
 """A comparison of modes as text for a terminal, and as Markdown tables for a page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

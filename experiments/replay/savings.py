@@ -3,8 +3,6 @@
 Every rule is asked about the very same noisy copies, so that what differs is the rule and nothing else.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

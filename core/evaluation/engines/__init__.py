@@ -1,7 +1,5 @@
 """Who certifies the images of a data set: this machine's devices, or a Ray cluster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self

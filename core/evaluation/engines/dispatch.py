@@ -1,7 +1,5 @@
 """Hands pieces of a task to workers, takes back what they finish, and gives the rest of a lost worker's piece to another."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator

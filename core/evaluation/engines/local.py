@@ -1,7 +1,5 @@
 """The engine of this machine: this process, or one process a device."""
 
-from __future__ import annotations
-
 import contextlib
 import multiprocessing
 import os

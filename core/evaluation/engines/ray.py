@@ -1,7 +1,5 @@
 """The engine of a Ray cluster, a running one by address or one started on this machine; and its workers, an actor each."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pickle

@@ -1,7 +1,5 @@
 """What is to be certified: images, models, settings; how it travels to other processes, and what each of them does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

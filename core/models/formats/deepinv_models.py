@@ -1,7 +1,5 @@
 """Denoisers of deepinv: weights files without a config, known by their names."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Diffusion models of diffusers as one-shot denoisers (Carlini et al. 2022, arXiv 2206.10550)."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Mapping

@@ -9,8 +9,6 @@ Registry wheels of torchvision are built against CUDA. Beside a CPU build of tor
 transforms use none of them: declaring the two is enough.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

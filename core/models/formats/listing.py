@@ -1,7 +1,5 @@
 """What is known of a model before its weights are read: its listing and its config. Needs no torch."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

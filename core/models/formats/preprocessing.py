@@ -1,7 +1,5 @@
 """A published classifier's preprocessing, made part of the classifier, so that noise and certificate live in [0, 1] pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The formats that models are published in, in the order in which they are asked whether a model is theirs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Protocol
 

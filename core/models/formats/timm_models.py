@@ -1,7 +1,5 @@
 """Classifiers in timm's format: config.json with an architecture and a pretrained_cfg, nested or, in older ones, flat."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import math

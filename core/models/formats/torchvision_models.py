@@ -1,7 +1,5 @@
 """torchvision's classifiers: with its own weights, or with a weights file."""
 
-from __future__ import annotations
-
 import re
 from difflib import get_close_matches
 from pathlib import Path

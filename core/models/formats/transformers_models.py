@@ -3,8 +3,6 @@
 What its image processor does to a picture is read from its settings, and checked against the processor.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Weights files: safetensors, or pickles that hold nothing but tensors; and the limits that they keep."""
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 from collections.abc import Callable

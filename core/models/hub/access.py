@@ -4,8 +4,6 @@ The variables of the environment are those of the client library: HF_ENDPOINT, H
 HF_HUB_OFFLINE. The library reads most of them once, when it is imported; here they are read at each use.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

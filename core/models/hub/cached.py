@@ -1,7 +1,5 @@
 """The cache of the Hub: what it holds, how much room it takes, one change at a time, and how room is given back."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 from collections.abc import Callable, Iterator

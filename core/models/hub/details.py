@@ -1,7 +1,5 @@
 """A repository before it is downloaded: what it is, what it takes, and what stands against it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

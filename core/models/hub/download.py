@@ -4,8 +4,6 @@ The cache is laid out as the client library lays it out, so that every program s
 the library (2.x) starts a broken download from its first byte, cannot be stopped, and does not compare hashes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """A repository of the Hub: one commit, its files with sizes and hashes, licence, task, who may read it; and how one is made."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace

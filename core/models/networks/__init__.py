@@ -4,8 +4,6 @@ Every classifier here takes pixels in [0, 1] and normalises them itself, so that
 Every denoiser takes ``(noisy, sigma)`` and returns pictures of the same shape.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import nn

@@ -3,8 +3,6 @@
 The libraries are imported when a network is made, and a missing one is told in a sentence.
 """
 
-from __future__ import annotations
-
 import math
 from types import ModuleType
 

@@ -1,7 +1,5 @@
 """The two networks that the project trains and bundles: a small classifier, and a denoiser for every sigma."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The denoisers of Salman et al. (2020), all blind to sigma: DnCNN in both of its widths, and MemNet."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """What a vision API is asked on its page, all but price list and label map part of the link; and starting it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Drawing the Vision APIs page: the plan, what is sent, the answers as they come, the certificate and its cost."""
 
-from __future__ import annotations
-
 import json
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Drawing what a certified radius looks like: the picture changed by just so much, in several directions."""
 
-from __future__ import annotations
-
 import streamlit as st
 from torch import Tensor
 

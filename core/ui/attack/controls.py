@@ -1,7 +1,5 @@
 """What an attack is asked on its page, all of it part of the link, and starting it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Drawing an attack study: the strip, the verdicts, the number line, what the radius means."""
 
-from __future__ import annotations
-
 import json
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Drawing a certificate: the answer, the radius in every norm, the formula, and the other way to bound it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The folded-away controls of the Certify page, which make one Settings: numbers, and the kind of guarantee. All are linked."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import streamlit as st

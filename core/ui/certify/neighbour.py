@@ -1,7 +1,5 @@
 """How far the certified radius goes towards the nearest picture of another class: looked for by a job, drawn when found."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The study of a picture on the Certify page: started, found, drawn while it is under way and when it has ended."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """A place in the app to check a certificate that somebody handed over, and to sample its votes again by a job."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import partial
 

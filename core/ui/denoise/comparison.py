@@ -1,7 +1,5 @@
 """Comparisons of denoisers and their sweeps over sigma on the Denoise page: started, drawn under way and finished."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass

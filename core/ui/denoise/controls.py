@@ -1,7 +1,5 @@
 """The controls that only the Denoise page has: several denoisers, several sigmas, draws."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The grid of noisy and denoised pictures as an HTML table that keeps its columns on a phone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path

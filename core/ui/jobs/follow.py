@@ -1,7 +1,5 @@
 """Following a job on a page: started or said why not, looked at while it is under way, stopped, and drawn when it ended."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

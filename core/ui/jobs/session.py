@@ -1,7 +1,5 @@
 """The queue and the models that all sessions of the process share, and the jobs that one browser tab has started."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from collections.abc import Hashable, Sequence

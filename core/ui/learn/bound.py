@@ -1,7 +1,5 @@
 """Chapter c: from votes to a bound on p, and from the bound to the radius."""
 
-from __future__ import annotations
-
 import numpy as np
 import streamlit as st
 

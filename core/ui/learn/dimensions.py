@@ -1,7 +1,5 @@
 """Chapter d: why noise that people see through destroys a picture for a network, and what a denoiser restores."""
 
-from __future__ import annotations
-
 import math
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Chapter a: a trained classifier changes its answer right beside a point."""
 
-from __future__ import annotations
-
 import numpy as np
 import streamlit as st
 

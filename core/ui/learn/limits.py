@@ -1,7 +1,5 @@
 """Chapter f: what a certificate does not say, each with a figure, and the quiz."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

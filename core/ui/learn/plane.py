@@ -1,7 +1,5 @@
 """The plane of the first chapters: its controls, which are part of the link, and a point that goes where it is dragged."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import plotly.graph_objects as go

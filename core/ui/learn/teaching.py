@@ -1,7 +1,5 @@
 """What stands around the chapters: lessons for those who teach, a quiz, and the glossary, in its place and as a list."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Chapter e: sigma against accuracy against radius, from the evaluations that come with the Lab."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

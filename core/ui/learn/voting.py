@@ -1,7 +1,5 @@
 """Chapter b: noisy copies vote, and the border of the vote is smooth."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.figures.certificate import vote_bars, votes_alt

@@ -1,7 +1,5 @@
 """Finding a model on the Hub: known good ones, a search, any by name, and what is on this machine already."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Choosing classifier and denoiser: bundled ones, and any that this session brought from the Hub; the same on every page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Evaluations from a page: started, gone on with, followed as their curve grows; every image goes to the store at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The images behind a point of a curve: still certified, lost on the way, never right."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

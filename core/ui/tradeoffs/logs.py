@@ -1,7 +1,5 @@
 """What the Trade-offs page compares: stored logs, runs of the store, the visitor's own; published curves; at which radii."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass

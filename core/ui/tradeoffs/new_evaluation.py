@@ -1,7 +1,5 @@
 """A new evaluation from a page: what to run, and its budget."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

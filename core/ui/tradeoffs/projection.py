@@ -1,7 +1,5 @@
 """What certified accuracy costs in samples, seconds and money, and what more samples would buy: measured and projected."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

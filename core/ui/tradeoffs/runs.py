@@ -1,7 +1,5 @@
 """The store of runs on a page: the list, one run opened and followed, what can be done with it, and bringing logs in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 

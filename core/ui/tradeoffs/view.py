@@ -1,7 +1,5 @@
 """The views of the Trade-offs page: one figure each, with what it needs to be chosen, and the tables."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

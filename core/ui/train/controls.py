@@ -1,7 +1,5 @@
 """What a training is asked on its page, all but the uploads part of the link, and starting it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Drawing a training: progress, curves, pictures getting cleaner, what it is worth; and the denoisers trained here."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st
