@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.attacks.dataset_log import AttackSummary, read_lines, summarise_attacks
 from core.commands.options import add_options
 from core.commands.terminal import CommandParser, print_json, run_program
 from core.runs.resuming import read_beside
+from experiments.attack_dataset.lines import AttackSummary, read_lines, summarise_attacks
 
 INSIDE = (
     "classifier + denoiser",
@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     """What it can be asked."""
     parser = CommandParser(
         prog="python -m experiments.attack_tables",
-        description="Print a table of files that 'python -m core attack --dataset ... --out FILE' wrote.",
+        description="Print a table of files that 'python -m experiments.attack_dataset ... --out FILE' wrote.",
         allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")

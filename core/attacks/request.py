@@ -1,4 +1,4 @@
-"""What an attack is asked: how a picture or a data set is attacked, and how far a search looks. Needs no torch."""
+"""What an attack is asked: how a picture is attacked, and how far a search looks. Needs no torch."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Span:
 
 @dataclass(frozen=True)
 class AttackSettings:
-    """The numbers of an attack, on a picture or on each of a data set; the defaults are those for one picture.
+    """The numbers of an attack on a picture.
 
     Attributes:
         settings: of the certificate; sigma, alpha and seed are those of the attack, too.
@@ -136,9 +136,6 @@ class AttackSettings:
 
 PICTURE = AttackSettings(Settings(0.25, n=1_000, method="anytime"))
 """The usual numbers for one picture."""
-
-DATA_SET = AttackSettings(Settings(0.25, n=500), draws=8, n_predict=100, tolerance=0.1, budget=3_000)
-"""The usual numbers for each picture of a data set."""
 
 
 @dataclass(frozen=True)

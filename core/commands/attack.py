@@ -1,70 +1,78 @@
-"""`attack`: the other side of the bound, for one picture or over a data set."""
+"""`attack`: the other side of the bound, for one picture."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.attacks.records import AttackProgress, AttackSearch, AttackStudy, AttackVerdict
-from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest
+from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest, AttackSettings, Climb
 from core.attacks.study import attack_study
-from core.commands.attack_dataset import add_dataset_options, attack_settings, run_attack_dataset
 from core.commands.inputs import load_models, read_picture_remarking, writable_folder
-from core.commands.options import add_options
+from core.commands.options import add_options, settings_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.device import pick_device
-from core.errors import LabError
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
 
 
 def add_attack_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
-    parser = verbs.add_parser(
-        "attack", help="attack a picture, or measure certified against attacked radius over a data set", allow_abbrev=False
-    )
-    parser.add_argument("image", nargs="?", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP; or --dataset")
-    add_options(parser, "classifier", "denoiser", "sigma")
-    parser.add_argument("--norm", default="l2", help=f"how a change is measured: {', '.join(NORMS)} (%(default)s)")
-    parser.add_argument("--steps", type=int, default=20, help="gradient steps of an attempt (%(default)s)")
-    parser.add_argument("--step-size", type=float, help="length of a step as a share of the radius (2.5 / steps)")
-    parser.add_argument("--restarts", type=int, default=1, help="attempts, all but the first from random points (%(default)s)")
-    parser.add_argument("--draws", type=int, help="fresh noise draws of each gradient (16; 8 over a data set)")
-    samples = {"default": None, "help": "samples of the certificate (1000; 500 over a data set)"}
-    add_options(parser, "n", "n0", n=samples, n0={"help": "samples that choose its class (%(default)s)"})
-    parser.add_argument("--n-predict", type=int, help="samples of each PREDICT that confirms (200; 100 over a data set)")
-    add_options(parser, "alpha", alpha={"help": "chance that each answer may be wrong (%(default)s)"})
+    parser = verbs.add_parser("attack", help="attack a picture, and measure it against its certificate", allow_abbrev=False)
+    parser.add_argument("image", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP")
+    add_attack_options(parser, PICTURE)
+    parser.add_argument("--radius", type=float, help="of the change that is shown; by default 0.999 of the certified radius")
+    parser.add_argument("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
+    parser.add_argument("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
     parser.add_argument(
-        "--tolerance", type=float, help="of the search, as a share of what it finds (0.05; 0.1 over a data set)"
-    )
-    parser.add_argument("--budget", type=int, help="passes through the networks that each search may take (no limit; 3000)")
-    add_options(parser, "seed", "device", "json")
-
-    one = parser.add_argument_group("one picture")
-    one.add_argument("--radius", type=float, help="of the change that is shown; by default 0.999 of the certified radius")
-    one.add_argument("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
-    one.add_argument("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
-    one.add_argument(
         "--search",
         default="base,smoothed",
         metavar="TARGETS",
         help="whose smallest successful attack is looked for, with commas; none for no search (%(default)s)",
     )
-    one.add_argument("--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest")
-    one.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
-    add_dataset_options(parser)
+    parser.add_argument(
+        "--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest"
+    )
+    parser.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
+    add_options(parser, "device", "json")
     parser.set_defaults(run=run_attack)
+
+
+def add_attack_options(parser: argparse.ArgumentParser, usual: AttackSettings) -> None:
+    """The models, and the numbers of an attack with these defaults; :func:`attack_settings` reads them."""
+    add_options(parser, "classifier", "denoiser", "sigma")
+    add = parser.add_argument
+    add("--norm", default=usual.norm, help=f"how a change is measured: {', '.join(NORMS)} (%(default)s)")
+    add("--steps", type=int, default=usual.climb.steps, help="gradient steps of an attempt (%(default)s)")
+    add("--step-size", type=float, help="length of a step as a share of the radius (2.5 / steps)")
+    add(
+        "--restarts",
+        type=int,
+        default=usual.climb.restarts,
+        help="attempts, all but the first from random points (%(default)s)",
+    )
+    add("--draws", type=int, default=usual.draws, help="fresh noise draws of each gradient (%(default)s)")
+    samples = {"default": usual.settings.n, "help": "samples of the certificate (%(default)s)"}
+    add_options(parser, "n", "n0", n=samples, n0={"help": "samples that choose its class (%(default)s)"})
+    add("--n-predict", type=int, default=usual.n_predict, help="samples of each PREDICT that confirms (%(default)s)")
+    add_options(parser, "alpha", "seed", alpha={"help": "chance that each answer may be wrong (%(default)s)"})
+    add("--tolerance", type=float, default=usual.tolerance, help="of the search, as a share of what it finds (%(default)s)")
+    limit = "no limit" if usual.budget is None else "%(default)s"
+    add("--budget", type=int, default=usual.budget, help=f"passes through the networks that each search may take ({limit})")
+    parser.set_defaults(method=usual.settings.method)
+
+
+def attack_settings(args: argparse.Namespace) -> AttackSettings:
+    """The numbers of an attack, as the options say."""
+    named = {name: getattr(args, name) for name in ("norm", "draws", "n_predict", "tolerance", "budget")}
+    settings = replace(settings_of(args), norm=None)  # --norm is that of the change
+    return AttackSettings(settings, climb=Climb(args.steps, args.step_size, args.restarts), **named)
 
 
 def run_attack(args: argparse.Namespace) -> int:
     """Attack and print."""
-    if (args.image is None) == (args.dataset is None):
-        raise LabError("expected either one PICTURE or --dataset: name one of them.")
-    if args.dataset is not None:
-        return run_attack_dataset(args)
-    if args.out is not None:
-        raise LabError("--out is for --dataset: use --save DIR for the pictures of one attack.")
     request = _request(args)
     request.check()
     folder = None if args.save is None else writable_folder(args.save)
@@ -102,7 +110,7 @@ def _request(args: argparse.Namespace) -> AttackRequest:
     return AttackRequest(
         args.classifier,
         args.denoiser,
-        attack_settings(args, PICTURE),
+        attack_settings(args),
         radius=args.radius,
         target=args.target,
         kind=args.kind,

@@ -1,6 +1,7 @@
-"""`certify`: a certified prediction for each picture."""
+"""`certify`: a certified prediction for each picture; `predict`: the smoothed classifier's class, without a radius."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from core.apis.providers import is_api
 from core.commands.apis import add_api_options, run_certify_api
 from core.commands.inputs import load_models
 from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
-from core.commands.results import certificate_text, run_over_pictures
+from core.commands.results import certificate_text, prediction_text, run_over_pictures
 from core.errors import LabError
 from core.pictures.pixels import to_pixels
 from core.report.export import to_json
 from core.report.page import html_report
 from core.smoothing.certificate import Certificate
-from core.smoothing.certify import certify_picture
+from core.smoothing.certify import certify_picture, predict_picture
 from core.smoothing.sampling import BaseClassifier
 from core.studies.certify import look_at
 
@@ -86,3 +87,23 @@ def write_files(args: argparse.Namespace, certificate: Certificate, picture: Ima
         views = look_at(pixels, base, c.settings)
         document = "certificate.json" if args.save is None else args.save.name
         args.report.write_text(html_report(c, args.images[0].name, views, document), encoding="utf-8")
+
+
+def add_predict_verb(verbs: Any) -> None:
+    """Add the verb to the parser's sub-commands."""
+    parser = verbs.add_parser("predict", help="predict with the smoothed classifier, without a radius", allow_abbrev=False)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
+    asked = ("sigma", "n", "alpha", "seed", "noise", "sound")
+    add_options(parser, "classifier", "denoiser", "size", *asked, n={"default": 1_000, "help": "samples (%(default)s)"})
+    add_options(parser, "device", "batch_size", "json")
+    parser.set_defaults(run=run_predict)
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """Predict and print."""
+    settings = settings_of(args)
+    settings.check_predict()
+    classifier, denoiser = load_models(args)
+    on_models = partial(predict_picture, classifier=classifier, denoiser=denoiser, settings=settings)
+    run_one = partial(on_models, device=args.device, batch_size=args.batch_size)
+    return run_over_pictures(args, run_one, tell=prediction_text, labels=classifier.labels, plural="predictions")

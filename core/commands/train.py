@@ -40,13 +40,12 @@ from core.training.checkpoint import TensorBoardLog
 from core.training.classifier import train_classifier
 from core.training.denoiser import Teachers, train_denoiser
 from core.training.epochs import Trained, Trainer
-from core.training.loop import TrainingProgress
+from core.training.loop import TrainingProgress, start_workers
 from core.training.objectives import STAB_WEIGHTS
 from core.training.pretrained import read_pretrained
 from core.training.recipe import check_recipe, slow_precision
 from core.training.trained import figures, write_readme
 from core.training.validation import figure_sigmas, measure_classifier, measure_denoiser
-from core.training.workers import start_workers
 
 
 def add_training_verbs(verbs: Any) -> None:

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from core.errors import LabError
 from core.models.storage import ModelConfig
 from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
-from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, learn
+from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, Workers, learn
 from core.training.recipe import Recipe, check_recipe, learning_rate_factor
-from core.training.workers import Workers
 
 History = list[dict[str, float]]
 """A row of figures for every finished epoch."""

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, learn
+from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, Workers, learn
 from core.training.recipe import Recipe, learning_rate_factor
 from core.training.validation import Moment, Validation
-from core.training.workers import Workers
 
 MOMENTS = 40
 """About how often the validation pictures are looked at."""

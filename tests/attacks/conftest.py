@@ -32,14 +32,19 @@ class Half:
         return abs(height) / float({"l2": w.norm(), "linf": w.sum(), "l1": w.max()}[norm])
 
 
-@pytest.fixture
-def half() -> Half:
+def half_space() -> Half:
     """A border 0.3 (l2) from a mid-grey picture of 8 x 8."""
     generator = torch.Generator().manual_seed(1)
     weights = torch.randn((3, 8, 8), generator=generator)
     image = 0.4 + 0.2 * torch.rand((3, 8, 8), generator=generator)
     bias = 0.3 * float(weights.norm()) - float((image * weights).sum())
     return Half(weights, bias, image)
+
+
+@pytest.fixture
+def half() -> Half:
+    """The border and the picture."""
+    return half_space()
 
 
 class Spy(nn.Module):

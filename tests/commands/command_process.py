@@ -12,7 +12,7 @@ import sys
 
 import torch
 
-from core.commands.cli import main
+from core.__main__ import main
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from core.commands.cli import main
+from core.__main__ import main
 from core.data.shapes import make_shapes
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.models.storage import ModelConfig, save_model
@@ -43,8 +43,12 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Those of :func:`save_models`."""
+    return save_models(tmp_path_factory.mktemp("models"))
+
+
+def save_models(root: Path) -> Models:
     """``sure`` always says dog; ``torn`` says cat or dog by the toss of the noise; the others return NaN."""
-    root = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
 
     def save(name: str, change: Callable[[ConvClassifier], None]) -> str:

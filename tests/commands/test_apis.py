@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.__main__ import main
 from core.apis.demo import DemoServer
-from core.commands.cli import main
 from core.data.datasets import load_dataset
 from core.evaluation.log import read_log
 

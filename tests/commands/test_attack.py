@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,62 +36,21 @@ def test_text(run, picture):
     assert "an upper bound" in out
 
 
-def test_a_data_set(run, models, tmp_path):
-    out = tmp_path / "lines" / "attacked.jsonl"
-    words = (
-        "attack",
-        "--dataset",
-        "shapes",
-        "--every",
-        20,
-        "--images",
-        3,
-        "--classifier",
-        models.sure,
-        "--denoiser",
-        "none",
-        *FAST,
-        "--out",
-        out,
-        "--json",
-    )
-    ran = run(*words)
-    assert ran.code == 0
-    summary = ran.document["summary"]
-    assert (summary["images"], summary["certified"], summary["violations"], summary["inside"]) == (3, 3, 0, 6)
-    assert summary["found"] == 0  # nothing fools a classifier that always says dog
-    assert summary["mean_smoothed"] is None
-    text = out.read_text()
-    assert [json.loads(line)["idx"] for line in text.splitlines()] == [0, 20, 40]
-    assert "exists already" in run(*words).one_line()
-    out.write_text(text[: text.rindex("\n", 0, -1) + 9])  # as a kill in the middle of the last line leaves it
-    again = run(*words, "--resume")
-    assert again.document["summary"] | {"seconds": 0} == summary | {"seconds": 0}
-    assert "another seed" in run(*words, "--resume", "--seed", 2).one_line()
-    text = run(*(word for word in words if word != "--json"), "--resume").out
-    assert "0 of 6 attacks within the certified radius" in text
-
-
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "either one PICTURE or --dataset"),
-        (("PICTURE", "--dataset", "shapes"), "either one PICTURE or --dataset"),
-        (("--dataset", "shapes"), "needs --out FILE"),
-        (("PICTURE", "--out", "x"), "--save DIR"),
+        ((), "required: PICTURE"),
         (("PICTURE", "--norm", "l3"), "Unknown norm 'l3'"),
         (("PICTURE", "--target", "api"), "Unknown target 'api'"),
         (("PICTURE", "--radius", "nan"), "radius is nan"),
         (("PICTURE", "--n-predict", "5"), "fewer than 11 samples"),
         (("PICTURE", "--denoiser", "classical/median"), "No gradient passes through the denoiser 'classical/median'"),
-        (("--dataset", "shapes", "--out", "OUT", "--fractions", "a,b"), "no list of numbers"),
-        (("--dataset", "shapes", "--out", "OUT", "--images", "0"), "--images is 0"),
-        (("--dataset", "shapes", "--out", "OUT", "--start", "99999"), "has a number that"),
     ],
 )
-def test_mistakes_are_one_sentence(run, models, picture, tmp_path, words, says):
-    named = {"PICTURE": picture, "OUT": tmp_path / "out.jsonl"}
+def test_mistakes_are_one_sentence(run, models, picture, words, says):
     own = () if "--denoiser" in words else ("--denoiser", "none")
-    line = run("attack", *(named.get(word, word) for word in words), "--classifier", models.sure, *own).one_line()
+    line = run(
+        "attack", *(picture if word == "PICTURE" else word for word in words), "--classifier", models.sure, *own
+    ).one_line()
     assert line.startswith("attack: ")
     assert says in line

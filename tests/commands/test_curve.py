@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.commands.cli import main
+from core.__main__ import main
 from core.evaluation.log import HEADER
 
 HEAD = "\t".join(HEADER) + "\n"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import beta, norm
 
-from core.commands.cli import main
+from core.__main__ import main
 from core.evaluation.log import read_log
 from core.evaluation.votes import read_image_votes, votes_path
 from core.models.networks import ConvClassifier

@@ -57,7 +57,7 @@ def test_ctrl_c_prints_what_is_valid(models, picture):
     words = ["certify", str(picture), "--classifier", models.sure, "--denoiser", "none", "--n", "1000000", "--json"]
     # A shell may have told its children to ignore Ctrl-C.
     start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    start += "; from core.commands.cli import main; sys.exit(main())"
+    start += "; from core.__main__ import main; sys.exit(main())"
     process = subprocess.Popen(
         [sys.executable, "-c", start, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -150,7 +150,7 @@ def test_a_run_that_is_killed_and_resumed_ends_as_an_unbroken_one(run, data, tmp
         "import os, signal, torch\n"
         "torch.set_num_threads(1)\n"  # as in this process: with other threads, sums end in other digits
         "from core.commands import train\n"
-        "from core.commands.cli import main\n"
+        "from core.__main__ import main\n"
         "class Printer:\n"
         "    def __call__(self, progress):\n"
         "        if progress.step == 6:\n"

@@ -18,7 +18,7 @@ from core.smoothing.document import read_certificate
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory, models, picture: Path) -> Path:
     """A certificate of the torn model, which one vote in two is for."""
-    from core.commands.cli import main
+    from core.__main__ import main
 
     path = tmp_path_factory.mktemp("certificates") / "certificate.json"
     words = ("--classifier", models.torn, "--denoiser", "none", "--n", "300", "--seed", "5", "--save", str(path))

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from core.commands import cli
+from core import __main__ as cli
 from core.errors import LabError
 from tests.docs.markdown_pages import PAGES, ROOT, Block, blocks
 from tests.docs.shell_lines import Command, commands

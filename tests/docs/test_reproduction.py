@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.cli import main
+from core.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = sorted(map(str, (ROOT / "assets" / "evaluations").glob("cifar10-*.tsv")))

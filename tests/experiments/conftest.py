@@ -6,12 +6,33 @@ from collections.abc import Callable
 
 import pytest
 
-from experiments import attack_tables
+from experiments import attack_tables, bench_evaluation, bench_training
+from experiments.attack_dataset import __main__ as attack_dataset
 from experiments.compare_modes import __main__ as compare_modes
 from experiments.replay import __main__ as replay
-from tests.commands.conftest import Ran
+from tests.attacks.conftest import Half, half_space
+from tests.commands.conftest import Models, Ran, save_models
 
-PROGRAMS = {"compare_modes": compare_modes.main, "replay": replay.main, "attack_tables": attack_tables.main}
+PROGRAMS = {
+    "attack_dataset": attack_dataset.main,
+    "attack_tables": attack_tables.main,
+    "bench_evaluation": bench_evaluation.main,
+    "bench_training": bench_training.main,
+    "compare_modes": compare_modes.main,
+    "replay": replay.main,
+}
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Tiny models on disk, those of the verbs' tests."""
+    return save_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def half() -> Half:
+    """A border 0.3 (l2) from a mid-grey picture of 8 x 8."""
+    return half_space()
 
 
 @pytest.fixture

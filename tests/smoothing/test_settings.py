@@ -32,7 +32,7 @@ def test_it_is_said_before_a_model_is_asked():
 
 
 def test_the_command_line_says_it_in_one_line(capsys):
-    from core.commands.cli import main
+    from core.__main__ import main
 
     assert main(["certify", "nowhere.png", "--sigma", "17", "--sound"]) == 2
     said = capsys.readouterr()

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.training.loop import Batch, Clock, Learner, WeightAverage
+from core.training.loop import Batch, Clock, Learner, WeightAverage, Workers
 from core.training.recipe import Recipe
-from core.training.workers import Workers
 
 
 def test_it_follows_with_a_decay_that_rises_to_its_value():

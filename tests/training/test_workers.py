@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from core.errors import LabError
-from core.training.workers import Workers, start_workers
+from core.training.loop import Workers, start_workers
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_two_processes_end_where_one_does(tmp_path):
         TASK
         + f"""
 from pathlib import Path
-from core.training.workers import start_workers
+from core.training.loop import start_workers
 workers = start_workers(2, torch.device("cpu"))
 asked, folder = iter(range(100)), Path({str(tmp_path)!r})
 train(workers, checkpoint=folder / "c.pt", should_stop=lambda: next(asked) == 3)  # within the second epoch

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from core.commands.cli import main
+from core.__main__ import main
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.engines import EvaluationTask, make_engine

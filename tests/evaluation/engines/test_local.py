@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.cli import main
+from core.__main__ import main
 from core.errors import LabError
 from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines.local import LocalEngine

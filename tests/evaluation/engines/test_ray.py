@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.cli import main
+from core.__main__ import main
 from core.errors import LabError
 from core.evaluation.engines import make_engine
 from core.evaluation.engines.ray import RayEngine, certifier_class

@@ -1,24 +1,79 @@
-"""How much of training is the networks: images a second of the training loop against bare forward and backward passes."""
+"""How much of training is the networks: images a second of the training loop against bare forward and backward passes.
 
+python -m experiments.bench_training --help
+"""
+
+import argparse
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from core.bench.certify import Benchmark, OnRound, check_least, speeds_by_round
-from core.device import describe_device
-from core.models.networks import build
+from core.commands.bench import Benchmark, OnRound, check_least, check_positive, checked_size, print_benchmark, speeds_by_round
+from core.commands.options import add_options
+from core.commands.terminal import CommandParser, run_program
+from core.device import describe_device, pick_device
+from core.models.load import load_classifier
+from core.models.networks import DENOISERS, build
 from core.smoothing.certificate import model_record
 from core.training.augmentation import draw_gaussian, draw_sigmas
 from core.training.denoiser import denoising_loss
 from core.training.epochs import Trainer
 from core.training.loop import TrainingProgress
 from core.training.objectives import Objective, mse, stability
-from core.training.recipe import Recipe, autocast_type, check_recipe
+from core.training.recipe import PRECISIONS, Recipe, autocast_type, check_recipe
 
 LEAST_STEPS = 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """What it can be asked."""
+    parser = CommandParser(
+        prog="python -m experiments.bench_training",
+        description="Measure the training loop, on a fresh denoiser, beside bare forward and backward passes.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--arch", choices=DENOISERS, default="unet", help="of the denoiser (%(default)s)")
+    parser.add_argument("--objective", choices=["mse", "stab"], default="mse", help="stab: through --classifier (%(default)s)")
+    add_options(parser, "classifier")
+    parser.add_argument("--size", type=int, default=32, help="side of the pictures in pixels (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="pictures of a step (%(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="(%(default)s)")
+    parser.add_argument("--no-channels-last", action="store_true", help="keep colours apart in memory")
+    parser.add_argument("--rounds", type=int, default=7, help="each measures both kinds twice (%(default)s)")
+    add_options(parser, "device", "json")
+    parser.set_defaults(run=run_bench_training)
+    return parser
+
+
+def run_bench_training(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    check_positive(args, "batch_size", "rounds")
+    side = checked_size(args.size)
+    device = pick_device(args.device)
+    classifier = load_classifier(args.classifier, size=(side, side)) if args.objective == "stab" else None
+    recipe = Recipe(batch_size=args.batch_size, precision=args.precision, channels_last=not args.no_channels_last)
+    how = {"device": device, "recipe": recipe, "size": side, "rounds": args.rounds}
+
+    def measure(on_round: OnRound) -> Benchmark:
+        return benchmark_training(args.arch, classifier=classifier, on_round=on_round, **how)
+
+    return print_benchmark(args, measure, _text)
+
+
+def _text(d: dict[str, Any]) -> list[str]:
+    through = f" through {d['classifier']}" if d["objective"] == "stab" else ""
+    return [
+        f"{d['architecture']}, {d['parameters']:,} parameters, {d['objective']}{through}, {d['size']} x {d['size']} pixels",
+        f"  device     {d['device_name']} ({d['device']}), batches of {d['batch_size']}, {d['precision']}",
+        f"  training   {d['training_images_per_second']:.0f} images/s",
+        f"  bare       {d['bare_images_per_second']:.0f} images/s, forward and backward on a ready-made batch",
+        f"  ratio      {d['ratio']:.3f} (medians of {len(d['rounds'])} rounds)",
+    ]
 
 
 def benchmark_training(
@@ -101,3 +156,12 @@ def benchmark_training(
 
 def _sigmas(count: int, generator: torch.Generator) -> torch.Tensor:
     return draw_sigmas(count, (0.0, 1.0), 1.5, generator)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
+    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "bench_training")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 import torch
 
-from core.attacks.dataset import DatasetAttack, attack_dataset
-from core.attacks.dataset_log import AttackedLine, chance_of_alarm, read_lines, summarise_attacks
 from core.attacks.request import AttackSettings, Climb
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.smoothing.settings import Settings
+from experiments.attack_dataset.attack import DatasetAttack, attack_dataset
+from experiments.attack_dataset.lines import AttackedLine, chance_of_alarm, read_lines, summarise_attacks
 
 CPU = torch.device("cpu")
 ASKED = DatasetAttack(
@@ -151,3 +152,57 @@ def test_what_bad_luck_allows():
 def test_numbers_out_of_range(changes, says):
     with pytest.raises(LabError, match=says):
         dataclasses.replace(ASKED, **changes).check()
+
+
+def test_the_command(run, models, tmp_path):
+    out = tmp_path / "lines" / "attacked.jsonl"
+    words = (
+        "attack_dataset",
+        "--dataset",
+        "shapes",
+        "--every",
+        20,
+        "--images",
+        3,
+        "--classifier",
+        models.sure,
+        "--denoiser",
+        "none",
+        *("--n0", 20, "--n", 100, "--n-predict", 30, "--steps", 4, "--draws", 4, "--budget", 300, "--device", "cpu"),
+        "--out",
+        out,
+        "--json",
+    )
+    ran = run(*words)
+    assert ran.code == 0
+    summary = ran.document["summary"]
+    assert (summary["images"], summary["certified"], summary["violations"], summary["inside"]) == (3, 3, 0, 6)
+    assert summary["found"] == 0  # nothing fools a classifier that always says dog
+    assert summary["mean_smoothed"] is None
+    text = out.read_text()
+    assert [json.loads(line)["idx"] for line in text.splitlines()] == [0, 20, 40]
+    assert "exists already" in run(*words).one_line()
+    out.write_text(text[: text.rindex("\n", 0, -1) + 9])  # as a kill in the middle of the last line leaves it
+    again = run(*words, "--resume")
+    assert again.document["summary"] | {"seconds": 0} == summary | {"seconds": 0}
+    assert "another seed" in run(*words, "--resume", "--seed", 2).one_line()
+    text = run(*(word for word in words if word != "--json"), "--resume").out
+    assert "0 of 6 attacks within the certified radius" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "required: --out"),
+        (("--out", "OUT", "--fractions", "a,b"), "no list of numbers"),
+        (("--out", "OUT", "--images", "0"), "--images is 0"),
+        (("--out", "OUT", "--start", "99999"), "has a number that"),
+        (("--out", "OUT", "--norm", "l3"), "Unknown norm 'l3'"),
+    ],
+)
+def test_mistakes_are_one_sentence(run, models, tmp_path, words, says):
+    named = (tmp_path / "out.jsonl" if word == "OUT" else word for word in words)
+    asked = ("--dataset", "shapes", "--classifier", models.sure, "--denoiser", "none")
+    line = run("attack_dataset", *asked, *named).one_line()
+    assert line.startswith("attack_dataset: ")
+    assert says in line

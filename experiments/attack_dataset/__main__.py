@@ -1,50 +1,66 @@
-"""`attack --dataset`: certified against attacked radius over a data set, and violations counted."""
+"""Certified against attacked radius over a data set, and violations counted.
+
+python -m experiments.attack_dataset --help
+"""
 
 import argparse
-import dataclasses
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from core.attacks.dataset import DatasetAttack, attack_dataset
-from core.attacks.dataset_log import AttackedLine, AttackSummary, read_lines, summarise_attacks
-from core.attacks.request import DATA_SET, AttackSettings, Climb
+from core.attacks.request import AttackSettings
+from core.commands.attack import add_attack_options, attack_settings
 from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
-from core.commands.options import numbers_of
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
+from core.commands.options import add_options, numbers_of
+from core.commands.terminal import CommandParser, InterruptFlag, ProgressLine, print_json, remark, run_program
 from core.device import pick_device
-from core.errors import LabError
 from core.report.notation import duration
 from core.runs.resuming import begin_or_resume, beside
+from core.smoothing.settings import Settings
+from experiments.attack_dataset.attack import DatasetAttack, attack_dataset
+from experiments.attack_dataset.lines import AttackSummary, read_lines, summarise_attacks
+
+USUAL = AttackSettings(Settings(0.25, n=500), draws=8, n_predict=100, tolerance=0.1, budget=3_000)
+"""The usual numbers for each picture."""
 
 
-def add_dataset_options(parser: argparse.ArgumentParser) -> None:
-    """What only a data set takes."""
-    many = parser.add_argument_group("a data set")
-    add_image_choice(many, required=False, images=200)
-    many.add_argument(
+def build_parser() -> argparse.ArgumentParser:
+    """What it can be asked."""
+    parser = CommandParser(
+        prog="python -m experiments.attack_dataset",
+        description="Certify and attack each picture of a data set, and count attacks that succeed within a certificate.",
+        allow_abbrev=False,
+    )
+    add_image_choice(parser, images=200)
+    parser.add_argument(
         "--fractions",
         default=",".join(f"{fraction:g}" for fraction in DatasetAttack.fractions),
         help="of the certified radius at which it is attacked (%(default)s)",
     )
-    many.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
-    many.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+    add_attack_options(parser, USUAL)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+    add_options(parser, "device", "json")
+    parser.set_defaults(run=run_attack_dataset)
+    return parser
 
 
 def run_attack_dataset(args: argparse.Namespace) -> int:
     """Attack picture after picture; each line is on disk before the next begins. A summary at the end."""
-    if args.out is None:
-        raise LabError("--dataset needs --out FILE: the lines go there, one a picture.")
     fractions = numbers_of("--fractions", args.fractions, example="0.5,0.999")
-    asked = DatasetAttack(attack_settings(args, DATA_SET), tuple(fractions))
+    asked = DatasetAttack(attack_settings(args), tuple(fractions))
     asked.check()
     check_image_choice(args)
     device = pick_device(args.device)
     classifier, denoiser = load_models(args)
     made_by = {**image_choice(args), **asked.to_dict(), "device": str(device), **model_choice(classifier, denoiser)}
     data = chosen_images(args)
-    finished = _open(args.out, made_by, args.resume)
-    finished = [line for line in finished if line.idx in set(data.indices.tolist())]
+    there = begin_or_resume(args.out, beside(args.out), made_by, resume=args.resume, on_notice=remark)
+    chosen = set(data.indices.tolist())
+    finished = [line for line in read_lines(args.out) if line.idx in chosen] if there else []
     progress, began, left = ProgressLine(), time.monotonic(), len(data) - len(finished)
     begun_with = len(finished)
 
@@ -83,26 +99,6 @@ def run_attack_dataset(args: argparse.Namespace) -> int:
     return 130 if interrupt.is_set() else 0
 
 
-def attack_settings(args: argparse.Namespace, usual: AttackSettings) -> AttackSettings:
-    """The numbers of an attack that the options say; where they do not, the usual ones."""
-
-    def given(*names: str) -> dict[str, Any]:
-        return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-
-    return dataclasses.replace(
-        usual,
-        settings=dataclasses.replace(usual.settings, **given("sigma", "n0", "n", "alpha", "seed")),
-        climb=Climb(**given("steps", "step_size", "restarts")),
-        **given("norm", "draws", "n_predict", "tolerance", "budget"),
-    )
-
-
-def _open(path: Path, made_by: dict[str, Any], resume: bool) -> list[AttackedLine]:
-    """Begin a file, or read what an earlier run finished."""
-    there = begin_or_resume(path, beside(path), made_by, resume=resume, on_notice=remark)
-    return read_lines(path) if there else []
-
-
 def summary_text(summary: AttackSummary, norm: str, alpha: float) -> str:
     """A block: violations first, then radii."""
     s = summary
@@ -128,3 +124,12 @@ def summary_text(summary: AttackSummary, norm: str, alpha: float) -> str:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
+    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "attack_dataset")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

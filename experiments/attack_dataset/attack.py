@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from core.attacks.balls import Ball
-from core.attacks.dataset_log import AttackedLine
 from core.attacks.gradient import Meter, climb
 from core.attacks.records import AttackVerdict, certified_in
 from core.attacks.request import AttackSettings, Span
@@ -21,6 +20,7 @@ from core.smoothing.certify import certify_picture, predict_picture
 from core.smoothing.noise import derived_seed
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.smoothing.settings import MAX_N
+from experiments.attack_dataset.lines import AttackedLine
 
 RECHECK = 10
 """A violation is looked at again with so many times the votes."""

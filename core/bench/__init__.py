@@ -1,1 +1,0 @@
-"""How fast certification, the evaluation of a data set and training are, each against the networks alone."""

@@ -1,0 +1,1 @@
+"""Certified against attacked radius over a data set, and violations counted."""
