@@ -11,9 +11,9 @@ from core.commands.terminal import InterruptFlag, ProgressLine, remark
 from core.data.datasets import LabelledImages, load_dataset
 from core.device import pick_device
 from core.errors import LabError
-from core.models.classical import ClassicalDenoiser
 from core.models.hub.download import DownloadProgress
 from core.models.load import Classifier, Denoiser, load_classifier, load_denoiser, sigma_warning
+from core.models.network import ClassicalDenoiser
 from core.pictures.reading import Picture, read_picture
 from core.report.notation import duration
 from core.smoothing.certificate import model_record

@@ -10,9 +10,8 @@ from core.commands.terminal import print_json, remark
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers
 from core.models.hub.cached import CachedRepository, cached, delete_cached
-from core.models.hub.details import details
 from core.models.hub.download import gigabytes
-from core.models.hub.search import TASKS, Found, search
+from core.models.hub.search import TASKS, Found, details, search
 from core.models.references import pinned
 
 SHOWN_LABELS = 12
@@ -138,7 +137,7 @@ def print_details(reference: str, kind: str, as_json: bool) -> int:
     """Say what a repository is and takes, before its weights are fetched.
 
     Raises:
-        LabError: as :func:`core.models.hub.details.details`.
+        LabError: as :func:`core.models.hub.search.details`.
     """
     found = details(reference, kind)
     repository = found.repository

@@ -18,10 +18,8 @@ from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import read_certificate
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.verification.check import DIFFERS, NOT_CHECKED, Verification
-from core.verification.provenance import ModelsHere
 from core.verification.resampling import check_fresh_seed, resample
-from core.verification.verify import verify, why_not_sampled, with_sampling
+from core.verification.verify import DIFFERS, NOT_CHECKED, ModelsHere, Verification, verify, why_not_sampled, with_sampling
 
 Models = tuple[ClassifierLike, DenoiserLike | None]
 

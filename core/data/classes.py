@@ -113,15 +113,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def check_label_order(classifier: ClassifierLike, data: LabelledImages, *, device: torch.device | None = None) -> str | None:
-    """A sentence where another order of the labels explains the predictions better than the one given; else None.
+    """A sentence where another order of the labels explains the classifier's predictions for labelled pictures of its size (a
+    hundred or more) better than the one given; else None.
 
     Half of the pictures choose the best one-to-one matching of classes (Hungarian method on the confusion matrix); the
     other half decide, by a one-sided exact sign test on the pictures that only one of the two orders gets right. A right order
     is warned of with a chance of at most :data:`FALSE_ALARMS`.
-
-    Args:
-        classifier: pixels -> logits.
-        data: labelled pictures of the classifier's size; a hundred or more.
     """
     from scipy import optimize, stats
 

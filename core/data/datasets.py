@@ -7,20 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.parquet import LabelledPicture, columns_of, count_rows, decode, read_rows
+from core.data.parquet import LabelledPicture, columns_of, count_rows, decode, fetch_split, read_rows
 from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.device import memory_left
 from core.errors import LabError
+from core.models.hub.download import ProgressListener
 from core.models.labels import CIFAR10_LABELS
-
-if TYPE_CHECKING:
-    from core.models.hub.download import DownloadProgress
 
 SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}
@@ -36,10 +33,8 @@ class LabelledImages:
     """A data set in memory.
 
     Attributes:
-        images: (N, 3, H, W) uint8.
-        labels: (N,) int64.
+        images: (N, 3, H, W) uint8; ``labels``: (N,) int64, with the ``names`` of their classes where there are any.
         indices: (N,) int64, each image's own number in its data set.
-        names: the class names, or None where the data set has none.
         skipped: for each picture that could not be read and was left out, a clause that names it and says why; its number
             stays free.
     """
@@ -70,7 +65,7 @@ def load_dataset(
     reference: str,
     split: str = "test",
     *,
-    on_progress: Callable[[DownloadProgress], None] | None = None,
+    on_progress: ProgressListener | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> LabelledImages:
     """Load a data set into memory.
@@ -80,8 +75,7 @@ def load_dataset(
             or a folder of ``SPLIT-*.parquet`` files with columns ``img`` (or ``image``) and ``label``; ``folder/PATH``, one
             folder of pictures a class, or with a ``labels.tsv`` that names each picture and the number of its class.
         split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
-        on_progress: told how far a download is.
-        should_stop: asked whether to give a download up.
+        on_progress: told how far a download is; ``should_stop`` is asked whether to give it up.
 
     Raises:
         LabError: where the reference is unknown, no picture can be read, the pictures are not of one size, or they do not
@@ -94,8 +88,6 @@ def load_dataset(
         return LabelledImages(images, labels, torch.arange(len(images)), SHAPES_LABELS)
     kind, _, rest = reference.partition("/")
     if rest and kind == "hub":
-        from core.data.hub import fetch_split
-
         fetched = fetch_split(reference, split, on_progress=on_progress, should_stop=should_stop)
         return _read_parquet_files(fetched.files, reference, may_be_cifar10="cifar10" in reference.lower())
     if not rest or kind not in ("parquet", "folder"):

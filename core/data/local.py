@@ -9,7 +9,7 @@ import torch
 
 from core.data.classes import same_classes
 from core.data.datasets import LabelledImages, load_dataset
-from core.data.hub import split_files
+from core.data.parquet import split_files
 from core.data.samples import sample_picture, samples
 from core.data.shapes import SHAPES_LABELS, SIDE
 from core.errors import LabError
@@ -28,12 +28,7 @@ _SIZE = (SIDE, SIDE)
 
 @dataclass(frozen=True)
 class LocalPictures:
-    """A set of them.
-
-    Attributes:
-        data: their labels are numbers of the classifier's own classes.
-        what: what they are, as in "the test set of shapes".
-    """
+    """A set of them, whose labels are numbers of the classifier's classes; and what they are, as "the test set of shapes"."""
 
     data: LabelledImages
     what: str
@@ -41,11 +36,7 @@ class LocalPictures:
 
 @functools.lru_cache(maxsize=2)
 def local_pictures(labels: tuple[str, ...], size: tuple[int, int]) -> LocalPictures:
-    """The largest set of pictures with these classes that is here: a data set, or else the sample pictures.
-
-    Args:
-        labels: the classes of a classifier.
-        size: (height, width) that the pictures are to have; samples are brought to it.
+    """The largest set of pictures of these classes that is here: a data set, or else the samples, brought to (height, width).
 
     Raises:
         LabError: where no picture of these classes is here.

@@ -1,16 +1,20 @@
-"""Labelled pictures in parquet files, as the Hub's data sets have them."""
+"""Labelled pictures in parquet files: on this machine, or of a data set of the Hub, ``hub/OWNER/NAME[@REVISION]``."""
 
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from core.errors import LabError
+from core.models.hub.download import ProgressListener, fetch_files
+from core.models.hub.repository import HubRepository, look_up
+from core.models.references import parse_reference
 from core.pictures.reading import MAX_PIXELS
 
 _LABEL_COLUMNS = ("label", "fine_label", "labels", "class")
@@ -18,29 +22,18 @@ _LABEL_COLUMNS = ("label", "fine_label", "labels", "class")
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a file has its pictures and labels.
-
-    Attributes:
-        image, label: names of columns.
-        names: class names, where the file's features say them.
-    """
+    """The columns of a file that hold its pictures and labels, and the class names where the file's features say them."""
 
     image: str
     label: str
     names: tuple[str, ...] | None
 
-    def name_of(self, label: int) -> str | None:
-        """The name of a class, where it has one."""
-        return self.names[label] if self.names is not None and label < len(self.names) else None
-
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """One picture of a data set.
+    """One RGB picture of a data set, with the number (and name) of its class.
 
     Attributes:
-        picture: RGB.
-        label: number of its class, and ``name`` that class's where it is named.
         number: of ``00123.png`` in its path where there is one, else its row.
     """
 
@@ -88,7 +81,7 @@ def read_rows(
         LabError: naming the row whose label cannot be read, or, without ``skipped``, whose picture cannot.
     """
     opened, begin = _opened(file), 0
-    wanted = None if only is None else set(only)
+    wanted, names = None if only is None else set(only), dict(enumerate(columns.names or ()))
     for group in range(opened.num_row_groups):
         count = opened.metadata.row_group(group).num_rows
         inside = range(begin, begin + count)
@@ -96,17 +89,18 @@ def read_rows(
             table = opened.read_row_group(group, columns=[columns.image, columns.label])
             pictures, labels = table[columns.image], table[columns.label]
             for offset in range(count):
-                if wanted is None or begin + offset in wanted:
-                    row = first + begin + offset
-                    try:
-                        picture, path = _picture(pictures[offset].as_py(), row, file.name)
-                    except LabError as error:
-                        if skipped is None:
-                            raise
-                        skipped.append(str(error).removesuffix("."))
-                        continue
-                    label, number = _label(labels[offset].as_py(), row, file.name), _number(path, row)
-                    yield LabelledPicture(picture, label, number, columns.name_of(label))
+                if wanted is not None and begin + offset not in wanted:
+                    continue
+                row = first + begin + offset
+                try:
+                    picture, path = _picture(pictures[offset].as_py(), row, file.name)
+                except LabError as error:
+                    if skipped is None:
+                        raise
+                    skipped.append(str(error).removesuffix("."))
+                    continue
+                label, own = _label(labels[offset].as_py(), row, file.name), re.fullmatch(r"(\d+)\.\w+", Path(path or "").name)
+                yield LabelledPicture(picture, label, int(own[1]) if own else row, names.get(label))
         begin += count
 
 
@@ -127,11 +121,6 @@ def _label(cell: Any, row: int, name: str) -> int:
     if not isinstance(cell, int) or cell < 0:
         raise LabError(f"Row {row} of {name} has the label {cell!r}: expected the number of a class.")
     return cell
-
-
-def _number(path: str | None, row: int) -> int:
-    own = re.fullmatch(r"(\d+)\.\w+", Path(path or "").name)
-    return int(own[1]) if own else row
 
 
 def decode(data: bytes, what: str) -> Image.Image:
@@ -157,3 +146,93 @@ def _opened(file: Path) -> Any:
         return pq.ParquetFile(file)
     except (OSError, pa.ArrowInvalid) as error:
         raise LabError(f"{str(file)!r} cannot be read as parquet: {str(error).splitlines()[0]}") from error
+
+
+_FILE = re.compile(r"(?:(?P<config>[^/]+)/)?(?P<split>[A-Za-z_]\w*)(?:-\d+-of-(?P<of>\d+)(?:-[0-9a-f]+)?|/[^/]+)?\.parquet")
+_USUAL = ("plain_text", "default", "data", "")
+_SPLITS = ("train", "test", "validation")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The files of one split of a data set of the Hub, in order, on this machine."""
+
+    reference: str
+    files: tuple[Path, ...]
+    columns: Columns
+
+
+def fetch_split(
+    reference: str,
+    split: str = "test",
+    *,
+    on_progress: ProgressListener | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Split:
+    """Bring the files of a split to this machine.
+
+    Raises:
+        LabError: where there is no such data set or split, it has no parquet files, is too large, or the Hub is out of reach.
+    """
+    parsed = parse_reference(reference)
+    if parsed.kind != "hub":
+        raise LabError(f"{reference!r} is no data set of the Hub: expected hub/OWNER/NAME[@REVISION].")
+    repository = look_up(parsed.name, parsed.revision, kind="dataset", should_stop=should_stop)
+    names = split_files(repository, split)
+    folder = fetch_files(repository, names, on_progress=on_progress, should_stop=should_stop)
+    files = tuple(folder / name for name in names)
+    return Split(f"hub/{repository.name}", files, columns_of(files[0]))
+
+
+def split_files(repository: HubRepository, split: str) -> list[str]:
+    """Names of the parquet files of a split, of the usual configuration where there are several.
+
+    Raises:
+        LabError: naming the splits there are, or where some of the split's files are not.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in repository.file_names:
+        match = _FILE.fullmatch(name)
+        if match:
+            config, part = match["config"] or "", match["split"]
+            if config in _SPLITS:  # a folder a split, whatever its files are called
+                config, part = "", config
+            found.setdefault(config, {}).setdefault(part, []).append(name)
+    cached = " in the cache, and the Hub was not asked" if repository.from_cache else ""
+    if not found:
+        raise LabError(f"The data set {repository.name!r} has no parquet files{cached}: the Lab reads no others.")
+    config = next((usual for usual in _USUAL if usual in found), sorted(found)[0])
+    splits = found[config]
+    if split not in splits:
+        raise LabError(
+            f"The data set {repository.name!r} has no split {split!r}{cached}: choose one of {', '.join(sorted(splits))}."
+        )
+    names = sorted(splits[split])
+    match = _FILE.fullmatch(names[0])
+    if match and match["of"] and len(names) != int(match["of"]):
+        raise LabError(
+            f"The split {split!r} of {repository.name!r} has {len(names)} of its {int(match['of'])} files{cached}:"
+            " a part of a split is not taken for the whole."
+        )
+    return names
+
+
+def sample_pictures(split: Split, count: int, seed: int) -> list[LabelledPicture]:
+    """Some pictures of a split at random, in a random order; only the row groups that hold them are read.
+
+    Raises:
+        LabError: where a picture cannot be read.
+    """
+    sizes = [count_rows(file) for file in split.files]
+    if not sum(sizes):
+        raise LabError(f"The split of {split.reference!r} is empty.")
+    rows = np.random.default_rng(seed).permutation(sum(sizes))[:count]
+    picked: dict[int, LabelledPicture] = {}
+    first = 0
+    for file, size in zip(split.files, sizes, strict=True):
+        inside = [int(row) - first for row in rows if first <= row < first + size]
+        # Rows come in the order of the file: asked for one at a time they could not be told apart where paths repeat.
+        for position, row in zip(sorted(inside), read_rows(file, split.columns, first=first, only=inside), strict=True):
+            picked[first + position] = row
+        first += size
+    return [picked[int(row)] for row in rows]

@@ -19,14 +19,11 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample picture, without its pixels.
+    """A sample picture, without its pixels: links and the command line call it ``name``, people ``title``.
 
     Attributes:
-        name: what links and the command line call it.
-        title: what people call it.
         label: the class it shows, among the labels of ``classifier``.
-        origin: who made it, and how.
-        licence: under which licence it may be used.
+        origin: who made it, and how; under which licence it may be used, ``licence`` says.
         alt: what is to be seen, for those who cannot see it.
         classifier: reference of the bundled classifier that it is meant for.
     """

@@ -34,23 +34,19 @@ def _ngon(radii: list[float]) -> Array:
     return np.stack([np.array(radii) * np.cos(turn), np.array(radii) * np.sin(turn)], axis=1)
 
 
-_STAR = _ngon([1.05, 0.45] * 5)
-_TRIANGLE = _ngon([1.05, 1.05, 1.05])
-_ARROW = np.array([[0, -1], [0.8, -0.1], [0.3, -0.1], [0.3, 0.95], [-0.3, 0.95], [-0.3, -0.1], [-0.8, -0.1]], dtype=float)
-_HOURGLASS = np.array([[-0.8, -0.95], [0.8, -0.95], [0.12, 0], [0.8, 0.95], [-0.8, 0.95], [-0.12, 0]], dtype=float)
-_SQUARE = np.array([[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]], dtype=float)
 _w, _l = 0.32, 0.98
-_QUARTER = np.array([[-_w, -_w], [-_w, -_l], [_w, -_l]])
-_RIGHT_ANGLE = np.array([[0, 1], [-1, 0]])
-_CROSS = np.concatenate([_QUARTER @ np.linalg.matrix_power(_RIGHT_ANGLE, turns) for turns in range(4)])
+_QUARTER, _RIGHT_ANGLE = np.array([[-_w, -_w], [-_w, -_l], [_w, -_l]]), np.array([[0, 1], [-1, 0]])
 _turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-_HEART = np.stack(
-    [
-        16 * np.sin(_turn) ** 3 / 17,
-        -(13 * np.cos(_turn) - 5 * np.cos(2 * _turn) - 2 * np.cos(3 * _turn) - np.cos(4 * _turn)) / 17 - 0.1,
-    ],
-    axis=1,
-)
+_lobes = -(13 * np.cos(_turn) - 5 * np.cos(2 * _turn) - 2 * np.cos(3 * _turn) - np.cos(4 * _turn)) / 17 - 0.1
+_CORNERS = {
+    "square": np.array([[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]], dtype=float),
+    "triangle": _ngon([1.05, 1.05, 1.05]),
+    "star": _ngon([1.05, 0.45] * 5),
+    "cross": np.concatenate([_QUARTER @ np.linalg.matrix_power(_RIGHT_ANGLE, turns) for turns in range(4)]),
+    "heart": np.stack([16 * np.sin(_turn) ** 3 / 17, _lobes], axis=1),
+    "arrow": np.array([[0, -1], [0.8, -0.1], [0.3, -0.1], [0.3, 0.95], [-0.3, 0.95], [-0.3, -0.1], [-0.8, -0.1]], dtype=float),
+    "hourglass": np.array([[-0.8, -0.95], [0.8, -0.95], [0.12, 0], [0.8, 0.95], [-0.8, 0.95], [-0.12, 0]], dtype=float),
+}
 
 
 def _distance(label: int, x: Array, y: Array) -> Array:
@@ -64,16 +60,7 @@ def _distance(label: int, x: Array, y: Array) -> Array:
         case "crescent":
             return np.maximum(r - 0.95, 0.75 - np.hypot(x - 0.45, y))
         case name:
-            corners = {
-                "square": _SQUARE,
-                "triangle": _TRIANGLE,
-                "star": _STAR,
-                "cross": _CROSS,
-                "heart": _HEART,
-                "arrow": _ARROW,
-                "hourglass": _HOURGLASS,
-            }[name]
-            return _polygon(x, y, corners)
+            return _polygon(x, y, _CORNERS[name])
 
 
 def _ground(rng: np.random.Generator, grid_x: Array, grid_y: Array) -> Array:

@@ -34,10 +34,7 @@ class ModelCache:
 
     Modules are never changed after loading, so they may be used by several threads at once. One that is forgotten while
     somebody still works with it lives on until that work is done.
-
-    Args:
-        max_models: how many models are kept.
-        max_bytes: how much their weights may take together; a single larger one is kept alone.
+    At most ``max_models`` are kept, of at most ``max_bytes`` of weights together; a single larger one is kept alone.
     """
 
     def __init__(self, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:

@@ -5,22 +5,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from core.models.classical import CLASSICAL
+from core.models.network import CLASSICAL
 from core.models.references import BUNDLED_FOLDER, bundled_names
 from core.models.storage import CARD, WEIGHTS, ModelConfig, read_config
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model to choose.
+    """One model to choose: a ``classifier`` or ``denoiser``, with a few words for a menu and the bytes of its weights.
 
     Attributes:
-        ref: its reference.
-        kind: ``classifier`` or ``denoiser``.
-        title: a few words for a menu.
-        config: None for classical denoisers and ``none``.
-        card: what card.json says; empty for those.
-        bytes: size of the weights file.
+        config, card: what config.json and card.json say; None and empty for classical denoisers and ``none``.
     """
 
     ref: str

@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabError
-from core.models.classical import ClassicalDenoiser
 from core.models.formats.listing import SUFFIXES
 from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import load_torchvision
 from core.models.formats.weights import check_memory, weights_digest
 from core.models.hub.cached import repository_lock
-from core.models.hub.details import fetch_listing, wanted_files
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import look_up
-from core.models.network import Classifier, Denoiser, InBfloat16, LoadedNetwork
+from core.models.hub.search import fetch_listing, wanted_files
+from core.models.network import ClassicalDenoiser, Classifier, Denoiser, InBfloat16, LoadedNetwork
 from core.models.references import Reference, model_folder, parse_reference
 
 __all__ = ["Classifier", "Denoiser", "load_classifier", "load_denoiser", "sigma_warning"]
@@ -45,8 +44,7 @@ def load_classifier(
         reference: ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]`` or ``local/PATH``.
         size: (height, width) at which noise is added and the certificate holds; the classifier scales inside where its own
             input differs. None for what suits the model.
-        on_progress: told how far a download is.
-        should_stop: asked whether to give a download up.
+        on_progress: told how far a download is; ``should_stop`` is asked whether to give it up.
 
     Raises:
         LabError: where the reference is unknown, is no classifier, does not fit the limits, or its files are damaged.
@@ -69,8 +67,7 @@ def load_denoiser(
     Args:
         reference: ``bundled/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``, ``classical/NAME``, or
             ``none``, which gives None.
-        on_progress: told how far a download is.
-        should_stop: asked whether to give a download up.
+        on_progress, should_stop: as for :func:`load_classifier`.
 
     Raises:
         LabError: where the reference is unknown, is no denoiser, does not fit the limits, or its files are damaged.

@@ -1,13 +1,21 @@
-"""Networks behind the Lab's two signatures: as read from files, and what ``load_classifier`` and ``load_denoiser`` return."""
+"""Networks behind the Lab's two signatures: as read from files, and as ``load_classifier`` and ``load_denoiser`` return them.
+
+Beside them the denoisers without training, from SciPy and scikit-image: ``classical/median``, ``wavelet``, ``tv``, ``nlm``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from core.errors import LabError
 
 
 @dataclass(frozen=True)
@@ -18,13 +26,11 @@ class LoadedNetwork:
         network: in evaluation mode, on the CPU. A classifier takes (B, 3, H, W) pixels in [0, 1] (noise may overshoot)
             at ``input_size`` and returns (B, C) logits; resizing and normalisation happen inside and are differentiable.
             A denoiser takes ``(noisy, sigma)`` in the same units and returns the same shape.
-        source: the library or format, for people: ``timm``, ``transformers``, ``diffusers``, ``deepinv``, ``the Lab``, ...
-        architecture: its name in that library.
+        source, architecture: the library or format, for people (``timm``, ``the Lab``, ...), and the network's name in it.
         input_size: (height, width) that a picture is brought to, before the noise; None where any will do (denoisers).
         own_size: (height, width) that the network itself works at; larger than ``input_size`` where it scales up inside.
-        labels: class names (classifiers), or None where nothing names them.
-        labels_assumed: the data set whose known names stand in for missing ones, such as ``CIFAR-10``; None where the
-            names are the model's own.
+        labels: class names (classifiers), or None where nothing names them; ``labels_assumed`` is the data set whose names
+            stand in for missing ones, such as ``CIFAR-10``, and None where the names are the model's own.
         sigma_range: least and greatest sigma, in [0, 1] units, of the noise it was trained for; None where there was none, or
             unknown.
         notes: a sentence for each thing that was assumed, contradicted itself or was put right on the way, for the user.
@@ -87,12 +93,7 @@ class Denoiser(NamedNetwork):
 
 
 class Scaled(nn.Module):
-    """A classifier that takes pictures of any size and brings them to its own first, differentiably.
-
-    Args:
-        network: the classifier.
-        size: (height, width) that it works at.
-    """
+    """A classifier that takes pictures of any size and brings them to its own (height, width) first, differentiably."""
 
     def __init__(self, network: nn.Module, size: tuple[int, int]) -> None:
         super().__init__()
@@ -110,9 +111,6 @@ class InBfloat16(nn.Module):
 
     Rounding makes another network of it, which is then what is certified: nothing is claimed of the float32 one. Where
     the device knows the format (most GPUs, newer CPUs) it is several times faster.
-
-    Args:
-        network: a classifier or a denoiser.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -123,3 +121,62 @@ class InBfloat16(nn.Module):
         """As the network's own."""
         with torch.autocast(pixels.device.type, torch.bfloat16):
             return self.network(pixels, *rest).float()
+
+
+Pixels = NDArray[np.float32]
+
+
+def _median(noisy: Pixels, sigma: float) -> Pixels:
+    from scipy.ndimage import median_filter
+
+    side = 3 if sigma <= 0.25 else 5
+    return median_filter(noisy, size=(side, side, 1))
+
+
+def _wavelet(noisy: Pixels, sigma: float) -> Pixels:
+    from skimage.restoration import denoise_wavelet
+
+    return denoise_wavelet(noisy, sigma=sigma, channel_axis=-1, convert2ycbcr=False, rescale_sigma=True)
+
+
+def _tv(noisy: Pixels, sigma: float) -> Pixels:
+    from skimage.restoration import denoise_tv_chambolle
+
+    return denoise_tv_chambolle(noisy, weight=sigma, channel_axis=-1)
+
+
+def _nlm(noisy: Pixels, sigma: float) -> Pixels:
+    from skimage.restoration import denoise_nl_means
+
+    return denoise_nl_means(noisy, patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, fast_mode=True, channel_axis=-1)
+
+
+CLASSICAL: dict[str, tuple[str, Callable[[Pixels, float], Pixels]]] = {
+    "median": ("Median filter", _median),
+    "wavelet": ("Wavelet shrinkage", _wavelet),
+    "tv": ("Total variation", _tv),
+    "nlm": ("Non-local means", _nlm),
+}
+
+
+class ClassicalDenoiser:
+    """A denoiser from scikit-image, one picture at a time on the CPU: a yardstick, not made for speed.
+
+    Raises:
+        LabError: where the name is unknown.
+    """
+
+    sigma_range = None
+
+    def __init__(self, name: str) -> None:
+        if name not in CLASSICAL:
+            raise LabError(f"There is no classical denoiser {name!r}: choose one of {', '.join(CLASSICAL)}.")
+        self.ref, self.revision = f"classical/{name}", None
+        self.title, self._denoise = CLASSICAL[name]
+
+    def __call__(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
+        """(B, 3, H, W) and one sigma -> (B, 3, H, W) on the same device."""
+        level = float(torch.as_tensor(sigma).flatten()[0])
+        pictures = noisy.detach().float().cpu().permute(0, 2, 3, 1).numpy()  # (B, H, W, 3)
+        out = np.stack([self._denoise(picture, level) for picture in pictures]).astype(np.float32)
+        return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous().to(noisy.device)

@@ -28,8 +28,7 @@ class Reference:
     """A parsed reference: ``kind/name[@revision][:precision]``, or just ``none``.
 
     Attributes:
-        kind: one of :data:`KINDS`.
-        name: ``OWNER/NAME`` on the Hub, an architecture of torchvision, a path, or a plain name.
+        kind, name: one of :data:`KINDS`; ``OWNER/NAME`` on the Hub, an architecture of torchvision, a path, or a plain name.
         revision: branch, tag or commit hash on the Hub; the weights' name for torchvision; None where not given.
         precision: one of :data:`PRECISIONS`, or None for float32. A network that rounds is another network, so this belongs to
             its name.

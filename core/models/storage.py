@@ -21,12 +21,10 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.json"
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """How a network is built and what it takes.
+    """How a ``classifier`` or ``denoiser`` is built and what it takes.
 
     Attributes:
-        kind: ``classifier`` or ``denoiser``.
-        architecture: a name of core/models/networks.
-        options: keyword arguments of the architecture.
+        architecture, options: a name of core/models/networks, and its keyword arguments.
         input_size: (height, width) the network was trained on.
         labels: class names (classifiers).
         sigma_range: least and greatest sigma it was trained for (denoisers, and classifiers trained with noise).
@@ -107,8 +105,9 @@ def read_model(folder: Path) -> tuple[nn.Module, ModelConfig]:
     except FileNotFoundError as error:
         raise LabError(f"{str(folder)!r} has no {WEIGHTS}: train the model, or name another folder.") from error
     except (SafetensorError, RuntimeError) as error:
-        why = first_line(error)
-        raise LabError(f"The weights in {str(path)!r} cannot be loaded into {config.architecture!r}: {why}") from error
+        raise LabError(
+            f"The weights in {str(path)!r} cannot be loaded into {config.architecture!r}: {first_line(error)}"
+        ) from error
     return network.eval(), config
 
 

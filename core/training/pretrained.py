@@ -9,9 +9,9 @@ from torch import nn
 from core.errors import LabError
 from core.models.formats.listing import read_json_object
 from core.models.hub.cached import repository_lock
-from core.models.hub.details import fetch_listing, wanted_files
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import look_up
+from core.models.hub.search import fetch_listing, wanted_files
 from core.models.load import load_denoiser
 from core.models.networks import build
 from core.models.references import model_folder, parse_reference

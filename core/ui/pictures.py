@@ -5,8 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.data.hub import fetch_split, sample_pictures
-from core.data.parquet import LabelledPicture
+from core.data.parquet import LabelledPicture, fetch_split, sample_pictures
 from core.data.samples import Sample, sample_picture, samples
 from core.pictures.reading import Picture, read_picture
 from core.ui.figure import enlarged

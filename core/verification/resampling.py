@@ -18,13 +18,15 @@ from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
-from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check
+from core.verification.verify import DIFFERS, NOT_CHECKED, SAME, Check, models_of_catalogue
 from core.versions import versions
 
 LEVEL = 0.001
 """The chance that a true certificate is called inconsistent with fresh samples."""
 
 _LEAST = 1e-300
+MAX_SAMPLES_HERE = 101_000
+MAX_SIDE_HERE = 512
 
 OnSample = Callable[[str, Progress], None]
 """Told which of the two runs is under way (``same seed`` or ``fresh seed``), and how far it is."""
@@ -46,14 +48,10 @@ def resample(
     """Sample as many votes as the certificate counted, and compare.
 
     Args:
-        certificate: what to verify.
-        picture: the one it certifies, in any size.
-        classifier, denoiser: the models that it names.
+        picture: the one it certifies, in any size; the models are those that it names.
         same_seed: sample with its own seed.
         fresh_seed: sample with this seed, too.
-        device, batch_size: as for :func:`core.certify`.
-        on_progress: called after every batch.
-        should_stop: asked after every batch; what was stopped is not checked.
+        should_stop: asked after every batch, as ``on_progress`` is called; what was stopped is not checked.
 
     Raises:
         LabError: where the fresh seed is not fresh, or the device is not there.
@@ -81,8 +79,10 @@ def resample(
                     on_progress=partial(on_progress, part),
                     should_stop=should_stop,
                 )
-                checks.append(compare(certificate, again))
-                continue
+                if not again.stopped:
+                    checks.append(compare(certificate, again))
+                    continue
+                reason = f"Sampling was stopped after {again.n:,} of {again.n_planned:,} votes."
             except LabError as error:  # a stranger's numbers may be possible one by one and not together
                 reason = f"It could not be sampled again: {error}"
         checks.append(Check(f"counts, {part}", NOT_CHECKED, reason))
@@ -107,25 +107,31 @@ def cannot_resample(certificate: Certificate) -> str | None:
     return None
 
 
+def cannot_sample_here(certificate: Certificate) -> str | None:
+    """Why the app does not sample for this certificate; None where it does."""
+    here = models_of_catalogue(certificate)
+    if isinstance(here, str):
+        return here
+    side = max(certificate.image.height, certificate.image.width)
+    if certificate.n0 + certificate.n > MAX_SAMPLES_HERE or side > MAX_SIDE_HERE:
+        return (
+            f"The app samples at most {MAX_SAMPLES_HERE:,} copies of at most {MAX_SIDE_HERE} x {MAX_SIDE_HERE} pixels:"
+            " use 'python -m core verify' on the command line."
+        )
+    return None
+
+
 def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
     """Counts must be equal, vote for vote, where device type and library versions are the certificate's; else consistent."""
     name = "counts, same seed"
-    if again.stopped:
-        return _stopped(name, again)
     where = f"Sampling again with its own seed {certificate.seed} on {again.device}"
     if _comparable(certificate, again) and again.counts == certificate.counts and again.candidate == certificate.candidate:
-        return Check(
-            name,
-            SAME,
-            f"{where} gives the same counts, vote for vote.",
-            stated=list(certificate.counts),
-            found=list(again.counts),
-        )
-    excuses = _excuses(certificate, again)
-    if excuses:
+        sentence = f"{where} gives the same counts, vote for vote."
+        return Check(name, SAME, sentence, stated=list(certificate.counts), found=list(again.counts))
+    if excuses := _excuses(certificate, again):
         check = _consistent(name, certificate, again)
-        sentence = f"{where}: the same counts are not expected, since {' and '.join(excuses)}. {check.sentence}"
-        return replace(check, sentence=sentence)
+        why = f"the same counts are not expected, since {' and '.join(excuses)}"
+        return replace(check, sentence=f"{where}: {why}. {check.sentence}")
     if not _comparable(certificate, again):
         return _consistent(name, certificate, again)
     p_value = consistency_p_value(certificate, again.counts)
@@ -143,10 +149,7 @@ def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
 
 def compare_fresh_seed(certificate: Certificate, again: Certificate) -> Check:
     """Counts must be consistent with the same probabilities of every class."""
-    name = "counts, fresh seed"
-    if again.stopped:
-        return _stopped(name, again)
-    check = _consistent(name, certificate, again)
+    check = _consistent("counts, fresh seed", certificate, again)
     return replace(check, sentence=f"Sampling with the fresh seed {again.seed} on {again.device}. {check.sentence}")
 
 
@@ -175,21 +178,12 @@ def _comparable(certificate: Certificate, again: Certificate) -> bool:
     return len(certificate.counts) == len(again.counts)
 
 
-def _stopped(name: str, again: Certificate) -> Check:
-    return Check(name, NOT_CHECKED, f"Sampling was stopped after {again.n:,} of {again.n_planned:,} votes.")
-
-
 def _excuses(certificate: Certificate, again: Certificate) -> list[str]:
     """Why the very same counts cannot be expected here; empty where they can."""
-    excuses = []
     made, here = (c.device.partition(":")[0] for c in (certificate, again))
-    if made != here:
-        excuses.append(f"it was made on {made!r} and this is {here!r}")
-    for package in ("torch", "numpy"):
-        made, here = certificate.versions.get(package, "unknown"), versions()[package]
-        if made != here:
-            excuses.append(f"it was made with {package} {made!r} and this is {here!r}")
-    return excuses
+    pairs = [("on ", made, here)]
+    pairs += [(f"with {name} ", certificate.versions.get(name, "unknown"), versions()[name]) for name in ("torch", "numpy")]
+    return [f"it was made {how}{made!r} and this is {here!r}" for how, made, here in pairs if made != here]
 
 
 def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> float:
@@ -200,7 +194,6 @@ def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> floa
     multiplied as if every other class had been tested (Bonferroni).
 
     Args:
-        certificate: with at least one counted vote.
         counts: votes of the fresh samples, one entry a class; how many samples was fixed beforehand.
     """
     # Whoever may stop at will can stop at a lucky moment, so Fisher's test, which takes n as given, would alarm too often.

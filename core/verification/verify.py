@@ -1,30 +1,99 @@
-"""All checks of a certificate that need no sampling; the first of them recompute what it claims from its counts."""
+"""All checks of a certificate that need no sampling: what it claims is recomputed from its counts, and picture and models are
+compared with those that are here.
+"""
 
+from __future__ import annotations
+
+import hashlib
 import math
+from collections import Counter
+from dataclasses import KW_ONLY, asdict, dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from core.models.catalogue import catalogue
+from core.models.formats.weights import weights_digest
+from core.models.references import BUNDLED_FOLDER
+from core.models.storage import WEIGHTS
+from core.pictures.reading import fit_to
 from core.smoothing.bounds import GROUP_SEQUENTIAL
-from core.smoothing.certificate import Certificate
+from core.smoothing.certificate import Certificate, ModelRecord, model_labels, model_record
 from core.smoothing.conclusion import conclude
 from core.smoothing.stopping import outcome
-from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
-from core.verification.provenance import ModelsHere, check_models, check_picture
 
 TOLERANCE = 1e-8
 """Relative; versions of SciPy differ in the last digits of a quantile."""
+SAME, DIFFERS, NOT_CHECKED = "same", "differs", "not checked"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was checked: a field or part of the certificate, what is said of it, and the outcome for people.
+
+    Attributes:
+        status: ``same``, ``differs`` or ``not checked``.
+        stated, found: what the certificate says, and what was computed or read here; None where there is no single value.
+        p_value: of a statistical test.
+    """
+
+    name: str
+    status: str
+    sentence: str
+    _: KW_ONLY
+    stated: Any = None
+    found: Any = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks of one certificate, in the order in which they were made."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def differing(self) -> tuple[Check, ...]:
+        """What does not agree."""
+        return tuple(check for check in self.checks if check.status == DIFFERS)
+
+    @property
+    def skipped(self) -> tuple[Check, ...]:
+        """What was left unchecked."""
+        return tuple(check for check in self.checks if check.status == NOT_CHECKED)
+
+    @property
+    def verdict(self) -> str:
+        """``differs`` where anything does, else ``same``."""
+        return DIFFERS if self.differing else SAME
+
+    def summary(self) -> str:
+        """The outcome in one sentence, which says what was left unchecked too.
+
+        >>> Verification((Check("radius", SAME, "."), Check("picture", NOT_CHECKED, "."))).summary()
+        'Everything that was checked agrees (1 check). Not checked: picture.'
+        """
+        found = Counter(check.status for check in self.checks)
+        if self.differing:
+            names = ", ".join(check.name for check in self.differing)
+            said = f"{found[DIFFERS]} of {len(self.checks)} checks differ: {names}."
+        else:
+            said = f"Everything that was checked agrees ({found[SAME]} check{'s' if found[SAME] != 1 else ''})."
+        left = ", ".join(check.name for check in self.skipped)
+        return f"{said} Not checked: {left}." if left else said
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that ``verify --json`` prints."""
+        return {"verdict": self.verdict, "summary": self.summary(), "checks": [asdict(check) for check in self.checks]}
 
 
 def verify(certificate: Certificate, picture: Image.Image | None, models: ModelsHere | str) -> Verification:
-    """Recompute a certificate's arithmetic, and compare its picture and its models with those that are here.
+    """Recompute a certificate's arithmetic, and compare its picture and its models (or the sentence that says why they could
+    not be looked at) with those that are here.
 
     That the counts were really drawn is another matter: :func:`core.verification.resampling.resample`.
-
-    Args:
-        certificate: as :func:`core.smoothing.document.read_certificate` returns it.
-        picture: the picture it is said to certify, or None.
-        models: its models as they are here, or a sentence that says why they could not be looked at.
     """
     checks = [
         Check("schema", "same", "The document is complete and of the schema's version that this Lab reads."),
@@ -53,12 +122,11 @@ def with_sampling(so_far: Verification, sampled: list[Check] | str) -> Verificat
 
 def check_arithmetic(certificate: Certificate) -> list[Check]:
     """Recompute every field that follows from others, and name each that does not."""
-    c = certificate
-    checks = _check_counts(c)
+    checks = _check_counts(certificate)
     if any(check.status == DIFFERS for check in checks):
         skipped = "The counts contradict themselves, so nothing can be computed from them."
         return [*checks, Check("bound and radius", NOT_CHECKED, skipped)]
-    return [*checks, *_check_run(c), *_check_claims(c)]
+    return [*checks, *_check_run(certificate), *_check_claims(certificate)]
 
 
 def _check_counts(c: Certificate) -> list[Check]:
@@ -108,9 +176,7 @@ def _check_claims(c: Certificate) -> list[Check]:
         _compare("prediction", c.prediction, prediction, "the counts"),
         _compare("label", c.label, label, "prediction and labels"),
     ]
-    settled = None
-    if c.candidate is not None and c.n:
-        settled = outcome(c.counts, c.candidate, c.settings, c.terms)
+    settled = outcome(c.counts, c.candidate, c.settings, c.terms) if c.candidate is not None and c.n else None
     checks.append(_compare("settled", c.settled, settled, "the counts and what was to be settled"))
     if c.sound and c.noise != "gaussian":
         sentence = f"No {c.noise} noise is drawn by exact integer sampling."
@@ -121,11 +187,10 @@ def _check_claims(c: Certificate) -> list[Check]:
 
 
 def _compare(name: str, stated: Any, found: Any, source: str) -> Check:
-    same = _equal(stated, found)
-    sentence = f"{name} {_words(stated)} follows from {source}."
-    if not same:
-        sentence = f"{name} is stated as {_words(stated)}, but {_words(found)} follows from {source}."
-    return Check(name, SAME if same else DIFFERS, sentence, stated=stated, found=found)
+    if _equal(stated, found):
+        return Check(name, SAME, f"{name} {_words(stated)} follows from {source}.", stated=stated, found=found)
+    sentence = f"{name} is stated as {_words(stated)}, but {_words(found)} follows from {source}."
+    return Check(name, DIFFERS, sentence, stated=stated, found=found)
 
 
 def _equal(stated: Any, found: Any) -> bool:
@@ -146,3 +211,111 @@ def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(number)}" for key, number in value.items()) or "none"
     return f"{value:.10g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else repr(value)
+
+
+def check_picture(certificate: Certificate, picture: Image.Image | None) -> Check:
+    """Bring the picture (RGB, 8 bits) to the certificate's size, as CERTIFY does, and compare the hash of its bytes."""
+    image = certificate.image
+    said = image.sha256
+    if picture is None:
+        sentence = "No picture was given, so nothing says that the certificate is of the one you think of."
+        return Check("picture", NOT_CHECKED, sentence, stated=said)
+    size = f"{image.width} x {image.height} pixels"
+    found = picture_hash(picture, (image.height, image.width))
+    if found == said:
+        sentence = f"The picture, brought to {size}, has the hash that the certificate names."
+        return Check("picture", SAME, sentence, stated=said, found=found)
+    resized = picture.size != (image.width, image.height)
+    changed = f", brought from {picture.width} x {picture.height} to {size}," if resized else ""
+    sentence = f"The picture{changed} has another hash than the certificate names: it is not the one certified."
+    return Check("picture", DIFFERS, sentence, stated=said, found=found)
+
+
+def picture_hash(picture: Image.Image, size: tuple[int, int]) -> str:
+    """sha256 of the 8-bit RGB bytes at (height, width): as :func:`core.pictures.pixels.image_record`, without torch."""
+    return hashlib.sha256(fit_to(picture.convert("RGB"), size).tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ModelsHere:
+    """The models of a certificate as they are found here, and the classifier's class names."""
+
+    classifier: ModelRecord
+    denoiser: ModelRecord
+    labels: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, classifier: object, denoiser: object | None) -> ModelsHere:
+        """From what :func:`core.load_classifier` and :func:`core.load_denoiser` returned."""
+        return cls(model_record(classifier), model_record(denoiser), model_labels(classifier))
+
+
+def check_models(certificate: Certificate, here: ModelsHere) -> list[Check]:
+    """Compare commits, weights hashes and class names with those of the models that are here."""
+    return [
+        *_check_model("classifier", certificate.classifier, here.classifier),
+        *_check_model("denoiser", certificate.denoiser, here.denoiser),
+        _check_labels(certificate.labels, here.labels),
+    ]
+
+
+def _check_model(what: str, stated: ModelRecord, found: ModelRecord) -> list[Check]:
+    if not found.revision and not found.weights:
+        if found == stated:
+            sentence = f"The {what} is {found.ref}, which has no weights."
+            return [Check(what, SAME, sentence, stated=stated.ref, found=found.ref)]
+        sentence = f"The {what} here is {found.ref}, not the {stated.ref} of the certificate."
+        return [Check(what, DIFFERS, sentence, stated=stated, found=found)]
+    checks = []
+    for field, words in (("revision", "revision"), ("weights", "weights hash")):
+        said, here = getattr(stated, field), getattr(found, field)
+        if said == here:
+            status, sentence = SAME, f"{found.ref} as it is here has the {words} that the certificate names."
+        elif said is None:
+            status, sentence = NOT_CHECKED, f"The certificate names no {words} for its {what}."
+        else:
+            status = DIFFERS
+            sentence = f"{found.ref} as it is here has another {words} than the certificate names: it is another model."
+        checks.append(Check(f"{what}.{field}", status, sentence, stated=said, found=here))
+    return checks
+
+
+def _check_labels(stated: tuple[str, ...] | None, found: tuple[str, ...] | None) -> Check:
+    if found == stated:
+        return Check("labels", SAME, "The class names are the classifier's own.")
+    pairs = enumerate(zip(stated or (), found or (), strict=False))
+    changed = [f"class {index} is {said!r} there and {here!r} here" for index, (said, here) in pairs if said != here]
+    words = "; ".join(changed[:3]) or f"{len(stated or ())} there, {len(found or ())} here"
+    return Check("labels", DIFFERS, f"The class names are not those of the classifier: {words}.")
+
+
+def models_of_catalogue(certificate: Certificate) -> ModelsHere | str:
+    """The certificate's models as the catalogue has them, without loading any; or why they cannot be looked at."""
+    found = []
+    for what, record in (("classifier", certificate.classifier), ("denoiser", certificate.denoiser)):
+        entry = next((entry for entry in catalogue() if entry.kind == what and entry.ref == record.ref), None)
+        if entry is None:
+            return (
+                f"The app looks only at models of its own menus, and the {what} {record.ref!r} is none of them:"
+                " on the command line 'python -m core verify' loads others too."
+            )
+        if entry.ref.partition("/")[0] not in ("bundled", "classical", "none"):
+            return f"The {what} {record.ref!r} is not stored here: its hash is seen when it is loaded."
+        found.append(entry)
+    classifier, denoiser = found
+    labels = None if classifier.config is None else classifier.config.labels
+    return ModelsHere(_record(classifier.ref), _record(denoiser.ref), labels)
+
+
+def _record(ref: str) -> ModelRecord:
+    kind, _, name = ref.partition("/")
+    if kind != "bundled":
+        return ModelRecord(ref, None)
+    folder = BUNDLED_FOLDER / name  # a name of the catalogue, so it cannot lead elsewhere
+    digest = _hash(folder, (folder / WEIGHTS).stat().st_mtime_ns)
+    return ModelRecord(ref, digest, digest)
+
+
+@cache
+def _hash(folder: Path, modified: int) -> str | None:
+    return weights_digest(folder, (WEIGHTS,))

@@ -14,7 +14,7 @@ from core.attacks.gradient import Meter, climb, steepest
 from core.attacks.request import NORMS, AttackSettings, Climb
 from core.attacks.targets import BaseTarget, Slope, SmoothedTarget
 from core.errors import LabError
-from core.models.classical import ClassicalDenoiser
+from core.models.network import ClassicalDenoiser
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings

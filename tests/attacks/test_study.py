@@ -14,7 +14,7 @@ from core.attacks.records import AttackProgress, certified_in
 from core.attacks.request import AttackRequest, AttackSettings, Climb
 from core.attacks.study import attack_study
 from core.errors import LabError
-from core.models.classical import ClassicalDenoiser
+from core.models.network import ClassicalDenoiser
 from core.smoothing.settings import Settings
 
 CPU = torch.device("cpu")

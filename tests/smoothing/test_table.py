@@ -17,8 +17,7 @@ from core.smoothing.radius import radii, share_needed
 from core.smoothing.settings import Terms
 from core.smoothing.stopping import TABLE
 from core.smoothing.table import EARLY, UNLIKELY, chance, limits, looks, radii_reached, released, table_is_settled
-from core.verification.check import SAME
-from core.verification.verify import check_arithmetic
+from core.verification.verify import SAME, check_arithmetic
 
 SIGMA, SHAPE, RUNS = 0.25, (3, 4, 4), 20_000
 TABLE_RADII = (0.25, 0.5, 0.75)

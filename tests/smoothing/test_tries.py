@@ -14,8 +14,7 @@ from core.smoothing.bounds import lower_bound
 from core.smoothing.certify import certify
 from core.smoothing.conclusion import conclude
 from core.smoothing.settings import Settings
-from core.verification.check import SAME
-from core.verification.verify import check_arithmetic
+from core.verification.verify import SAME, check_arithmetic
 
 GREY = torch.full((3, 4, 4), 0.5)
 

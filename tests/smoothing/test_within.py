@@ -17,8 +17,7 @@ from core.smoothing.radius import own_radius
 from core.smoothing.settings import Terms
 from core.smoothing.stopping import OUT_OF_REACH, WITHIN, radius_projected, within_outcome
 from core.smoothing.table import looks
-from core.verification.check import SAME
-from core.verification.verify import check_arithmetic
+from core.verification.verify import SAME, check_arithmetic
 
 SIGMA, SHAPE = 0.25, (3, 4, 4)
 RULES = {"alpha": 0.001, "sigma": SIGMA, "shape": SHAPE}

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.models.classical import ClassicalDenoiser
+from core.models.network import ClassicalDenoiser
 from core.pictures.pixels import psnr, ssim, to_pixels
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier

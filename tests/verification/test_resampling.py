@@ -12,9 +12,8 @@ from scipy import stats
 from core.errors import LabError
 from core.smoothing.bounds import anytime_lower
 from core.smoothing.certify import certify
-from core.verification.check import DIFFERS, NOT_CHECKED, SAME
 from core.verification.resampling import anytime_p_value, consistency_p_value, fisher_p_value, resample
-from core.verification.verify import check_arithmetic
+from core.verification.verify import DIFFERS, NOT_CHECKED, SAME, check_arithmetic
 
 
 def sampled(case, certificate=None, **options):

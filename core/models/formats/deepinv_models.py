@@ -20,13 +20,10 @@ from core.models.networks.libraries import PaddedDenoiser
 
 @dataclass(frozen=True)
 class Published:
-    """One published weights file.
+    """One published weights file: of which class of deepinv, made with which arguments, with a remark for the user.
 
     Attributes:
-        architecture: deepinv's class.
-        options: its arguments.
         sigma_range: in [0, 1] units; None where nothing is published.
-        remark: a sentence for the user, or None.
     """
 
     architecture: str

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.formats.foreign import import_library, plain_settings, quiet
-from core.models.formats.listing import Listing, Loadability, read_json_object
+from core.models.formats.listing import SCHEDULERS, Listing, Loadability, read_json_object
 from core.models.network import LoadedNetwork
 from core.models.networks.libraries import OneShotDenoiser
 
 _PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
-_SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
 _WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 _DEFAULT = {"beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "num_train_timesteps": 1000}
 
@@ -58,7 +57,7 @@ def wanted(listing: Listing) -> list[str]:
     weights = next((place + name for name in _WEIGHTS if place + name in listing.names), None)
     if weights is None:
         raise LabError(f"There are no weights: expected {_WEIGHTS[0]} or .bin.")
-    return [f"{place}config.json", weights, *[name for name in _SCHEDULERS if name in listing.names][:1]]
+    return [f"{place}config.json", weights, *[name for name in SCHEDULERS if name in listing.names][:1]]
 
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:

@@ -10,15 +10,8 @@ from core.errors import LabError
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 """Of weights files that can be read."""
-CONFIGS = (
-    "config.json",
-    "model_index.json",
-    "unet/config.json",
-    "scheduler/scheduler_config.json",
-    "scheduler_config.json",
-    "preprocessor_config.json",
-    "card.json",
-)
+SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
+CONFIGS = ("config.json", "model_index.json", "unet/config.json", *SCHEDULERS, "preprocessor_config.json", "card.json")
 """The small files that describe a model."""
 MAX_CONFIG_BYTES = 5_000_000
 PREFERRED = ("model.safetensors", "pytorch_model.bin")
@@ -41,12 +34,7 @@ _FOREIGN = {
 
 @dataclass(frozen=True)
 class Loadability:
-    """What a listing and a config say of a model.
-
-    Attributes:
-        loadable: True or False; None where only its files can tell.
-        reason: half a sentence.
-    """
+    """Whether a model can be loaded, as its listing and config say (None: only its files can tell), and half a sentence."""
 
     loadable: bool | None
     reason: str
@@ -90,10 +78,7 @@ class Listing:
         return f"its task is {self.task}, not image classification"
 
     def weights(self, *, sharded: bool = False) -> list[str]:
-        """The files that hold the weights of a classifier.
-
-        Args:
-            sharded: whether its format may spread them over several files, with an index.
+        """The files that hold the weights of a classifier; ``sharded`` where its format may have several, with an index.
 
         Raises:
             LabError: where there are none, or several of which any may be meant.
@@ -141,10 +126,7 @@ def list_path(path: Path) -> Listing:
 
 
 def read_json_object(path: Path, model: str = "the model") -> dict[str, Any]:
-    """Read a file that holds one JSON object.
-
-    Args:
-        model: whose file it is, for the message.
+    """Read a file of a model that holds one JSON object.
 
     Raises:
         LabError: where it cannot be read, or holds something else.

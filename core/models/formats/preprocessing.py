@@ -18,10 +18,9 @@ SMALL_SIDE = 64
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a library brings a picture to a network's size: it scales it, then cuts the middle out.
+    """How a library brings a picture to a network's size: it scales it, then cuts the middle, ``own_size``, out.
 
     Attributes:
-        own_size: (height, width) that the network works at, which is what is cut out.
         scaled_to: (height, width) that the picture is scaled to before that; at least ``own_size``.
         keeps_shape: whether the picture only covers ``scaled_to``, its sides in proportion, or is squeezed into it.
         mode: ``bicubic`` or ``bilinear``; both with antialiasing, as in Pillow.
@@ -77,11 +76,9 @@ class Preprocessing:
 
 
 class Prepared(nn.Module):
-    """Pixels in [0, 1] -> brought to the network's own size -> normalised -> logits. Differentiable.
+    """Pixels in [0, 1] -> brought to the network's own size -> normalised -> (B, C) logits, or an object with ``logits``.
 
-    Args:
-        network: (B, 3, H, W) normalised -> (B, C) logits, or an object with ``logits``.
-        preprocessing: what becomes of the pixels before.
+    Differentiable.
     """
 
     mean: Tensor
@@ -119,12 +116,9 @@ def prepared(
     """A classifier with its preprocessing inside, the names of its classes, and the size at which it is certified.
 
     Args:
-        network, preprocessing: of the classifier.
-        source, architecture, weights: as in :class:`~core.models.network.LoadedNetwork`.
-        names: of its classes, as its config lists them.
-        classes: how many it has.
+        source, architecture, weights, notes: as in :class:`~core.models.network.LoadedNetwork`.
+        names: of its ``classes``, as its config lists them.
         size: (height, width) for noise and certificate; None for what suits.
-        notes: what was found so far.
     """
     labels, assumed = labels_for(names, classes)
     fitting = preprocessing.fitting
@@ -178,11 +172,7 @@ def three(values: object, what: str) -> tuple[float, float, float]:
         LabError: where they are not that, or a std is not above 0.
     """
     listed = [values] * 3 if isinstance(values, int | float) else values
-    if (
-        not isinstance(listed, list | tuple)
-        or len(listed) != 3
-        or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in listed)
-    ):
+    if not isinstance(listed, list | tuple) or len(listed) != 3 or any(type(value) not in (int, float) for value in listed):
         raise LabError(f"The model's {what} is {values!r}: expected three numbers, one a colour.")
     if not all(abs(value) < 1e6 for value in listed) or (what == "std" and min(listed) <= 0):
         raise LabError(f"The model's {what} is {values!r}: expected usable numbers for [0, 1] pixels.")
@@ -217,7 +207,7 @@ def _of_cifar(classes: int, assumed: str | None, labels: Sequence[str] | None) -
 def _scaled(size: tuple[int, int], fitting: Fitting, why: str) -> str:
     own = fitting.own_size
     seen = (
-        "" if fitting.share >= 1 else f", of which it sees the middle {fitting.share:.0%} of each side, as its library does it"
+        f", of which it sees the middle {fitting.share:.0%} of each side, as its library does it" if fitting.share < 1 else ""
     )
     return (
         f"Noise is added at {size[0]} x {size[1]} pixels, {why}, and the certificate holds there; the network itself works at"

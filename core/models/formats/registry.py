@@ -21,15 +21,9 @@ class ModelFormat(Protocol):
         """The files that loading takes, beside those that describe it. Raises LabError where that cannot be told."""
 
     def read(self, folder: Path, listing: Listing, size: tuple[int, int] | None, /) -> LoadedNetwork:
-        """The network behind the Lab's signature.
+        """The network behind the Lab's signature, for noise and certificate at (height, width); None for what suits.
 
-        Args:
-            folder: where the files are.
-            listing: what they are.
-            size: (height, width) for noise and certificate; None for what suits. Denoisers take any.
-
-        Raises:
-            LabError: where a setting cannot be used, or the files do not fit.
+        Raises LabError where a setting cannot be used, or the files do not fit.
         """
 
 
@@ -49,13 +43,7 @@ def judge(listing: Listing, kind: str) -> Loadability:
 
 
 def format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFormat:
-    """The format of a model that can be loaded, as far as its listing tells.
-
-    Args:
-        listing: what is known of it.
-        kind: ``classifier`` or ``denoiser``.
-        ref: its reference, for the message.
-        aside: what else the message should say.
+    """The format of a model that can be loaded, as far as its listing tells; ``aside`` is what else a message should say.
 
     Raises:
         LabError: with the reason, where it cannot.
@@ -78,11 +66,9 @@ def _claim(listing: Listing, kind: str) -> tuple[ModelFormat, Loadability]:
 def read_network(
     path: Path, kind: str, *, ref: str | None = None, listing: Listing | None = None, size: tuple[int, int] | None = None
 ) -> LoadedNetwork:
-    """Whatever lies in a folder, or a weights file, by the reader of its format.
+    """Whatever lies in a folder (a Hub snapshot or any other), or a weights file, by the reader of its format.
 
     Args:
-        path: a Hub snapshot, any folder, or a weights file.
-        kind: ``classifier`` or ``denoiser``.
         ref: its reference, for messages; by default local/PATH.
         listing: what the Hub lists; by default what is there.
         size: (height, width) for noise and certificate; None for what suits.

@@ -99,8 +99,7 @@ def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, 
     """A classifier of torchvision with weights of its own, which are downloaded on first use.
 
     Args:
-        arch: such as ``resnet18``.
-        weights: such as ``IMAGENET1K_V1``; None takes the newest.
+        arch, weights: such as ``resnet18`` and ``IMAGENET1K_V1``; None takes the newest.
         size: (height, width) for noise and certificate; None for the network's own.
 
     Raises:

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from PIL import Image
 from torch import nn
 
 from core.errors import LabError, first_line
@@ -21,22 +24,8 @@ from core.models.network import LoadedNetwork
 _OF_THE_LIBRARY = {"id2label", "label2id", "architectures", "transformers_version", "return_dict", "output_hidden_states"}
 PREPROCESSOR = "preprocessor_config.json"
 
-_SETTINGS = (
-    "image_mean",
-    "image_std",
-    "do_normalize",
-    "do_rescale",
-    "rescale_factor",
-    "rescale_offset",
-    "include_top",
-    "do_resize",
-    "size",
-    "do_center_crop",
-    "crop_size",
-    "crop_pct",
-    "resample",
-    "do_flip_channel_order",
-)
+_SETTINGS = ["image_mean", "image_std", "do_normalize", "do_rescale", "rescale_factor", "rescale_offset", "include_top"]
+_SETTINGS += ["do_resize", "size", "do_center_crop", "crop_size", "crop_pct", "resample", "do_flip_channel_order"]
 _COLOURS = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (10, 120, 240))
 _BILINEAR, _BICUBIC, _WARPED_FROM = 2, 3, 384
 
@@ -45,11 +34,8 @@ def verdict(listing: Listing, kind: str) -> Loadability | None:
     """Whether it is an image classifier of transformers that can be loaded; None where it is not transformers'."""
     config = listing.config
     made = config.get("architectures") or ()
-    if (
-        kind != "classifier"
-        or listing.file not in (None, *PREFERRED)
-        or not (made or isinstance(config.get("model_type"), str))
-    ):
+    says_so = made or isinstance(config.get("model_type"), str)
+    if kind != "classifier" or listing.file not in (None, *PREFERRED) or not says_so:
         return None
     if not any("ForImageClassification" in str(name) for name in made):
         what = made[0] if made else f"a {config['model_type']} without a task"
@@ -144,15 +130,13 @@ def _network(transformers: Any, folder: Path, settings: Mapping[str, Any], weigh
     except Exception as error:  # files of strangers: each architecture fails in its own way
         why = first_line(error, 300)
         raise LabError(f"transformers {transformers.__version__} cannot load the model: {why}") from error
-    wrong = sorted(report["mismatched_keys"])
-    if wrong:
+    if wrong := sorted(report["mismatched_keys"]):
         name, found, expected = wrong[0]
         raise LabError(
             f"The weights do not fit the model: {name!r} is {tuple(found)} instead of {tuple(expected)}"
             f" ({len(wrong)} such places in all)."
         )
-    absent = sorted(report["missing_keys"])
-    if absent:
+    if absent := sorted(report["missing_keys"]):
         raise LabError(f"The weights do not fit the model: {absent[0]!r} is missing ({len(absent)} such places in all).")
     return network
 
@@ -164,7 +148,6 @@ def read_processor(transformers: Any, folder: Path, config: Any) -> Preprocessin
     the file is taken at its word.
 
     Args:
-        transformers: the library.
         folder: with preprocessor_config.json; without one, what most models take is assumed.
         config: the model's, for its size where the processor names none.
 
@@ -201,10 +184,9 @@ def _plain(value: Any) -> Any:
 
 
 def _of_settings(settings: dict[str, Any], config: Any) -> Preprocessing:
-    mean, std = _normalisation(settings)
     fitting, notes = _fitting(settings, config)
     turned = bool(settings.get("do_flip_channel_order"))
-    return Preprocessing(mean, std, fitting, blue_first=turned, notes=tuple(notes))
+    return Preprocessing(*_normalisation(settings), fitting, blue_first=turned, notes=tuple(notes))
 
 
 def _normalisation(settings: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -264,18 +246,11 @@ def _pair(value: Any) -> tuple[int, int] | None:
 
 
 def _check_colours(processor: Any, found: Preprocessing) -> tuple[int, int]:
-    """See that pictures of one colour come out of the library's processor as the settings say.
-
-    Returns:
-        (height, width) of what comes out.
+    """See that pictures of one colour come out of the library's processor as the settings say; give (height, width) of those.
 
     Raises:
         LabError: where they do not.
     """
-    import numpy as np
-    import torch
-    from PIL import Image
-
     height, width = given = found.fitting.own_size
     for colour in _COLOURS:
         picture = Image.fromarray(np.full((height, width, 3), colour, dtype=np.uint8))
@@ -285,11 +260,8 @@ def _check_colours(processor: Any, found: Preprocessing) -> tuple[int, int]:
             raise LabError(f"The model's image processor does not take a picture: {first_line(error)}") from error
         ours = torch.tensor(colour[::-1] if found.blue_first else colour) / 255
         expected = (ours - torch.tensor(found.mean)) / torch.tensor(found.std)
-        if (
-            values.ndim != 4
-            or values.shape[1] != 3
-            or not torch.allclose(values.float(), expected.view(1, 3, 1, 1).expand_as(values), atol=1e-4, rtol=1e-4)
-        ):
+        fits = values.ndim == 4 and values.shape[1] == 3
+        if not fits or not torch.allclose(values.float(), expected.view(1, 3, 1, 1).expand_as(values), atol=1e-4, rtol=1e-4):
             raise LabError(
                 f"The model's image processor ({type(processor).__name__}) does more to a picture than scaling, cutting and"
                 " normalising: the Lab cannot make it part of the classifier."

@@ -91,9 +91,7 @@ def check_memory(name: str, weights_bytes: int) -> None:
 def check_proportion(build: Callable[[], nn.Module], weights_bytes: int) -> None:
     """See that the network a config describes is not far larger than its weights, before it takes memory.
 
-    Args:
-        build: makes the network; called without memory for its parameters, on torch's meta device.
-        weights_bytes: of the files; a parameter takes a byte or more there.
+    ``build`` makes it on torch's meta device; a parameter takes a byte or more of the files.
 
     Raises:
         LabError: where it has more parameters than the files have bytes.
@@ -134,25 +132,17 @@ def load_into(network: nn.Module, tensors: dict[str, Tensor], what: str) -> nn.M
     missing = sorted(expected.keys() - tensors.keys() - optional)
     odd = sorted(tensors.keys() - expected.keys())
     shapes = [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
-    if missing or odd or shapes:
-        if missing:
-            first = f"{missing[0]!r} is missing"
-        elif odd:
-            first = f"{odd[0]!r} has no place"
-        else:
-            name = sorted(shapes)[0]
-            first = f"{name!r} is {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}"
-        raise LabError(f"The weights do not fit {what}: {first} ({len(missing) + len(odd) + len(shapes)} such places in all).")
+    wrong = [f"{name!r} is missing" for name in missing] + [f"{name!r} has no place" for name in odd]
+    wrong += [f"{name!r} is {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}" for name in sorted(shapes)]
+    if wrong:
+        raise LabError(f"The weights do not fit {what}: {wrong[0]} ({len(wrong)} such places in all).")
     network.load_state_dict(tensors, strict=not optional)
     return network.eval().requires_grad_(False)
 
 
 def give_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> str | None:
     """Replace a stem (7x7 stride 2, max-pool) by that of CIFAR (3x3 stride 1, no pooling: He et al. 2016, section 4.2), where
-    the weights of a ResNet or DenseNet begin with a 3x3 convolution.
-
-    Returns:
-        a sentence that says so, or None where the network stays as it is.
+    the weights of a ResNet or DenseNet begin with a 3x3 convolution; give a sentence that says so, else None.
     """
     own = network.state_dict()
     for convolution, pooling in _STEMS:
@@ -164,8 +154,6 @@ def give_cifar_stem(tensors: dict[str, Tensor], network: nn.Module) -> str | Non
         new = nn.Conv2d(old.in_channels, old.out_channels, 3, stride=1, padding=1, bias=old.bias is not None)
         network.set_submodule(convolution, new)
         network.set_submodule(pooling, nn.Identity())
-        return (
-            "The weights have a 3x3 stem for small pictures, so the network was built with one, and without max-pooling after"
-            " it."
-        )
+        built = "so the network was built with one, and without max-pooling after it"
+        return f"The weights have a 3x3 stem for small pictures, {built}."
     return None

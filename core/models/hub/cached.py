@@ -16,13 +16,8 @@ _held = threading.local()
 
 @dataclass(frozen=True)
 class CachedRevision:
-    """One commit in the cache.
-
-    Attributes:
-        commit: its hash.
-        refs: the branches and tags that stood for it when they were asked for.
-        bytes: size of its files.
-        files: their names.
+    """One commit in the cache: the branches and tags that stood for it when they were asked for, and the names of its files, of
+    so many bytes together.
     """
 
     commit: str
@@ -33,16 +28,11 @@ class CachedRevision:
 
 @dataclass(frozen=True)
 class CachedRepository:
-    """One repository in the cache.
+    """One repository in the cache, of the kind ``model`` or ``dataset``, with its commits, the newest first.
 
     Attributes:
-        name: ``OWNER/NAME``.
-        kind: ``model`` or ``dataset``.
-        bytes: what it takes on the disk, with the pieces of broken downloads.
-        incomplete_bytes: those pieces alone.
-        revisions: its commits, the newest first.
+        bytes: what it takes on the disk, with the pieces of broken downloads; ``incomplete_bytes`` those pieces alone.
         last_used: when a file was last read, in seconds since 1970; 0 where nothing is complete.
-        folder: where it lies.
     """
 
     name: str

@@ -40,11 +40,9 @@ _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """How far a download is.
+    """How far the download of a repository is, and which file is on its way.
 
     Attributes:
-        name: the repository.
-        file: the file that is on its way.
         done, total: bytes, of all files together.
         seconds_left: at the speed so far; None while that is unknown.
     """
@@ -69,7 +67,6 @@ def fetch_files(
     """Bring files of a commit into the cache and give the folder they lie in (the snapshot of that commit).
 
     Args:
-        repository: as :func:`core.models.hub.repository.look_up` found it.
         names: of the files; those that are cached already are left as they are.
         on_progress: called every tenth of a second, in the thread of the caller.
         should_stop: asked as often; the download ends within half a second, and what has arrived is kept for the next try.
@@ -130,12 +127,7 @@ def gigabytes(count: int) -> str:
 
 
 class _Transfer:
-    """Brings files into the cache in one thread, and is read in the one that waits.
-
-    Args:
-        repository: whose files they are.
-        files: those that are missing.
-    """
+    """Brings missing files into the cache in one thread, and is read in the one that waits."""
 
     def __init__(self, repository: HubRepository, files: Sequence[HubFile]) -> None:
         self._repository, self._files, self._total = repository, files, sum(file.size for file in files)
@@ -151,10 +143,10 @@ class _Transfer:
     def run(self, abandon: Abandon) -> None:
         for file in self._files:
             blob = _blob(self._repository, file)
-            if not _is_there(blob, file):
-                self._fetch(file, blob, abandon)
-            else:
+            if _is_there(blob, file):
                 self._start(file, file.size)
+            else:
+                self._fetch(file, blob, abandon)
             _link(blob, self._repository.folder / "snapshots" / self._repository.commit / file.name)
 
     def _start(self, file: HubFile, already: int) -> None:

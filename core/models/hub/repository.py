@@ -27,12 +27,10 @@ UPLOADED = ("model.safetensors", "config.json", "card.json", "README.md")
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a commit.
+    """One file of a commit: its path in the repository, its bytes, and what is known of its content.
 
     Attributes:
-        name: its path in the repository.
-        size: bytes.
-        sha256: of its content; None for small files, which git keeps.
+        sha256: None for small files, which git keeps.
         git_hash: git's name of the object; None where only the cache was asked.
     """
 
@@ -49,22 +47,14 @@ class HubFile:
 
 @dataclass(frozen=True)
 class HubRepository:
-    """One commit of a repository.
+    """One commit of a repository (``OWNER/NAME``, as the Hub calls it now), of the kind ``model`` or ``dataset``.
 
     Attributes:
-        name: ``OWNER/NAME``, as the Hub calls it now.
-        kind: ``model`` or ``dataset``.
-        revision: the branch, tag or hash that was asked for.
-        commit: the commit hash it stands for.
+        revision: the branch, tag or hash that was asked for, which stands for ``commit``.
         files: all files of the commit; where only the cache was asked, those that are cached.
-        license: as the card says it, or None.
-        task: the Hub's task, such as ``image-classification``, or None.
-        library: the library it was made with, as the Hub says it, or None.
-        tags: all tags.
-        config: the few entries of config.json that the Hub lists.
+        license, task, library, tags, likes, downloads: as the card or the Hub says them; ``config`` in part.
         gated: whether access must be asked for.
         private: whether only its owners see it.
-        likes, downloads: as the Hub counts them; None where only the cache was asked.
         from_cache: whether the cache was asked instead of the Hub.
         notes: sentences for the user.
     """
@@ -95,11 +85,6 @@ class HubRepository:
     def folder(self) -> Path:
         """Where the cache keeps it."""
         return repository_folder(self.name, self.kind)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all files."""
-        return sum(file.size for file in self.files)
 
     def file(self, name: str) -> HubFile | None:
         """The file of that name, if there is one."""
@@ -150,12 +135,10 @@ def from_cache(name: str, revision: str | None = None, *, kind: str = "model") -
 
 def cached_commit(name: str, revision: str | None = None, kind: str = "model") -> str | None:
     """The cached commit that a revision stands for: as the Hub said last time, else, without a revision, the newest one."""
-    folder = repository_folder(name, kind)
-    snapshots = folder / "snapshots"
-    ref = folder / "refs" / (revision or "main")
-    if revision is not None and is_commit(revision):
-        commit: str | None = revision
-    else:
+    snapshots = repository_folder(name, kind) / "snapshots"
+    ref = snapshots.parent / "refs" / (revision or "main")
+    commit = revision
+    if revision is None or not is_commit(revision):
         commit = ref.read_text().strip() if ref.is_file() else None
     if commit is not None and (snapshots / commit).is_dir():
         return commit
@@ -176,14 +159,13 @@ def _ask(name: str, revision: str | None, kind: str) -> HubRepository:
     # Whatever the Hub is asked, its answers may not lead out of the cache either.
     check_repository_name(found.id)
     notes = (f"{name} was renamed: it is called {found.id} now.",) if found.id != name else ()
-    card = getattr(found, "card_data", None)
     return HubRepository(
         name=found.id,
         kind=kind,
         revision=revision or "main",
         commit=found.sha,
         files=tuple(_file(sibling) for sibling in found.siblings or ()),
-        license=license_of(card, found.tags),
+        license=license_of(getattr(found, "card_data", None), found.tags),
         task=getattr(found, "pipeline_tag", None),
         library=getattr(found, "library_name", None),
         tags=tuple(found.tags or ()),
@@ -207,12 +189,8 @@ def license_of(card: Any, tags: list[str] | None) -> str | None:
 def _file(sibling: Any) -> HubFile:
     check_file_name(sibling.rfilename)
     lfs = sibling.lfs
-    return HubFile(
-        sibling.rfilename,
-        int((lfs.size if lfs is not None else sibling.size) or 0),
-        lfs.sha256 if lfs is not None else None,
-        sibling.blob_id,
-    )
+    size, digest = (sibling.size, None) if lfs is None else (lfs.size, lfs.sha256)
+    return HubFile(sibling.rfilename, int(size or 0), digest, sibling.blob_id)
 
 
 def check_file_name(name: str) -> None:
@@ -239,15 +217,7 @@ def check_upload(name: str) -> None:
 
 
 def upload_model(folder: Path, name: str, *, private: bool = False) -> str:
-    """Make the repository where there is none, and commit a model's files to it.
-
-    Args:
-        folder: what ``train-classifier`` or ``train-denoiser`` wrote.
-        name: ``OWNER/NAME``.
-        private: whether a new repository is a private one; an old one stays as it is.
-
-    Returns:
-        the commit hash.
+    """Make the repository where there is none (a private one if asked), commit a model's files to it, and give the commit hash.
 
     Raises:
         LabError: where the Hub does not answer, or the token may not write there.

@@ -1,6 +1,4 @@
-"""Search on the Hub: what fits a text and a task, with the numbers to choose by and whether the Lab can load it; and what is
-known to be of use.
-"""
+"""Finding a model on the Hub: a search, what is known to be of use, and what a repository is before it is downloaded."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,29 +8,20 @@ from typing import Any
 
 from core.errors import LabError
 from core.folders import ASSETS
-from core.models.formats.listing import SUFFIXES, Listing
+from core.models.formats.listing import CONFIGS, MAX_CONFIG_BYTES, SUFFIXES, Listing, read_json_object
 from core.models.hub.access import TIMEOUT_SECONDS, endpoint, is_offline, request_headers, run_stoppable, telling
 from core.models.hub.cached import CachedRepository, cached
-from core.models.hub.repository import license_of
+from core.models.hub.download import fetch_files
+from core.models.hub.repository import HubRepository, license_of, look_up
+from core.models.labels import config_labels, in_order
+from core.models.references import parse_reference
 
 TASKS = ("image-classification", "denoiser")
 MAX_FOUND = 100
 CURATED_FILE = ASSETS / "models" / "hub.json"
 
-_SHOWN = [
-    "cardData",
-    "config",
-    "downloads",
-    "gated",
-    "library_name",
-    "likes",
-    "pipeline_tag",
-    "private",
-    "safetensors",
-    "siblings",
-    "tags",
-    "usedStorage",
-]
+_SHOWN = ["cardData", "config", "downloads", "gated", "library_name", "likes", "pipeline_tag", "private", "safetensors"]
+_SHOWN += ["siblings", "tags", "usedStorage"]
 # The Hub has no task called denoising: pixel diffusion models, deepinv's repositories and the Lab's own are gathered.
 _QUERIES: dict[str, tuple[dict[str, Any], ...]] = {
     "image-classification": ({"pipeline_tag": "image-classification"},),
@@ -46,18 +35,12 @@ _QUERIES: dict[str, tuple[dict[str, Any], ...]] = {
 
 @dataclass(frozen=True)
 class Found:
-    """One repository that a search found.
+    """One repository that a search found, as the Hub describes it; None stands for what it does not say.
 
     Attributes:
-        name: ``OWNER/NAME``.
         ref: the reference that loads it.
-        downloads, likes: as the Hub counts them; None offline.
-        license: None where nothing is said.
-        bytes: size of its weights, else of all files; None where the Hub does not say.
-        library, task, tags: as the Hub names them.
-        gated, private: whether a token is needed.
-        loadable: whether the Lab can load it; None where only its files can tell.
-        reason: half a sentence about that.
+        bytes: size of its weights, else of all files.
+        loadable: whether the Lab can load it, with half a ``reason``; None where only its files can tell.
         cached: whether some of it is in the cache.
     """
 
@@ -89,10 +72,9 @@ def search(
 
     Args:
         text: words that occur in the name; empty for all.
-        task: ``image-classification`` or ``denoiser``.
+        task: one of :data:`TASKS`.
         limit: most entries, up to :data:`MAX_FOUND`.
         only_loadable: leave out what the Lab surely cannot load.
-        should_stop: give the search up.
 
     Raises:
         LabError: where the task is unknown or the Hub cannot be asked.
@@ -120,8 +102,8 @@ def _ask(text: str, task: str, limit: int) -> Iterator[Any]:
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
     for query in _QUERIES[task]:
-        asked: dict[str, Any] = (
-            {"sort": "downloads", "limit": limit, "expand": _SHOWN} | query | ({"search": text} if text else {})
+        asked: dict[str, Any] = {"sort": "downloads", "limit": limit, "expand": _SHOWN, **query} | (
+            {"search": text} if text else {}
         )
         answer = get_session().get(f"{endpoint()}/api/models", params=asked, headers=request_headers(), timeout=TIMEOUT_SECONDS)
         hf_raise_for_status(answer)
@@ -177,9 +159,7 @@ class Curated:
     Names and remarks were gathered by hand; whether each still is as described, the Hub says when it is opened.
 
     Attributes:
-        ref: its reference.
-        kind: ``classifier`` or ``denoiser``.
-        data: the data set it was trained on.
+        kind: ``classifier`` or ``denoiser``, trained on the data set ``data``.
         remark: half a sentence for people.
     """
 
@@ -194,3 +174,74 @@ def curated(kind: str) -> list[Curated]:
     """The known classifiers or denoisers."""
     known = [Curated(**entry) for entry in json.loads(CURATED_FILE.read_text(encoding="utf-8"))]
     return [entry for entry in known if entry.kind == kind]
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is known of a model of the Hub before its weights are fetched.
+
+    Attributes:
+        needed: the files that loading takes, of so many ``bytes`` together; empty where it cannot be loaded.
+        labels: class names as the config lists them; None for denoisers and where nothing names them.
+        problem: one sentence where it cannot be loaded or read; None where it can.
+    """
+
+    repository: HubRepository
+    needed: tuple[str, ...]
+    bytes: int
+    labels: tuple[str, ...] | None
+    problem: str | None
+
+
+def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[], bool] | None = None) -> Details:
+    """Look at ``hub/OWNER/NAME[@REVISION]`` as a ``classifier`` or ``denoiser``: only its small config files are downloaded.
+
+    Raises:
+        LabError: where it is no Hub reference, or the Hub does not know it.
+    """
+    parsed = parse_reference(reference)
+    if parsed.kind != "hub":
+        raise LabError(f"{reference!r} is not on the Hub: expected hub/OWNER/NAME[@REVISION].")
+    repository = look_up(parsed.name, parsed.revision, should_stop=should_stop)
+    listing = Listing(tuple(repository.file_names))
+    try:
+        listing = fetch_listing(repository, should_stop)
+        needed = wanted_files(repository, listing, kind)
+        problem = None
+    except LabError as error:
+        needed, problem = [], str(error)
+    size = sum(file.size for file in repository.files if file.name in needed)
+    labels = in_order(config_labels(listing.config))
+    return Details(repository, tuple(needed), bytes=size, labels=labels, problem=problem)
+
+
+def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | None = None) -> Listing:
+    """What a repository holds, with its config, after fetching the small files that describe a model.
+
+    Raises:
+        LabError: where they cannot be fetched or are no JSON.
+    """
+    present = [file for name in CONFIGS if (file := repository.file(name)) is not None]
+    for file in present:
+        if file.size > MAX_CONFIG_BYTES:
+            raise LabError(
+                f"{file.name!r} of {repository.name!r} has {file.size:,} bytes, which is no config: it is not loaded."
+            )
+    folder = fetch_files(repository, [file.name for file in present], should_stop=should_stop)
+    name = next((name for name in ("config.json", "unet/config.json") if repository.file(name)), None)
+    config = {} if name is None else read_json_object(folder / name, repr(repository.name))
+    names = tuple(repository.file_names)
+    return Listing(names, config, library=repository.library, task=repository.task, tags=repository.tags)
+
+
+def wanted_files(repository: HubRepository, listing: Listing, kind: str) -> list[str]:
+    """The files that loading a repository as ``kind`` (``classifier`` or ``denoiser``) takes.
+
+    Raises:
+        LabError: with the reason, where it cannot be loaded.
+    """
+    from core.models.formats.registry import format_of  # not before it is needed: it brings torch
+
+    aside = " (only the cache was asked)" if repository.from_cache else ""
+    form = format_of(listing, kind, f"hub/{repository.name}", aside)
+    return list(dict.fromkeys([*(name for name in CONFIGS if name in listing.names), *form.wanted(listing)]))

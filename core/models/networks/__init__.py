@@ -10,8 +10,7 @@ from torch import nn
 
 from core.errors import LabError, first_line
 from core.models.networks.libraries import DRUNet, FFDNet, NoisePredictor
-from core.models.networks.own import ConvClassifier, UNetDenoiser
-from core.models.networks.salman import DnCNN, MemNet, WideDnCNN
+from core.models.networks.own import ConvClassifier, DnCNN, MemNet, UNetDenoiser, WideDnCNN
 
 __all__ = ["CLASSIFIERS", "DENOISERS", "ConvClassifier", "DRUNet", "DnCNN", "FFDNet", "MemNet", "build"]
 __all__ += ["NoisePredictor", "UNetDenoiser", "WideDnCNN"]
@@ -29,12 +28,7 @@ DENOISERS: dict[str, type[nn.Module]] = {
 
 
 def build(kind: str, architecture: str, options: dict[str, Any]) -> nn.Module:
-    """Make an untrained network of a registered architecture.
-
-    Args:
-        kind: ``classifier`` or ``denoiser``.
-        architecture: a name in ``CLASSIFIERS`` or ``DENOISERS``.
-        options: keyword arguments of that architecture, as a model's config.json holds them.
+    """Make an untrained network of an architecture in ``CLASSIFIERS`` or ``DENOISERS`` with options as config.json holds them.
 
     Raises:
         LabError: where the architecture is unknown, does not take these options, or its library is not installed.

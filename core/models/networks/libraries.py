@@ -15,13 +15,9 @@ from core.models.networks.own import padded, per_picture
 
 
 class PaddedDenoiser(nn.Module):
-    """A denoiser of deepinv for pictures of any size.
+    """A denoiser of deepinv, (noisy, (B,) sigmas) -> denoised, for pictures of any size.
 
-    Args:
-        network: deepinv's: (noisy, (B,) sigmas) -> denoised.
-        divisor: sides are padded to a multiple of this.
-        least_side: and to at least this.
-        least_sigma: a smaller sigma is taken for this one.
+    Sides are padded to a multiple of ``divisor`` and to at least ``least_side``; ``least_sigma`` is the least told.
     """
 
     def __init__(self, network: nn.Module, divisor: int = 1, least_side: int = 0, least_sigma: float = 0.0) -> None:
@@ -38,9 +34,7 @@ class PaddedDenoiser(nn.Module):
 class DRUNet(PaddedDenoiser):
     """DRUNet (Zhang et al. 2021, arXiv 2008.13751), deepinv's class: sigma is a fourth channel of the picture.
 
-    Args:
-        widths: channels of the four levels.
-        blocks: residual blocks a level.
+    It has four levels of so many channels (``widths``), of so many residual ``blocks`` each.
     """
 
     def __init__(self, widths: tuple[int, ...] = (64, 128, 256, 512), blocks: int = 4) -> None:
@@ -52,12 +46,7 @@ class DRUNet(PaddedDenoiser):
 
 
 class FFDNet(PaddedDenoiser):
-    """FFDNet for colour (Zhang et al. 2018, arXiv 1710.04026), deepinv's class: 2x2 pixels folded into channels, sigma beside.
-
-    Args:
-        depth: layers of convolution.
-        width: channels.
-    """
+    """FFDNet for colour (Zhang et al. 2018, arXiv 1710.04026), deepinv's class: 2x2 pixels are folded into channels."""
 
     def __init__(self, depth: int = 12, width: int = 96) -> None:
         maker = _library("deepinv", "deepinv.models").FFDNet
@@ -73,10 +62,9 @@ class OneShotDenoiser(nn.Module):
     In evaluation mode pixels are clipped to [0, 1]; in training they are not, so that the error is that of the prediction.
 
     Args:
-        unet: (B, 3, H, W) in [-1, 1] and (B,) timesteps -> an object with ``sample``.
+        unet: (B, 3, H, W) in [-1, 1], padded to a multiple of ``divisor``, and (B,) timesteps -> an object with ``sample``.
         betas: (T,) of the forward process.
         predicts: ``epsilon``, ``sample`` or ``v_prediction``.
-        divisor: sides are padded to a multiple of this.
     """
 
     abar: Tensor
@@ -120,12 +108,7 @@ class OneShotDenoiser(nn.Module):
 
 class NoisePredictor(OneShotDenoiser):
     """Diffusers' UNet2DModel on DDPM's schedule (Ho et al. 2020, arXiv 2006.11239: 1,000 linear steps from 0.0001 to 0.02),
-    predicting the noise. The defaults are the network of Ho et al. for CIFAR-10: attention at the second level.
-
-    Args:
-        widths: channels of each level.
-        layers: residual layers a level.
-        attention: the levels that have attention, counted from 0.
+    predicting the noise. The defaults are the network of Ho et al. for CIFAR-10: attention at the second level, number 1.
     """
 
     def __init__(

@@ -16,10 +16,17 @@ from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models
 from core.ui.pictures import PICTURE_TYPES, read_upload
 from core.ui.plain_text import errors_shown, plain
-from core.verification.check import DIFFERS, NOT_CHECKED, SAME, Check, Verification
-from core.verification.provenance import cannot_sample_here, models_of_catalogue
-from core.verification.resampling import cannot_resample, resample
-from core.verification.verify import verify, why_not_sampled
+from core.verification.resampling import cannot_resample, cannot_sample_here, resample
+from core.verification.verify import (
+    DIFFERS,
+    NOT_CHECKED,
+    SAME,
+    Check,
+    Verification,
+    models_of_catalogue,
+    verify,
+    why_not_sampled,
+)
 
 VERIFICATIONS = SessionJobs("verifications")
 _MARKS = {SAME: "✓ same", DIFFERS: "✗ differs", NOT_CHECKED: "– not checked"}

@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.models.hub.access import is_offline
 from core.models.hub.cached import cached, delete_cached
-from core.models.hub.details import Details, details
-from core.models.hub.search import Found, curated, search
+from core.models.hub.search import Details, Found, curated, details, search
 from core.models.references import parse_reference
 from core.ui.jobs.session import models
 from core.ui.models.choice import bring, may_be_linked

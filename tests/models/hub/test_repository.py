@@ -31,7 +31,6 @@ def test_what_the_hub_says_of_a_repository(hub: LoopbackHub) -> None:
     assert (found.commit, found.license, found.likes, found.downloads) == (first, "mit", 4, 9)
     assert (found.library, found.task, found.gated, found.private) == ("timm", "image-classification", False, False)
     assert {file.name: file.size for file in found.files} == {"config.json": 2, "model.safetensors": 8}
-    assert found.bytes == 10
     assert found.notes == ()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import LabError
-from core.models.classical import CLASSICAL, ClassicalDenoiser
+from core.models.network import CLASSICAL, ClassicalDenoiser
 
 
 @pytest.fixture(params=sorted(CLASSICAL))

@@ -15,7 +15,7 @@ from loopback_hub import LoopbackHub
 from PIL import Image
 
 from core.data.datasets import load_dataset
-from core.data.hub import fetch_split, sample_pictures
+from core.data.parquet import fetch_split, sample_pictures
 from core.errors import LabError
 from core.models.labels import CIFAR10_LABELS
 
