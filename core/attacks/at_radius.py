@@ -132,8 +132,6 @@ def pictures_at_radius(
 
     Args:
         image: (3, H, W) in [0, 1].
-        radius, norm: how far away.
-        seed: of the random ones.
         gradient: (3, H, W), a change or gradient to go along: that of an attack, for instance.
 
     Raises:
@@ -196,7 +194,6 @@ def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, no
         image: (3, H, W) in [0, 1].
         label: its class, among the labels of the data set.
         data: pictures of the same size.
-        norm: of the distance.
 
     Raises:
         LabError: where the sizes differ, or there is no picture of another class.

@@ -119,7 +119,6 @@ def climb(ball: Ball, target: Target, how: Climb, *, seed: int = 0, start: Tenso
         ball: its picture is on the device that computes.
         target: what is attacked; its meter says when to stop.
         how: steps and restarts.
-        seed: of the random starts.
         start: (3, H, W) change that the first attempt begins with, put into the ball first.
 
     Raises:

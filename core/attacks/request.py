@@ -115,10 +115,6 @@ class AttackSettings:
         if not 0.0001 <= self.tolerance <= 1:
             raise LabError(f"The tolerance of the search is {self.tolerance}: expected a share from 0.0001 to 1, such as 0.05.")
 
-    def with_seed(self, seed: int) -> AttackSettings:
-        """The same with another seed."""
-        return replace(self, settings=replace(self.settings, seed=seed))
-
     def to_dict(self) -> dict[str, Any]:
         """The numbers by name, in one level, as documents have them."""
         s = self.settings

@@ -39,7 +39,6 @@ def smallest_attack(
         attack: norm, climb and tolerance; its seed is that of random starts.
         span: where to look.
         start: (3, H, W) change to begin with.
-        on_trial: told before each trial.
 
     Raises:
         LabError: where no gradient passes through the models.
@@ -122,8 +121,6 @@ def first_radius(norm: str, sigma: float, certified: float, values: int) -> floa
     Coming from above is cheap: what already succeeded is scaled down, and only where that fails a gradient is climbed.
 
     Args:
-        norm: of the change.
-        sigma: standard deviation of the noise.
         certified: radius in that norm; 0 where nothing is certified.
         values: 3 H W of the picture.
     """

@@ -49,11 +49,7 @@ def attack_study(
 
     Args:
         picture: as for :func:`core.certify`; brought to the classifier's own size once.
-        classifier, denoiser: loaded.
-        request: what is asked.
-        device: where it is computed.
         certificate: of this picture with these models and this sigma, where there is one already.
-        report: gets a snapshot after every batch.
         should_stop: asked after every batch; what is there by then is returned, with ``complete`` False.
 
     Raises:

@@ -108,7 +108,6 @@ def benchmark_certification(
 
     Args:
         classifier, denoiser: as for :func:`core.certify`.
-        device: where to compute.
         size: side of the random picture, in pixels.
         sigma: of the noise.
         n: samples of one measurement; rounded up to whole batches. By default a few batches.

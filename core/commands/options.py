@@ -25,61 +25,37 @@ def _table_radii(text: str) -> tuple[float, ...]:
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "classifier": {
-        "default": "bundled/cifar10",
-        "metavar": "REF",
-        "help": "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH (%(default)s)",
-    },
-    "denoiser": {
-        "default": "bundled/cifar10-stab",
-        "metavar": "REF",
-        "help": "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, trained/NAME, classical/NAME or none (%(default)s)",
-    },
-    "size": {
-        "type": int,
-        "dest": "noise_size",
-        "metavar": "PIXELS",
-        "help": "side of the picture where the noise is added and the certificate holds; by default what suits the classifier",
-    },
+    "classifier": {"default": "bundled/cifar10", "metavar": "REF",
+        "help": "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH (%(default)s)"},
+    "denoiser": {"default": "bundled/cifar10-stab", "metavar": "REF",
+        "help": "bundled/NAME, hub/OWNER/NAME[@REVISION], local/PATH, trained/NAME, classical/NAME or none (%(default)s)"},
+    "size": {"type": int, "dest": "noise_size", "metavar": "PIXELS",
+        "help": "side of the picture where the noise is added and the certificate holds; by default what suits the classifier"},
     "sigma": {"type": float, "default": 0.25, "help": "standard deviation of the noise, in [0, 1] pixel units (%(default)s)"},
     "n0": {"type": int, "default": Settings.n0, "help": "samples that choose the class (%(default)s)"},
     "n": {"type": int, "default": Settings.n, "help": "fresh samples that count the class (%(default)s)"},
     "alpha": {"type": float, "default": Settings.alpha, "help": "chance that the answer may be wrong (%(default)s)"},
     "seed": {"type": int, "default": Settings.seed, "help": "same seed, same noise (%(default)s)"},
-    "method": {
-        "choices": METHODS,
-        "help": "bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime, the default"
-        " with an API and with --until-radius)",
-    },
+    "method": {"choices": METHODS,
+        "help": "bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime,"
+        " the default with an API and with --until-radius)"},
     "noise": {"choices": NOISES, "default": Settings.noise, "help": "its distribution (%(default)s)"},
     "norm": {"choices": NORMS, "help": "of the radius; by default l2 for Gaussian noise, l1 for the others"},
     "sound": {"action": "store_true", "help": "Gaussian noise on the 8-bit grid, drawn exactly: no rounding weakens the proof"},
     "two_sided": {"action": "store_true", "help": "bound the runner-up, too, each side at half of alpha"},
-    "until_radius": {
-        "type": float,
-        "metavar": "RADIUS",
-        "help": "end as soon as it is settled whether this radius can be certified (with the anytime bound)",
-    },
-    "within": {
-        "type": float,
-        "metavar": "PART",
-        "help": "end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)",
-    },
-    "table_radii": {
-        "type": _table_radii,
-        "metavar": "RADII",
-        "help": "test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks for a class",
-    },
-    "tries": {
-        "type": int,
-        "default": Settings.tries,
-        "metavar": "N",
-        "help": "certificates of this picture, with other sigmas, seeds or models, among which alpha is shared (%(default)s)",
-    },
+    "until_radius": {"type": float, "metavar": "RADIUS",
+        "help": "end as soon as it is settled whether this radius can be certified (with the anytime bound)"},
+    "within": {"type": float, "metavar": "PART",
+        "help": "end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)"},
+    "table_radii": {"type": _table_radii, "metavar": "RADII",
+        "help": "test these radii alone, such as 0.25,0.5,0.75, and end as soon as all of them are settled; 0 asks"
+        " for a class"},
+    "tries": {"type": int, "default": Settings.tries, "metavar": "N",
+        "help": "certificates of this picture, with other sigmas, seeds or models, among which alpha is shared (%(default)s)"},
     "device": {"default": "auto", "help": "auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)"},
     "batch_size": {"type": int, "help": "copies at once; by default what suits device and picture"},
     "json": {"action": "store_true", "help": "print one JSON document on stdout"},
-}
+}  # fmt: skip
 """What argparse is told of each."""
 
 
@@ -98,7 +74,6 @@ def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Setti
     """What the options ask of CERTIFY; what a verb has no option for is as :class:`Settings` have it.
 
     Args:
-        args: the parsed command line.
         method: the bound where ``--method`` does not say; by default one that holds wherever sampling ends, where it may
             end early.
     """
@@ -110,7 +85,6 @@ def refuse_with_api(args: argparse.Namespace, *settled: str) -> None:
     """Raise LabError where an option was given that concerns this machine's models alone.
 
     Args:
-        args: the parsed command line, with a classifier ``api/...``.
         settled: the settings of those options that the verb takes with an API, too.
     """
     taken = ("sigma", "n0", "n", "alpha", "seed", "method", *settled)

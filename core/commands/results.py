@@ -31,7 +31,6 @@ def run_over_pictures(
     Of one picture the document is its result; of several it is ``{plural: [...], "failed": [...]}``, each with its path.
 
     Args:
-        args: the parsed command line.
         run_one: (picture, on_progress=, should_stop=) -> result.
         tell: (name of the picture, result) -> text for people.
         labels: class names, for the progress line.

@@ -15,21 +15,19 @@ from torch import nn
 
 from core.commands.inputs import Downloading, writable_folder
 from core.commands.terminal import InterruptFlag, print_json, remark
-from core.commands.train_inputs import (
+from core.commands.train_options import (
+    add_classifier_training_options,
+    add_denoiser_training_options,
     check_crop,
     check_reference,
     check_start,
     check_through,
     classifier_for,
-    data_name,
-    training_splits,
-)
-from core.commands.train_options import (
-    add_classifier_training_options,
-    add_denoiser_training_options,
     classifier_training_of,
+    data_name,
     denoiser_training_of,
     recipe_of,
+    training_splits,
 )
 from core.device import describe_device, pick_device
 from core.errors import LabError

@@ -1,17 +1,28 @@
-"""The options of `train-classifier` and `train-denoiser`, and the settings that they make."""
+"""The options of `train-classifier` and `train-denoiser`, the settings that they make, and the data and models they name."""
 
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from core.commands.inputs import fetched_dataset, load_classifier_remarking
+from core.data.classes import check_classes
+from core.data.datasets import LabelledImages
 from core.errors import LabError
+from core.models.load import Classifier
 from core.models.networks import DENOISERS
+from core.models.references import parse_reference
+from core.models.storage import ModelConfig
+from core.training.checkpoint import weights_fingerprint
 from core.training.classifier import ClassifierTraining
 from core.training.denoiser import OBJECTIVES, DenoiserTraining
 from core.training.objectives import COMBINATIONS, STAB_WEIGHTS, StabTerms
+from core.training.pretrained import check_gradients
 from core.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
 
 _REFERENCES = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH"
@@ -31,26 +42,13 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     """What `train-denoiser` takes."""
     add = parser.add_argument
     _add_common(parser, Recipe())
-    add(
-        "--objective",
-        choices=OBJECTIVES,
-        default="mse",
-        help="restore pictures, restore a classifier's answers, or train a U-Net's first half for that (%(default)s)",
-    )
+    aims = "restore pictures, restore a classifier's answers, or train a U-Net's first half for that (%(default)s)"
+    add("--objective", choices=OBJECTIVES, default="mse", help=aims)
     add("--classifier", metavar="REF", help=f"to train through (stab, white-box), or to measure with: {_REFERENCES}")
-    add(
-        "--surrogate",
-        metavar="REF",
-        action="append",
-        default=[],
-        help="train through this one instead (stab, black-box); may be given several times",
-    )
-    add(
-        "--combine",
-        choices=COMBINATIONS,
-        default="random",
-        help="several surrogates: one at random a batch, or the average over all (%(default)s)",
-    )
+    instead = "train through this one instead (stab, black-box); may be given several times"
+    add("--surrogate", metavar="REF", action="append", default=[], help=instead)
+    several = "several surrogates: one at random a batch, or the average over all (%(default)s)"
+    add("--combine", choices=COMBINATIONS, default="random", help=several)
     add("--start-from", "--start", dest="start", metavar="REF", help="a trained denoiser to go on from, as from mse to stab")
     add("--arch", "--architecture", dest="architecture", choices=DENOISERS, help="unet, where no start says")
     add("--widths", help="channels of each level (unet, drunet, unet2d)")
@@ -65,12 +63,8 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
         "consistency": "stab: weight of the difference between the answers to noise draws of one picture (%(default)s)",
     }.items():
         add(f"--{name}", type=float, default=0.0, metavar="WEIGHT", help=told)
-    add(
-        "--draws",
-        type=int,
-        metavar="N",
-        help="noise draws of each picture of a batch; costs N times as much (2 with --consistency, else 1)",
-    )
+    draws = "noise draws of each picture of a batch; costs N times as much (2 with --consistency, else 1)"
+    add("--draws", type=int, metavar="N", help=draws)
 
 
 def _add_common(parser: argparse.ArgumentParser, usual: Recipe) -> None:
@@ -92,12 +86,8 @@ def _add_common(parser: argparse.ArgumentParser, usual: Recipe) -> None:
     add("--crop", type=int, default=2, help="greatest random shift in pixels; 0 for none (%(default)s)")
     add("--no-mirror", dest="mirror", action="store_false", help="do not swap left and right at random")
     add("--precision", choices=[*PRECISIONS, "bfloat16"], default=usual.precision)
-    add(
-        "--no-channels-last",
-        dest="channels_last",
-        action="store_false",
-        help="keep colours apart in memory, which is mostly slower",
-    )
+    apart = "keep colours apart in memory, which is mostly slower"
+    add("--no-channels-last", dest="channels_last", action="store_false", help=apart)
     add("--seed", type=int, default=usual.seed)
     add("--device", default="auto", help="auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)")
     add("--devices", type=int, default=1, metavar="N", help="devices of this machine that share the work")
@@ -111,27 +101,16 @@ def _add_common(parser: argparse.ArgumentParser, usual: Recipe) -> None:
 
 
 def recipe_of(args: argparse.Namespace) -> Recipe:
-    """The recipe that the options give.
-
-    Raises:
-        LabError: where a number is out of range.
-    """
+    """The recipe that the options give. Raises LabError where a number is out of range."""
     if args.epochs < 1 or args.batch_size < 1:
         raise LabError("--epochs and --batch-size must be at least 1.")
     if not (args.learning_rate > 0 and math.isfinite(args.learning_rate)):
         raise LabError(f"--learning-rate is {args.learning_rate:g}: expected a number above 0.")
-    limits = {
-        "warmup": (0, 0.9),
-        "ema": (0, 1),
-        "weight_decay": (0, 10),
-        "clip": (0, math.inf),
-        "crop": (0, 64),
-        "checkpoint_minutes": (0, math.inf),
-    }
-    for name, (low, high) in limits.items():
+    most = {"warmup": 0.9, "ema": 1, "weight_decay": 10, "clip": math.inf, "crop": 64, "checkpoint_minutes": math.inf}
+    for name, high in most.items():
         value = getattr(args, name)
-        if not low <= value <= high:
-            raise LabError(f"--{name.replace('_', '-')} is {value:g}: expected {low:g} to {high:g}.")
+        if not 0 <= value <= high:
+            raise LabError(f"--{name.replace('_', '-')} is {value:g}: expected 0 to {high:g}.")
     if args.seed < 0:
         raise LabError(f"seed is {args.seed}: expected a whole number of at least 0.")
     if args.batch_size % max(1, args.devices):
@@ -141,11 +120,7 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 
 
 def classifier_training_of(args: argparse.Namespace) -> ClassifierTraining:
-    """What `train-classifier` is asked.
-
-    Raises:
-        LabError: where a number is out of range.
-    """
+    """What `train-classifier` is asked. Raises LabError where a number is out of range."""
     widths = tuple(_widths_of(args.widths))
     if not 0 <= args.label_smoothing < 1 or args.cutout < 0:
         raise LabError("--label-smoothing must be at least 0 and below 1, and --cutout at least 0.")
@@ -162,11 +137,7 @@ def classifier_training_of(args: argparse.Namespace) -> ClassifierTraining:
 
 
 def denoiser_training_of(args: argparse.Namespace) -> DenoiserTraining:
-    """What `train-denoiser` is asked.
-
-    Raises:
-        LabError: where a number is out of range, or an option no argument of a network.
-    """
+    """What `train-denoiser` is asked. Raises LabError where a number is out of range, or an option no argument of a network."""
     span = _sigma_range_of(args.sigma)
     if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
         raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
@@ -225,3 +196,86 @@ def _sigma_range_of(text: str) -> tuple[float, float]:
     if not 0 <= least <= greatest < math.inf or greatest <= 0:
         raise LabError(f"--sigma {text!r} is not usable: expected 0 <= LEAST <= GREATEST, in [0, 1] pixel units.")
     return least, greatest
+
+
+def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
+    """The pictures to train on and those to measure on, both before training, so that a missing split is found at once.
+
+    Raises:
+        LabError: where there are none, or both are the same pictures.
+    """
+    train, test = fetched_dataset(args.dataset, "train"), fetched_dataset(args.dataset, "test")
+    if train.images.shape == test.images.shape and torch.equal(train.images, test.images):
+        raise LabError(
+            f"{args.dataset!r} has no test pictures of its own, so nothing would say what the model is worth:"
+            " expected train-*.parquet and test-*.parquet, or folders train and test."
+        )
+    if train.images.shape[1:] != test.images.shape[1:]:
+        raise LabError(f"The splits of {args.dataset!r} have pictures of different sizes: bring them to one size first.")
+    if args.limit is None:
+        return train, test
+    if args.limit < 100:
+        raise LabError(f"--limit is {args.limit}: at least 100 pictures are needed.")
+    return train.first(args.limit), test.first(args.limit)
+
+
+def data_name(args: argparse.Namespace, train: LabelledImages) -> str:
+    """The data set as a card names it, without folders that are nobody's business."""
+    kind, _, path = args.dataset.partition("/")
+    name = "/".join([kind, *Path(path).parts[-2:]]) if path else kind
+    return f"{name}, split train, {len(train):,} pictures"
+
+
+def check_start(args: argparse.Namespace, config: ModelConfig, options: Mapping[str, Any]) -> None:
+    """Raise LabError where the options ask for another network than the start is."""
+    own = {name: list(value) if isinstance(value, tuple) else value for name, value in config.options.items()}
+    if args.architecture not in (None, config.architecture) or any(own.get(name) != value for name, value in options.items()):
+        told = ", ".join(f"{name}={value}" for name, value in own.items()) or "default options"
+        raise LabError(f"{args.start} is a {config.architecture} with {told}: leave out --arch, --widths and --option.")
+
+
+def check_crop(args: argparse.Namespace, side: int) -> None:
+    """Raise LabError where pictures would be shifted out of themselves."""
+    if args.crop >= side:
+        raise LabError(f"--crop is {args.crop}: pictures of {side} pixels can be shifted by at most {side - 1}.")
+
+
+def check_reference(reference: str | None) -> None:
+    """Raise LabError where a reference can name no classifier to train with: asked before data are read."""
+    if reference is None:
+        return
+    if reference.startswith("api/"):
+        raise LabError(
+            f"{reference!r} answers with labels and gives no gradients: train with surrogates that stand in for it"
+            " (--surrogate), or with --objective mse."
+        )
+    parse_reference(reference)
+
+
+def classifier_for(reference: str, data: LabelledImages, device: torch.device) -> Classifier:
+    """A classifier for pictures of the data set's size, with its classes. Raises LabError where it has others."""
+    height, width = data.images.shape[2:]
+    classifier = load_classifier_remarking(reference, (height, width)).to(device)
+    check_classes(data, classifier)
+    return classifier
+
+
+def check_through(
+    args: argparse.Namespace,
+    classifier: Classifier | None,
+    surrogates: list[Classifier],
+    *,
+    data: LabelledImages,
+    device: torch.device,
+) -> None:
+    """Raise LabError where what is to be trained through gives no gradients, or is the target and its own surrogate at once."""
+    stand_ins = list(zip(args.surrogate, surrogates, strict=True))
+    for reference, surrogate in stand_ins:
+        if classifier is not None and weights_fingerprint(surrogate) == weights_fingerprint(classifier):
+            raise LabError(
+                f"{reference} is the classifier itself, which black-box training never looks into: name another surrogate,"
+                " or leave out --surrogate to train through the classifier."
+            )
+    height, width = data.images.shape[2:]
+    for reference, through in stand_ins or ([] if classifier is None else [(args.classifier, classifier)]):
+        check_gradients(through, reference, (height, width), device)

@@ -49,8 +49,6 @@ def read_checkpoint(path: Path, device: torch.device, stated: Mapping[str, State
     """Read what :func:`write_checkpoint` wrote, with its tensors on ``device``.
 
     Args:
-        path: the file.
-        device: where tensors go.
         stated: what the run that asks is; the checkpoint's ``stated`` must be the same.
 
     Raises:

@@ -71,9 +71,7 @@ class Trainer:
         Args:
             network: on any device; moved to the trainer's.
             batch_loss: the objective.
-            images: (N, 3, H, W) uint8.
-            labels: (N,) int64.
-            recipe: optimiser, schedule, precision, seed.
+            images, labels: (N, 3, H, W) uint8 and (N,) int64.
             made_for: what else decides the run (objective, data ...), by names that are shown to the user.
             measure: figures of the averaged network after an epoch, on held-out pictures.
 

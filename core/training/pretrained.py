@@ -28,8 +28,6 @@ def read_pretrained(
     Args:
         reference: a denoiser that the Lab trained (``bundled/NAME``, ``local/PATH``, ``hub/OWNER/NAME[@REVISION]``), or
             deepinv's DRUNet, such as ``hub/deepinv/drunet``.
-        on_progress: told how far a download is.
-        should_stop: asked whether to give a download up.
 
     Raises:
         LabError: where it is none of these, or cannot be read.
@@ -84,10 +82,7 @@ def check_gradients(
     """See that gradients come back through a classifier to the pixels.
 
     Args:
-        classifier: on ``device``.
-        name: for the sentence.
-        size: (height, width) of the pictures.
-        device: where it computes.
+        classifier: on ``device``; ``size`` is (height, width) of the pictures.
         otherwise: what to do where there are none.
 
     Raises:

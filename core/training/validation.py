@@ -167,7 +167,6 @@ class Validation:
         sigmas: where figures are taken.
         shown: the sigma of the strip.
         seed: of the noise.
-        device: where it computes.
     """
 
     def __init__(
@@ -247,7 +246,6 @@ def certified_count(
         models: classifier, and denoiser before it.
         settings: of each certificate; picture number i takes the seed plus i.
         radius: l2, asked of each.
-        report: told after every batch how many pictures are done, of how many.
     """
     reached = 0
     for number, image in enumerate(images):

@@ -86,8 +86,9 @@ def attack_dataset(
     for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
         if index in done:
             continue
-        seed = derived_seed(asked.attack.settings.seed, "picture", index)
-        own, meter = replace(asked, attack=asked.attack.with_seed(seed)), Meter(on_pass, should_stop)
+        settings = asked.attack.settings
+        settings = replace(settings, seed=derived_seed(settings.seed, "picture", index))
+        own, meter = replace(asked, attack=replace(asked.attack, settings=settings)), Meter(on_pass, should_stop)
         picture = _Picture((image.float() / 255).to(device), base, own, device=device, meter=meter)
         line = picture.attacked(index, label)
         if line is None:
