@@ -1,6 +1,6 @@
-# make run    sets up and starts the app             make lint   checks style and types
-# make test   sets up and passes checks and tests    make bench  measures the speed of certification
-# make clean  removes what the other targets made
+# make run    sets up and starts the app, for this machine alone    make lint   checks style and types
+# make serve  the same for whoever reaches this machine             make bench  measures the speed of certification
+# make test   sets up and passes checks and tests                   make clean  removes what the other targets made
 #
 # make test ARGS='-m "not slow and not browser"' leaves out what takes long.
 # PYTHON=python3.12 chooses an interpreter; ARGS="..." is handed to streamlit, pytest or the benchmark.
@@ -16,10 +16,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # An environment that was half made, or whose interpreter was upgraded away, is made anew.
 BROKEN := $(shell test -d $(VENV) && { $(IN_VENV) -c 'import pip' 2>/dev/null || echo broken; })
 
-.PHONY: run test lint bench clean broken
+.PHONY: run serve test lint bench clean broken
 
 run: $(VENV)/app-installed
 	$(IN_VENV) -m streamlit run app.py --server.showEmailPrompt=false $(ARGS)
+
+# Read docs/deployment.md first: without a login, whoever reaches the port shares all that is kept.
+serve: $(VENV)/app-installed
+	$(IN_VENV) -m streamlit run app.py --server.showEmailPrompt=false --server.address=0.0.0.0 $(ARGS)
 
 test: lint
 	$(IN_VENV) -m pytest $(ARGS)
