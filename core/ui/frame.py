@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
+from core.ui.login import enter
 
 PAGES = (
     ("app.py", "Start", ":material/home:"),
@@ -32,7 +33,7 @@ _modules = 0
 
 
 def open_page(title: str) -> None:
-    """Set the page up. Must be the first thing a page calls."""
+    """Set the page up, for whoever may come in. Must be the first thing a page calls."""
     st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=":material/verified_user:", layout="wide")
     st.html(_HERE / "frame.css")
     asked = newly_asked(PARAMETER)
@@ -44,6 +45,7 @@ def open_page(title: str) -> None:
         st.markdown("**Denoised Smoothing Lab**")
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
+    enter()
     read_link()
 
 
