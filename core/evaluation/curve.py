@@ -25,14 +25,10 @@ class CurveSummary:
     """What one log says; shares of all its images.
 
     Attributes:
-        images: how many.
-        clean: share predicted right, whatever the radius.
-        acr: mean of radius times right (Zhai et al. 2020); never to be shown alone.
+        clean: share predicted right, whatever the radius; with a 95% Clopper-Pearson interval over images.
+        acr: mean of radius times right (Zhai et al. 2020); never to be shown alone. Its interval is by its standard error.
         abstained: share of abstentions, which count as wrong.
-        certified: share right with a radius of at least r, for each r.
-        interval: its 95% Clopper-Pearson interval over images, for each r.
-        clean_interval: the same of ``clean``.
-        acr_interval: of ``acr``, by its standard error over images, 95%.
+        certified, interval: share right with a radius of at least r, for each r, and the interval as of ``clean``.
     """
 
     images: int
@@ -46,11 +42,9 @@ class CurveSummary:
 
 
 def summarise(lines: Sequence[LogLine] | Outcomes, radii: Sequence[float]) -> CurveSummary:
-    """Certified accuracy at ``radii``; an image counts only where it is right and its radius is at least r.
+    """Certified accuracy at ``radii``, in the units of the log's, of at least one image.
 
-    Args:
-        lines: at least one image.
-        radii: in the units of the log's radii.
+    An image counts only where it is right and its radius is at least r.
     """
     outcomes = lines if isinstance(lines, Outcomes) else Outcomes.of(lines)
     n = len(outcomes)
@@ -170,10 +164,7 @@ class PublishedCurve:
 
     Attributes:
         key: names it in links.
-        name: for people.
-        dataset, norm: of which the radii are.
-        source: the paper.
-        how: how the figures were got from it.
+        source, how: the paper, and how the figures were got from it.
         network: the classifier; None where the source was not asked.
         sigma: of the noise; None where each radius has the best of several sigmas, or it is not known.
         images: certified for it; None where not known.

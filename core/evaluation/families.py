@@ -99,12 +99,7 @@ def by_family(logs: Mapping[str, RecordedEvaluation]) -> dict[str, dict[str, Rec
 
 @dataclass(frozen=True)
 class Cost:
-    """What an image costs.
-
-    Attributes:
-        samples: noisy copies classified; None where the log does not say.
-        seconds: by the log's own clock.
-    """
+    """What an image costs: noisy copies classified, None where the log does not say; seconds by the log's own clock."""
 
     samples: float | None
     seconds: float

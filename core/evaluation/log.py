@@ -1,22 +1,26 @@
 """The field's log of certified images: tab-separated, one line an image (Cohen et al. 2019 and all who followed).
 
-Its one reader. A log may have thousands of lines, which are compared at once, so they are read into columns.
+Its one reader, and that of the votes behind each line, which lie beside it: what another alpha, bound or n would make of them
+can be computed. A log may have thousands of lines, which are compared at once, so they are read into columns.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LabError
+from core.smoothing.certificate import Certificate
 
 HEADER = ("idx", "label", "predict", "radius", "correct", "time")
+NO_VOTES = " does not hold the votes of an image ({error})"
 ABSTAINED = -1
 UNNAMED = -2
 """What ``predict`` says where a vision API's label was certified that the data set has no class for."""
@@ -26,6 +30,9 @@ MOST_LINES = 1_000_000
 """A log is at most so large; ImageNet's 50,000 test images take 2 MB."""
 
 _CLOCK = re.compile(r"(?:(\d+) days?, )?(\d+(?::\d+)*(?:\.\d*)?)")
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,7 @@ class LogLine:
 class Outcomes:
     """What became of each image of a log: its lines as columns, one entry an image, all of length N.
 
-    Attributes:
-        idx: (N,) int64, the image's own number.
-        label, predict: (N,) int64; predict is -1 where it abstained.
-        radius: (N,) float64, in [0, 1] pixel units; 0 where it abstained.
-        right: (N,) bool.
-        seconds: (N,) float64.
+    ``predict`` is -1 where it abstained, and ``radius``, in [0, 1] pixel units, 0 then.
     """
 
     idx: NDArray[np.int64]
@@ -105,11 +107,7 @@ def log_text(lines: Iterable[LogLine] = ()) -> str:
 
 
 def read_log(path: Path) -> Outcomes:
-    """Read a log; :func:`core.evaluation.recorded.read_recorded` reads what lies beside it, too, and has remarks.
-
-    Raises:
-        LabError: as :func:`parse_log`, and where the file cannot be read.
-    """
+    """Read a log; :func:`core.evaluation.recorded.read_recorded` reads what lies beside it, too, and has remarks."""
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -118,13 +116,9 @@ def read_log(path: Path) -> Outcomes:
 
 
 def parse_log(text: bytes, name: str) -> tuple[Outcomes, tuple[str, ...]]:
-    """Read the bytes of a log that may still be written to; it may have no images yet.
+    """Read the bytes of a log, with or without a byte-order mark, that may still be written to, or have no images yet.
 
     A last line without its end is what a kill, or a writer at work, leaves behind: it is left out, and a remark says so.
-
-    Args:
-        text: the file, with or without a byte-order mark.
-        name: of the file, for messages.
 
     Returns:
         the images, and remarks for the user, a sentence each.
@@ -235,3 +229,101 @@ def _check(o: Outcomes, numbers: Sequence[int], name: str) -> None:
             f"{name} has image {o.idx[order[twice[0]]]} twice, in lines {one} and {other}{more}: each image counts once,"
             " so remove one of them."
         )
+
+
+@dataclass(frozen=True)
+class ImageVotes:
+    """How the noisy copies of one image were classified: as its :class:`core.smoothing.certificate.Certificate` says.
+
+    ``counts`` has the votes of the n samples by class; classes without any are left out.
+    """
+
+    idx: int
+    candidate: int | None
+    counts: dict[int, int]
+    n: int
+    p_lower: float
+    settled: str | None = None
+
+    @classmethod
+    def of(cls, idx: int, c: Certificate) -> ImageVotes:
+        """The votes of a certificate."""
+        counts = {label: count for label, count in enumerate(c.counts) if count}
+        return cls(idx=idx, candidate=c.candidate, counts=counts, n=c.n, p_lower=c.p_lower, settled=c.settled)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of one line of the file; JSON has names only, so classes become text."""
+        own = {name: value for name, value in vars(self).items() if name != "counts"}
+        return own | {"counts": {str(label): count for label, count in self.counts.items()}}
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> ImageVotes:
+        """Undo :meth:`to_dict`. Raises KeyError, TypeError or ValueError where it is no such document."""
+        counts = {int(label): int(count) for label, count in document["counts"].items()}
+        idx, n, candidate = int(document["idx"]), int(document["n"]), document["candidate"]
+        if n < 0 or min(counts.values(), default=0) < 0 or sum(counts.values()) != n:
+            raise ValueError(f"{sum(counts.values())} votes, but n is {n}")
+        chosen = None if candidate is None else int(candidate)
+        return cls(idx, chosen, counts, n=n, p_lower=float(document["p_lower"]), settled=document["settled"])
+
+
+def votes_path(log: Path) -> Path:
+    """Where the votes of a log lie."""
+    return log.with_suffix(".votes.jsonl")
+
+
+def read_image_votes(log: Path) -> dict[int, ImageVotes]:
+    """The votes beside a log; empty where none were kept, as with logs from elsewhere."""
+    path = votes_path(log)
+    try:
+        return parse_votes(path.read_bytes(), path.name)[0] if path.exists() else {}
+    except OSError as error:
+        raise LabError(f"The votes {str(path)!r} cannot be read: {error}.") from error
+
+
+def parse_votes(text: bytes, name: str) -> tuple[dict[int, ImageVotes], tuple[str, ...]]:
+    """The votes behind a log, by image number, and remarks for the user.
+
+    An image that a kill parted from its log line was certified again; its later votes are those of the log. A last line
+    without its end is left out, and remarked on.
+
+    Raises:
+        LabError: where a line does not hold the votes of an image; it names the line.
+    """
+    *lines, torn = text.split(b"\n")
+    found = {votes.idx: votes for _, votes in parse_json_lines(lines, name, ImageVotes.from_dict, wrong=NO_VOTES)}
+    return found, (f"{name}: the last line has no end and was left out.",) if torn.strip() else ()
+
+
+def parse_json_lines(
+    lines: Iterable[str | bytes], name: str, parse: Callable[[Any], T], *, wrong: str
+) -> Iterator[tuple[int, T]]:
+    """What each line of JSON holds, and its number; blank lines are passed over.
+
+    Args:
+        name: of the file, for messages.
+        parse: one document -> what it holds; raises KeyError, TypeError, ValueError or AttributeError where it is no such.
+        wrong: the end of the message then, with ``{error}`` and ``{line}`` filled in.
+
+    Raises:
+        LabError: where a line is not what it should be; it names the line.
+    """
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, parse(json.loads(line))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise LabError(f"{name}, line {number}{wrong.format(error=error, line=line[:80])}.") from error
+
+
+def read_json_lines(path: Path, parse: Callable[[Any], T], *, wrong: str, what: str = "") -> list[tuple[int, T]]:
+    """The same of a file, whose path comes after ``what`` where it cannot be read."""
+    try:
+        return list(parse_json_lines(path.read_text(encoding="utf-8").splitlines(), path.name, parse, wrong=wrong))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{what}{str(path)!r} cannot be read: {error}.") from error
+
+
+def votes_text(votes: Iterable[ImageVotes]) -> str:
+    """The whole file, one line an image."""
+    return "".join(json.dumps(one.to_dict()) + "\n" for one in votes)

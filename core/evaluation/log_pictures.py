@@ -37,10 +37,8 @@ class LogPicture:
 class Behind:
     """The images behind a point of a curve, as places in the log.
 
-    Attributes:
-        kept: right with a radius of at least ``upper``.
-        lost: right with a radius from ``lower`` up to, and without, ``upper``; the last ones lost first.
-        wrong: never right: another class was predicted. ``abstained``: nothing was.
+    ``kept``: right with a radius of at least ``upper``; ``lost``: with one from ``lower`` up to that, the last ones lost first;
+    ``wrong``: another class was predicted; ``abstained``: none was.
     """
 
     lower: float

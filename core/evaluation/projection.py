@@ -27,10 +27,8 @@ class VoteShares:
     """The votes for the candidate of each image of an evaluation.
 
     Attributes:
-        evaluation: whose.
         candidate: (N,) int64 the class that was counted; -1 where not known.
         votes: (N,) int64 its votes of the evaluation's n; -1 where not known.
-        unknown: images whose votes are not known: abstentions of a log without votes.
         from_votes: whether the votes were kept; else they were worked out from the radii, which determine them.
     """
 
@@ -41,7 +39,7 @@ class VoteShares:
 
     @property
     def unknown(self) -> int:
-        """Images whose votes are not known."""
+        """Images whose votes are not known: abstentions of a log without votes."""
         return int((self.votes < 0).sum())
 
     @property
@@ -59,10 +57,7 @@ class VoteShares:
 class Projection:
     """An evaluation as it would be expected to turn out.
 
-    Attributes:
-        n, alpha: for which.
-        outcomes: with the projected radii; images of unknown votes still abstain.
-        unknown, unanimous: of the shares it is made from.
+    In ``outcomes`` images of unknown votes still abstain; ``unknown`` and ``unanimous`` are of the shares it is made from.
     """
 
     n: int

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import LabError
-from core.evaluation.log import LogLine, Outcomes, log_text, parse_log
-from core.evaluation.votes import ImageVotes, parse_votes, votes_path, votes_text
+from core.evaluation.log import ImageVotes, LogLine, Outcomes, log_text, parse_log, parse_votes, votes_path, votes_text
 from core.folders import EVALUATIONS
 from core.smoothing.bounds import METHODS, lower_bound
 from core.smoothing.radius import OWN_NORM, own_radius
@@ -28,13 +27,10 @@ class MadeBy:
     """The settings of an evaluation; None where they are not known.
 
     Attributes:
-        sigma: of the noise.
         n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take; where several
             certificates of an image share alpha, it is the part of each.
         noise, norm: of the radii; the field's logs are Gaussian and l2.
         two_sided, stops_early: whether the runner-up was bounded, too; whether sampling ended once a question was settled.
-        classifier, denoiser: references.
-        dataset, split, device: as the command had them.
         document: the whole side file; None where there is none.
     """
 
@@ -80,12 +76,8 @@ class MadeBy:
 class RecordedEvaluation:
     """A log that was read and checked.
 
-    Attributes:
-        name: of the file, without its ending.
-        outcomes: its images.
-        made_by: how it was made, as far as that is known.
-        votes: the votes behind each image; empty where none were kept.
-        remarks: what the user should know, a sentence each.
+    ``name`` is the file's, without its ending; ``votes`` are empty where none were kept; ``remarks`` are what the user should
+    know, a sentence each.
     """
 
     name: str
@@ -110,17 +102,7 @@ def read_recorded(path: Path) -> RecordedEvaluation:
 
 
 def recorded_from(name: str, log: bytes, side: bytes | None = None, votes: bytes | None = None) -> RecordedEvaluation:
-    """The same from the contents of the files.
-
-    Args:
-        name: of the log, with its ending.
-        log: the log itself.
-        side: the JSON beside it; None takes sigma from the name where it is there.
-        votes: the lines of votes beside it.
-
-    Raises:
-        LabError: as :func:`read_recorded`.
-    """
+    """The same from the contents of the files; without a ``side``, sigma is taken from the name where it is there."""
     stem = Path(name).stem
     outcomes, remarks = parse_log(log, name)
     if not len(outcomes):
@@ -131,8 +113,7 @@ def recorded_from(name: str, log: bytes, side: bytes | None = None, votes: bytes
     remarks += more
     differing = int((outcomes.right & (outcomes.predict != outcomes.label)).sum())
     if differing:
-        remarks = (
-            *remarks,
+        remarks += (
             f"{name}: {differing} lines count as correct though predict and label differ; the column 'correct' is believed.",
         )
     return RecordedEvaluation(name=stem, outcomes=outcomes, made_by=made_by, votes=counted, remarks=remarks)
@@ -184,15 +165,7 @@ def _made_by_name(name: str) -> MadeBy:
 
 
 def _read_side(text: bytes, name: str) -> MadeBy:
-    """Read the file beside a log.
-
-    Args:
-        text: its content.
-        name: for messages.
-
-    Raises:
-        LabError: where it is no JSON object, names several sigmas, or a number is impossible.
-    """
+    """Read the file beside a log. Raises LabError where it is no JSON object, or a value is impossible."""
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -256,8 +229,6 @@ def evaluation_files(
     stem: str, lines: Iterable[LogLine], document: Mapping[str, Any] | None, votes: Iterable[ImageVotes]
 ) -> dict[str, bytes]:
     """An evaluation as the files that :func:`recorded_from` reads, by name: the log, what made it, and the votes if any."""
-    files = {f"{stem}.tsv": log_text(lines).encode()}
-    if document:
-        files[f"{stem}.json"] = (json.dumps(document, indent=2) + "\n").encode()
-    kept = votes_text(votes)
-    return files | ({f"{stem}.votes.jsonl": kept.encode()} if kept else {})
+    side = json.dumps(document, indent=2) + "\n" if document else ""
+    texts = {f"{stem}.tsv": log_text(lines), f"{stem}.json": side, f"{stem}.votes.jsonl": votes_text(votes)}
+    return {name: text.encode() for name, text in texts.items() if text}

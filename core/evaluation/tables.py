@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,29 +11,13 @@ from core.evaluation.families import by_family, titles, usual_order
 from core.evaluation.recorded import RecordedEvaluation
 
 FORMATS = ("table", "csv", "markdown", "latex")
-_SIGNS = {
-    "&": r"\&",
-    "%": r"\%",
-    "_": r"\_",
-    "#": r"\#",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-    "≥": r"$\geq$",
-    "σ": r"$\sigma$",
-}
+_SIGNS = {sign: f"\\{sign}" for sign in "&%_#${}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_SIGNS |= {"\\": r"\textbackslash{}", "≥": r"$\geq$", "σ": r"$\sigma$"}
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A head and rows of as many cells.
-
-    Attributes:
-        caption: one line, which LaTeX and Markdown carry along.
-    """
+    """A head, rows of as many cells, and a caption of one line, which LaTeX and Markdown carry along."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -60,9 +44,7 @@ class TextTable:
 
     def as_csv(self) -> str:
         """Comma-separated, quoted where needed."""
-        file = io.StringIO()
-        csv.writer(file, lineterminator="\n").writerows((self.head, *self.rows))
-        return file.getvalue()
+        return csv_text(self.head, self.rows)
 
     def as_markdown(self) -> str:
         """A table of GitHub's Markdown."""
@@ -87,6 +69,13 @@ class TextTable:
             + "".join(map(line, self.rows))
             + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n"
         )
+
+
+def csv_text(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    """Comma-separated values with a header, quoted where needed; None is an empty cell."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows((head, *rows))
+    return file.getvalue()
 
 
 def latex_text(text: str) -> str:
@@ -127,22 +116,16 @@ def curve_table(
         value = sigmas.get(name)
         return ("" if value is None else f"{value:g}",)
 
-    rows = [
-        (
-            name,
-            *sigma(name),
-            str(s.images),
-            f"{s.clean:.1%}",
-            f"{s.acr:.3f}",
-            f"{s.abstained:.1%}",
-            *(_share_text(s.certified[r], s.interval[r]) for r in radii),
-        )
-        for name, s in summaries.items()
-    ]
+    def shares(at: Mapping[float, CurveSummary]) -> list[str]:
+        return [_share_text(s.certified[r], s.interval[r]) for r, s in at.items()]
+
+    rows: list[tuple[str, ...]] = []
+    for name, s in summaries.items():
+        means = (str(s.images), f"{s.clean:.1%}", f"{s.acr:.3f}", f"{s.abstained:.1%}")
+        rows.append((name, *sigma(name), *means, *shares(dict.fromkeys(radii, s))))
     blank = ("",) * (len(extra) + 4)
     for name, there in (best or {}).items():
-        reached = [(summaries[there[r]], r) for r in radii]
-        rows.append((name, *blank, *(_share_text(s.certified[r], s.interval[r]) for s, r in reached)))
+        rows.append((name, *blank, *shares({r: summaries[there[r]] for r in radii})))
         rows.append(("reached by", *blank, *(_which(there[r], sigmas or {}) for r in radii)))
     return TextTable(head, tuple(rows), CURVE_CAPTION)
 
@@ -171,15 +154,8 @@ MODELS_CAPTION = (
 
 @dataclass(frozen=True)
 class BestSigma:
-    """What one choice of models reaches at a radius.
-
-    Attributes:
-        path: of the log that is best there, or its key.
-        sigma: of its noise; None where it is not known.
-        images: how many it holds.
-        clean, certified: shares of all images.
-        interval: of ``certified`` over images.
-    """
+    """What one choice of models reaches at a radius: shares of all ``images`` of the log that is best there, named by its path
+    or key, and the interval of ``certified`` over images."""
 
     path: str
     sigma: float | None

@@ -1,25 +1,22 @@
-"""A certificate to take along: CSV, its JSON document, and a Python script that makes it again."""
+"""What to take along: certificates as CSV, JSON and a Python script that makes one again; measures of denoisers as CSV."""
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
+from core.evaluation.tables import csv_text
 from core.models.references import pinned
 from core.report.words import settled_text
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate
 from core.smoothing.radius import NORMS
+from core.studies.comparison import TOP, Measure, Summary
 
 
 def to_csv(certificates: Sequence[tuple[str, Certificate]]) -> str:
     """One line a certificate, with a header; for each the picture's name and the certificate."""
     rows = [_row(name, certificate) for name, certificate in certificates]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(rows[0], (row.values() for row in rows))
 
 
 def _row(name: str, c: Certificate) -> dict[str, object]:
@@ -45,6 +42,23 @@ def _row(name: str, c: Certificate) -> dict[str, object]:
         **fields("until_radius", "settled", "within"),
         "table_radii": " ".join(f"{radius:g}" for radius in c.table_radii),
     }
+
+
+def measures_csv(measures: Iterable[Measure], labels: Sequence[str] | None) -> str:
+    """One row a noisy copy and denoiser, with the best classes and their softmax shares; draws count from 1."""
+    ranks = [(f"top{rank}", f"top{rank}_share") for rank in range(1, TOP + 1)]
+    names = ["sigma", "draw", "denoiser", "psnr_db", "ssim", *(name for pair in ranks for name in pair)]
+    rows = []
+    for m in measures:
+        best = [value for index, share in m.top for value in (index if labels is None else labels[index], share)]
+        rows.append([m.sigma, m.draw + 1, m.denoiser, m.psnr, m.ssim, *best])
+    return csv_text(names, rows)
+
+
+def summaries_csv(summaries: Sequence[Summary]) -> str:
+    """One row a sigma and denoiser: the fields of :class:`core.studies.comparison.Summary`."""
+    rows = [asdict(summary) for summary in summaries]
+    return csv_text(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
 
 
 def to_json(certificate: Certificate) -> str:

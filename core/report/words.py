@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from core.report.notation import certainty, class_name, norm_name, percent, radius_text
 from core.smoothing.bounds import clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
+from core.smoothing.conclusion import OUT_OF_REACH, REACHED, TABLE, WITHIN, samples_fixed_beforehand
 from core.smoothing.radius import OWN_NORM, own_radius
-from core.smoothing.stopping import OUT_OF_REACH, REACHED, TABLE, WITHIN, samples_fixed_beforehand
 
 _ONE_BOUND = {
     "gaussian": (r"\sigma\,\Phi^{-1}(\underline{p})", "Cohen et al. 2019, theorem 1"),

@@ -29,9 +29,7 @@ class EvaluationRequest:
     """What a user asks for.
 
     Attributes:
-        dataset, split, classifier, denoiser: references.
         images: how many, chosen at random by the seed.
-        settings: what each of them is asked.
         minutes: of computing, after which it stops; it can be gone on with then. Decides no line.
     """
 
@@ -80,11 +78,9 @@ class EvaluationProgress:
     """How far an evaluation is; the last one is its result.
 
     Attributes:
-        run: its number in the store.
         done, planned: images.
         seconds: of computing, since it was begun or gone on with.
         seconds_left: an estimate, at most what is left of the budget; None before the first image.
-        minutes: the budget.
         lines: of all images that are done; more may be added at its end while it runs.
         skipped: clauses about pictures that could not be read.
         changed: packages whose version is another than when the run was begun; last digits may differ since.
@@ -107,11 +103,7 @@ class EvaluationProgress:
 
 
 def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
-    """The request that a stored run was begun with.
-
-    Raises:
-        LabError: where its settings do not say, as those of a log that was brought from elsewhere.
-    """
+    """The request that a stored run was begun with. Raises LabError where a log from elsewhere does not say."""
     s = run.settings
     try:
         return EvaluationRequest(
@@ -143,10 +135,8 @@ def evaluate_into(
     """Certify the images of a new run, or those that one lacks, each into the store as soon as it is finished.
 
     Args:
-        store: where the run is, or will be.
         data: what the images are chosen from.
-        name: of a new run.
-        begun: the run to go on with; None begins one.
+        begun: the run to go on with; None begins one, with this name.
         report: told how far it is, after every batch of noisy copies and every image.
         should_stop: asked after every batch.
 

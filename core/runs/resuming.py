@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from core.errors import LabError
-from core.evaluation.log import LogLine, log_text, read_log
-from core.evaluation.votes import ImageVotes, read_image_votes, votes_path, votes_text
+from core.evaluation.log import ImageVotes, LogLine, log_text, read_image_votes, read_log, votes_path, votes_text
 from core.smoothing.settings import Settings
 from core.versions import versions
 
@@ -24,10 +23,8 @@ def changed_since(then: Mapping[str, Any], now: Mapping[str, Any], *, begun: str
     """See that what was begun can be gone on with: the same parameters and weights give the same lines.
 
     Args:
-        then: every parameter that decided a line when it was begun, as it was stored, and the versions of packages.
-        now: the same of what is to go on.
-        begun: what was, for the message.
-        otherwise: the end of the message: what to do where it cannot.
+        then, now: every parameter that decides a line, as it was stored, with the versions of packages; and as it is.
+        begun, otherwise: the message's beginning, what was begun; and its end, what to do where it cannot be gone on with.
 
     Returns:
         the packages whose version is another than was noted then; last digits may differ from here on.
@@ -51,9 +48,9 @@ def begin_or_resume(
 
     Args:
         path, side: the lines, and the file that says what made them.
-        made_by: every parameter that decides a line; the side file names the versions of packages, too, which may change.
+        made_by: every parameter that decides a line; the side file names the versions of packages, too, which may change:
+            ``on_notice`` is told then, in a sentence.
         resume: go on with what is there; where there is nothing yet, begin.
-        on_notice: told, in a sentence, where versions have changed.
         head: the first line of a new file, newline included.
 
     Returns:
@@ -89,15 +86,7 @@ def beside(path: Path) -> Path:
 
 
 def read_beside(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """What made a file of JSON lines.
-
-    Args:
-        path: the lines.
-        names: parameters that it must have.
-
-    Raises:
-        LabError: where it cannot be read, or lacks one of them.
-    """
+    """What made a file of JSON lines. Raises LabError where it cannot be read, or lacks one of the parameters ``names``."""
     side = beside(path)
     try:
         made = json.loads(side.read_text(encoding="utf-8"))
@@ -128,17 +117,8 @@ def write_whole(path: Path, text: str) -> None:
 class LogFiles:
     """Writes an evaluation, each image on disk before the next begins; opened with ``with``.
 
-    Args:
-        path: of the log; what made it goes to the same name with .json, the votes to .votes.jsonl.
-        made_by: every parameter that decides a line.
-        resume: go on with the log that is there.
-        on_notice: told where versions have changed since it was begun.
-
-    Attributes:
-        done: the images that an earlier run finished.
-
-    Raises:
-        LabError: where the log exists and is not to be resumed, or was made with other parameters, which are named.
+    What made the log at ``path`` goes to the same name with .json, the votes to .votes.jsonl. Arguments and errors as of
+    :func:`begin_or_resume`; ``done`` are the images that an earlier run finished.
     """
 
     def __init__(self, path: Path, made_by: Mapping[str, Any], resume: bool, on_notice: Callable[[str], None]) -> None:

@@ -88,11 +88,7 @@ lines = Table(
 
 
 def default_url() -> URL:
-    """What ``LAB_STORE`` names; by default a file of the Lab's own folder.
-
-    Raises:
-        LabError: where LAB_STORE is no URL of a database.
-    """
+    """What ``LAB_STORE`` names; by default a file of the Lab's own folder."""
     named = os.environ.get("LAB_STORE")
     return parse_url(named) if named else URL.create("sqlite", database=str(home_folder() / "runs.sqlite"))
 
@@ -132,14 +128,7 @@ def where(url: URL) -> str:
 
 
 class Database:
-    """A database whose tables are there and of this version.
-
-    Args:
-        url: from :func:`parse_url`.
-
-    Raises:
-        LabError: where it cannot be reached, or holds something else.
-    """
+    """A database whose tables are there and of this version. Raises LabError where it cannot be reached, or holds others."""
 
     def __init__(self, url: URL) -> None:
         self._url = url

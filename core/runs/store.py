@@ -1,6 +1,7 @@
 """Where evaluations live: a database that lists, names and deletes them, and takes each image as soon as it is finished.
 
-Several sessions and processes may write at once: an image of a run is there once, whoever wrote it first.
+Several sessions and processes may write at once: an image of a run is there once, whoever wrote it first. Logs are brought
+in, and runs taken out, as files.
 """
 
 import json
@@ -8,8 +9,9 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, RowMapping, func, select
@@ -17,8 +19,8 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import LabError
-from core.evaluation.log import LogLine
-from core.evaluation.votes import ImageVotes
+from core.evaluation.log import ImageVotes, LogLine
+from core.evaluation.recorded import RecordedEvaluation, evaluation_files, read_recorded, recorded_from
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
 
 SILENT_SECONDS = 60.0
@@ -35,14 +37,11 @@ class StoredRun:
     """A run as the store knows it.
 
     Attributes:
-        id: its number in this store.
-        name: what the user calls it.
         created: when it was begun, in UTC.
         settings: every parameter that decides a line, as in the side file of a log.
         classifier, denoiser, dataset: references; empty where a log from elsewhere does not say.
-        state: ``running``, ``finished`` or ``stopped``.
-        planned: images it is to have; None where that is not known.
-        images: images it has.
+        state: one of :data:`core.runs.schema.STATES`.
+        planned, images: those it is to have, None where that is not known; and those it has.
         silent: seconds since whoever works on it was last heard of.
     """
 
@@ -90,13 +89,7 @@ class RunStore:
         self._database.close()
 
     def begin(self, name: str, settings: dict[str, Any], planned: int | None = None) -> int:
-        """Begin a run; returns its number.
-
-        Args:
-            name: anything; runs may share a name.
-            settings: a JSON document: every parameter that decides a line.
-            planned: images it is to have.
-        """
+        """Begin a run; returns its number. Runs may share a name; the settings are a JSON document."""
         with self._database.writing() as connection:
             return _begin(connection, name, settings, planned=planned, state="running")
 
@@ -109,11 +102,7 @@ class RunStore:
         return run
 
     def add(self, run: int, images: Iterable[Image]) -> None:
-        """Write images, all of them or none. Those that the run has already stay as they are.
-
-        Raises:
-            LabError: where there is no such run, as when somebody deleted it.
-        """
+        """Write images, all of them or none. Those that the run has already stay as they are."""
         with self._database.writing() as connection:
             self._beat(connection, run)
             self._write(connection, run, images)
@@ -164,13 +153,7 @@ class RunStore:
     @contextmanager
     def working_on(self, run: int, *, begun: bool = False) -> Iterator[None]:
         """Hold a run for this worker, and say every few seconds that it is still alive. The run counts as stopped afterwards,
-        unless it was finished.
-
-        Args:
-            begun: this worker began it just now, so it holds it already.
-
-        Raises:
-            LabError: where there is no such run, or another worker is on it.
+        unless it was finished. Who ``begun`` it just now holds it already; another worker's is refused.
         """
         if not begun:
             self._claim(run)
@@ -272,3 +255,45 @@ def _stored(row: RowMapping) -> StoredRun:
     told = {field.name: row[field.name] for field in fields(StoredRun) if field.name in row}
     created = datetime.fromtimestamp(row["created"], UTC)
     return StoredRun(**{**told, "created": created, "silent": max(0.0, time.time() - row["beat"])})
+
+
+def import_log(store: RunStore, path: Path) -> int:
+    """Take a log over, with the .json and the votes beside it where they are there; returns the number of its run.
+
+    Raises:
+        LabError: as :func:`core.evaluation.recorded.read_recorded`; nothing is taken over then.
+    """
+    return import_recorded(store, read_recorded(path))
+
+
+def import_recorded(store: RunStore, log: RecordedEvaluation) -> int:
+    """The same of a log that was read already."""
+    images = ((line, log.votes.get(line.idx)) for line in log.outcomes.lines())
+    settings = log.made_by.document
+    if settings is None:
+        settings = {} if log.made_by.sigma is None else {"sigma": log.made_by.sigma}
+    return store.take(log.name[:LONGEST_NAME], settings, images)
+
+
+def export_files(store: RunStore, run: int) -> dict[str, bytes]:
+    """The files of a run by their names: the log, what made it, and the votes where they were kept."""
+    stored = store.run(run)
+    return evaluation_files(file_stem(stored.name), store.lines(run), stored.settings, store.votes(run).values())
+
+
+def recorded_run(store: RunStore, run: int) -> RecordedEvaluation:
+    """A run as the curves and tables take it. Raises LabError where it has no images yet."""
+    stored, files = store.run(run), export_files(store, run)
+    stem = file_stem(stored.name)
+    log = recorded_from(f"{stem}.tsv", files[f"{stem}.tsv"], files.get(f"{stem}.json"), files.get(f"{stem}.votes.jsonl"))
+    return replace(log, name=stored.name)
+
+
+def file_stem(name: str) -> str:
+    """A name for files that a run's name makes: no separators, nothing hidden.
+
+    >>> file_stem("../stab 0.25: first try")
+    'stab 0.25- first try'
+    """
+    kept = "".join(sign if sign.isalnum() or sign in " ._-" else "-" for sign in name)
+    return kept.strip(" .-")[:100] or "run"

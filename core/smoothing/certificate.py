@@ -140,7 +140,7 @@ class Certificate(_Sampled):
     classifier returns it for every picture within ``radius`` of this one in the norm ``norm``, pixels in [0, 1]; where
     ``sound``, for every 8-bit picture.
 
-    Attributes:
+    Attributes, beside the :class:`core.smoothing.settings.Settings`, which say what each of theirs is:
         prediction: index of the certified class, or None where it abstains.
         candidate: the class that n0 samples chose; the one that was counted.
         radius: certified radius in ``norm``; 0 where it abstains.
@@ -148,22 +148,14 @@ class Certificate(_Sampled):
         p_lower: lower bound on the probability of ``candidate`` under noise.
         counts: votes of the n samples, one entry a class.
         n: samples counted (fewer than ``n_planned`` where the run ended before).
-        norm: ``l1``, ``l2`` or ``linf``.
-        noise: ``gaussian``, ``uniform`` or ``laplace``.
         method: ``clopper-pearson``, ``anytime``, or ``group-sequential``: then ``radius`` is one of ``table_radii``, and
             ``p_lower`` the probability which that radius needs, shown by a test.
-        tries: certificates among which alpha is shared.
         failure_probability: alpha over tries; twice that where a run planned with a fixed n was stopped and fell back on the
             anytime bound, since either may then have been the one reported.
         stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
-        sound: whether the noise was drawn on the 8-bit grid by exact integer sampling.
-        two_sided: whether ``radius`` rests on an upper bound of the runner-up, too, at alpha/2 each.
         runner_up: the class with most votes beside the candidate, of a two-sided certificate (the first of several).
         p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
         radii: the radius in each norm that this noise certifies; ``radii[norm]`` is ``radius``.
-        until_radius: the radius that was to be settled, where sampling was to end as soon as it is.
-        within: the part of the radius that might be given away, where sampling was to end as soon as no more is lost.
-        table_radii: the radii that were tested, ascending, where sampling was to end as soon as all of them are settled.
         settled: what ended it. ``reached``: ``radius`` is at least ``until_radius``. ``out of reach``: with probability at
             least ``1 - alpha``, a statement of its own, no number of samples would certify that radius (with ``within``: any
             class) by this bound. ``within``: it is at least ``1 - within`` times what n_planned samples would give, if the

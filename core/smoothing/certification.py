@@ -21,9 +21,8 @@ from torch import Tensor
 
 from core.smoothing.bounds import GROUP_SEQUENTIAL, prediction_p_value
 from core.smoothing.certificate import Certificate, Prediction, Provenance
-from core.smoothing.conclusion import Conclusion, conclude
+from core.smoothing.conclusion import OUT_OF_REACH, Conclusion, check_reachable, conclude, outcome, radius_possible
 from core.smoothing.settings import Settings
-from core.smoothing.stopping import OUT_OF_REACH, check_reachable, outcome, radius_possible
 from core.smoothing.table import looks
 
 
@@ -116,13 +115,7 @@ class Certification:
         return conclude(self.counts.tolist(), self.candidate, replace(self.terms, method=method or self.method))
 
     def certificate(self, provenance: Provenance, seconds: float, samples: int | None = None) -> Certificate:
-        """The same as a certificate.
-
-        Args:
-            provenance: of picture and models.
-            seconds: that sampling took.
-            samples: taken meanwhile; by default all that were counted, n0 included.
-        """
+        """The same as a certificate; ``samples`` were taken in ``seconds``, by default all that were counted, n0 included."""
         s, found = self.settings, self.conclusion()
         counts = _sum(self.counts, torch.zeros_like(self.counts0)).tolist()
         return Certificate.of(
@@ -145,11 +138,7 @@ class Certification:
 class PredictionVote:
     """PREDICT for one picture: n samples, and whether the two largest counts differ by more than chance.
 
-    Args:
-        settings: checked here; n0 and what concerns the radius play no part.
-
-    Raises:
-        LabError: as :func:`core.predict`.
+    The settings are checked here; of them n0 and what concerns the radius play no part.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -178,15 +167,8 @@ class PredictionVote:
         """The class, or an abstention, as after a stop: the test is valid for a fixed n only."""
         p_value = prediction_p_value(*self.counts.topk(2)[0].tolist())
         predicted = int(self.counts.argmax()) if p_value <= self.settings.alpha and self.finished else None
-        return Prediction.of(
-            provenance,
-            self.settings,
-            self.counts.tolist(),
-            seconds=seconds,
-            samples=self.done,
-            prediction=predicted,
-            p_value=p_value,
-        )
+        found = {"prediction": predicted, "p_value": p_value}
+        return Prediction.of(provenance, self.settings, self.counts.tolist(), seconds=seconds, samples=self.done, **found)
 
 
 def _sum(first: Tensor, second: Tensor) -> Tensor:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from core.pictures.pixels import ImageSource
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.certification import Certification, PredictionVote
+from core.smoothing.conclusion import radius_possible
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
-from core.smoothing.stopping import radius_possible
 from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
 
 
@@ -32,11 +33,11 @@ class Progress:
 
     done: int
     total: int
-    candidate: int | None
-    counts: tuple[int, ...]
-    p_lower: float
-    radius: float
     seconds: float
+    candidate: int | None = None
+    counts: tuple[int, ...] = ()
+    p_lower: float = 0.0
+    radius: float = 0.0
     radius_ceiling: float = 0.0
     until_radius: float | None = None
     radius_possible: float | None = None
@@ -47,7 +48,13 @@ class Progress:
         return self.seconds / self.done * (self.total - self.done) if self.done else math.inf
 
 
-OnProgress = Callable[[Progress], None]
+class Running(TypedDict, total=False):
+    """How a run is computed, which decides no vote: as :func:`certify` says."""
+
+    device: str
+    batch_size: int | None
+    on_progress: Callable[[Progress], None] | None
+    should_stop: Callable[[], bool]
 
 
 def certify_picture(
@@ -55,28 +62,22 @@ def certify_picture(
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
     settings: Settings,
-    *,
-    device: str = "auto",
-    batch_size: int | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    **running: Unpack[Running],
 ) -> Certificate:
     """:func:`certify` with its settings in one object."""
     settings.check()
-    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=device)
-    c = Certification(settings, picture.shape)
-    sampling, told = Sampling(picture, c), -math.inf
+    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=running.get("device", "auto"))
+    c, told = Certification(settings, picture.shape), -math.inf
 
-    def tell() -> None:
+    def progress(seconds: float) -> Progress | None:
         # The bound takes milliseconds, which small batches on a GPU would notice.
         nonlocal told
-        if on_progress is not None and (not c.done or sampling.seconds - told > 0.05 or c.finished):
-            told = sampling.seconds
-            on_progress(_progress(c, told))
+        if c.done and seconds - told <= 0.05 and not c.finished:
+            return None
+        told = seconds
+        return _progress(c, seconds)
 
-    for _ in sample_under_noise([sampling], batch_size=batch_size, after_batch=tell, should_stop=should_stop):
-        pass
-    return c.certificate(picture.provenance, sampling.seconds)
+    return c.certificate(picture.provenance, _sampled(picture, c, progress, running))
 
 
 def predict_picture(
@@ -84,35 +85,16 @@ def predict_picture(
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
     settings: Settings,
-    *,
-    device: str = "auto",
-    batch_size: int | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    **running: Unpack[Running],
 ) -> Prediction:
     """:func:`predict` with its settings in one object; of these n0 and what concerns the radius play no part."""
     vote = PredictionVote(settings)
-    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=device)
-    sampling = Sampling(picture, vote)
+    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=running.get("device", "auto"))
 
-    def tell() -> None:
-        if on_progress is not None:
-            counts = tuple(vote.counts.tolist())
-            on_progress(
-                Progress(
-                    done=vote.done,
-                    total=settings.n,
-                    candidate=None,
-                    counts=counts,
-                    p_lower=0.0,
-                    radius=0.0,
-                    seconds=sampling.seconds,
-                )
-            )
+    def progress(seconds: float) -> Progress:
+        return Progress(done=vote.done, total=settings.n, seconds=seconds, counts=tuple(vote.counts.tolist()))
 
-    for _ in sample_under_noise([sampling], batch_size=batch_size, after_batch=tell, should_stop=should_stop):
-        pass
-    return vote.prediction(picture.provenance, sampling.seconds)
+    return vote.prediction(picture.provenance, _sampled(picture, vote, progress, running))
 
 
 def certify(
@@ -134,10 +116,7 @@ def certify(
     within: float | None = None,
     table_radii: Sequence[float] | None = None,
     tries: int = 1,
-    device: str = "auto",
-    batch_size: int | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    **running: Unpack[Running],
 ) -> Certificate:
     """Certify the smoothed classifier's prediction for one picture.
 
@@ -155,32 +134,7 @@ def certify(
     Raises:
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
     """
-    settings = Settings(
-        sigma=sigma,
-        n0=n0,
-        n=n,
-        alpha=alpha,
-        seed=seed,
-        method=method,
-        noise=noise,
-        norm=norm,
-        sound=sound,
-        two_sided=two_sided,
-        until_radius=until_radius,
-        within=within,
-        table_radii=None if table_radii is None else tuple(table_radii),
-        tries=tries,
-    )
-    return certify_picture(
-        image,
-        classifier,
-        denoiser,
-        settings,
-        device=device,
-        batch_size=batch_size,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
+    return certify_picture(image, classifier, denoiser, Settings.of(locals()), **running)
 
 
 def predict(
@@ -194,51 +148,47 @@ def predict(
     seed: int = 0,
     noise: str = "gaussian",
     sound: bool = False,
-    device: str = "auto",
-    batch_size: int | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    **running: Unpack[Running],
 ) -> Prediction:
     """Predict the smoothed classifier's class for one picture, or abstain. Arguments as for :func:`certify`.
 
     A stopped run abstains: the test is valid for a fixed n only.
     """
-    settings = Settings(sigma=sigma, n=n, alpha=alpha, seed=seed, noise=noise, sound=sound)
-    return predict_picture(
-        image,
-        classifier,
-        denoiser,
-        settings,
-        device=device,
-        batch_size=batch_size,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
+    return predict_picture(image, classifier, denoiser, Settings.of(locals()), **running)
+
+
+def _sampled(
+    picture: PictureUnderNoise,
+    counter: Certification | PredictionVote,
+    progress: Callable[[float], Progress | None],
+    running: Running,
+) -> float:
+    """Sample a picture until enough is counted, or it is to stop; returns how long that took."""
+    sampling, on_progress = Sampling(picture, counter), running.get("on_progress")
+
+    def tell() -> None:
+        if on_progress is not None and (now := progress(sampling.seconds)) is not None:
+            on_progress(now)
+
+    stop = running.get("should_stop", lambda: False)
+    for _ in sample_under_noise([sampling], batch_size=running.get("batch_size"), after_batch=tell, should_stop=stop):
+        pass
+    return sampling.seconds
 
 
 def _progress(c: Certification, seconds: float) -> Progress:
     s, chosen_from = c.settings, int(c.counts0.sum())
     if not c.done or c.candidate is None:
-        return Progress(
-            done=chosen_from,
-            total=s.n0 + s.n,
-            candidate=None,
-            counts=(),
-            p_lower=0.0,
-            radius=0.0,
-            seconds=seconds,
-            until_radius=s.until_radius,
-        )
-    votes = tuple(c.counts.tolist())
-    now = c.conclusion("anytime")
+        return Progress(done=chosen_from, total=s.n0 + s.n, seconds=seconds, until_radius=s.until_radius)
+    votes, now = tuple(c.counts.tolist()), c.conclusion("anytime")
     return Progress(
         done=s.n0 + c.done,
         total=s.n0 + s.n,
+        seconds=seconds,
         candidate=c.candidate,
         counts=votes,
         p_lower=now.p_lower,
         radius=now.radius,
-        seconds=seconds,
         radius_ceiling=now.radius_ceiling,
         until_radius=s.until_radius,
         radius_possible=None if s.until_radius is None else radius_possible(votes, c.candidate, c.terms),

@@ -17,9 +17,9 @@ from core.errors import LabError
 from core.pictures.reading import MAX_PIXELS, ImageRecord
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ModelRecord
+from core.smoothing.conclusion import OUTCOMES
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.settings import MOST_RADII, MOST_TRIES
-from core.smoothing.stopping import OUTCOMES
 
 MAX_DOCUMENT_BYTES = 4 * 2**20
 MAX_CLASSES = 100_000

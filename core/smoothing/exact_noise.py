@@ -160,14 +160,7 @@ class GridNoiseStream(NoiseStream):
     of (seed, purpose, block); all that follows is comparison of whole numbers, and only the result is moved to the device.
 
     Args:
-        shape: (C, H, W) of the picture.
-        sigma: standard deviation of the real Gaussian that is rounded, in [0, 1] pixel units, at most 16.
-        seed: the user's seed, at least 0.
-        purpose: a key of :data:`core.smoothing.noise.PURPOSES`.
-        device: where the noise is wanted.
-
-    Raises:
-        LabError: where sigma is not a number above 0 and at most 16.
+        sigma: standard deviation of the real Gaussian that is rounded, in [0, 1] pixel units, above 0 and at most 16.
     """
 
     def __init__(self, shape: tuple[int, ...], sigma: float, seed: int, purpose: str, device: torch.device) -> None:

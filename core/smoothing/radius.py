@@ -36,16 +36,11 @@ def own_radius(noise: str, p_lower: float, p_upper: float | None, sigma: float) 
     A proof for every noise with a log-concave density is in docs/statistics.md.
 
     Args:
-        noise: ``gaussian`` (l2), ``uniform`` or ``laplace`` (l1).
         p_lower: lower bound on the probability of the class that is certified.
         p_upper: upper bound on that of every other class; None takes 1 - p_lower.
-        sigma: standard deviation of the noise.
 
     Returns:
         0 where nothing is certified.
-
-    Raises:
-        LabError: where a number is impossible.
 
     >>> round(own_radius("uniform", 0.9, None, 0.25), 4), round(own_radius("laplace", 0.9, None, 0.25), 4)
     (0.3464, 0.2845)
@@ -62,14 +57,6 @@ def own_radius(noise: str, p_lower: float, p_upper: float | None, sigma: float) 
     return sigma / 2 * (quantile(p_lower) - quantile(p_upper))
 
 
-def _gaussian_quantile(p: float) -> float:
-    return float(special.ndtri(p))
-
-
-def _uniform_quantile(p: float) -> float:
-    return math.sqrt(3) * (2 * p - 1)
-
-
 def _laplace_quantile(p: float) -> float:
     if p < 0.5:
         return math.log(2 * p) / math.sqrt(2) if p > 0 else -math.inf
@@ -77,8 +64,8 @@ def _laplace_quantile(p: float) -> float:
 
 
 _QUANTILES: dict[str, Callable[[float], float]] = {
-    "gaussian": _gaussian_quantile,
-    "uniform": _uniform_quantile,
+    "gaussian": lambda p: float(special.ndtri(p)),
+    "uniform": lambda p: math.sqrt(3) * (2 * p - 1),
     "laplace": _laplace_quantile,
 }
 """Of the noise with standard deviation 1."""

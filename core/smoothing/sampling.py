@@ -18,12 +18,7 @@ DenoiserLike = Callable[[Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class BaseClassifier:
-    """The classifier behind the denoiser, checked at every call: what smoothing votes with.
-
-    Args:
-        classifier: any callable of shape :data:`ClassifierLike`.
-        denoiser: any callable of shape :data:`DenoiserLike`, or None.
-    """
+    """The classifier behind the denoiser, checked at every call: what smoothing votes with."""
 
     classifier: ClassifierLike
     denoiser: DenoiserLike | None

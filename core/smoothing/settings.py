@@ -178,18 +178,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a bound and a radius need: part of the :class:`Settings`, and the picture's shape.
+    """What a bound and a radius need: part of the :class:`Settings`, and the picture's (3, H, W) shape.
 
     Attributes:
         alpha: the chance that the conclusion may be wrong; two bounds have half of it each.
-        sigma: standard deviation of the noise.
-        shape: (3, H, W) of the picture.
-        method: ``clopper-pearson``, ``anytime``, or ``group-sequential`` where the radii of a table are tested.
-        noise: ``gaussian``, ``uniform`` or ``laplace``; in sound mode ``gaussian``, with the same formulas.
         norm: of the radius; empty for the noise's own.
-        two_sided: bound the runner-up from above, too.
         n_planned: samples that were planned.
-        table_radii: of ``group-sequential``: the radii, ascending.
     """
 
     alpha: float

@@ -37,11 +37,7 @@ from core.versions import versions
 
 
 class PictureUnderNoise:
-    """One picture, one base classifier, one kind of noise.
-
-    Args:
-        image, classifier, denoiser, device: as for :func:`core.certify`.
-        settings: of which sigma, seed, noise and sound say what the noise is.
+    """One picture, one base classifier, and one kind of noise, which sigma, seed, noise and sound of the settings say.
 
     Raises:
         LabError: where picture, models or device are not usable.
@@ -124,10 +120,7 @@ class VoteCounter(Protocol):
 class Sampling:
     """A picture that is being sampled.
 
-    Attributes:
-        picture, counter: what votes, and who counts.
-        sent: how many samples of each purpose were sent to the networks.
-        seconds: of computing that were spent on it.
+    ``sent`` is how many samples of each purpose were sent to the networks, ``seconds`` what they took of their time.
     """
 
     picture: PictureUnderNoise

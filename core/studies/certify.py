@@ -35,8 +35,6 @@ def study(
     Args:
         picture: RGB; brought to the classifier's own size once, before the noise.
         classifier, denoiser: loaded, on ``device``.
-        request: the numbers.
-        report: gets a snapshot after every batch.
         should_stop: asked after every batch; what is valid by then is returned.
 
     Raises:

@@ -4,17 +4,20 @@ One loop, :func:`compare`, serves both the grid of the Denoise page (few sigmas,
 (many sigmas, only the numbers kept).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.pictures.pixels import psnr, ssim
+from core.pictures.pixels import psnr, ssim, to_pixels
+from core.smoothing.certificate import model_labels, model_size
 from core.smoothing.noise import NoiseStream
-from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size
+from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
 
 NOISY = "none"
 """The reference of doing nothing: a panel of it is the noisy copy itself."""
@@ -32,7 +35,6 @@ class Measure:
     """The numbers of one noisy copy behind one denoiser.
 
     Attributes:
-        sigma: standard deviation of the noise, in [0, 1] units.
         draw: number of the noise sample; 0 is the one the Certify page shows.
         denoiser: reference; :data:`NOISY` for the noisy copy itself.
         psnr, ssim: likeness to the clean picture, of the pixels as they are shown; see :mod:`core.pictures.pixels`.
@@ -97,13 +99,9 @@ def compare(
     Work is done in small pieces between the panels, so whoever iterates may stop at any of them.
 
     Args:
-        pixels: (3, H, W) in [0, 1], on the device that computes.
-        classifier: loaded, on that device.
+        pixels: (3, H, W) in [0, 1], on the device that computes; the networks are there, too.
         denoisers: by reference, in the order wanted; None does nothing.
-        sigmas: noise levels, in [0, 1] units.
-        draws: noise samples per sigma, the same ones at every sigma but for their scale.
-        seed: of the noise.
-        first: number of the first noise sample.
+        draws: noise samples per sigma, the same ones at every sigma but for their scale; ``first`` is the number of the first.
 
     Yields:
         A panel for each sigma, denoiser and draw, in that nesting.
@@ -158,12 +156,7 @@ def top_classes(classifier: ClassifierLike, pictures: Tensor) -> list[Top]:
 
 
 def summarise_draws(measures: Iterable[Measure], clean_class: int) -> list[Summary]:
-    """Put the draws of each (sigma, denoiser) together, in the order they first appear.
-
-    Args:
-        measures: of any number of sigmas, denoisers and draws.
-        clean_class: what the classifier says of the clean picture.
-    """
+    """Put the draws of each (sigma, denoiser) together, in the order they first appear."""
     from scipy.stats import binomtest
 
     groups: dict[tuple[float, str], list[Measure]] = {}
@@ -173,27 +166,13 @@ def summarise_draws(measures: Iterable[Measure], clean_class: int) -> list[Summa
     for (sigma, denoiser), group in groups.items():
         kept = sum(measure.top[0][0] == clean_class for measure in group)
         share = binomtest(kept, len(group)).proportion_ci(0.95, method="wilson")
-        psnr, psnr_sd = _mean_and_spread([measure.psnr for measure in group])
-        ssim, ssim_sd = _mean_and_spread([measure.ssim for measure in group])
-        summaries.append(
-            Summary(
-                sigma=sigma,
-                denoiser=denoiser,
-                draws=len(group),
-                kept=kept,
-                kept_low=float(share.low),
-                kept_high=float(share.high),
-                psnr=psnr,
-                psnr_sd=psnr_sd,
-                ssim=ssim,
-                ssim_sd=ssim_sd,
-            )
-        )
+        means: dict[str, float] = {}
+        for name in ("psnr", "ssim"):
+            values = [getattr(measure, name) for measure in group]
+            means[name], means[f"{name}_sd"] = float(np.mean(values)), float(np.std(values, ddof=1)) if len(group) > 1 else 0.0
+        low, high = float(share.low), float(share.high)
+        summaries.append(Summary(sigma, denoiser, draws=len(group), kept=kept, kept_low=low, kept_high=high, **means))
     return summaries
-
-
-def _mean_and_spread(values: list[float]) -> tuple[float, float]:
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 @dataclass(frozen=True)
@@ -218,8 +197,6 @@ def close_up(clean: Tensor, panels: Iterable[Panel], sigma: float, draw: int | N
 
     Args:
         clean: (3, H, W).
-        panels: of a comparison.
-        sigma: which noise level.
         draw: which noise sample; None averages over all, which leaves only what a denoiser gets wrong systematically.
     """
     chosen: dict[str, dict[int, Tensor]] = {}
@@ -235,3 +212,111 @@ def close_up(clean: Tensor, panels: Iterable[Panel], sigma: float, draw: int | N
             copy = torch.stack([noisy[number] for number in both]).mean(dim=0)
             found.append(Closeup(name, picture, (copy - picture).mean(dim=0), (picture - clean.cpu()).mean(dim=0)))
     return found
+
+
+SWEEP_SIGMAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+FIRST_ROUND = 2
+"""Draws a sweep takes of every sigma before it takes the rest, so that all of its range is seen early."""
+
+
+@dataclass(frozen=True)
+class ComparisonRequest:
+    """Everything that decides a comparison or a sweep, beside the picture itself; denoisers by reference, in order."""
+
+    classifier: str
+    denoisers: tuple[str, ...]
+    sigmas: tuple[float, ...]
+    draws: int
+    seed: int = 0
+    device: str = "auto"
+
+    @property
+    def total(self) -> int:
+        """How many pictures it makes."""
+        return len(self.denoisers) * len(self.sigmas) * self.draws
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison, finished or as far as it got.
+
+    Attributes:
+        clean: (3, H, W) pixels as the noise saw them, on the CPU.
+        clean_top: what the classifier alone says of them.
+        measures, panels: the numbers of every picture made so far; and the pictures themselves, empty for a sweep.
+        total: how many pictures were asked for.
+    """
+
+    clean: Tensor
+    clean_top: Top
+    labels: tuple[str, ...] | None
+    measures: tuple[Measure, ...] = ()
+    panels: tuple[Panel, ...] = field(default=(), repr=False)
+    total: int = 0
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is there."""
+        return len(self.measures) == self.total
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the rest will take at the pace so far; 0 before the first picture."""
+        done = len(self.measures)
+        return self.seconds / done * (self.total - done) if done else 0.0
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """The draws of each sigma and denoiser together."""
+        return summarise_draws(self.measures, self.clean_top[0][0])
+
+
+def run_comparison(
+    picture: Image.Image,
+    classifier: ClassifierLike,
+    denoisers: Mapping[str, DenoiserLike | None],
+    request: ComparisonRequest,
+    *,
+    device: torch.device,
+    keep_pixels: bool = True,
+    report: Callable[[Comparison], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Run a comparison, reporting after every picture.
+
+    Args:
+        picture: RGB; brought to the classifier's own size once, before the noise.
+        classifier, denoisers: loaded, on ``device``; the latter by reference, in the request's order.
+        keep_pixels: False for a sweep, which needs the numbers alone.
+        should_stop: asked after every picture; what is there by then is returned.
+
+    Raises:
+        LabError: as :func:`core.studies.comparison.compare`.
+    """
+    began = time.perf_counter()
+    ready(classifier, device, "classifier")
+    for denoiser in denoisers.values():
+        ready(denoiser, device, "denoiser")
+    pixels = to_pixels(picture, model_size(classifier)).to(device)
+    top, labels = top_classes(classifier, pixels[None])[0], model_labels(classifier)
+    measures: list[Measure] = []
+    panels: list[Panel] = []
+
+    def so_far() -> Comparison:
+        made, seconds = (tuple(measures), tuple(panels)), time.perf_counter() - began
+        return Comparison(pixels.cpu(), top, labels, *made, total=request.total, seconds=seconds)
+
+    report(so_far())
+    early = request.draws if keep_pixels else min(FIRST_ROUND, request.draws)
+    for first, draws in ((0, early), (early, request.draws - early)):
+        for panel in compare(
+            pixels, classifier, denoisers=denoisers, sigmas=request.sigmas, draws=draws, seed=request.seed, first=first
+        ):
+            measures.append(panel.measure)
+            if keep_pixels:
+                panels.append(panel)
+            report(so_far())
+            if should_stop():
+                return so_far()
+    return so_far()

@@ -21,8 +21,7 @@ from core.models.storage import WEIGHTS
 from core.pictures.reading import fit_to
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate, ModelRecord, model_labels, model_record
-from core.smoothing.conclusion import conclude
-from core.smoothing.stopping import outcome
+from core.smoothing.conclusion import conclude, outcome
 
 TOLERANCE = 1e-8
 """Relative; versions of SciPy differ in the last digits of a quantile."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
+from core.evaluation.log import read_json_lines
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,11 @@ def read_lines(path: Path) -> list[AttackedLine]:
     Raises:
         LabError: where it cannot be read; it names the line.
     """
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{str(path)!r} cannot be read: {error}.") from error
-    lines = []
-    for number, text in enumerate(texts, 1):
-        try:
-            raw = json.loads(text)
-            lines.append(AttackedLine(**(raw | {"inside": tuple(raw["inside"])})))
-        except (ValueError, TypeError, KeyError) as error:
-            raise LabError(f"{path.name}, line {number}, is no line of an attacked data set: {text[:80]!r}.") from error
-    return lines
+
+    def parse(raw: Any) -> AttackedLine:
+        return AttackedLine(**(raw | {"inside": tuple(raw["inside"])}))
+
+    return [line for _, line in read_json_lines(path, parse, wrong=", is no line of an attacked data set: {line!r}")]
 
 
 @dataclass(frozen=True)

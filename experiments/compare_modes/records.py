@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
+from core.evaluation.log import read_json_lines
 
 FLOAT, SOUND, ROUNDED = "float", "sound", "rounded"
 """Gaussian noise in floats; exact noise on the grid of grey levels; the float noise again, rounded to the grid."""
@@ -85,16 +86,9 @@ def read_modes(path: Path) -> list[ModesLine]:
     Raises:
         LabError: where it cannot be read, or holds a picture twice; it names the line.
     """
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{str(path)!r} cannot be read: {error}.") from error
-    lines = []
-    for number, text in enumerate(texts, 1):
-        try:
-            lines.append(ModesLine.from_dict(json.loads(text)))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise LabError(f"{path.name}, line {number}, is no line of a comparison of modes: {text[:80]!r}.") from error
-        if any(line.idx == lines[-1].idx for line in lines[:-1]):
-            raise LabError(f"{path.name}, line {number}, holds picture {lines[-1].idx} again: two runs wrote to this file.")
-    return lines
+    lines: dict[int, ModesLine] = {}
+    for number, line in read_json_lines(path, ModesLine.from_dict, wrong=", is no line of a comparison of modes: {line!r}"):
+        if line.idx in lines:
+            raise LabError(f"{path.name}, line {number}, holds picture {line.idx} again: two runs wrote to this file.")
+        lines[line.idx] = line
+    return list(lines.values())

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import LabError
-from core.smoothing.conclusion import Conclusion, both_ways
+from core.smoothing.conclusion import OUT_OF_REACH, REACHED, Conclusion, both_ways, samples_fixed_beforehand
 from core.smoothing.settings import Terms
-from core.smoothing.stopping import OUT_OF_REACH, REACHED, samples_fixed_beforehand
 from experiments.compare_modes.paired import Ratio, geometric_mean_ratio, ratio_of_means
 from experiments.compare_modes.records import FLOAT, ROUNDED, SOUND, ModesLine, Settling, VotesOf
 

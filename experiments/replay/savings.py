@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core.errors import LabError
+from core.evaluation.log import NO_VOTES, read_json_lines
 from core.smoothing.certification import Certification
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -89,19 +90,12 @@ def read_votes_at_looks(path: Path) -> list[VotesAtLooks]:
     Raises:
         LabError: where it cannot be read; it names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"The votes {str(path)!r} cannot be read: {error}.") from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        try:
-            document = json.loads(line)
-            idx, label, candidate = (int(document[name]) for name in ("idx", "label", "candidate"))
-            found.append(VotesAtLooks(idx, label, candidate, tuple(map(int, document["votes"]))))
-        except (KeyError, TypeError, ValueError) as error:
-            raise LabError(f"{path.name}, line {number} does not hold the votes of an image ({error}).") from error
-    return found
+
+    def parse(raw: Any) -> VotesAtLooks:
+        idx, label, candidate = (int(raw[name]) for name in ("idx", "label", "candidate"))
+        return VotesAtLooks(idx, label, candidate, tuple(map(int, raw["votes"])))
+
+    return [run for _, run in read_json_lines(path, parse, wrong=NO_VOTES, what="The votes ")]
 
 
 @dataclass(frozen=True)

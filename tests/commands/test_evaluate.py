@@ -10,8 +10,7 @@ import torch
 from scipy.stats import beta, norm
 
 from core.__main__ import main
-from core.evaluation.log import read_log
-from core.evaluation.votes import read_image_votes, votes_path
+from core.evaluation.log import read_image_votes, read_log, votes_path
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
 

@@ -17,8 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.evaluation.log import HEADER, read_log
-from core.evaluation.votes import read_image_votes, votes_path
+from core.evaluation.log import HEADER, read_image_votes, read_log, votes_path
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
 

@@ -17,12 +17,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.evaluation.log import HEADER, LogLine
+from core.evaluation.log import HEADER, ImageVotes, LogLine
 from core.evaluation.recorded import read_recorded
-from core.evaluation.votes import ImageVotes
 from core.models.references import BUNDLED_FOLDER
-from core.runs.files import import_log
-from core.runs.store import RunStore, StoredRun
+from core.runs.store import RunStore, StoredRun, import_log
 from core.ui.tradeoffs import run_store as run_store_module
 from core.ui.tradeoffs.runs import run_archive
 from tests.runs.postgres_server import programs, running_postgres

@@ -16,9 +16,9 @@ from core.report import words
 from core.report.words import abstention_reason, radius_formula, what_changed
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.certify import certify
+from core.smoothing.conclusion import samples_fixed_beforehand
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.settings import Terms
-from core.smoothing.stopping import samples_fixed_beforehand
 
 
 def test_headline_and_caveats_promise_no_more_than_the_theorem(made: tuple[Certificate, str]) -> None:

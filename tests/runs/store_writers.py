@@ -12,8 +12,7 @@ import sys
 import traceback
 
 from core.errors import LabError
-from core.evaluation.log import LogLine
-from core.evaluation.votes import ImageVotes
+from core.evaluation.log import ImageVotes, LogLine
 from core.runs.store import RunStore
 
 REFUSED = 7

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import LabError
-from core.evaluation.log import LogLine, log_text, read_log
-from core.evaluation.votes import votes_path
+from core.evaluation.log import LogLine, log_text, read_log, votes_path
 from core.runs.resuming import LogFiles, begin_or_resume, beside, changed_since, put_in_order, read_beside
 from core.versions import versions
 

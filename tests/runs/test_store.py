@@ -23,9 +23,8 @@ from core.errors import LabError
 from core.evaluation.log import HEADER, LogLine
 from core.evaluation.recorded import read_recorded
 from core.runs import store as store_module
-from core.runs.files import export_files, file_stem, import_log, recorded_run
 from core.runs.schema import VERSION, default_url, parse_url, where
-from core.runs.store import RunStore
+from core.runs.store import RunStore, export_files, file_stem, import_log, recorded_run
 from tests.runs.postgres_server import PostgresServer, programs, running_postgres
 from tests.runs.store_writers import REFUSED, image
 

@@ -1,9 +1,10 @@
-"""Sampling until a radius is settled: both statements' rate of error, and what it saves."""
+"""Sampling until a radius is settled, or more samples would add little: both statements' rate of error, and what it saves."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,20 @@ from scipy import special, stats
 import core
 from core.errors import LabError
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
+from core.smoothing.conclusion import (
+    OUT_OF_REACH,
+    REACHED,
+    WITHIN,
+    radius_outcome,
+    radius_possible,
+    radius_projected,
+    samples_fixed_beforehand,
+    within_outcome,
+)
 from core.smoothing.radius import own_radius, radii, share_needed
 from core.smoothing.settings import Terms
-from core.smoothing.stopping import OUT_OF_REACH, REACHED, radius_outcome, radius_possible, samples_fixed_beforehand
 from core.smoothing.table import looks
+from core.verification.verify import SAME, check_arithmetic
 
 RUNS, SIGMA, RADIUS = 20_000, 0.25, 0.5
 SHAPE = (3, 4, 4)
@@ -206,3 +217,78 @@ def test_samples_of_a_fixed_run():
 def test_what_cannot_be_settled_is_told(settings, says):
     with pytest.raises(LabError, match=says):
         certify(**settings)
+
+
+def certify_within(share=0.99, **settings):
+    return certify(share, **{"n": 4_000, "until_radius": None, "within": 0.05} | settings)
+
+
+def test_projected_radius_is_that_of_the_same_shares():
+    assert radius_projected((10, 990), 1, Terms(n_planned=10_000, **rules())) == own_radius(
+        "gaussian", anytime_lower(9_900, 10_000, 0.001), None, SIGMA
+    )
+    two_sided = radius_projected((0, 5, 5, 990), 3, Terms(n_planned=10_000, two_sided=True, **rules()))
+    assert two_sided > radius_projected((0, 5, 5, 990), 3, Terms(n_planned=10_000, **rules()))
+
+
+@pytest.mark.parametrize("share", [0.9, 0.99])
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_it_ends_at_the_first_look_within_the_part_asked_for(share, two_sided):
+    rng, n = np.random.default_rng(1), 10_000
+    votes = np.cumsum(rng.random(n) < share)
+    terms = Terms(n_planned=n, two_sided=two_sided, **rules())
+
+    def outcome(at: int) -> str | None:
+        k = int(votes[at - 1])
+        return within_outcome((at - k, k), 1, 0.1, terms)
+
+    ended = next(at for at in looks(n) if outcome(at) is not None)
+    assert ended < n
+    assert all(outcome(at) is None for at in looks(n) if at < ended)
+    k = int(votes[ended - 1])
+    bound = anytime_lower(k, ended, 0.0005 if two_sided else 0.001)
+    found = own_radius("gaussian", bound, None, SIGMA)
+    assert found >= 0.9 * radius_projected((ended - k, k), 1, terms)
+    # What all samples gave in the end is near what was projected.
+    k = int(votes[-1])
+    assert found >= 0.85 * own_radius("gaussian", anytime_lower(k, n, 0.001), None, SIGMA)
+
+
+def test_a_class_that_cannot_be_certified_is_given_up_early():
+    c = certify_within(0.6, n0=1, seed=3)
+    assert c.candidate == 0  # the one sample that chose was for the class that has 40%
+    assert c.settled == OUT_OF_REACH
+    assert c.abstained
+    assert c.n < 1_500
+    terms = Terms(n_planned=4_000, **rules())
+    assert within_outcome((300, 60), 1, 0.05, terms) == OUT_OF_REACH
+    assert within_outcome((180, 180), 1, 0.05, terms) is None
+    # It may be wrong with probability alpha: as often as the truth, exactly 1/2, is called less.
+    rng, wrong, loose = np.random.default_rng(4), 0, replace(terms, alpha=0.05)
+    for _ in range(2_000):
+        votes = np.cumsum(rng.random(500) < 0.5)
+        wrong += any(
+            within_outcome((at - int(votes[at - 1]), int(votes[at - 1])), 1, 0.05, loose) == OUT_OF_REACH
+            for at in (32, 64, 128, 500)
+        )
+    assert wrong <= stats.binom.isf(1e-4, 2_000, 0.05)
+
+
+def test_a_run_within_a_part_ends_at_the_same_sample_whatever_the_batch():
+    runs = [certify_within(0.97, batch_size=size, within=0.1) for size in (7, 64, 1_000)]
+    assert len({(c.n, c.counts, c.radius) for c in runs}) == 1
+    c = runs[0]
+    assert (c.settled, c.within, c.failure_probability, c.stopped) == (WITHIN, 0.1, 0.001, True)
+    assert c.p_lower == anytime_lower(c.counts[1], c.n, 0.001)
+    assert {check.status for check in check_arithmetic(c)} == {SAME}
+
+
+@pytest.mark.parametrize("within", [0.0, 1.0, -0.1, math.nan])
+def test_what_is_no_part_is_told(within):
+    with pytest.raises(LabError, match=r"within is .*: expected a part above 0 and below 1"):
+        certify_within(within=within)
+
+
+def test_a_part_of_the_radius_of_a_fixed_n_is_refused():
+    with pytest.raises(LabError, match="within needs a bound that holds wherever sampling ends"):
+        certify_within(method="clopper-pearson")

@@ -13,9 +13,9 @@ from scipy import stats
 import core
 from core.errors import LabError
 from core.smoothing.bounds import GROUP_SEQUENTIAL, clopper_pearson_lower
+from core.smoothing.conclusion import TABLE
 from core.smoothing.radius import radii, share_needed
 from core.smoothing.settings import Terms
-from core.smoothing.stopping import TABLE
 from core.smoothing.table import EARLY, UNLIKELY, chance, limits, looks, radii_reached, released, table_is_settled
 from core.verification.verify import SAME, check_arithmetic
 

@@ -15,12 +15,23 @@ from torch import Tensor, nn
 from core.errors import LabError
 from core.models.network import ClassicalDenoiser
 from core.pictures.pixels import psnr, ssim, to_pixels
+from core.report.export import measures_csv, summaries_csv
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier
 from core.smoothing.settings import Settings
 from core.studies.certify import look_at
-from core.studies.comparison import NOISY, Measure, Panel, close_up, compare, summarise_draws
-from core.studies.denoise import FIRST_ROUND, Comparison, ComparisonRequest, measures_csv, run_comparison, summaries_csv
+from core.studies.comparison import (
+    FIRST_ROUND,
+    NOISY,
+    Comparison,
+    ComparisonRequest,
+    Measure,
+    Panel,
+    close_up,
+    compare,
+    run_comparison,
+    summarise_draws,
+)
 
 CPU = torch.device("cpu")
 

@@ -6,8 +6,7 @@ from typing import Protocol, Self
 
 from core.errors import LabError
 from core.evaluation.engines.dispatch import OnNotice
-from core.evaluation.engines.task import EvaluationTask
-from core.evaluation.evaluate import Evaluated
+from core.evaluation.evaluate import Evaluated, EvaluationTask
 
 __all__ = ["ENGINES", "Engine", "EvaluationTask", "make_engine"]
 

@@ -3,12 +3,10 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from core.errors import LabError
-from core.evaluation.engines.task import EvaluationTask, Piece
-from core.evaluation.evaluate import Evaluated
+from core.evaluation.evaluate import Evaluated, EvaluationTask, Piece
 
 MAX_PIECE = 8
 MAX_LOSSES = 3
@@ -19,63 +17,17 @@ OnNotice = Callable[[str], None]
 """Told, in a sentence, of what happened to a worker."""
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A worker has loaded its models and waits for a piece. ``process`` names it for people: a number, and where it runs."""
+class Event(NamedTuple):
+    """What happened to a worker.
+
+    ``ready``: it has loaded its models and waits for a piece; ``what`` names it for people. ``finished``: an image, ``what``
+    :class:`Evaluated`. ``idle``: it is through with its piece, or was stopped. ``lost``: it is gone, killed, out of memory, its
+    machine down; ``what`` says why. ``mistake``: the sentence of a LabError. ``fault``: a traceback.
+    """
 
     worker: int
-    process: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A worker has certified an image."""
-
-    worker: int
-    evaluated: Evaluated
-
-
-@dataclass(frozen=True)
-class Idle:
-    """A worker is through with its piece, or was stopped."""
-
-    worker: int
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A worker is gone: killed, out of memory, its machine down."""
-
-    worker: int
-    why: str
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A worker met what the user should know: the sentence of a LabError."""
-
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A worker met a fault of the program: its traceback."""
-
-    trace: str
-
-
-Event = Ready | Finished | Idle | Lost | Mistake | Fault
-
-
-def event_of(worker: int, kind: str, what: Any) -> Event:
-    """What a worker sent: ``ready``, its name; ``finished``, an image; ``idle``; ``mistake`` or ``fault``, a text."""
-    if kind == "finished":
-        return Finished(worker, what)
-    if kind == "ready":
-        return Ready(worker, what)
-    if kind == "idle":
-        return Idle(worker)
-    return Mistake(what) if kind == "mistake" else Fault(what)
+    kind: str
+    what: Any = None
 
 
 class Crew(Protocol):
@@ -123,12 +75,9 @@ class Dispatcher:
                     yield from self._finish()
                     return
                 for event in self._crew.events(WAIT_SECONDS):
-                    if isinstance(event, Finished):
+                    if event.kind == "finished":
                         left -= 1
-                        self._take(event)
-                        yield event.evaluated
-                    else:
-                        self._handle(event)
+                    yield from self._handle(event)
                 if patient and not self._pieces and time.monotonic() - began > PATIENCE_SECONDS:
                     patient = False
                     self._on_notice(f"No worker was ready within {PATIENCE_SECONDS:.0f} s; waiting for one.")
@@ -144,34 +93,36 @@ class Dispatcher:
             self._pieces[worker] = [self._waiting.popleft() for _ in range(size)]
             self._crew.give(worker, self._task.piece(self._pieces[worker]))
 
-    def _take(self, event: Finished) -> None:
-        rows = self._pieces[event.worker]
-        rows.remove(next(row for row in rows if self._indices[row] == event.evaluated.line.idx))
+    def _handle(self, event: Event) -> Iterator[Evaluated]:
+        """Take note of what happened; yields the image, where that is what it was."""
+        match event.kind:
+            case "finished":
+                rows = self._pieces[event.worker]
+                rows.remove(next(row for row in rows if self._indices[row] == event.what.line.idx))
+                yield event.what
+            case "ready":
+                self._failed_starts = 0
+                self.processes[event.worker] = event.what
+                self._pieces[event.worker] = []
+                self._idle.add(event.worker)
+            case "idle":
+                self._idle.add(event.worker)
+            case "lost":
+                self._replace(event.worker, event.what)
+            case "mistake":
+                raise LabError(event.what)
+            case _:
+                raise RuntimeError(f"A worker failed:\n{event.what}")
 
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, Mistake):
-            raise LabError(event.sentence)
-        if isinstance(event, Fault):
-            raise RuntimeError(f"A worker failed:\n{event.trace}")
-        if isinstance(event, Ready):
-            self._failed_starts = 0
-            self.processes[event.worker] = event.process
-            self._pieces[event.worker] = []
-            self._idle.add(event.worker)
-        elif isinstance(event, Idle):
-            self._idle.add(event.worker)
-        elif isinstance(event, Lost):
-            self._replace(event)
-
-    def _replace(self, lost: Lost) -> None:
-        name = self.processes.pop(lost.worker, "a worker that loaded its models")
-        rows = self._pieces.pop(lost.worker, None)
-        self._idle.discard(lost.worker)
+    def _replace(self, worker: int, why: str) -> None:
+        name = self.processes.pop(worker, "a worker that loaded its models")
+        rows = self._pieces.pop(worker, None)
+        self._idle.discard(worker)
         if rows is None:
             self._failed_starts += 1
             if self._failed_starts >= MAX_LOSSES:
                 raise LabError(
-                    f"{MAX_LOSSES} workers ended before they were ready ({lost.why}): is there memory for so many copies of"
+                    f"{MAX_LOSSES} workers ended before they were ready ({why}): is there memory for so many copies of"
                     " the models? Ask for fewer --workers."
                 )
         elif rows:
@@ -179,12 +130,12 @@ class Dispatcher:
             number = self._indices[rows[0]]
             if self._losses[rows[0]] >= MAX_LOSSES:
                 raise LabError(
-                    f"Image {number} ended its worker {MAX_LOSSES} times ({lost.why}): with --resume and fewer --workers it may"
+                    f"Image {number} ended its worker {MAX_LOSSES} times ({why}): with --resume and fewer --workers it may"
                     " find more memory."
                 )
             self._waiting.extendleft(reversed(rows))
         at = f" at image {self._indices[rows[0]]}" if rows else ""
-        self._on_notice(f"Lost {name}{at} ({lost.why}): another takes its place and what it had not finished.")
+        self._on_notice(f"Lost {name}{at} ({why}): another takes its place and what it had not finished.")
         self._crew.start_worker()
 
     def _finish(self) -> Iterator[Evaluated]:
@@ -193,10 +144,7 @@ class Dispatcher:
         busy = {worker for worker, rows in self._pieces.items() if rows}
         while busy:
             for event in self._crew.events(WAIT_SECONDS):
-                if isinstance(event, Finished):
-                    self._take(event)
-                    yield event.evaluated
-                elif isinstance(event, Idle | Lost):
+                if event.kind in ("idle", "lost"):
                     busy.discard(event.worker)
-                elif isinstance(event, Mistake | Fault):
-                    self._handle(event)
+                elif event.kind != "ready":
+                    yield from self._handle(event)

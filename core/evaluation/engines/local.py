@@ -15,9 +15,8 @@ import torch
 
 from core.device import pick_device
 from core.errors import LabError
-from core.evaluation.engines.dispatch import Dispatcher, Event, Lost, OnNotice, event_of
-from core.evaluation.engines.task import EvaluationTask, Piece, Worker, WorkerSetup
-from core.evaluation.evaluate import Evaluated, evaluate
+from core.evaluation.engines.dispatch import Dispatcher, Event, OnNotice
+from core.evaluation.evaluate import Evaluated, EvaluationTask, Piece, Worker, WorkerSetup, evaluate
 
 
 class LocalEngine:
@@ -108,11 +107,9 @@ class _Processes:
             assert isinstance(connection, Connection)
             number = numbers[connection]
             try:
-                kind, what = connection.recv()
+                found.append(Event(number, *connection.recv()))
             except (EOFError, OSError):
-                found.append(self._lost(number))
-                continue
-            found.append(event_of(number, kind, what))
+                found.append(Event(number, "lost", self._buried(number)))
         return found
 
     def stop(self) -> None:
@@ -129,7 +126,8 @@ class _Processes:
             process.close()
         self._live = {}
 
-    def _lost(self, number: int) -> Lost:
+    def _buried(self, number: int) -> str:
+        """How a process ended, of which nothing is left then."""
         process, connection, device = self._live.pop(number)
         connection.close()
         process.join(5)
@@ -138,9 +136,7 @@ class _Processes:
         process.join()
         process.close()
         self._free.append(device)
-        if code is not None and code < 0:
-            return Lost(number, f"ended by {signal.Signals(-code).name}")
-        return Lost(number, f"exit code {code}")
+        return f"ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
 
 
 @contextlib.contextmanager

@@ -13,9 +13,8 @@ from typing import Any, Self
 
 from core.device import DEVICES
 from core.errors import LabError
-from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Idle, Lost, OnNotice, event_of
-from core.evaluation.engines.task import EvaluationTask, Piece, WorkerSetup
-from core.evaluation.evaluate import Evaluated
+from core.evaluation.engines.dispatch import Dispatcher, Event, OnNotice
+from core.evaluation.evaluate import Evaluated, EvaluationTask, Piece, WorkerSetup
 
 REACH_SECONDS = 15.0
 JOIN_SECONDS = 120.0
@@ -201,7 +200,7 @@ def certifier_class() -> type:
                 import torch
 
                 from core.errors import LabError
-                from core.evaluation.engines.task import Worker, check_versions
+                from core.evaluation.evaluate import Worker, check_versions
                 from core.versions import versions as versions_here
             except ImportError as error:
                 sentence = (
@@ -298,16 +297,16 @@ class Actors:
             reference = next(awaited) if is_stream else awaited
         except StopIteration:
             del self._expected[awaited]
-            return Idle(worker)
+            return Event(worker, "idle")
         try:
             kind, what = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
-            return Fault(str(error))
+            return Event(worker, "fault", str(error))
         except self._ray.exceptions.RayError as error:
             del self._expected[awaited]
             del self._live[worker]
             text = str(error).strip() or type(error).__name__
-            return Lost(worker, text.splitlines()[0].removesuffix("."))
+            return Event(worker, "lost", text.splitlines()[0].removesuffix("."))
         if not is_stream:
             del self._expected[awaited]
-        return event_of(worker, kind, what)
+        return Event(worker, kind, what)

@@ -11,9 +11,9 @@ from core.device import pick_device
 from core.figures.denoising import PANELS_AROUND, contact_sheet, linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.pictures.pixels import to_picture
 from core.pictures.reading import Picture
+from core.report.export import measures_csv, summaries_csv
 from core.report.notation import class_name
-from core.studies.comparison import close_up
-from core.studies.denoise import Comparison, ComparisonRequest, measures_csv, run_comparison, summaries_csv
+from core.studies.comparison import Comparison, ComparisonRequest, close_up, run_comparison
 from core.ui.denoise.grid import STYLE, grid_html, top_html
 from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, without_ending
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.models.catalogue import denoisers, usual_denoiser
-from core.studies.comparison import NOISY
-from core.studies.denoise import SWEEP_SIGMAS, ComparisonRequest
+from core.studies.comparison import NOISY, SWEEP_SIGMAS, ComparisonRequest
 from core.ui.linked import choose_seed, key_for, linked_choices, linked_number
 from core.ui.models.choice import model_options, model_title
 

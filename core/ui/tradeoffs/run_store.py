@@ -62,7 +62,7 @@ def recorded(run: StoredRun) -> RecordedEvaluation:
     """A run as the curves and tables take it, read once for as long as no image is added.
 
     Raises:
-        LabError: as :func:`core.runs.files.recorded_run`.
+        LabError: as :func:`core.runs.store.recorded_run`.
     """
     store = run_store()
     return _recorded(store.where, run.id, created=run.created.timestamp(), name=run.name, images=run.images)
@@ -89,6 +89,6 @@ def _opened(url: str | None, home: str | None) -> RunStore:
 # Resources are shared, not copied: nobody writes to a log that was read.
 @st.cache_resource(max_entries=64, show_spinner="Reading the stored runs…")
 def _recorded(where: str, run: int, created: float, name: str, images: int) -> RecordedEvaluation:
-    from core.runs.files import recorded_run
+    from core.runs.store import recorded_run
 
     return recorded_run(run_store(), run)

@@ -10,8 +10,7 @@ from core.data.local import title_of_data
 from core.errors import LabError
 from core.evaluation.families import denoiser_words
 from core.runs.evaluation import MOST_MINUTES
-from core.runs.files import export_files, file_stem, import_recorded
-from core.runs.store import LONGEST_NAME, StoredRun
+from core.runs.store import LONGEST_NAME, StoredRun, export_files, file_stem, import_recorded
 from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice

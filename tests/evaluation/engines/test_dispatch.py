@@ -13,11 +13,9 @@ from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines import dispatch as dispatching
-from core.evaluation.engines.dispatch import Dispatcher, Event, Fault, Finished, Idle, Lost, Mistake, Ready
-from core.evaluation.engines.task import Piece, check_versions
-from core.evaluation.evaluate import Evaluated, Settings
-from core.evaluation.log import LogLine
-from core.evaluation.votes import ImageVotes
+from core.evaluation.engines.dispatch import Dispatcher, Event
+from core.evaluation.evaluate import Evaluated, Piece, Settings, check_versions
+from core.evaluation.log import ImageVotes, LogLine
 
 SETTINGS = Settings(sigma=0.25, n0=10, n=100)
 
@@ -40,7 +38,11 @@ class Scripted:
 
     def start_worker(self) -> int:
         self.started += 1
-        self._events.append(Ready(self.started, f"process {self.started}") if self._starts else Lost(self.started, "no memory"))
+        self._events.append(
+            Event(self.started, "ready", f"process {self.started}")
+            if self._starts
+            else Event(self.started, "lost", "no memory")
+        )
         return self.started
 
     def give(self, worker: int, piece: Piece) -> None:
@@ -48,11 +50,11 @@ class Scripted:
         self.given.append(piece.indices)
         for number, label in zip(piece.indices, piece.labels, strict=True):
             if self._ends(worker, number):
-                self._events.append(Lost(worker, "SIGKILL"))
+                self._events.append(Event(worker, "lost", "SIGKILL"))
                 return
             line = LogLine(number, label, label, 0.5, True, 0.1)
-            self._events.append(Finished(worker, Evaluated(line, ImageVotes(number, label, {label: 1}, 1, 0.5))))
-        self._events.append(Idle(worker))
+            self._events.append(Event(worker, "finished", Evaluated(line, ImageVotes(number, label, {label: 1}, 1, 0.5))))
+        self._events.append(Event(worker, "idle"))
 
     def events(self, seconds: float) -> list[Event]:
         return [self._events.popleft()] if self._events else []
@@ -104,7 +106,9 @@ def test_workers_that_never_get_ready_end_the_run() -> None:
     assert crew.closed
 
 
-@pytest.mark.parametrize(("event", "error"), [(Mistake("No such device."), LabError), (Fault("Traceback ..."), RuntimeError)])
+@pytest.mark.parametrize(
+    ("event", "error"), [(Event(1, "mistake", "No such device."), LabError), (Event(1, "fault", "Traceback ..."), RuntimeError)]
+)
 def test_what_a_worker_met_is_raised_here(event: Event, error: type[Exception]) -> None:
     crew = Scripted()
     crew._events.append(event)
@@ -131,7 +135,7 @@ def test_it_says_that_nobody_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def events(seconds: float) -> list[Event]:
         if next(calls) == 5:
-            late.extend(Ready(number, f"process {number}") for number in (1, 2, 3))
+            late.extend(Event(number, "ready", f"process {number}") for number in (1, 2, 3))
             crew._events = late
         return [crew._events.popleft()] if crew._events else []
 

@@ -15,8 +15,7 @@ from core.__main__ import main
 from core.errors import LabError
 from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines.local import LocalEngine
-from core.evaluation.log import read_log
-from core.evaluation.votes import read_image_votes
+from core.evaluation.log import read_image_votes, read_log
 from tests.evaluation.engines.engine_tasks import Content, content, one_by_one, process_of, save_classifier, small_task
 
 

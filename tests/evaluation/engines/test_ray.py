@@ -21,8 +21,7 @@ from core.__main__ import main
 from core.errors import LabError
 from core.evaluation.engines import make_engine
 from core.evaluation.engines.ray import RayEngine, certifier_class
-from core.evaluation.log import read_log
-from core.evaluation.votes import read_image_votes
+from core.evaluation.log import read_image_votes, read_log
 from tests.evaluation.engines.engine_tasks import content, one_by_one, process_of, save_classifier, small_task
 
 # Ray's own threads and sockets end after the interpreter has looked.
