@@ -101,10 +101,7 @@ def parse_study(text: str) -> tuple[Study, StudyRequest]:
         certificate_of(document["certificate"], older=True),
         None if document["without"] is None else certificate_of(document["without"], older=True),
         tuple(GrowthPoint(*point) for point in document["points"]),
-        {
-            name: View(Image.open(io.BytesIO(base64.b64decode(view["png"]))), tuple((i, s) for i, s in view["top"]))
-            for name, view in document["views"].items()
-        },
+        {name: View(_picture(view["png"]), tuple((i, s) for i, s in view["top"])) for name, view in document["views"].items()},
     )
     return study, _request_of(document["request"])
 
@@ -131,6 +128,12 @@ def _request_of(stored: dict[str, Any]) -> StudyRequest:
 @cache
 def _read(path: Path, modified: float) -> tuple[Study, StudyRequest]:
     return parse_study(path.read_text())
+
+
+def _picture(png: str) -> Image.Image:
+    """Whole: Pillow puts the reading off, and two threads that begin it at once fail. Sessions share stored studies."""
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        return picture.copy()
 
 
 def _png(picture: Image.Image) -> str:
