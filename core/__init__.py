@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +28,28 @@ _HOMES = {
     "load_denoiser": "core.models.load",
     "predict": "core.smoothing.certify",
 }
+
+_QUOTA = "/sys/fs/cgroup/cpu.max"
+
+
+def _before_torch(quota_file: str = _QUOTA) -> None:
+    """What torch's threads read as it loads, unless the user says otherwise; this module is what every program loads first.
+
+    Threads that wait sleep. By default they spin, for 50 ms and more, on cores that other programs want, and the one thread
+    that has work then waits for a core. And there are no more of them than the container may use cores at a time.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's threads, of Linux
+    os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's
+    try:
+        quota, period = (int(number) for number in Path(quota_file).read_text().split())
+    except (OSError, ValueError):  # no such file, or no limit: "max"
+        return
+    cores = max(1, math.ceil(quota / period))
+    if cores < (os.cpu_count() or 1):
+        os.environ.setdefault("OMP_NUM_THREADS", str(cores))
+
+
+_before_torch()
 
 
 def __getattr__(name: str) -> Any:

@@ -151,14 +151,16 @@ def _travelling(model: object | None) -> ModelRecord:
 
 
 class Worker:
-    """The models of a setup, loaded in this process, which computes on ``device``.
+    """The models of a setup, loaded in this process, which computes on ``device`` with so many threads; None leaves them be.
 
     Raises:
         LabError: where this process has other versions or other weights, or cannot load the models.
     """
 
-    def __init__(self, setup: WorkerSetup, device: str) -> None:
+    def __init__(self, setup: WorkerSetup, device: str, threads: int | None = None) -> None:
         check_versions(setup.versions, versions())
+        if threads is not None:
+            torch.set_num_threads(threads)
         self._settings, self._device = setup.settings, device
         self._classifier = load_classifier(setup.classifier.ref, size=setup.size)
         self._denoiser = load_denoiser(setup.denoiser.ref)

@@ -155,9 +155,8 @@ def _interrupts_held() -> Iterator[None]:
 def _serve(connection: Connection, setup: WorkerSetup, device: str, threads: int) -> None:
     """The main function of a process: pieces come in, finished images go out, None or the end of the pipe ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(threads)
     try:
-        worker = Worker(setup, device)
+        worker = Worker(setup, device, threads)
         connection.send(("ready", f"process {os.getpid()}"))
         while (piece := connection.recv()) is not None:
             for evaluated in worker.certify(piece, connection.poll):  # whatever comes before the piece is done says stop

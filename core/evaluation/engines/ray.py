@@ -197,8 +197,6 @@ def certifier_class() -> type:
             import traceback
 
             try:
-                import torch
-
                 from core.errors import LabError
                 from core.evaluation.evaluate import Worker, check_versions
                 from core.versions import versions as versions_here
@@ -210,9 +208,7 @@ def certifier_class() -> type:
                 return "mistake", sentence
             try:
                 check_versions(versions, versions_here())  # before anything is unpickled that versions may pickle differently
-                if device == "cpu":
-                    torch.set_num_threads(1)
-                self._worker = Worker(pickle.loads(setup), device)
+                self._worker = Worker(pickle.loads(setup), device, 1 if device == "cpu" else None)
             except LabError as error:
                 return "mistake", f"{socket.gethostname()}: {error}"
             except Exception:
