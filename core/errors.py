@@ -1,12 +1,34 @@
 """The one exception a user is meant to read, and the clause that others leave in it."""
 
+import re
+
+LONGEST = 2_000
+"""Characters of a sentence: what is quoted may be a megabyte."""
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    r"""Text of strangers (a file's name, a key, a label) for a sentence: no line breaks, no codes of terminals, no turning
+    of the direction it is read in, no halves of characters; what is too long loses its middle.
+
+    >>> one_line("cat\r\n\x1b[31m\u202egnp.exe"), one_line("naïve 猫 👍🏽.png")
+    ('cat [31m�gnp.exe', 'naïve 猫 👍🏽.png')
+    """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST * 3 // 4]} … {text[-LONGEST // 5 :]}"
+    return _TURNS.sub("\ufffd", _BREAKS.sub(" ", text))
+
 
 class LabError(ValueError):
     """A user's mistake or a limit reached: one sentence saying what is wrong, what was expected, what to do.
 
-    The command line prints it on one line and exits with code 2; the pages show it in a box. Anything else that is
-    raised is a fault of the program and keeps its traceback.
+    Whatever it quotes, it is one line (:func:`one_line`). The command line prints it and exits with code 2; the pages show
+    it in a box. Anything else that is raised is a fault of the program and keeps its traceback.
     """
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(one_line(part) if isinstance(part, str) else part for part in said))
 
 
 def first_line(error: BaseException, longest: int = 200) -> str:

@@ -73,7 +73,7 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     """As :func:`read_endpoint`, from the text itself."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists nested thousands deep
         raise LabError(f"The endpoint {name!r} is no TOML ({error}).") from error
     for table, known in _TABLES.items():
         part = raw if not table else raw.get(table, {})
@@ -192,7 +192,7 @@ class HttpEndpoint:
     def _read(self, data: bytes) -> Answer:
         try:
             document = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnusableError("The API's answer is no JSON.") from error
         names = self._labels.search(document)
         if names is None or not isinstance(names, list) or not all(isinstance(name, str) for name in names):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import LabError
+from core.errors import LabError, one_line
 from core.evaluation.log import ImageVotes, LogLine, Outcomes, log_text, parse_log, parse_votes, votes_path, votes_text
 from core.folders import EVALUATIONS
 from core.smoothing.bounds import METHODS, lower_bound
@@ -103,6 +103,7 @@ def read_recorded(path: Path) -> RecordedEvaluation:
 
 def recorded_from(name: str, log: bytes, side: bytes | None = None, votes: bytes | None = None) -> RecordedEvaluation:
     """The same from the contents of the files; without a ``side``, sigma is taken from the name where it is there."""
+    name = one_line(name)
     stem = Path(name).stem
     outcomes, remarks = parse_log(log, name)
     if not len(outcomes):
@@ -168,7 +169,7 @@ def _read_side(text: bytes, name: str) -> MadeBy:
     """Read the file beside a log. Raises LabError where it is no JSON object, or a value is impossible."""
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LabError(f"{name}, which says how its log was made, is no JSON ({error}).") from error
     if not isinstance(document, dict):
         raise LabError(f"{name} should hold a JSON object that says how its log was made, and holds another value.")

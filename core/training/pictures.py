@@ -20,10 +20,10 @@ from core.data.classes import same_classes, spellings
 from core.data.datasets import SUFFIXES, load_dataset
 from core.data.local import CIFAR10_ON_THE_HUB, cifar10_folder, local_pictures
 from core.data.shapes import SHAPES_LABELS, SIDE, make_shapes
-from core.errors import LabError
+from core.errors import LabError, one_line
 from core.folders import data_folder
 from core.models.labels import CIFAR10_LABELS
-from core.pictures.reading import fit_to, read_picture
+from core.pictures.reading import MAX_BYTES, fit_to, read_picture
 
 WATCHED = 60
 """Pictures held out; a fifth of it where they are larger than 64 x 64 pixels."""
@@ -41,6 +41,8 @@ MOST_PIXELS = 500_000_000
 MOST_HELD = 400 * 2**20
 """Bytes of all pictures, at the size they are brought to."""
 _REFUSED_TOLD = 3
+_ENCRYPTED = 0x1
+"""The bit of an entry of a zip that says so."""
 
 File = tuple[str, bytes]
 
@@ -253,41 +255,50 @@ def _entries(files: Sequence[File]) -> Iterator[tuple[str, str | None, bytes | s
 
 
 def _zipped(name: str, content: bytes) -> Iterator[tuple[str, str | None, bytes | str]]:
+    # Counted before it is opened, which makes an object of each, and again without those that do not count.
+    _check_entries(name, content.count(b"PK\1\2"), 2 * MOST_ENTRIES)
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise LabError(f"{name} is no zip that can be read: make it again.") from error
     unpacked = 0
     with archive:
-        entries = [e for e in archive.infolist() if not e.is_dir() and not _is_clutter(e.filename)]
-        if len(entries) > MOST_ENTRIES:
-            raise LabError(f"{name} has {len(entries):,} files in it: at most {MOST_ENTRIES:,} are read.")
+        entries = [e for e in archive.infolist() if not e.filename.endswith("/") and not _is_clutter(e.filename)]
+        _check_entries(name, len(entries), MOST_ENTRIES)
         for entry in entries:
             path = PurePosixPath(entry.filename.replace("\\", "/"))
-            shown = path.name[:80]
-            if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            shown = one_line(path.name[:80]) or "a file without a name"
+            if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
                 yield shown, None, f"{shown} lies outside the zip's own folders"
                 continue
             if path.suffix.lower() not in SUFFIXES:
                 yield shown, None, f"{shown} is no PNG, JPEG or WebP picture"
                 continue
-            data = _unpacked(archive, entry, MOST_UNPACKED - unpacked, name)
+            data = _unpacked(archive, entry)
             unpacked += len(data)
+            if unpacked > MOST_UNPACKED:
+                most = MOST_UNPACKED // 2**20
+                raise LabError(f"{name} unpacks to more than {most} MB: upload fewer or smaller pictures.")
             yield shown, path.parent.name or None, data if not isinstance(data, str) else f"{shown} {data}"
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int, name: str) -> bytes | str:
-    """A file's content, or why there is none. What the zip says of sizes is not believed."""
+def _check_entries(name: str, count: int, most: int) -> None:
+    if count > most:
+        raise LabError(f"{name} has {count:,} files in it: at most {MOST_ENTRIES:,} are read.")
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | str:
+    """A file's content, at most a byte more than a picture may have, or why there is none. What the zip says of sizes is
+    not believed, and only what is unpacked bit by bit is unpacked: of LZMA and bzip2 a few bytes become gigabytes at once."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed in another way than deflate"
+    if entry.flag_bits & _ENCRYPTED:
+        return "is encrypted"
     try:
         with archive.open(entry) as file:
-            data = file.read(room + 1)
-    except RuntimeError:
-        return "is encrypted"
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, ValueError):
+            return file.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError):
         return "is damaged in the zip"
-    if len(data) > room:
-        raise LabError(f"{name} unpacks to more than {MOST_UNPACKED // 2**20} MB: upload fewer or smaller pictures.")
-    return data
 
 
 def _is_clutter(name: str) -> bool:

@@ -57,6 +57,8 @@ def test_headers_are_filled_from_secrets(vendors: Vendors, picture: Image.Image)
         ('url = "https://x"\n[send]\nhow = "post"', "choose one of"),
         ('url = "https://x"\n[answer]\nlabels = "a["', "no JMESPath"),
         ("url =", "no TOML"),
+        (f"price = {'9' * 5_000}", "no TOML"),
+        (f'url = "https://x"\n{"key" * 9_000} = 1', "unknown key 'keykey.*…"),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(text: str, word: str) -> None:

@@ -57,6 +57,7 @@ def test_what_is_torn_counts_for_no_reader(tmp_path: Path) -> None:
         (LINES + "40\t4\tcat\t0.1\t1\t1\n", "line 4: predict is 'cat'"),
         (LINES + "40\t4\t4\t0.1\t1\tlong\n", "line 4: time is 'long'"),
         (LINES + "40\t4\t4\t0.1\t1\tyesterday 0:00:01\n", "line 4: time is 'yesterday 0:00:01'"),
+        (LINES + f"{10**400}\t4\t4\t0.1\t1\t1\n", "line 4: idx is '1000"),
         (LINES + "40\t4\t4\tinf\t1\t1\n", "line 4 has radius inf"),
         (LINES + "40\t4\t4\t-0.1\t1\t1\n", "line 4 has radius -0.1"),
         (LINES + "40\t4\t-1\t0\t1\t1\n", "line 4 says that an abstention"),
@@ -151,7 +152,14 @@ def test_of_an_image_that_was_certified_again_the_later_count(log: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "line", ["[]", '{"idx": 1}', '{"idx": 1, "candidate": 0, "n": 3, "p_lower": 0, "settled": null, "counts": {"0": 2}}']
+    "line",
+    [
+        "[]",
+        '{"idx": 1}',
+        '{"idx": 1, "candidate": 0, "n": 3, "p_lower": 0, "settled": null, "counts": {"0": 2}}',
+        '{"idx": Infinity, "candidate": 0, "n": 1, "p_lower": 0, "settled": null, "counts": {"0": 1}}',
+        "[" * 100_000,
+    ],
 )
 def test_other_votes_are_named_by_line(line: str, log: Path) -> None:
     votes_path(log).write_text(line + "\n")

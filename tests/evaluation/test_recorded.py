@@ -57,6 +57,7 @@ def test_the_highest_radius_there_is_is_allowed() -> None:
         (side(n=10.5), "expected a whole number"),
         (side(alpha=1.5), "expected a number between 0 and 1"),
         (side(noise="pink"), "names the noise 'pink'"),
+        (b"[" * 100_000, "is no JSON"),
     ],
 )
 def test_a_wrong_side_file_is_named(document: bytes, told: str) -> None:
@@ -79,6 +80,8 @@ def test_lines_that_contradict_themselves_are_remarked_on_and_the_column_believe
     read = recorded_from("log.tsv", (HEAD + "0\t3\t5\t0.2\t1\t1\n").encode())
     assert np.array_equal(read.outcomes.right, [True])
     assert "predict and label differ" in read.remarks[0]
+    torn = recorded_from("a\nb\x1b[1m.tsv", (HEAD + "0\t3\t5\t0.2\t1\t1\n5").encode(), None, b"{")
+    assert [remark.isprintable() and remark.startswith("a b [1m.") for remark in torn.remarks] == [True] * 3
 
 
 def test_those_that_come_with_the_lab_say_what_their_side_files_say() -> None:

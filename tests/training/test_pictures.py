@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,11 @@ def zipped(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            entry = zipfile.ZipInfo()
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.filename = name  # whatever it is: given to the class it would be put in order
+            with archive.open(entry, "w") as file:
+                file.write(content)
     return "mine.zip", buffer.getvalue()
 
 
@@ -92,6 +97,36 @@ def test_limits_on_bytes_entries_and_pixels(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pictures, "MOST_BYTES", 10)
     with pytest.raises(LabError, match="were uploaded"):
         read_uploaded([("a.png", png())], (16, 16))
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_unpacks_at_once_is_not_unpacked(packed: int) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packed) as archive:
+        archive.writestr("bomb.png", bytes(30 * 2**20))
+    tracemalloc.start()
+    with pytest.raises(LabError, match=r"\(bomb\.png is packed in another way than deflate\)"):
+        read_uploaded([("mine.zip", buffer.getvalue())], (16, 16))
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_more_entries_than_are_read_are_not_even_listed() -> None:
+    listed = b"PK\1\2" + bytes(42)
+    tracemalloc.start()
+    with pytest.raises(LabError, match="1,000,000 files in it: at most 5,000"):
+        read_uploaded([("mine.zip", listed * 1_000_000)], (16, 16))
+    assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", [".", "/", "a/.", "", "\n", "./", ":", "a:/b.png", "\x00.png", "\u202egnp.exe", "a\r\nb.png"])
+def test_names_that_are_none_are_left_out_in_a_line(name: str) -> None:
+    try:
+        notes = read_uploaded([zipped({"cat/b.png": png(), name: b"nothing"})], (16, 16)).notes
+    except LabError as error:
+        notes = (str(error),)
+    assert all(note.isprintable() for note in notes)
 
 
 def test_an_entry_that_is_damaged_is_left_out() -> None:
