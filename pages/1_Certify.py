@@ -12,8 +12,7 @@ from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job
 from core.ui.linked import choose_sigma, linked_switch
-from core.ui.models.browser import draw_find_button
-from core.ui.models.choice import choose_classifier, choose_denoiser, choose_size, warn_about_sigma
+from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import Choice, choose_pictures, choose_shown
 from core.ui.plain_text import show_error
 

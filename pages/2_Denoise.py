@@ -10,8 +10,7 @@ from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import follow, under_way
 from core.ui.jobs.queue import Job
 from core.ui.linked import choose_sigma, linked_switch
-from core.ui.models.browser import draw_find_button
-from core.ui.models.choice import choose_classifier, model_title, warn_about_sigma
+from core.ui.models import choose_classifier, draw_find_button, model_title, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown
 
 open_page("Denoise")

@@ -7,7 +7,7 @@ from core.ui.attack.view import draw_attacked, draw_attacking
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow
 from core.ui.jobs.queue import Job
-from core.ui.models.choice import choose_classifier, choose_denoiser
+from core.ui.models import choose_classifier, choose_denoiser
 from core.ui.pictures import choose_pictures
 
 open_page("Attack")

@@ -3,13 +3,10 @@
 import streamlit as st
 
 from core.ui.frame import close_page, open_page
-from core.ui.learn.bound import draw_bound
-from core.ui.learn.dimensions import draw_dimensions
-from core.ui.learn.fragile import draw_fragile
 from core.ui.learn.limits import draw_limits
+from core.ui.learn.pictures import draw_dimensions, draw_trade_off
+from core.ui.learn.plane import draw_bound, draw_fragile, draw_voting
 from core.ui.learn.teaching import draw_glossary, draw_lessons
-from core.ui.learn.trade_off import draw_trade_off
-from core.ui.learn.voting import draw_voting
 from core.ui.linked import linked_steps
 
 CHAPTERS = {

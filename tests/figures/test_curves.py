@@ -9,8 +9,18 @@ import pytest
 
 from core.evaluation.curve import Steps
 from core.evaluation.log import Outcomes
-from core.figures.curves import MOST_BANDS, Curve, Points, certified_curves, curves_alt, share_at
-from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
+from core.figures.curves import (
+    MOST_BANDS,
+    ClassShare,
+    Curve,
+    Points,
+    bound_histogram,
+    certified_curves,
+    class_bars,
+    curves_alt,
+    radius_histogram,
+    share_at,
+)
 from core.figures.tradeoff import Projected, Spot, pareto_front, pareto_view, samples_effect, sigma_path, tradeoff_alt
 from core.report.notation import CATEGORIES
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.learn.contents import QUIZ
+from core.ui.learn.teaching import QUIZ
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

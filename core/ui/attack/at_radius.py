@@ -1,12 +1,21 @@
-"""Drawing what a certified radius looks like: the picture changed by just so much, in several directions."""
+"""What a certified radius looks like: the picture changed by just so much, and the nearest picture of another class."""
+
+from functools import partial
 
 import streamlit as st
+from PIL import Image
 from torch import Tensor
 
-from core.attacks.at_radius import pictures_at_radius
-from core.pictures.pixels import to_picture
+from core.attacks.at_radius import Neighbour, nearest_of_another_class, pictures_at_radius
+from core.data.local import local_pictures
+from core.pictures.pixels import to_picture, to_pixels
 from core.report.notation import norm_name, radius_text
+from core.smoothing.certificate import Certificate
 from core.ui.figure import enlarged
+from core.ui.jobs.follow import begin, follow
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import SessionJobs
+from core.ui.plain_text import plain
 
 _TITLES = {
     "random": "In a random direction",
@@ -40,3 +49,70 @@ def draw_at_radius(image: Tensor, radius: float, norm: str, key: str, *, seed: i
     st.caption(
         f"Each lies at {norm_name(norm)} distance {radius_text(radius)} from the original, on the edge of what is certified."
     )
+
+
+NEIGHBOURS = SessionJobs("neighbours")
+
+
+def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> None:
+    """On demand, for a certificate of a class with labels: the distance, and the radius as a share of it.
+
+    Args:
+        picture: at the size at which it was certified.
+        key: unlike that of any other picture.
+    """
+    c, labels, label = certificate, certificate.labels, certificate.prediction
+    if label is None or labels is None:
+        return
+    wanted = ("neighbour", c.image.sha256, c.image.height, c.image.width, labels, label, c.norm)
+
+    def work(_: JobContext) -> tuple[Neighbour, str]:
+        found = local_pictures(labels, (c.image.height, c.image.width))
+        return nearest_of_another_class(to_pixels(picture), label, found.data, c.norm), found.what
+
+    def draw(job: Job | None) -> None:
+        title = "Compare with the nearest picture of another class"
+        if job is None:
+            pressed = st.button(title, icon=":material/social_distance:", key=f"near-{key}")
+            if pressed and begin(lambda: NEIGHBOURS.start(wanted, "Nearest picture of another class", work)):
+                st.rerun()
+        elif not job.finished:
+            st.caption(":material/hourglass_top: Looking through the pictures on this machine…")
+        elif job.state == "failed":
+            st.info(plain(job.error or ""), icon=":material/info:")
+        else:
+            _draw_found(picture, certificate, *job.result)
+
+    follow(draw, partial(NEIGHBOURS.find, wanted))
+
+
+def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
+    """What was searched, how far the nearest picture of another class is, and what share of it the radius is."""
+    c, labels = certificate, certificate.labels or ()
+    other, own, norm = labels[near.label], labels[c.prediction or 0], norm_name(near.norm)
+    several = "s" if near.searched > 1 else ""
+    searched = f"Searched: {near.searched:,} picture{several} of classes other than {own} in {where}."
+    if near.distance == 0:
+        return f"{searched} One of them is this very picture, there of class {other}: the certified answer is not its class."
+    share = near.share(c.radius)
+    words = (
+        f"{searched} The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}; the certified radius"
+        f" is {100 * share:.3g}% of that."
+    )
+    if share >= 1:
+        return f"{words} So this picture of another class is certified to get the same answer: robust is not the same as right."
+    return f"{words} Were that one certified as {other}, the two balls could not overlap: they share the distance between them."
+
+
+def _draw_found(picture: Image.Image, certificate: Certificate, near: Neighbour, where: str) -> None:
+    other = Image.fromarray(near.pixels.permute(1, 2, 0).numpy())
+    name = (certificate.labels or ())[near.label]
+    with st.container(key="abreast-neighbour"):
+        first, second, _ = st.columns([1, 1, 2])
+    with first:
+        st.image(enlarged(picture, 160), width="stretch", alt="The picture that was certified.")
+        st.markdown("**This picture**")
+    with second:
+        st.image(enlarged(other, 160), width="stretch", alt=f"The nearest picture of another class found: {name}.")
+        st.markdown(f"**Nearest of another class**: {plain(name)}")
+    st.markdown(plain(share_text(certificate, near, where)))

@@ -14,7 +14,7 @@ from core.report.notation import norm_name
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import choose_sigma, linked_choice, linked_number, linked_slider, linked_switch
-from core.ui.models.choice import warn_about_sigma
+from core.ui.models import warn_about_sigma
 
 ATTACKS = SessionJobs("attacks")
 TARGET_NAMES = {"smoothed": "Smoothed classifier", "base": "Base classifier alone", "denoised": "Behind the denoiser, no noise"}

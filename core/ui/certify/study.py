@@ -16,9 +16,8 @@ from core.report.words import what_changed
 from core.smoothing.certificate import Certificate
 from core.studies.certify import study
 from core.studies.records import Study, StudyProgress, StudyRequest, stored_study
-from core.ui.attack.at_radius import draw_at_radius
+from core.ui.attack.at_radius import draw_at_radius, draw_neighbour
 from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
-from core.ui.certify.neighbour import draw_neighbour
 from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file, without_ending
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import draw_stop, draw_waiting

@@ -7,7 +7,7 @@ import streamlit as st
 from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY, SWEEP_SIGMAS, ComparisonRequest
 from core.ui.linked import choose_seed, key_for, linked_choices, linked_number
-from core.ui.models.choice import model_options, model_title
+from core.ui.models import model_options, model_title
 
 MAX_DENOISERS = 4
 FIRST_CLASSICAL = "classical/tv"

@@ -6,8 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.figures.balls import norm_balls
-from core.figures.bound import repeats_figure
-from core.figures.plane import add_circle, add_point, add_smoothed_border, plane_figure, radius_map
+from core.figures.learn import add_circle, add_point, add_smoothed_border, plane_figure, radius_map, repeats_figure
 from core.learn.plane import CLASSES
 from core.learn.smoothing_in_the_plane import (
     certify_vote,

@@ -1,11 +1,38 @@
-"""The plane of the first chapters: its controls, which are part of the link, and a point that goes where it is dragged."""
+"""Chapters a to c, in the plane: a fragile answer, the vote, from the vote to a bound and a radius; and its controls."""
 
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.figures.certificate import vote_bars, votes_alt
+from core.figures.learn import (
+    CLOUD,
+    COLOURS,
+    add_circle,
+    add_cloud,
+    add_flip,
+    add_point,
+    add_smoothed_border,
+    plane_figure,
+    posterior_alt,
+    posterior_figure,
+    shift_alt,
+    shift_figure,
+)
+from core.learn.plane import CLASSES, plane_network
+from core.learn.smoothing_in_the_plane import (
+    Flip,
+    PlaneCertificate,
+    certify_vote,
+    flip_of_base,
+    flip_of_smoothed,
+    share_of_ones,
+    votes_at,
+)
 from core.ui.figure import draw_figure
+from core.ui.learn.teaching import draw_terms
 from core.ui.linked import ALPHAS, linked_slider
 
 START = (0.5, 0.3)
@@ -77,3 +104,190 @@ def draw_movable_plane(figure: go.Figure, point: tuple[float, float], key: str, 
     script = (Path(__file__).parent / "drag_point.js").read_text(encoding="utf-8")
     draggable = st.components.v2.component("draggable_point", css=_RING, js=script)
     draggable(data={"figure": key, "x": point[0], "y": point[1]}, key=dragged, on_place_change=moved)
+
+
+def draw_fragile() -> None:
+    """The plane, the point, the smallest flip."""
+    st.markdown(
+        "A small network learned to tell circles from diamonds. It knows almost all of its training points by heart, so its"
+        " border has teeth and islands. **Drag the point, click anywhere, or move the sliders:** how little must the point move"
+        " to get another answer?"
+    )
+    left, right = st.columns([1.45, 1])
+    with right:
+        point = choose_point()
+        said = int(plane_network().classify(np.array([point]))[0])
+        flip = flip_of_base(point)
+        st.markdown(f"##### The network says {CLASSES[said]}")
+        if flip is not None:
+            st.markdown(
+                f"A change of length **{flip.distance:.3f}** makes it say {CLASSES[1 - said]}. The side of the plane is 1:"
+                f" that is {flip.distance:.1%} of it."
+            )
+            st.caption(
+                "The nearest place found: on a grid of 1/128, then along the line to the border itself. Pictures have thousands"
+                " of directions instead of two, and some border is near in most of them."
+            )
+        draw_terms("adversarial example", "base classifier")
+    with left:
+        figure = plane_figure("What the network says, all over the plane")
+        add_point(figure, point, said)
+        if flip is not None:
+            add_flip(figure, point, flip)
+        distance = f" The nearest {CLASSES[1 - said]} is {flip.distance:.3f} away." if flip is not None else ""
+        alt = (
+            f"Map of two regions, circle and diamond, with a jagged border between. The point at {point[0]:.3f} across and"
+            f" {point[1]:.3f} up is classified as {CLASSES[said]}.{distance}"
+        )
+        draw_movable_plane(figure, point, "fragile-plane", alt=alt, name="fragile")
+
+
+def draw_voting() -> None:
+    """The cloud, the vote, the smoothed border over the jagged one."""
+    st.markdown(
+        "Instead of asking once, ask about many noisy copies of the point and let the majority decide. **Raise sigma from 0:**"
+        " first the islands drown, then the border smooths, and in the end the moons themselves are lost."
+    )
+    left, right = st.columns([1.45, 1])
+    with right:
+        sigma, point = choose_plane_sigma(), choose_point()
+        votes = votes_at(point, sigma, VOTES)
+        said = int(votes.counts[1] > votes.counts[0])
+        bars = vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS)))
+        draw_figure(bars, "voting-bars", votes_alt(votes.counts, CLASSES), "votes")
+        if sigma == 0:
+            st.caption("Without noise every copy is the point itself, and the vote is the network's own answer.")
+        else:
+            st.caption(
+                f"Drawn are the first {CLOUD} copies. The same noise is used around every point, so the cloud moves along."
+            )
+        st.caption(
+            "The thick border is computed, not sampled: the Gaussian's exact weight of every cell of a grid of 1/128, added up."
+            " That works in two dimensions only; for a picture one must sample."
+        )
+        draw_terms("smoothed classifier", "vote", "sigma")
+    with left:
+        figure = plane_figure("Jagged: the network. Thick: the vote", training=False)
+        add_smoothed_border(figure, sigma)
+        if sigma > 0:
+            add_cloud(figure, votes.cloud, votes.said)
+        add_point(figure, point, said)
+        alt = (
+            f"The plane with the jagged border of the network and, over it, the border of the vote at sigma {sigma:g}. Around"
+            f" the point a cloud of noisy copies: {votes.counts[0]:,} of {VOTES:,} say circle, {votes.counts[1]:,} diamond."
+        )
+        draw_movable_plane(figure, point, "voting-plane", alt=alt, name="voting")
+
+
+def draw_bound() -> None:
+    """Controls, then the two steps, then the circle."""
+    st.markdown(
+        "The vote is a sample. From it follows a number that the true share p surely exceeds, but for a chance alpha; and from"
+        " that number a circle in which the majority cannot change."
+    )
+    first, second = st.columns(2)
+    with first:
+        n, alpha = choose_votes(), choose_plane_alpha()
+    with second:
+        sigma, point = choose_plane_sigma(), choose_point()
+    c = certify_vote(votes_at(point, sigma, n), alpha)
+
+    st.subheader("1. From votes to p")
+    left, right = st.columns([1.45, 1])
+    with left:
+        draw_figure(posterior_figure(c.k, n, alpha), "bound-posterior", posterior_alt(c.k, n, alpha, c.p_lower), "posterior")
+    with right:
+        st.markdown(
+            f"**{c.k:,} of {n:,}** noisy copies said {CLASSES[c.candidate]}. The curve is what these votes say about p;"
+            " the bound leaves a share alpha of its area to the left. **Move n:** the curve narrows, and the bound climbs"
+            " towards the share of the votes."
+        )
+        st.latex(
+            rf"\begin{{aligned}}\underline p&=\mathrm{{Beta}}^{{-1}}({alpha:g};\ {c.k},\ {n - c.k + 1})\\"
+            rf"&={c.p_lower:.4f}\end{{aligned}}"
+        )
+        st.caption(
+            "Read as a posterior, the curve starts from the cautious prior Beta(0, 1). As a bound it needs no prior: it exceeds"
+            f" the truth with probability at most {alpha:g}, whatever p is."
+        )
+        draw_terms("Clopper-Pearson bound", "n0 and n", "alpha")
+
+    st.subheader("2. From p to the radius")
+    if c.abstained or sigma == 0:
+        st.info(_no_radius(c), icon=":material/do_not_disturb_on:")
+    else:
+        _draw_shift(c)
+
+    st.subheader("3. The circle in the plane")
+    left, right = st.columns([1.45, 1])
+    flip = flip_of_smoothed(point, sigma)
+    with left:
+        _draw_circle(point, c, flip)
+    with right:
+        _draw_truth(point, c, flip)
+        draw_terms("certified radius", "abstain", "ceiling")
+
+
+def _no_radius(c: PlaneCertificate) -> str:
+    if c.sigma == 0:
+        return "Without noise there is no Gaussian to shift, and nothing is certified: raise sigma."
+    return (
+        f"The bound {c.p_lower:.4f} does not exceed one half, so CERTIFY abstains here: more votes may help, or another point"
+        " or sigma."
+    )
+
+
+def _draw_shift(c: PlaneCertificate) -> None:
+    left, right = st.columns([1.45, 1])
+    with right:
+        st.markdown(
+            "Whoever moves the point moves the Gaussian. Of all regions that hold a share p of the noise, a half-space loses it"
+            " fastest (Neyman and Pearson). **Move the shift:** at R the worst region holds exactly one half, and up to there"
+            " the majority is safe."
+        )
+        share = linked_slider(
+            "Shift, as a share of R", (0, 200), 100, "shift", step=5, format="%d%%", help="100%: exactly the certified radius."
+        )
+        st.latex(
+            r"\begin{aligned}R&=\sigma\,\Phi^{-1}(\underline p)\\"
+            rf"&={c.sigma:g}\cdot\Phi^{{-1}}({c.p_lower:.4f})={c.radius:.4f}\end{{aligned}}"
+        )
+        st.caption("Cohen et al. (2019), theorem 1, with everything that is not the majority counted as one other class.")
+    with left:
+        shift = c.radius * share / 100
+        draw_figure(shift_figure(c.p_lower, c.sigma, shift), "bound-shift", shift_alt(c.p_lower, c.sigma, shift), "half-space")
+
+
+def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:
+    figure = plane_figure("Certified, and true", training=False)
+    add_smoothed_border(figure, c.sigma)
+    if flip is not None and c.sigma > 0:
+        add_circle(figure, point, flip.distance, f"true radius: {flip.distance:.3f}", dashed=True)
+    if c.radius:
+        add_circle(figure, point, c.radius, f"certified: {c.radius:.3f}")
+    add_point(figure, point, c.candidate)
+    certified = f"a certified circle of radius {c.radius:.3f}" if c.radius else "no certified circle"
+    true = f", within the dashed circle of radius {flip.distance:.3f} that reaches its border" if flip is not None else ""
+    alt = f"The plane with the border of the vote. Around the point {certified}{true}."
+    draw_movable_plane(figure, point, "bound-plane", alt=alt, name="certified-circle")
+
+
+def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:
+    ones = float(share_of_ones(np.array([point]), c.sigma)[0])
+    true = ones if c.candidate == 1 else 1 - ones
+    verdict = f"says {CLASSES[c.candidate]} within **{c.radius:.3f}**" if c.radius else "abstains"
+    st.markdown(f"##### The vote {verdict}")
+    if flip is None or c.sigma == 0:
+        return
+    st.markdown(
+        f"In the plane the truth can be computed: p is **{true:.4f}**, and the vote's nearest border lies"
+        f" **{flip.distance:.3f}** away. The certificate knows neither."
+    )
+    if c.p_lower <= true:
+        st.markdown("It is smaller for two reasons: the bound is below p, and the border here is no half-space.")
+    else:
+        st.warning(
+            f"Here the bound {c.p_lower:.4f} is above the true p: this is the one case in {1 / c.alpha:,.0f} that alpha"
+            " allows.",
+            icon=":material/priority_high:",
+        )

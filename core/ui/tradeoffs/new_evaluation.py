@@ -13,7 +13,7 @@ from core.smoothing.settings import Settings
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import under_way
 from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, linked_choice, linked_number
-from core.ui.models.choice import choose_classifier, choose_denoiser, warn_about_sigma
+from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.tradeoffs.evaluation_job import EVALUATIONS, begin_anew, draw_own_job, start_evaluation
 from core.ui.tradeoffs.logs import choose_table_radii
 

@@ -13,8 +13,16 @@ from core.evaluation.log_pictures import classes_of, dataset_of
 from core.evaluation.projection import lower_bounds_of
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files
 from core.evaluation.tables import TextTable, curve_table
-from core.figures.curves import Curve, Points, certified_curves, curves_alt
-from core.figures.radii import ClassShare, bound_histogram, class_bars, radius_histogram
+from core.figures.curves import (
+    ClassShare,
+    Curve,
+    Points,
+    bound_histogram,
+    certified_curves,
+    class_bars,
+    curves_alt,
+    radius_histogram,
+)
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.report.notation import class_name
 from core.ui.figure import draw_figure, offer_file, zipped

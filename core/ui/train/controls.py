@@ -24,7 +24,7 @@ from core.training.trained import check_name, check_room
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
-from core.ui.models.choice import brought, model_title
+from core.ui.models import brought, model_title
 
 DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
 OBJECTIVE_NAMES = {

@@ -13,13 +13,25 @@ from scipy import stats
 
 from core.evaluation.recorded import stored_evaluations
 from core.figures.balls import noise_length, noise_length_figure, norm_balls
-from core.figures.bound import posterior_alt, posterior_figure, repeats_figure, shift_alt, shift_figure
 from core.figures.curves import certified_curves
-from core.figures.plane import add_circle, add_cloud, add_flip, add_point, add_smoothed_border, plane_figure, radius_map
+from core.figures.learn import (
+    add_circle,
+    add_cloud,
+    add_flip,
+    add_point,
+    add_smoothed_border,
+    plane_figure,
+    posterior_alt,
+    posterior_figure,
+    radius_map,
+    repeats_figure,
+    shift_alt,
+    shift_figure,
+)
 from core.learn.plane import margins
 from core.learn.smoothing_in_the_plane import certify_vote, flip_of_base, flip_of_smoothed, repeat, share_abstaining, votes_at
 from core.smoothing.bounds import clopper_pearson_lower
-from core.ui.learn.trade_off import stored_curves
+from core.ui.learn.pictures import stored_curves
 
 POINT = (0.5, 0.3)
 AT_ONCE = 1.0

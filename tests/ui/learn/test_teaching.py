@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.learn.contents import GLOSSARY, QUIZ, shuffled
 from core.learn.smoothing_in_the_plane import repeat
 from core.smoothing.bounds import clopper_pearson_lower
 from core.smoothing.radius import radius_ceiling
+from core.ui.learn.teaching import GLOSSARY, QUIZ, shuffled
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LESSONS = sorted((ROOT / "docs" / "lessons").glob("*.md"))
 
 

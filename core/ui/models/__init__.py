@@ -1,1 +1,0 @@
-"""Choosing models: bundled ones, the Hub's, and those that were trained here."""
