@@ -35,11 +35,8 @@ def outline(norm: str, radius: float) -> tuple[NDArray[np.float64], NDArray[np.f
 def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
     """What two values of a picture may change by, all others kept: a cut through the certified balls, with equal axes.
 
-    Dotted, beside it: the ball inside the noise's own, had the picture these two values only.
-
-    Args:
-        radii: the certified radius in each norm that the noise certifies, in [0, 1] pixel units; those of 0 are not drawn.
-        noise: ``gaussian``, ``uniform`` or ``laplace``.
+    ``radii`` in [0, 1] pixel units by norm; those of 0 are not drawn. Dotted: the ball inside that of the ``noise``'s own norm,
+    had the picture these two values only.
     """
     figure = go.Figure()
     drawn = {norm: radius for norm, radius in radii.items() if radius > 0}
@@ -122,12 +119,7 @@ def noise_length(dimensions: NDArray[np.float64] | float, quantile: float) -> ND
 
 
 def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
-    """The length of the noise with the band that holds 98% of it, and the part of it along any one direction.
-
-    Args:
-        sigma: standard deviation per value.
-        radius: a certified radius to compare with.
-    """
+    """The length of noise with the band that holds 98% of it, the part along any one direction, and a radius to compare."""
     d = np.unique(np.round(np.geomspace(1, 400_000, 90)))
     figure = go.Figure()
     both = np.concatenate([d, d[::-1]])

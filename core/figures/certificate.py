@@ -107,13 +107,9 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
 
 
 def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float] | None = None, norm: str = "l2") -> go.Figure:
-    """The radius as a bar from 0 to the greatest that this n and alpha could show.
+    """The radius as a bar from 0 to the greatest that this n and alpha could show, were every vote the same.
 
-    Args:
-        named: what to call the run, and its certified radius; 0 where it abstains.
-        ceiling: the radius if every vote were the same.
-        other: the same of a run to compare with, such as the one without a denoiser.
-        norm: of all of them.
+    ``named`` is what to call the run and its radius, 0 where it abstains; ``other`` the same of a run to compare with.
     """
     names, values = zip(*([named] if other is None else [named, other]), strict=True)
     figure = go.Figure()
@@ -138,12 +134,7 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
 
 
 def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> go.Figure:
-    """The anytime lower bound (above) and the radius it certifies (below) against the samples counted so far.
-
-    Args:
-        points: how it grew.
-        until_radius: the radius that is to be settled, drawn as a line; None where there is none.
-    """
+    """The anytime lower bound (above) and its radius (below) against samples, with a line at a radius that is to be settled."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
     samples = [p.samples for p in points]
     seen: dict[str, Any] = {"hoverinfo": None, "col": 1}
@@ -185,14 +176,8 @@ def growth_alt(points: Sequence[GrowthPoint]) -> str:
 def number_line(
     certified: float, smoothed: float | None, base: float | None, norm: str, shown: float | None = None
 ) -> go.Figure:
-    """How far a picture may be changed, on a line from 0: the certified stretch, and the smallest successful attacks found.
-
-    Args:
-        certified: certified radius in ``norm``; 0 where it abstains.
-        smoothed, base: smallest successful attack found on the smoothed classifier and on the base classifier alone; None
-            where none was found.
-        norm: ``l2``, ``linf`` or ``l1``.
-        shown: size of the change that the strip shows.
+    """How far a picture may be changed, on a line from 0: the certified stretch (0: abstains), and the smallest successful
+    attacks found on the smoothed and the base classifier (None: none was); ``shown`` is the size of the change in the strip.
     """
     far = max(value for value in (certified, smoothed, base, shown, 1e-6) if value is not None) * 1.15
     stretches = [(0.0, far, {"color": GREY, "width": 2})]

@@ -22,13 +22,9 @@ _KEPT = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opac
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A curve of one's own.
+    """A curve of one's own; those of one group share colour and marker, ``rank`` within it tells the dash.
 
-    Attributes:
-        name: for the legend.
-        group: curves of one group share colour and marker.
-        rank: within the group; tells the dash.
-        steps: the curve itself; its keys go to whoever hears of a click.
+    The keys of ``steps`` go to whoever hears of a click.
     """
 
     name: str
@@ -53,13 +49,9 @@ def certified_curves(
     marked: float | None = None,
     bands: bool = True,
 ) -> go.Figure:
-    """Steps with their intervals; each point carries the key of its log and its radius for clicks.
+    """Steps with their intervals (``bands``), a line at a ``marked`` radius; each point has its log's key, for clicks.
 
     Between two points the lower one is drawn, so that a curve never claims more than was measured.
-
-    Args:
-        marked: a radius to draw a line at.
-        bands: whether the intervals of a few curves are drawn.
     """
     figure = go.Figure()
     groups = list(dict.fromkeys(curve.group for curve in curves))
@@ -144,9 +136,7 @@ BINS = 30
 def radius_histogram(logs: Mapping[str, Outcomes], ceilings: Mapping[str, float | None] | None = None) -> go.Figure:
     """Images by radius, right answers only; the share that abstained or was wrong stands in the legend.
 
-    Args:
-        logs: by name.
-        ceilings: the largest radius that a log's n and alpha allow; a dotted line where there is one log.
+    ``ceilings``, the largest radii that a log's n and alpha allow: a dotted line where all are the same.
     """
     most = max((float(o.radius[o.right].max(initial=0.0)) for o in logs.values()), default=0.0) or 1.0
     edges = np.linspace(0, most * 1.0001, BINS + 1)

@@ -38,12 +38,7 @@ def map_limit(closeups: Sequence[Closeup]) -> float:
 def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[str, str]) -> go.Figure:
     """Three rows of panels that zoom and pan in step: what came out, what was taken away, what is wrong.
 
-    The first column is the yardstick of each row: the noisy copy, the true noise, the clean picture.
-
-    Args:
-        clean: (3, H, W).
-        closeups: from :func:`core.studies.comparison.close_up`; the noisy copy among them comes first.
-        titles: of the denoisers, by reference.
+    The first column is the yardstick of each row: the noisy copy, the true noise, the clean picture (3, H, W).
     """
     height, width = clean.shape[1:]
     ordered = sorted(closeups, key=lambda c: c.denoiser != NOISY)
@@ -140,13 +135,7 @@ def _size(values: Tensor) -> str:
 
 
 def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma: float) -> go.Figure:
-    """Votes kept, PSNR and SSIM against sigma, a line a denoiser, with bars for their spread.
-
-    Args:
-        summaries: of several sigmas and denoisers.
-        titles: of the denoisers, by reference; their order is the order of the lines.
-        sigma: marked by an upright line.
-    """
+    """Votes kept, PSNR and SSIM against sigma, a line a denoiser in the order of ``titles``, with bars for their spread."""
     figure = make_subplots(
         rows=3,
         cols=1,
@@ -217,13 +206,7 @@ def sweep_alt(summaries: Sequence[Summary], titles: Mapping[str, str]) -> str:
 
 
 def contact_sheet(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None) -> Image.Image:
-    """One row per sigma and draw, one column per denoiser, each panel with PSNR, SSIM and class beneath.
-
-    Args:
-        panels: of a comparison.
-        titles: of the denoisers, by reference; their order is that of the columns.
-        labels: class names.
-    """
+    """One row per sigma and draw, one column per denoiser in the order of ``titles``; beneath each PSNR, SSIM and class."""
     columns = [name for name in titles if any(p.measure.denoiser == name for p in panels)]
     rows = sorted({(p.measure.sigma, p.measure.draw) for p in panels})
     found = {(p.measure.sigma, p.measure.draw, p.measure.denoiser): p for p in panels}

@@ -140,12 +140,7 @@ HEIGHT = 340
 
 
 def posterior_figure(k: int, n: int, alpha: float) -> go.Figure:
-    """The density of Beta(k, n - k + 1), whose alpha-quantile is the lower Clopper-Pearson bound.
-
-    Args:
-        k: votes for the class, of n.
-        alpha: what lies to the left of the bound.
-    """
+    """The density of Beta(k, n - k + 1), whose alpha-quantile is the lower Clopper-Pearson bound of k votes of n."""
     figure = go.Figure()
     if k == 0:
         figure.add_annotation(text="No vote for the class: the bound is 0.", showarrow=False, x=0.5, y=0.5)
@@ -185,10 +180,7 @@ def posterior_alt(k: int, n: int, alpha: float, p_lower: float) -> str:
 def shift_figure(p_lower: float, sigma: float, shift: float) -> go.Figure:
     """The worst case along the line of the attack: a half-space that holds p of the noise, and the noise once it is shifted.
 
-    Args:
-        p_lower: above 1/2 and below 1.
-        sigma: standard deviation of the noise.
-        shift: how far the attack moves the point.
+    ``p_lower`` is above 1/2 and below 1.
     """
     border, left = _shifted(p_lower, sigma, shift)
     x = np.linspace(-3.2 * sigma, max(border, shift) + 3.2 * sigma, 400)

@@ -14,14 +14,10 @@ _CLICKS = {"clickmode": "event+select", "dragmode": False}
 
 @dataclass(frozen=True)
 class Spot:
-    """One evaluation.
+    """One evaluation at a place, its y with an interval; ``label``: two or three words beside the mark, such as a sigma.
 
-    Attributes:
-        name: for people; ``label``: two or three words beside the mark, such as a sigma.
-        key: names its log to whoever hears of a click.
-        group: spots of one group share colour and marker.
-        order: place along the path of its group, as sigma.
-        x, y: where it is; ``y_low`` and ``y_high`` its interval.
+    ``key`` names its log to whoever hears of a click; those of one ``group`` share colour and marker, and ``order`` is the
+    place along its path, as sigma.
     """
 
     name: str
@@ -37,13 +33,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Projected:
-    """Certified accuracy expected at several n for one alpha.
-
-    Attributes:
-        alpha: of the line.
-        samples: n, ascending; ``certified``: at each.
-        own: whether this alpha is the evaluation's own.
-    """
+    """Certified accuracy expected at several n, ascending, for one alpha; ``own`` is the evaluation's."""
 
     alpha: float
     samples: tuple[int, ...]
@@ -52,11 +42,7 @@ class Projected:
 
 
 def sigma_path(spots: Sequence[Spot], radius: float) -> go.Figure:
-    """Clean accuracy against certified accuracy; each group is a path from small sigma to large.
-
-    Args:
-        spots: with ``x`` the clean accuracy and ``y`` the certified accuracy at ``radius``.
-    """
+    """Clean accuracy (x) against certified accuracy at a radius (y); each group is a path from small sigma to large."""
     figure = go.Figure()
     _add_spots(figure, spots, lines=True, hover="right %{x:.1%}, certified %{y:.1%}")
     figure.update_xaxes(title="right, whatever the radius", tickformat=".0%")
@@ -67,13 +53,9 @@ def sigma_path(spots: Sequence[Spot], radius: float) -> go.Figure:
 def pareto_view(
     spots: Sequence[Spot], radius: float, cost: str, *, money: bool = False, projected: Sequence[Sequence[Spot]] = ()
 ) -> go.Figure:
-    """Certified accuracy against cost; a line joins those that no other beats at no more cost.
+    """Certified accuracy at a radius (y) against cost (x); a line joins those that no other beats at no more cost.
 
-    Args:
-        spots: with ``x`` the cost and ``y`` the certified accuracy at ``radius``.
-        cost: title of the x axis.
-        money: whether x is in dollars.
-        projected: for each evaluation a path of what other n would be expected to give; faint, and never part of the front.
+    ``projected``: for each evaluation a path of what other n would be expected to give; faint, and never part of the front.
     """
     hover = f"{'$' if money else ''}%{{x:,.4~g}}, certified %{{y:.1%}}"
     figure = go.Figure()
@@ -130,11 +112,7 @@ def tradeoff_alt(spots: Sequence[Spot], x: str, y: str) -> str:
 
 
 def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radius: float) -> go.Figure:
-    """Certified accuracy at a radius against n, a line an alpha; the only measured point is a large mark.
-
-    Args:
-        measured: the evaluation's own n and certified accuracy.
-    """
+    """Certified accuracy at a radius against n, a line an alpha; the only ``measured`` point, (n, share), is a large mark."""
     figure = go.Figure()
     for place, line in enumerate(lines):
         colour, symbol = marks(place)

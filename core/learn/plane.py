@@ -24,13 +24,9 @@ Classes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class PlaneNetwork:
-    """Three linear layers with ReLU between, and what they were trained on.
+    """Three linear layers, weight (out, in) and bias (out,), with ReLU between, and what they were trained on.
 
-    Attributes:
-        layers: weight (out, in) and bias (out,) of each.
-        points: (N, 2) training points in the unit square.
-        shown: (N,) the moon that each lies on.
-        learned: (N,) the label that it was trained with, one in ten of which is wrong.
+    ``points`` (N, 2) in the unit square, ``shown`` (N,) the moon of each, ``learned`` (N,) its label, one in ten of them wrong.
     """
 
     layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]

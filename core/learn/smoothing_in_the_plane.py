@@ -28,13 +28,9 @@ NEAR = 24
 
 @dataclass(frozen=True)
 class PlaneVote:
-    """The votes of noisy copies of one point.
+    """The votes of noisy copies of one point: of n samples, ``cloud`` (n, 2), and what each ``said`` (n,).
 
-    Attributes:
-        candidate: the class that the first ``N0`` samples chose.
-        counts: votes of the n samples counted afterwards.
-        cloud: (n, 2) the samples that were counted.
-        said: (n,) their classes.
+    ``candidate`` is the class that the first ``N0`` samples chose, which are not counted.
     """
 
     point: tuple[float, float]
@@ -72,11 +68,9 @@ class Flip:
 
 
 def votes_at(point: tuple[float, float], sigma: float, n: int, seed: int = 0) -> PlaneVote:
-    """N0 samples choose the class and n fresh ones are counted; the same seed gives the same noise around every point.
+    """N0 samples choose the class and n fresh ones, at most ``MOST``, are counted; the same seed gives the same noise.
 
-    Args:
-        sigma: standard deviation per axis; at 0 every sample is the point itself.
-        n: at most ``MOST``.
+    ``sigma`` is per axis; at 0 every sample is the point itself.
     """
     noise = _noise(seed)
     classify = plane_network().classify
@@ -90,11 +84,7 @@ def votes_at(point: tuple[float, float], sigma: float, n: int, seed: int = 0) ->
 
 
 def certify_vote(votes: PlaneVote, alpha: float) -> PlaneCertificate:
-    """The Clopper-Pearson bound of the candidate's votes and the radius that follows.
-
-    Raises:
-        LabError: where alpha is not between 0 and 1.
-    """
+    """The Clopper-Pearson bound of the candidate's votes and its radius. Raises LabError unless alpha is between 0 and 1."""
     n = sum(votes.counts)
     k = votes.counts[votes.candidate]
     p_lower = clopper_pearson_lower(k, n, alpha)
@@ -178,12 +168,7 @@ def wrong_and_certified(sigma: float, n: int, alpha: float) -> tuple[tuple[float
 
 @dataclass(frozen=True)
 class Repeats:
-    """Lower bounds from fresh votes, and the probability that they bound.
-
-    Attributes:
-        p: the truth.
-        bounds: one a repetition; those above ``p`` are wrong.
-    """
+    """Lower bounds from fresh votes, one a repetition, and the truth ``p``: those above it are wrong."""
 
     p: float
     bounds: Floats

@@ -16,14 +16,9 @@ ImageSource = str | os.PathLike[str] | Image.Image | Tensor
 
 
 def to_pixels(source: ImageSource, size: tuple[int, int] | None = None) -> Tensor:
-    """Turn any accepted picture into (3, H, W) float32 pixels in [0, 1], on the CPU.
+    """Turn any accepted picture into (3, H, W) float32 pixels in [0, 1], on the CPU, brought to ``size`` (height, width).
 
-    Args:
-        source: path, PIL picture, or a tensor, which is taken as it is.
-        size: (height, width) to bring a picture to; tensors must have it already.
-
-    Raises:
-        LabError: where the picture cannot be read, or the tensor's type, shape or range is wrong.
+    A tensor is taken as it is. Raises LabError where the picture cannot be read, or a tensor's type, shape or range is wrong.
     """
     if isinstance(source, Tensor):
         return _checked(source, size)
@@ -78,18 +73,13 @@ WINDOW = 7
 
 
 def psnr(pictures: Tensor, originals: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB, the peak being 1; infinite where both are the same once clipped.
+    """Peak signal-to-noise ratio in dB, the peak being 1; infinite where both are the same once clipped; float64, on the CPU.
+
+    (..., 3, H, W), clipped to [0, 1] here, and the same in [0, 1] -> (...).
 
     >>> import torch
     >>> [round(psnr(torch.full((3, 8, 8), value), torch.ones(3, 8, 8)).item(), 3) for value in (0.9, 1.9)]
     [20.0, inf]
-
-    Args:
-        pictures: (..., 3, H, W), clipped to [0, 1] here.
-        originals: (..., 3, H, W) in [0, 1].
-
-    Returns:
-        (...) float64, on the CPU.
     """
     error = (pictures.clamp(0, 1) - originals).square().flatten(-3).mean(-1)
     return -10 * error.cpu().double().log10()
@@ -98,14 +88,8 @@ def psnr(pictures: Tensor, originals: Tensor) -> Tensor:
 def ssim(picture: Tensor, original: Tensor) -> float:
     """Structural similarity, at most 1, the mean over the windows of :data:`WINDOW` pixels and the channels.
 
-    Wang, Bovik, Sheikh, Simoncelli (2004), "Image quality assessment: from error visibility to structural similarity".
-
-    Args:
-        picture: (3, H, W), clipped to [0, 1] here.
-        original: (3, H, W) in [0, 1].
-
-    Raises:
-        LabError: where a side is shorter than a window, or scikit-image is not installed.
+    Wang, Bovik, Sheikh, Simoncelli (2004), "Image quality assessment: from error visibility to structural similarity". Both are
+    (3, H, W), the first clipped here. Raises LabError where a side is shorter than a window, or scikit-image is not installed.
     """
     try:
         from skimage.metrics import structural_similarity

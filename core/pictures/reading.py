@@ -29,13 +29,7 @@ _SUFFIXES = {"PNG": {".png", ".apng"}, "JPEG": {".jpg", ".jpeg", ".jfif"}, "WEBP
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that was read.
-
-    Attributes:
-        image: RGB, 8 bits, upright.
-        name: what to call it.
-        notes: a sentence for each thing that was changed on the way, for the user to see.
-    """
+    """A picture that was read: RGB, 8 bits, upright; ``notes`` say, a sentence each, what was changed on the way."""
 
     image: Image.Image
     name: str
@@ -52,17 +46,12 @@ class ImageRecord:
 
 
 def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None) -> Picture:
-    """Read a PNG, JPEG or WebP picture.
+    """Read a PNG, JPEG or WebP picture from a file's bytes or its path; ``name`` is what messages call it.
 
     Transparency is laid on white, 16-bit and CMYK pictures are brought to 8-bit RGB, EXIF rotation is applied, of an
     animation the first frame is taken; each is said in ``notes``.
 
-    Args:
-        source: the file's bytes, or its path.
-        name: what to call it in messages; by default the file's name.
-
-    Raises:
-        LabError: where it is no such picture, is damaged, too large or too small.
+    Raises LabError where it is no such picture, is damaged, too large or too small.
     """
     if isinstance(source, bytes):
         data, name = source, name or "The picture"
@@ -191,11 +180,7 @@ def fit_to(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def rgb_of(image: Image.Image) -> Image.Image:
-    """An 8-bit RGB copy of a PIL picture in any mode, upright, transparency laid on white.
-
-    Raises:
-        LabError: where it cannot be decoded.
-    """
+    """An 8-bit RGB copy of a PIL picture, upright, transparency laid on white. Raises LabError where it cannot be decoded."""
     try:
         return _to_rgb(image, "the picture").image
     except _BROKEN as error:

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
+from pathlib import Path
+from string import Template
 
 from core.pictures.reading import data_uri, grey_levels_of_radius
 from core.report import words
@@ -14,56 +16,16 @@ from core.studies.records import View
 LONGEST_LABEL = 48
 MOST_VERSIONS = 8
 
-# Nothing is fetched and nothing runs: what a stranger wrote into a label stays text.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_STYLE = """
-@page { size: A4; margin: 10mm 13mm; }
-:root { color-scheme: light; }
-* { box-sizing: border-box; }
-body { font: 13px/1.4 "Source Sans 3", "Segoe UI", Helvetica, Arial, sans-serif; color: #1b1f24; background: #fff;
-  max-width: 184mm; margin: 0 auto; padding: 4mm 0; overflow-wrap: anywhere; }
-header { border-bottom: 2px solid #0072b2; padding-bottom: 6px; }
-header p { margin: 0; color: #57606a; }
-h1 { font-size: 22px; margin: 0; line-height: 1.25; }
-h2 { font-size: 14px; margin: 9px 0 3px; }
-.lead { font-size: 15px; margin: 8px 0; }
-.figures { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px; margin: 0; }
-figure { margin: 0; }
-figure img { width: 100%; max-height: 36mm; object-fit: contain; object-position: left; image-rendering: pixelated; }
-figcaption { color: #57606a; font-size: 12px; }
-.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 18px; align-items: start; }
-svg { width: 100%; height: auto; display: block; }
-svg text { font: 12px "Source Sans 3", "Segoe UI", Helvetica, Arial, sans-serif; fill: #1b1f24; }
-ol { margin: 0; padding-left: 18px; }
-table { border-collapse: collapse; width: 100%; font-size: 11.5px; }
-th { text-align: left; font-weight: 600; padding: 1px 8px 1px 0; white-space: nowrap; vertical-align: top; color: #57606a; }
-td { padding: 1px 0; }
-code { font: 10.5px "DejaVu Sans Mono", Consolas, monospace; }
-.command { display: block; background: #f3f5f7; padding: 5px 8px; margin: 3px 0; }
-@media print {
-  body { padding: 0; font-size: 11.5px; line-height: 1.3; max-width: none;
-    print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  h1 { font-size: 19px; }
-  .lead { font-size: 13.5px; margin: 5px 0; }
-  h2 { font-size: 13px; margin: 6px 0 2px; }
-  table { font-size: 10.5px; }
-  figcaption { font-size: 11px; }
-  figure img { max-height: 33mm; }
-  section { break-inside: avoid; } }
-@media (max-width: 560px) { body { padding: 4mm; } .pair { grid-template-columns: minmax(0, 1fr); } }
-"""
+# Nothing is fetched and nothing runs, as its policy says: what a stranger wrote into a label stays text.
+_PAGE = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 
 
 def html_report(
     certificate: Certificate, picture_name: str, views: Mapping[str, View], document_name: str = "certificate.json"
 ) -> str:
-    """The page.
+    """The page; the picture's name and the document's are files in the command that verifies.
 
-    Args:
-        certificate: what it reports.
-        picture_name: what to call the picture; also its file in the command that verifies.
-        views: ``original``, ``noisy`` and ``denoised``, as :func:`core.studies.certify.look_at` makes them; may be empty.
-        document_name: the file of the certificate's JSON document, named in the command.
+    ``views``: ``original``, ``noisy`` and ``denoised``, as :func:`core.studies.certify.look_at` makes them; may be empty.
     """
     c = _shortened(certificate)
     name = _line(picture_name)
@@ -73,36 +35,20 @@ def html_report(
     levels = grey_levels_of_radius(c.radius, c.image.height, c.image.width, c.norm)
     spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.3g} of 255 grey levels."
     command = f"python -m core verify {shlex.quote(_line(document_name))} --image {shlex.quote(name)} --resample"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>
-<p>Denoised Smoothing Lab: certificate of robustness</p>
-<h1>{escape(title)}</h1>
-</header>
-<p class="lead">{escape(words.headline(c))} {escape(spread)}</p>
-{_pictures(c, views)}
-<div class="pair">
-<section><h2>Votes of the noisy copies</h2>{_votes(c)}</section>
-<section><h2>Certified radius ({escape(norm_name(c.norm))})</h2>{_radius(c)}</section>
-</div>
-<section><h2>What this does not say</h2><ol>{caveats}</ol></section>
-<section><h2>All numbers</h2><div class="pair">{_table(_numbers(c))}{_table(_run(c))}</div></section>
-<section><h2>What was certified</h2>{_table(_names(c, _short(name)))}</section>
-<section><h2>How to check it</h2>
-With the Lab, the certificate's JSON document and the picture, this recomputes every number and samples the votes again:
-<code class="command">{escape(command)}</code>
-</section>
-</body>
-</html>
-"""
+    return _PAGE.substitute(
+        title=escape(title),
+        headline=escape(words.headline(c)),
+        spread=escape(spread),
+        pictures=_pictures(c, views),
+        votes=_votes(c),
+        norm=escape(norm_name(c.norm)),
+        radius=_radius(c),
+        caveats=caveats,
+        numbers=_table(_numbers(c)),
+        run=_table(_run(c)),
+        names=_table(_names(c, _short(name))),
+        command=escape(command),
+    )
 
 
 def _line(text: str) -> str:

@@ -137,13 +137,9 @@ def named_radius(name: str, certificate: Certificate) -> tuple[str, float]:
 
 
 def what_changed(before: Certificate, now: Certificate) -> str:
-    """What was changed between two certificates, what came of it, and why; empty where there is nothing to compare.
+    """What was changed between two certificates of one picture, what came of it, and why, in a sentence or two.
 
-    Args:
-        before, now: of the same picture. Radii in different norms, or of different classifiers, are not compared.
-
-    Returns:
-        a sentence or two that say no more than the two certificates do: both are samples of noise.
+    Empty where nothing was, and where norms or classifiers differ. It says no more than they do: both are samples of noise.
     """
     comparable = before.image == now.image and before.classifier.ref == now.classifier.ref and before.norm == now.norm
     moved = _moved(before, now)
@@ -205,12 +201,9 @@ def _why(before: Certificate, now: Certificate) -> str:
 
 @dataclass(frozen=True)
 class Formula:
-    """How a radius was computed.
+    """How a radius was computed: ``words`` from the votes to the bound, and the source; ``own`` in the noise's norm, as LaTeX.
 
-    Attributes:
-        words: from the votes to the bound, and the source of the radius; ends where the formula follows.
-        own: the radius in the noise's own norm, as LaTeX, with this certificate's numbers.
-        inside: how the radius in another norm follows from it; empty where the certificate is in the own norm.
+    ``inside`` says how the radius in another norm follows from it; empty where the certificate is in the own norm.
     """
 
     words: str

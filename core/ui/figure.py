@@ -27,11 +27,8 @@ _BAR: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2
 def draw_figure(figure: go.Figure, key: str, alt: str, name: str, *, on_select: Callable[[], None] | None = None) -> None:
     """Draw a figure; offer it as SVG or PNG (Plotly's camera) and as a page of HTML that works by itself.
 
-    Args:
-        key: unlike that of any other figure on the page; a click's selection is found in the session's state under it.
-        alt: what the figure shows, in a sentence or two.
-        name: of the files, without ending.
-        on_select: called after a click on a point, before the page runs again; None where clicks mean nothing.
+    ``key`` is unlike any other on the page, a click's selection is in the session's state under it, and ``on_select`` is called
+    after the click, before the page runs again. ``alt`` says what is shown in a sentence or two; ``name`` has no ending.
     """
     figure, config = _presented(figure), _config(key, name)
     clicked: Callable[[], None] | Literal["ignore"] = on_select or "ignore"
@@ -45,12 +42,7 @@ def draw_live_figure(figure: go.Figure, key: str, alt: str) -> None:
 
 
 class FigureSheet:
-    """Several figures of one result, offered together below them.
-
-    Args:
-        key: unlike that of any other sheet on the page.
-        name: of the files, without ending.
-    """
+    """Several figures of one result, offered together below them as files that begin with ``name``."""
 
     def __init__(self, key: str, name: str) -> None:
         self._key, self._name = f"sheet-{key}", name
@@ -113,12 +105,7 @@ def offer_file(
     icon: str = ":material/download:",
     help: str | None = None,
 ) -> None:
-    """A button that saves a file; its kind follows from the ending of its name.
-
-    Args:
-        data: what is in it, or makes that once it is asked for.
-        key: unlike that of any other on the page.
-    """
+    """A button that saves what ``data`` is, or makes once asked for; its kind follows from the ending of the file's name."""
     mime = MIME[name.rpartition(".")[2]]
     st.download_button(label, data, name, mime, key=key, on_click="ignore", icon=icon, help=help)
 

@@ -39,12 +39,7 @@ def write_link(key: str, values: Sequence[str]) -> None:
 def linked_choice(
     label: str, titles: Mapping[str, str], default: str, key: str, *, help: str | None = None, disabled: bool = False
 ) -> str:
-    """A select box bound to the query parameter ``key``.
-
-    Args:
-        titles: what the menu shows for each option, by what stands for it in links.
-        default: one of the options.
-    """
+    """A select box bound to the query parameter ``key``; ``titles`` are what the menu shows, by what stands for it in links."""
     draw = partial(st.selectbox, format_func=titles.__getitem__, help=help, disabled=disabled)
     return _linked_one(label, titles, default, key, draw=draw)
 
@@ -76,12 +71,9 @@ def linked_choices(
     help: str | None = None,
     placeholder: str | None = None,
 ) -> list[str]:
-    """A multi-select bound to the query parameter ``key``, one value an option. An empty choice stands in links as ``none``.
+    """A multi-select as :func:`linked_choice`, one value an option; ``most`` may be chosen, all where it is None.
 
-    Args:
-        titles: what the menu shows for each option, by what stands for it in links.
-        default: some of the options.
-        most: how many may be chosen; None for all.
+    An empty choice stands in links as ``none``.
     """
     asked = newly_asked(key)
     if asked:

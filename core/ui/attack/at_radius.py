@@ -55,12 +55,7 @@ NEIGHBOURS = SessionJobs("neighbours")
 
 
 def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> None:
-    """On demand, for a certificate of a class with labels: the distance, and the radius as a share of it.
-
-    Args:
-        picture: at the size at which it was certified.
-        key: unlike that of any other picture.
-    """
+    """On demand: the distance from a certified picture, at its certified size, and the radius as a share of it."""
     c, labels, label = certificate, certificate.labels, certificate.prediction
     if label is None or labels is None:
         return

@@ -59,12 +59,7 @@ def finished_study(choice: Choice, request: StudyRequest, job: Job | None) -> St
 
 
 def draw_shown(result: Study, picture_name: str, key: str, *, stored: bool) -> str | None:
-    """The study that is looked at and what changed since the last; returns what a button to compute it anew is called.
-
-    Args:
-        key: unlike that of any other picture.
-        stored: it comes with the Lab.
-    """
+    """The study that is looked at and what changed since the last; returns what a button to compute it anew is called."""
     certificate = result.certificate
     if not stored:
         st.session_state[SPEED] = certificate.samples_per_second

@@ -29,11 +29,7 @@ STYLE = Path(__file__).with_name("grid.css")
 def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
     """A row a sigma and draw, a column a denoiser; under each picture PSNR, SSIM and what the classifier alone says.
 
-    Args:
-        panels: of a comparison, perhaps not all yet.
-        titles: of the denoisers, by reference; their order is that of the columns.
-        labels: class names.
-        clean_class: what the classifier says of the clean picture; others are marked.
+    ``titles`` are by reference, in the order of the columns; what is not ``clean_class``, that of the clean picture, is marked.
     """
     found = {(p.measure.sigma, p.measure.draw, p.measure.denoiser): p for p in panels}
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles.values())

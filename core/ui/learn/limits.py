@@ -18,7 +18,7 @@ from core.learn.smoothing_in_the_plane import (
 )
 from core.ui.figure import draw_figure
 from core.ui.learn.plane import SIGMA, START, choose_plane_alpha, choose_plane_sigma, choose_votes
-from core.ui.learn.teaching import draw_quiz, draw_terms
+from core.ui.learn.teaching import PROSE, draw_quiz, draw_terms
 from core.ui.linked import linked_number, linked_steps
 
 REPETITIONS = 1_000
@@ -56,11 +56,7 @@ def _draw_wrong() -> None:
         )
         draw_figure(figure, "limits-wrong", alt, "certified-but-wrong")
     with right:
-        st.markdown(
-            f"This training point belongs to the moon of **{CLASSES[label]}s**. At sigma {c.sigma:g} the vote says"
-            f" **{CLASSES[c.candidate]}**, {c.k:,} times of {c.n:,}, and that is certified within {c.radius:.3f}. The"
-            " certificate knows no labels: it says that nearby answers are the same, not that they are right."
-        )
+        st.markdown(PROSE["wrong"].format(true=CLASSES[label], c=c, said=CLASSES[c.candidate]))
         draw_terms("certificate", "certified accuracy")
 
 
@@ -76,15 +72,9 @@ def _draw_norms() -> None:
             bind="query-params",
             help="784: a digit of MNIST. 3,072: CIFAR-10. 150,528: ImageNet at 224 x 224 pixels.",
         )
-        st.markdown(
-            "Gaussian noise certifies l2 lengths. Any other norm gets what fits inside that ball: in the plane the square is"
-            " still roomy; in a picture it is tiny."
-        )
+        st.markdown(PROSE["norms"])
         st.latex(rf"\frac R{{\sqrt d}}=\frac{{{c.radius:.3f}}}{{\sqrt{{{values}}}}}={c.radius / values**0.5:.2g}")
-        st.markdown(
-            f"That is {255 * c.radius / values**0.5:.2g} of 255 grey levels in every value. Turning, blurring or cropping"
-            " changes many values at once and soon leaves every such ball."
-        )
+        st.markdown(PROSE["norms-grey"].format(levels=255 * c.radius / values**0.5))
         draw_terms("l2 norm", "l-infinity norm")
     with left:
         alt = (
@@ -99,11 +89,7 @@ def _draw_abstention() -> None:
     with right:
         sigma, n, alpha = max(choose_plane_sigma(), 0.01), choose_votes(), choose_plane_alpha()
         share = share_abstaining(sigma, n, alpha)
-        st.markdown(
-            f"Where no class has a sure majority, the method gives no answer: here on **{share:.0%}** of the plane. That is"
-            " honest, not a failure, but in certified accuracy it counts as wrong. More votes thin the band; nothing removes"
-            " it."
-        )
+        st.markdown(PROSE["abstention"].format(share=share))
         if share == 1:
             st.caption("With so few votes even a unanimous vote cannot pass one half.")
         draw_terms("abstain", "ceiling")
@@ -120,15 +106,8 @@ def _draw_alpha() -> None:
         seed = linked_number("seed", (0, 2**31 - 1), 0, "seed", step=1, help="Same seed, same votes.")
         p = float(share_of_ones(np.array([START]), SIGMA)[0])
         repeats = repeat(p, n, alpha, REPETITIONS, seed=seed)
-        st.markdown(
-            f"The same point certified {REPETITIONS:,} times with fresh votes: **{repeats.wrong:,}** bounds exceed the true p."
-            f" In the long run at most {REPETITIONS * alpha:g} of {REPETITIONS:,} do. One certificate gives no hint whether it"
-            " is among these."
-        )
-        st.caption(
-            "Trying several seeds and keeping the best certificate spoils this: each try is a chance of its own. Divide alpha"
-            " among the tries."
-        )
+        st.markdown(PROSE["alpha"].format(times=REPETITIONS, repeats=repeats, most=REPETITIONS * alpha))
+        st.caption(PROSE["alpha-seeds"])
         draw_terms("alpha", "anytime bound", "sound certificate")
     with left:
         alt = f"{REPETITIONS:,} lower bounds as marks around the line of the true p, {p:.4f}: {repeats.wrong:,} lie above it."

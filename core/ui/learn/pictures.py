@@ -15,7 +15,7 @@ from core.figures.curves import Curve, certified_curves, curves_alt
 from core.report.notation import class_colours
 from core.studies.records import stored_study
 from core.ui.figure import draw_figure, draw_strip
-from core.ui.learn.teaching import draw_terms
+from core.ui.learn.teaching import PROSE, draw_terms
 from core.ui.linked import linked_choice, linked_slider
 
 SAMPLE = "red-car"
@@ -23,10 +23,7 @@ SAMPLE = "red-car"
 
 def draw_dimensions() -> None:
     """A finished study of a sample picture, and the length of noise."""
-    st.markdown(
-        "A picture is a point, too, in thousands of dimensions. There noise is long: every value moves a little, and the"
-        " lengths add up. People look through it. A classifier that never saw noise does not, and a denoiser helps it to."
-    )
+    st.markdown(PROSE["dimensions"])
     finished = {s.name: s for s in samples() if stored_study(s.name) is not None}
     if not finished:
         st.info("No finished studies are stored: run 'python -m assets.certificates.make' once.", icon=":material/info:")
@@ -49,10 +46,7 @@ def draw_dimensions() -> None:
             draw_figure(bars, f"dimensions-{title.split()[0].lower()}", alt, title.lower().replace(" ", "-"))
     st.caption(f"Certified beforehand with {c.n:,} noisy copies each, sigma {c.sigma:g}; the classifier is the same in both.")
     if c.denoiser.ref.endswith("-stab"):
-        st.caption(
-            "This denoiser was trained to keep the classifier's answer (STAB), not the colours: what it makes may look odd to"
-            " people and still serve the network."
-        )
+        st.caption(PROSE["dimensions-stab"])
 
     values = 3 * c.image.height * c.image.width
     length = c.sigma * math.sqrt(values)
@@ -61,11 +55,7 @@ def draw_dimensions() -> None:
         figure, alt = noise_length_figure(c.sigma, c.radius or None), noise_length_alt(c.sigma, c.radius or None)
         draw_figure(figure, "dimensions-length", alt, "noise-length")
     with right:
-        st.markdown(
-            f"This picture has {values:,} values, so the noise is about **{length:.1f}** long, and hardly ever much shorter or"
-            " longer. Yet along any one direction, such as an attack's, it still spreads by sigma only: that is why radii are"
-            " of the order of sigma however large the picture."
-        )
+        st.markdown(PROSE["dimensions-length"].format(values=values, length=length))
         st.latex(rf"\lVert\varepsilon\rVert_2\approx\sigma\sqrt d={c.sigma:g}\cdot\sqrt{{{values}}}={length:.2f}")
         if c.radius:
             st.markdown(f"The certified radius is {c.radius:.3f}: the noise is {length / c.radius:.0f} times as long.")
@@ -78,10 +68,7 @@ USUAL = "bundled/cifar10-stab"
 
 def draw_trade_off() -> None:
     """The curves, and what was measured."""
-    st.markdown(
-        "More noise lets a vote certify a larger radius, but hides more of the picture, so fewer pictures are right at all."
-        " Each curve starts at the share that is right, and falls as more is asked."
-    )
+    st.markdown(PROSE["trade-off"])
     everything = stored_evaluations()
     if not everything:
         st.info("No evaluations are stored: 'python -m core evaluate' makes one.", icon=":material/info:")
@@ -147,9 +134,8 @@ def _measured(shown: Sequence[RecordedEvaluation]) -> str:
     first = shown[0].made_by
     votes = " or ".join(f"{n:,}" for n in sorted({e.made_by.n or 0 for e in shown}))
     data = "CIFAR-10" if "cifar10" in (first.dataset or "") else first.dataset
-    return (
-        f"Measured on {images} pictures of the {first.split} part of {data}, with {first.classifier}, {votes} votes a picture,"
-        f" alpha {first.alpha:g}. On {counts[0]} pictures a share is known to within about {_half_width(counts[0]):.0%} (95%)."
+    return PROSE["trade-off-measured"].format(
+        images=images, first=first, data=data, votes=votes, fewest=counts[0], half=_half_width(counts[0])
     )
 
 

@@ -32,7 +32,7 @@ from core.learn.smoothing_in_the_plane import (
     votes_at,
 )
 from core.ui.figure import draw_figure
-from core.ui.learn.teaching import draw_terms
+from core.ui.learn.teaching import PROSE, draw_terms
 from core.ui.linked import ALPHAS, linked_slider
 
 START = (0.5, 0.3)
@@ -83,16 +83,9 @@ def choose_plane_alpha() -> float:
 
 
 def draw_movable_plane(figure: go.Figure, point: tuple[float, float], key: str, alt: str, name: str) -> None:
-    """Draw a plane. A click or a drag moves the sliders ``x`` and ``y``, which are the keyboard's way to move the point.
+    """Draw a plane, as :func:`draw_figure`. A click or a drag moves the sliders ``x`` and ``y``, the keyboard's way to move it.
 
     Streamlit's own clicks reach only points that are drawn, and it hears of no drag; hence a small script.
-
-    Args:
-        figure: made by :func:`core.figures.plane.plane_figure`, so that its axes run from 0 to 1.
-        point: where the point is.
-        key: unlike that of any other figure on the page.
-        alt: what the figure shows, in a sentence or two.
-        name: of the files, without ending.
     """
     dragged = f"{key}-drag"
 
@@ -108,11 +101,7 @@ def draw_movable_plane(figure: go.Figure, point: tuple[float, float], key: str, 
 
 def draw_fragile() -> None:
     """The plane, the point, the smallest flip."""
-    st.markdown(
-        "A small network learned to tell circles from diamonds. It knows almost all of its training points by heart, so its"
-        " border has teeth and islands. **Drag the point, click anywhere, or move the sliders:** how little must the point move"
-        " to get another answer?"
-    )
+    st.markdown(PROSE["fragile"])
     left, right = st.columns([1.45, 1])
     with right:
         point = choose_point()
@@ -120,14 +109,8 @@ def draw_fragile() -> None:
         flip = flip_of_base(point)
         st.markdown(f"##### The network says {CLASSES[said]}")
         if flip is not None:
-            st.markdown(
-                f"A change of length **{flip.distance:.3f}** makes it say {CLASSES[1 - said]}. The side of the plane is 1:"
-                f" that is {flip.distance:.1%} of it."
-            )
-            st.caption(
-                "The nearest place found: on a grid of 1/128, then along the line to the border itself. Pictures have thousands"
-                " of directions instead of two, and some border is near in most of them."
-            )
+            st.markdown(PROSE["fragile-flip"].format(flip=flip, other=CLASSES[1 - said]))
+            st.caption(PROSE["fragile-grid"])
         draw_terms("adversarial example", "base classifier")
     with left:
         figure = plane_figure("What the network says, all over the plane")
@@ -144,10 +127,7 @@ def draw_fragile() -> None:
 
 def draw_voting() -> None:
     """The cloud, the vote, the smoothed border over the jagged one."""
-    st.markdown(
-        "Instead of asking once, ask about many noisy copies of the point and let the majority decide. **Raise sigma from 0:**"
-        " first the islands drown, then the border smooths, and in the end the moons themselves are lost."
-    )
+    st.markdown(PROSE["voting"])
     left, right = st.columns([1.45, 1])
     with right:
         sigma, point = choose_plane_sigma(), choose_point()
@@ -161,10 +141,7 @@ def draw_voting() -> None:
             st.caption(
                 f"Drawn are the first {CLOUD} copies. The same noise is used around every point, so the cloud moves along."
             )
-        st.caption(
-            "The thick border is computed, not sampled: the Gaussian's exact weight of every cell of a grid of 1/128, added up."
-            " That works in two dimensions only; for a picture one must sample."
-        )
+        st.caption(PROSE["voting-border"])
         draw_terms("smoothed classifier", "vote", "sigma")
     with left:
         figure = plane_figure("Jagged: the network. Thick: the vote", training=False)
@@ -181,10 +158,7 @@ def draw_voting() -> None:
 
 def draw_bound() -> None:
     """Controls, then the two steps, then the circle."""
-    st.markdown(
-        "The vote is a sample. From it follows a number that the true share p surely exceeds, but for a chance alpha; and from"
-        " that number a circle in which the majority cannot change."
-    )
+    st.markdown(PROSE["bound"])
     first, second = st.columns(2)
     with first:
         n, alpha = choose_votes(), choose_plane_alpha()
@@ -197,19 +171,12 @@ def draw_bound() -> None:
     with left:
         draw_figure(posterior_figure(c.k, n, alpha), "bound-posterior", posterior_alt(c.k, n, alpha, c.p_lower), "posterior")
     with right:
-        st.markdown(
-            f"**{c.k:,} of {n:,}** noisy copies said {CLASSES[c.candidate]}. The curve is what these votes say about p;"
-            " the bound leaves a share alpha of its area to the left. **Move n:** the curve narrows, and the bound climbs"
-            " towards the share of the votes."
-        )
+        st.markdown(PROSE["bound-votes"].format(c=c, n=n, said=CLASSES[c.candidate]))
         st.latex(
             rf"\begin{{aligned}}\underline p&=\mathrm{{Beta}}^{{-1}}({alpha:g};\ {c.k},\ {n - c.k + 1})\\"
             rf"&={c.p_lower:.4f}\end{{aligned}}"
         )
-        st.caption(
-            "Read as a posterior, the curve starts from the cautious prior Beta(0, 1). As a bound it needs no prior: it exceeds"
-            f" the truth with probability at most {alpha:g}, whatever p is."
-        )
+        st.caption(PROSE["bound-prior"].format(alpha=alpha))
         draw_terms("Clopper-Pearson bound", "n0 and n", "alpha")
 
     st.subheader("2. From p to the radius")
@@ -231,20 +198,13 @@ def draw_bound() -> None:
 def _no_radius(c: PlaneCertificate) -> str:
     if c.sigma == 0:
         return "Without noise there is no Gaussian to shift, and nothing is certified: raise sigma."
-    return (
-        f"The bound {c.p_lower:.4f} does not exceed one half, so CERTIFY abstains here: more votes may help, or another point"
-        " or sigma."
-    )
+    return PROSE["bound-abstains"].format(c=c)
 
 
 def _draw_shift(c: PlaneCertificate) -> None:
     left, right = st.columns([1.45, 1])
     with right:
-        st.markdown(
-            "Whoever moves the point moves the Gaussian. Of all regions that hold a share p of the noise, a half-space loses it"
-            " fastest (Neyman and Pearson). **Move the shift:** at R the worst region holds exactly one half, and up to there"
-            " the majority is safe."
-        )
+        st.markdown(PROSE["bound-shift"])
         share = linked_slider(
             "Shift, as a share of R", (0, 200), 100, "shift", step=5, format="%d%%", help="100%: exactly the certified radius."
         )
@@ -279,15 +239,8 @@ def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | No
     st.markdown(f"##### The vote {verdict}")
     if flip is None or c.sigma == 0:
         return
-    st.markdown(
-        f"In the plane the truth can be computed: p is **{true:.4f}**, and the vote's nearest border lies"
-        f" **{flip.distance:.3f}** away. The certificate knows neither."
-    )
+    st.markdown(PROSE["bound-truth"].format(true=true, flip=flip))
     if c.p_lower <= true:
         st.markdown("It is smaller for two reasons: the bound is below p, and the border here is no half-space.")
     else:
-        st.warning(
-            f"Here the bound {c.p_lower:.4f} is above the true p: this is the one case in {1 / c.alpha:,.0f} that alpha"
-            " allows.",
-            icon=":material/priority_high:",
-        )
+        st.warning(PROSE["bound-wrong"].format(c=c, once_in=1 / c.alpha), icon=":material/priority_high:")

@@ -13,14 +13,7 @@ from core.folders import ASSETS, ROOT
 
 @dataclass(frozen=True)
 class Term:
-    """One word.
-
-    Attributes:
-        name: as it is written on the pages.
-        meaning: one or two sentences.
-        source: where it comes from.
-        formula: in LaTeX, or empty.
-    """
+    """A word of the glossary; its formula is LaTeX, or empty."""
 
     name: str
     meaning: str
@@ -30,14 +23,7 @@ class Term:
 
 @dataclass(frozen=True)
 class QuizItem:
-    """One question.
-
-    Attributes:
-        key: what links and tests call it.
-        text: what is asked.
-        choices: answers to choose from, each with the feedback it gets.
-        right: index of the right one.
-    """
+    """A question of the quiz; each choice is an answer with the feedback it gets, ``right`` the index of the right one."""
 
     key: str
     text: str
@@ -45,22 +31,19 @@ class QuizItem:
     right: int
 
 
-def _entries(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((ASSETS / "learn" / name).read_text(encoding="utf-8"))
-    return found
+def _texts(name: str) -> Any:
+    return json.loads((ASSETS / "learn" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-GLOSSARY = {entry["name"]: Term(**entry) for entry in _entries("glossary.json")}
+PROSE: dict[str, str] = _texts("chapters")
+"""Paragraphs of the chapters; what stands in braces is filled in there."""
+
+GLOSSARY = {entry["name"]: Term(**entry) for entry in _texts("glossary")}
 """By name, in the order in which the chapters meet them."""
 
 QUIZ = tuple(
-    QuizItem(
-        entry["key"],
-        entry["text"],
-        choices=tuple((choice["answer"], choice["feedback"]) for choice in entry["choices"]),
-        right=entry["right"],
-    )
-    for entry in _entries("quiz.json")
+    QuizItem(**(entry | {"choices": tuple((choice["answer"], choice["feedback"]) for choice in entry["choices"])}))
+    for entry in _texts("quiz")
 )
 """The right answers' places differ on the page: see :func:`shuffled`."""
 

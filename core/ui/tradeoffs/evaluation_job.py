@@ -28,20 +28,14 @@ _EVERY = 1.0
 
 
 def start_evaluation(request: EvaluationRequest, name: str) -> Job:
-    """Queue a new evaluation, whose run is called ``name``.
-
-    Raises:
-        LabError: where a number is out of range, the store cannot be used, or the queue is full.
-    """
+    """Queue a new evaluation. Raises LabError where a number is out of range, the store unusable, or the queue is full."""
     return _start(request, name, None)
 
 
 def resume_evaluation(run: StoredRun, minutes: float) -> Job:
     """Queue what a run lacks.
 
-    Raises:
-        LabError: where nothing is missing or somebody is at it, it does not say how it was made, or as
-            :func:`start_evaluation`.
+    Raises LabError where nothing is missing, somebody is at it or it does not say how it was made, and as above.
     """
     if not run.may_resume:
         raise LabError(f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it already.")
@@ -168,13 +162,7 @@ def draw_curve(lines: Sequence[LogLine]) -> None:
 
 
 def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
-    """A button that goes on with a run of the store.
-
-    Args:
-        missing: images.
-        minutes: the budget it is to have.
-        key: tells the button from others.
-    """
+    """A button that goes on with a run of the store, ``missing`` images of it, within so many minutes."""
     busy = under_way(EVALUATIONS.latest())
     if st.button(
         f"Resume: {missing:,} images are missing",

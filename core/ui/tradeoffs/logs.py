@@ -32,13 +32,7 @@ MOST_RADII = 12
 
 @dataclass(frozen=True)
 class Chosen:
-    """The logs to compare.
-
-    Attributes:
-        logs: by key: the file's name without its ending.
-        titles: by the same keys.
-        made_here: keys of those that are in the store of runs.
-    """
+    """The logs to compare and their titles, by the file's name without its ending; ``made_here`` are in the store of runs."""
 
     logs: Mapping[str, RecordedEvaluation]
     titles: Mapping[str, str]

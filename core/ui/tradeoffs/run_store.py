@@ -24,11 +24,7 @@ _FAILED = "store-failed"
 
 
 def run_store() -> RunStore:
-    """The store of runs, made where there is none.
-
-    Raises:
-        LabError: where it cannot be used.
-    """
+    """The store of runs, made where there is none. Raises LabError where it cannot be used."""
     return _opened(os.environ.get("LAB_STORE"), os.environ.get("LAB_HOME"))
 
 
@@ -38,11 +34,7 @@ def store_is_there() -> bool:
 
 
 def stored_runs() -> list[StoredRun]:
-    """All runs, the newest first; none, and nothing made, where there is no store yet.
-
-    Raises:
-        LabError: where it cannot be used.
-    """
+    """All runs, the newest first; none, and nothing made, where there is no store yet. Raises LabError where it is unusable."""
     if not store_is_there():
         return []
     since, sentence = st.session_state.get(_FAILED, (0.0, ""))
@@ -59,11 +51,7 @@ def stored_runs() -> list[StoredRun]:
 
 
 def recorded(run: StoredRun) -> RecordedEvaluation:
-    """A run as the curves and tables take it, read once for as long as no image is added.
-
-    Raises:
-        LabError: as :func:`core.runs.store.recorded_run`.
-    """
+    """A run as curves and tables take it, read once for as long as no image is added; raises LabError as ``recorded_run``."""
     store = run_store()
     return _recorded(store.where, run.id, created=run.created.timestamp(), name=run.name, images=run.images)
 

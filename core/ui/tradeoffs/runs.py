@@ -197,11 +197,7 @@ def draw_actions(run: StoredRun) -> None:
 
 
 def run_archive(run: int) -> bytes:
-    """The files of a run as a ZIP archive.
-
-    Raises:
-        LabError: where there is no such run any more.
-    """
+    """The files of a run as a ZIP archive. Raises LabError where there is no such run any more."""
     return zipped(export_files(run_store(), run))
 
 

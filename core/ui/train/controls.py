@@ -47,11 +47,7 @@ _USUAL = {"shapes": "bundled/shapes", "cifar10": "bundled/cifar10"}
 
 @dataclass(frozen=True)
 class TrainingChoice:
-    """What the controls hold.
-
-    Attributes:
-        files: the uploads, for the data set ``upload``.
-    """
+    """What the controls hold; ``files`` are the uploads, for the data set ``upload``."""
 
     request: TrainingRequest
     name: str
@@ -168,9 +164,7 @@ def _choose_classifier(dataset: str) -> str:
 def start_training(choice: TrainingChoice) -> Job:
     """Queue a training.
 
-    Raises:
-        LabError: where a number or the name is not usable, too many models are kept, a training of this session is under
-            way, or the queue is full.
+    Raises LabError where a number or the name is not usable, too many models are kept, one is under way, or the queue is full.
     """
     request, name, files = choice.request, check_name(choice.name), choice.files
     request.check()

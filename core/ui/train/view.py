@@ -148,12 +148,7 @@ def draw_kept() -> None:
 
 
 def _draw_actions(name: str, classifier: str, key: str, *, kept: bool = True, files: bytes | None = None) -> None:
-    """Links to the other pages, the download, and Delete.
-
-    Args:
-        kept: whether it lies in the Lab's folder.
-        files: the zip, where it does not.
-    """
+    """Links to the other pages, the download (``files`` where the Lab's folder does not hold it), and Delete."""
     ref = f"trained/{name}"
     with st.container(horizontal=True, vertical_alignment="center"):
         if kept:
