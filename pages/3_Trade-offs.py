@@ -21,7 +21,7 @@ VIEWS = {
 
 # What computes needs torch, which the views above do without: it is imported once it is asked for.
 COMPUTING = {
-    "new": ("A new evaluation", "core.ui.tradeoffs.new_evaluation", "draw_new_evaluation"),
+    "new": ("A new evaluation", "core.ui.tradeoffs.evaluating", "draw_new_evaluation"),
     "runs": ("Evaluations made here", "core.ui.tradeoffs.runs", "draw_runs"),
 }
 EVALUATING = "jobs-evaluations"
@@ -52,7 +52,7 @@ if view in COMPUTING:
     st.stop()
 
 if EVALUATING in st.session_state:
-    import_module("core.ui.tradeoffs.evaluation_job").draw_under_way()
+    import_module("core.ui.tradeoffs.evaluating").draw_under_way()
 with left:
     chosen = choose_logs()
 with right:

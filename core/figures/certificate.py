@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.template import add_line, styled
+from core.figures.template import add_line, add_marks, styled
 from core.report.notation import BLUE, GREY, ORANGE, VERMILION, class_colours, class_name, norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
 
@@ -92,14 +92,9 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
         places = [place for place, owner in enumerate(icons) if owner == index]
         if not places:
             continue
-        figure.add_scatter(
-            x=[place % 10 for place in places],
-            y=[-(place // 10) for place in places],
-            mode="markers",
-            marker={"symbol": ICONS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)},
-            name=f"{class_name(index, labels)} {len(places)}",
-            hovertemplate=f"{class_name(index, labels)}<extra></extra>",
-        )
+        x, y, said = [place % 10 for place in places], [-(place // 10) for place in places], class_name(index, labels)
+        marker = {"symbol": ICONS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)}
+        add_marks(figure, x, y, name=f"{said} {len(places)}", marker=marker, hover=f"{said}<extra></extra>")
     figure.update_xaxes(visible=False, range=[-0.6, 9.6])
     figure.update_yaxes(visible=False, range=[-9.6, 0.6], scaleanchor="x")
     title = f"{icons.count(icons[0])} in 100 copies said {class_name(icons[0], labels)}" if icons else "No votes yet"
@@ -195,13 +190,9 @@ def number_line(
         ("the change shown", shown, GREY, "circle-open", 15),
     ):
         if value is not None:
-            figure.add_scatter(
-                x=[value],
-                y=[0],
-                mode="markers",
-                name=f"{name}: {value:.3f}",
-                hovertemplate=f"{name}: %{{x:.4f}}<extra></extra>",
-                marker={"color": colour, "symbol": symbol, "size": size, "line": {"width": 3, "color": colour}},
+            marker = {"color": colour, "symbol": symbol, "size": size, "line": {"width": 3, "color": colour}}
+            add_marks(
+                figure, [value], [0], name=f"{name}: {value:.3f}", marker=marker, hover=f"{name}: %{{x:.4f}}<extra></extra>"
             )
     figure.update_xaxes(range=[0, far], title=f"{norm_name(norm)} size of the change, pixels in [0, 1]")
     figure.update_yaxes(visible=False, range=[-1, 1])

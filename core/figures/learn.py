@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from core.figures.balls import outline
-from core.figures.template import MAGNITUDES, add_area, add_line, styled, tint
+from core.figures.template import MAGNITUDES, add_area, add_line, add_marks, styled, tint
 from core.learn.plane import CLASSES, Classes, Floats, centres, inside, margins, plane_network
 from core.learn.smoothing_in_the_plane import Flip, Repeats, expected_radii, smoothed_square
 from core.report.notation import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
@@ -96,15 +96,8 @@ def radius_map(sigma: float, n: int, alpha: float) -> go.Figure:
     )
     rows, columns = np.nonzero(np.isnan(radius))
     thin = (rows % 4 == 0) & (columns % 4 == 0)
-    figure.add_scatter(
-        x=axis[columns[thin]],
-        y=axis[rows[thin]],
-        mode="markers",
-        name="abstains",
-        marker={"symbol": "x-thin", "size": 6, "line": {"width": 1.3, "color": GREY}},
-        showlegend=True,
-        hovertemplate="abstains<extra></extra>",
-    )
+    x, y, marker = axis[columns[thin]], axis[rows[thin]], {"symbol": "x-thin", "size": 6, "line": {"width": 1.3, "color": GREY}}
+    add_marks(figure, x, y, name="abstains", marker=marker, hover="abstains<extra></extra>", showlegend=True)
     _square(figure)
     return styled(figure, f"Certified radius everywhere, from {n:,} votes", 420, legend_at=-0.02, **_LAYOUT)
 
@@ -119,7 +112,7 @@ def _add_points(figure: go.Figure, points: Floats, label: int, *, name: str, siz
     """(N, 2) points in colour and shape of a class."""
     line = {"color": "#FFFFFF", "width": edge}
     marker = {"symbol": SHAPES[label], "size": size, "color": COLOURS[label], "line": line}
-    figure.add_scatter(x=points[:, 0], y=points[:, 1], mode="markers", name=name, hoverinfo="skip", marker=marker)
+    add_marks(figure, points[:, 0], points[:, 1], name=name, marker=marker)
 
 
 def _add_border(figure: go.Figure, axis: Floats, field: NDArray[np.floating], *, name: str, colour: str, width: float) -> None:
@@ -236,14 +229,8 @@ def repeats_figure(repeats: Repeats, alpha: float) -> go.Figure:
         (~wrong, f"below the truth: {(~wrong).sum():,}", BLUE, "circle", 4),
         (wrong, f"above it, so wrong: {wrong.sum():,}", VERMILION, "x", 9),
     ):
-        figure.add_scatter(
-            x=order[mine],
-            y=repeats.bounds[mine],
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": symbol, "size": size},
-            hovertemplate="bound %{y:.4f}<extra></extra>",
-        )
+        marker = {"color": colour, "symbol": symbol, "size": size}
+        add_marks(figure, order[mine], repeats.bounds[mine], name=name, marker=marker, hover="bound %{y:.4f}<extra></extra>")
     ends, truth = [0, order.size], [repeats.p, repeats.p]
     add_line(figure, ends, truth, name=f"the truth: {repeats.p:.4f}", colour=GREEN, dash="dash")
     figure.update_xaxes(title="repetition")

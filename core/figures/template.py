@@ -93,6 +93,14 @@ def add_line(
     figure.add_scatter(**({"x": x, "y": y, "mode": "lines", "name": name, "line": line} | told | more))
 
 
+def add_marks(
+    figure: go.Figure, x: Any, y: Any, *, name: str, marker: dict[str, Any], hover: str | None = None, **more: Any
+) -> None:
+    """Marks without a line; ``hover`` as for :func:`add_line`."""
+    told = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": hover}
+    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **(told | more))
+
+
 def add_area(figure: go.Figure, x: Numbers, y: Numbers, fill: str, *, to: str = "tozeroy", **more: Any) -> None:
     """The area below a curve, or within it, without an edge; in the legend where ``more`` has it there."""
     area = {"mode": "lines", "line": {"width": 0}, "fill": to, "fillcolor": fill, "showlegend": False, "hoverinfo": "skip"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from core.figures.template import DASHES, add_line, error_bars, marks, styled
+from core.figures.template import DASHES, add_line, add_marks, error_bars, marks, styled
 from core.report.notation import GREY
 
 HEIGHT = 440
@@ -125,14 +125,8 @@ def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radi
             marker={"symbol": f"{symbol}-open", "size": 9, "color": colour},
             hovertemplate="n = %{x:,}: %{y:.1%} expected<extra>%{fullData.name}</extra>",
         )
-    figure.add_scatter(
-        x=[measured[0]],
-        y=[measured[1]],
-        mode="markers",
-        name="measured",
-        marker={"size": 15, "symbol": "star", "color": GREY},
-        hovertemplate="n = %{x:,}: %{y:.1%} measured<extra></extra>",
-    )
+    marker, hover = {"size": 15, "symbol": "star", "color": GREY}, "n = %{x:,}: %{y:.1%} measured<extra></extra>"
+    add_marks(figure, [measured[0]], [measured[1]], name="measured", marker=marker, hover=hover)
     figure.update_xaxes(title="n, samples an image", type="log", dtick=1)
     _certified_axis(figure, radius)
     height = 422 + 22 * min(len(lines), 11)

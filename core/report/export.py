@@ -71,6 +71,8 @@ def python_snippet(certificate: Certificate, file_name: str) -> str:
 
     A run that ended early, stopped or settled, is made again with the n that it reached; its counts come out the same.
     """
+    settled = settled_text(certificate)
+    question = f"# {settled}\n" if settled else ""
     return f'''"""Makes the certificate of {file_name!r} again: run it in the project's folder, beside the picture."""
 
 from core import certify, load_classifier, load_denoiser
@@ -82,13 +84,17 @@ certificate = certify(
 {_settings_of(certificate)})
 print("prediction:", certificate.label, " radius:", certificate.radius)
 print("counts:", certificate.counts)
-{_question_of(certificate)}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
+{question}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
 '''
 
 
 def _settings_of(certificate: Certificate) -> str:
-    """One line a setting, but for what ended the run early: its n is the number of samples that it reached."""
-    settings = vars(certificate.settings) | {"n": _n_of(certificate)}
+    """One line a setting, but for what ended the run early: its n is the number of samples that it reached.
+
+    A test of given radii depends on the n that was planned.
+    """
+    reached = certificate.n_planned if certificate.method == GROUP_SEQUENTIAL else max(certificate.n, 1)
+    settings = vars(certificate.settings) | {"n": reached}
     return "".join(f"    {name}={value!r},\n" for name, value in settings.items() if name not in ("until_radius", "within"))
 
 
@@ -97,14 +103,3 @@ def _size_of(certificate: Certificate) -> str:
     if certificate.classifier.ref.startswith(("bundled/", "python/")):
         return ""
     return f", size=({certificate.image.height}, {certificate.image.width})"
-
-
-def _question_of(certificate: Certificate) -> str:
-    """A comment on what the run was to settle; empty where nothing was asked."""
-    words = settled_text(certificate)
-    return f"# {words}\n" if words else ""
-
-
-def _n_of(certificate: Certificate) -> int:
-    """Of a run that ended early the n that it reached; a test of given radii depends on the n that was planned."""
-    return certificate.n_planned if certificate.method == GROUP_SEQUENTIAL else max(certificate.n, 1)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from core.figures.template import stand_alone
 from core.report.notation import STAGES, class_name
@@ -147,15 +148,15 @@ def side_by_side(pictures: Sequence[Image.Image], gap: int, ground: str | None =
 
 def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma: float, key: str) -> None:
     """Original, noisy and denoised, each with what the classifier alone says of it."""
-    with st.container(key=f"abreast-{key}"):
-        columns = st.columns(len(STAGES))
-    for column, (name, view) in zip(columns, views.items(), strict=False):
-        best, share = view.top[0]
-        with column:
-            st.image(
-                enlarged(view.picture),
-                width="stretch",
-                alt=f"{STAGES[name]} picture; the classifier alone says {class_name(best, labels)} ({share:.0%}).",
-            )
-            extra = f" (sigma {sigma:g})" if name == "noisy" else ""
-            st.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{class_name(best, labels)}** {share:.0%}")
+    for column, (name, view) in zip(keyed_columns(f"abreast-{key}", len(STAGES)), views.items(), strict=False):
+        said, share = class_name(view.top[0][0], labels), view.top[0][1]
+        alt = f"{STAGES[name]} picture; the classifier alone says {said} ({share:.0%})."
+        column.image(enlarged(view.picture), width="stretch", alt=alt)
+        extra = f" (sigma {sigma:g})" if name == "noisy" else ""
+        column.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{said}** {share:.0%}")
+
+
+def keyed_columns(key: str, widths: int | Sequence[float]) -> list[DeltaGenerator]:
+    """Columns that stay beside each other on a phone, too, where the key begins with ``abreast``, in pairs with ``paired``."""
+    with st.container(key=key):
+        return st.columns(widths)

@@ -27,12 +27,12 @@ def show_error(error: Exception | str, icon: str = ":material/error:") -> None:
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
+def errors_shown(icon: str = ":material/error:") -> Iterator[None]:
     """Within ``with``, or around a function, a LabError ends what is done there and is shown as a sentence."""
     try:
         yield
     except LabError as error:
-        show_error(error)
+        show_error(error, icon)
 
 
 def attempt(action: Callable[[], object], done: str) -> None:

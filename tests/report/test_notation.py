@@ -8,7 +8,7 @@ import pytest
 
 import core.commands.attack
 import core.ui.apis.view
-import core.ui.tradeoffs.new_evaluation
+import core.ui.tradeoffs.evaluating
 from core.report.notation import certainty, class_colours, class_name, duration, percent
 
 
@@ -22,7 +22,7 @@ def test_percent_hides_nothing() -> None:
 def test_a_time_is_told_alike_on_pages_and_the_terminal() -> None:
     """The Trade-offs page said '2 min' of what the terminal and the Vision APIs page call '1 min 35 s'."""
     assert duration(95) == "1 min 35 s"
-    for module in (core.commands.attack, core.ui.apis.view, core.ui.tradeoffs.new_evaluation):
+    for module in (core.commands.attack, core.ui.apis.view, core.ui.tradeoffs.evaluating):
         assert vars(sys.modules[module.__name__])["duration"] is duration
 
 

@@ -47,13 +47,6 @@ def choose_provider() -> str:
     return linked_choice("Vision API", titles, "api/demo", "api")
 
 
-def choose_api_denoiser() -> str:
-    """A denoiser; the default was trained without any classifier, since a vendor's cannot be trained through."""
-    titles = {entry.ref: entry.title for entry in denoisers()}
-    default = "bundled/cifar10-mse" if "bundled/cifar10-mse" in titles else "none"
-    return linked_choice("Denoiser (runs on this machine)", titles, default, "api-denoiser")
-
-
 def choose_price(provider: str) -> tuple[float, float]:
     """Price of a query and queries a second, from a list that users put right for their own contract."""
     references = ["api/demo", *(f"api/{name}" for name in VENDORS), *described_endpoints().values()]
@@ -106,7 +99,10 @@ def choose_request(provider: str) -> RemoteRequest:
     demo = provider == "api/demo"
     left, right = st.columns(2)
     with left:
-        denoiser = choose_api_denoiser()
+        titles = {entry.ref: entry.title for entry in denoisers()}
+        # Trained without any classifier, since a vendor's cannot be trained through.
+        default = "bundled/cifar10-mse" if "bundled/cifar10-mse" in titles else "none"
+        denoiser = linked_choice("Denoiser (runs on this machine)", titles, default, "api-denoiser")
         sides = {str(side): f"{side} x {side} pixels" for side in SIDES}
         default, key = ("32", "api-side") if demo else ("224", "api-side-vendor")
         side = int(linked_choice("Picture size for noise and certificate", sides, default, key))

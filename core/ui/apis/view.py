@@ -11,15 +11,14 @@ from core.evaluation.tables import TextTable
 from core.figures.certificate import radius_bar, vote_bars, votes_alt
 from core.report import words
 from core.report.notation import class_name, duration
-from core.ui.figure import FigureSheet, draw_live_figure, enlarged, offer_file, without_ending
+from core.ui.figure import FigureSheet, draw_live_figure, enlarged, keyed_columns, offer_file, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 
 
 def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
     """How many queries, at which price, how long, and what they can show at most: before the first one is paid."""
-    with st.container(key="paired-plan"):
-        queries, cost, time, ceiling = st.columns(4)
+    queries, cost, time, ceiling = keyed_columns("paired-plan", 4)
     queries.metric("Queries at most", f"{plan.queries:,}", help=f"{stored:,} more are answered already and cost nothing.")
     cost.metric("They would cost", f"${plan.dollars:,.2f}", help=f"${request.price:g} each.")
     time.metric("At least", duration(plan.seconds), help=f"At {request.rate:g} queries a second; denoising may take longer.")
@@ -34,12 +33,9 @@ def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
 
 def draw_preview(pairs: list[tuple[Image.Image, Image.Image]], key: str) -> None:
     """The first noisy copies, and what is sent of each."""
-    with st.container(key=f"abreast-{key}"):
-        columns = st.columns(len(pairs))
-    for number, (column, (noisy, sent)) in enumerate(zip(columns, pairs, strict=True), 1):
-        with column:
-            st.image(enlarged(noisy), width="stretch", alt=f"Noisy copy {number}, which stays here.")
-            st.image(enlarged(sent), width="stretch", alt=f"Copy {number} denoised, as it is sent to the API.")
+    for number, (column, (noisy, sent)) in enumerate(zip(keyed_columns(f"abreast-{key}", len(pairs)), pairs, strict=True), 1):
+        column.image(enlarged(noisy), width="stretch", alt=f"Noisy copy {number}, which stays here.")
+        column.image(enlarged(sent), width="stretch", alt=f"Copy {number} denoised, as it is sent to the API.")
     st.caption("Above: noisy copies, which stay on this machine. Below: what the API gets to see of them.")
 
 
@@ -96,8 +92,7 @@ def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
     result = study.result
     c = result.certificate
     name = class_name(c.candidate, c.labels)
-    with st.container(key=f"paired-{key}"):
-        answer, radius, votes, money = st.columns([1.4, 1, 1, 1])
+    answer, radius, votes, money = keyed_columns(f"paired-{key}", [1.4, 1, 1, 1])
     answer.metric("Smoothed API says", "abstains" if c.abstained else name)
     radius.metric("Certified radius (l2)", f"{c.radius:.3f}", help="In [0, 1] pixel units, at the size named below.")
     if c.candidate is not None and c.n:

@@ -11,7 +11,7 @@ from core.data.local import local_pictures
 from core.pictures.pixels import to_picture, to_pixels
 from core.report.notation import norm_name, radius_text
 from core.smoothing.certificate import Certificate
-from core.ui.figure import enlarged
+from core.ui.figure import enlarged, keyed_columns
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs
@@ -31,21 +31,15 @@ def draw_at_radius(image: Tensor, radius: float, norm: str, key: str, *, seed: i
     st.subheader("What this radius looks like")
     along = change if change is not None and float(change.abs().max()) > 0 else None
     found = pictures_at_radius(image, radius, norm, seed=seed, gradient=along)
-    with st.container(key=f"abreast-meaning-{key}"):
-        columns = st.columns(len(found))
-    for column, one in zip(columns, found, strict=True):
+    for column, one in zip(keyed_columns(f"abreast-meaning-{key}", len(found)), found, strict=True):
         title = _TITLES[one.kind]
-        with column:
-            if one.pixels is None:
-                st.caption(f"**{title}**: {one.missing}")
-                continue
-            words = f"at most {one.greatest:.3g} of 255 on {one.changed:,} pixel{'s' if one.changed > 1 else ''}"
-            st.image(
-                enlarged(to_picture(one.pixels)),
-                width="stretch",
-                alt=f"The picture changed by the certified radius: {title.lower()}, {words}.",
-            )
-            st.markdown(f"**{title}**  \n{words}")
+        if one.pixels is None:
+            column.caption(f"**{title}**: {one.missing}")
+            continue
+        words = f"at most {one.greatest:.3g} of 255 on {one.changed:,} pixel{'s' if one.changed > 1 else ''}"
+        alt = f"The picture changed by the certified radius: {title.lower()}, {words}."
+        column.image(enlarged(to_picture(one.pixels)), width="stretch", alt=alt)
+        column.markdown(f"**{title}**  \n{words}")
     st.caption(
         f"Each lies at {norm_name(norm)} distance {radius_text(radius)} from the original, on the edge of what is certified."
     )
@@ -102,12 +96,9 @@ def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
 def _draw_found(picture: Image.Image, certificate: Certificate, near: Neighbour, where: str) -> None:
     other = Image.fromarray(near.pixels.permute(1, 2, 0).numpy())
     name = (certificate.labels or ())[near.label]
-    with st.container(key="abreast-neighbour"):
-        first, second, _ = st.columns([1, 1, 2])
-    with first:
-        st.image(enlarged(picture, 160), width="stretch", alt="The picture that was certified.")
-        st.markdown("**This picture**")
-    with second:
-        st.image(enlarged(other, 160), width="stretch", alt=f"The nearest picture of another class found: {name}.")
-        st.markdown(f"**Nearest of another class**: {plain(name)}")
+    first, second, _ = keyed_columns("abreast-neighbour", [1, 1, 2])
+    first.image(enlarged(picture, 160), width="stretch", alt="The picture that was certified.")
+    first.markdown("**This picture**")
+    second.image(enlarged(other, 160), width="stretch", alt=f"The nearest picture of another class found: {name}.")
+    second.markdown(f"**Nearest of another class**: {plain(name)}")
     st.markdown(plain(share_text(certificate, near, where)))

@@ -13,7 +13,7 @@ from core.report.notation import class_name, norm_name
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_at_radius
 from core.ui.attack.controls import TARGET_NAMES
-from core.ui.figure import draw_figure, enlarged, offer_file, side_by_side, without_ending
+from core.ui.figure import draw_figure, enlarged, keyed_columns, offer_file, side_by_side, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 
@@ -57,8 +57,7 @@ def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finish
     c, norm = study.certificate, norm_name(study.request.attack.norm)
     name = class_name(c.candidate, c.labels)
     smoothed, base = study.searches.get("smoothed"), study.searches.get("base")
-    with st.container(key=f"paired-{key}"):
-        first, second, third, fourth = st.columns([1.1, 1, 1.1, 1.3])
+    first, second, third, fourth = keyed_columns(f"paired-{key}", [1.1, 1, 1.1, 1.3])
     first.metric("Smoothed classifier says", "abstains" if c.abstained else name)
     second.metric(
         f"Certified radius ({norm})", f"{study.certified:.3f}", help="No change shorter than this can alter the answer."
@@ -104,14 +103,11 @@ def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
         "denoised": "Denoised",
     }
     shown = {name: view for name, view in attacked.views.items() if name in titles}
-    with st.container(key=f"abreast-{key}"):
-        columns = st.columns(len(shown))
-    for column, (name, view) in zip(columns, shown.items(), strict=True):
-        with column:
-            index, share = view.top[0] if view.top else (None, 0.0)
-            says = f"classifier alone: {class_name(index, certificate.labels)} {share:.0%}" if view.top else ""
-            st.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
-            st.markdown(f"**{titles[name]}**  \n{says}")
+    for column, (name, view) in zip(keyed_columns(f"abreast-{key}", len(shown)), shown.items(), strict=True):
+        index, share = view.top[0] if view.top else (None, 0.0)
+        says = f"classifier alone: {class_name(index, certificate.labels)} {share:.0%}" if view.top else ""
+        column.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
+        column.markdown(f"**{titles[name]}**  \n{says}")
     sizes = ", ".join(f"{norm_name(norm)} {size:.3f}" for norm, size in attacked.sizes.items())
     st.caption(f"The change measures {sizes}. Saved as an 8-bit file it would be rounded, and so be another picture.")
 

@@ -13,7 +13,7 @@ from core.report.words import abstention_reason, radius_formula
 from core.smoothing.certificate import Certificate
 from core.smoothing.conclusion import both_ways
 from core.smoothing.radius import OWN_NORM, radii
-from core.ui.figure import FigureSheet
+from core.ui.figure import FigureSheet, keyed_columns
 from core.ui.plain_text import plain
 
 
@@ -21,8 +21,7 @@ def draw_headline(certificate: Certificate, key: str) -> None:
     """The answer, its radius, what it means in one sentence, and how the run ended where it ended early."""
     c = certificate
     name = class_name(c.candidate, c.labels)
-    with st.container(key=f"paired-{key}"):
-        answer, radius, bound, votes = st.columns([1.4, 1, 1, 1])
+    answer, radius, bound, votes = keyed_columns(f"paired-{key}", [1.4, 1, 1, 1])
     answer.metric("Smoothed classifier says", "abstains" if c.abstained else name)
     radius.metric(f"Certified radius ({norm_name(c.norm)})", radius_text(c.radius), help="In [0, 1] pixel units.")
     bound.metric("Lower bound on p", f"{c.p_lower:.4f}", help="p: probability of this class under the noise.")

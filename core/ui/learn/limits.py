@@ -50,10 +50,7 @@ def _draw_wrong() -> None:
         add_smoothed_border(figure, c.sigma)
         add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {c.radius:.3f}")
         add_point(figure, point, label)
-        alt = (
-            f"The plane with the training points. A point of the {CLASSES[label]} moon lies where the vote says"
-            f" {CLASSES[c.candidate]}, in a certified circle of radius {c.radius:.3f}."
-        )
+        alt = PROSE["wrong-alt"].format(true=CLASSES[label], c=c, said=CLASSES[c.candidate])
         draw_figure(figure, "limits-wrong", alt, "certified-but-wrong")
     with right:
         st.markdown(PROSE["wrong"].format(true=CLASSES[label], c=c, said=CLASSES[c.candidate]))
@@ -77,10 +74,7 @@ def _draw_norms() -> None:
         st.markdown(PROSE["norms-grey"].format(levels=255 * c.radius / values**0.5))
         draw_terms("l2 norm", "l-infinity norm")
     with left:
-        alt = (
-            f"A circle of radius {c.radius:.3f}, and inside it a square, the l-infinity ball of {c.radius / 2**0.5:.3f}, and a"
-            f" diamond, the l1 ball of {c.radius:.3f}."
-        )
+        alt = PROSE["norms-alt"].format(radius=c.radius, side=c.radius / 2**0.5)
         draw_figure(norm_balls(c.radius), "limits-norms", alt, "norms")
 
 

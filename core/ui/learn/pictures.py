@@ -14,7 +14,7 @@ from core.figures.certificate import vote_bars, votes_alt
 from core.figures.curves import Curve, certified_curves, curves_alt
 from core.report.notation import class_colours
 from core.studies.records import stored_study
-from core.ui.figure import draw_figure, draw_strip
+from core.ui.figure import draw_figure, draw_strip, keyed_columns
 from core.ui.learn.teaching import PROSE, draw_terms
 from core.ui.linked import linked_choice, linked_slider
 
@@ -34,13 +34,11 @@ def draw_dimensions() -> None:
     assert found is not None  # only finished ones are offered
     study, c = found[0], found[0].certificate
     draw_strip(study.views, c.labels, c.sigma, "learn")
-    with st.container(key="paired-learn"):
-        left, right = st.columns(2)
     counts = {"With the denoiser": c.counts}
     if study.without is not None:
         counts = {"Without a denoiser": study.without.counts} | counts
     colours = class_colours([sum(both) for both in zip(*counts.values(), strict=True)])
-    for column, (title, votes) in zip((left, right), counts.items(), strict=False):
+    for column, (title, votes) in zip(keyed_columns("paired-learn", 2), counts.items(), strict=False):
         with column:
             bars, alt = vote_bars(votes, c.labels, title, colours), f"{title}. {votes_alt(votes, c.labels)}"
             draw_figure(bars, f"dimensions-{title.split()[0].lower()}", alt, title.lower().replace(" ", "-"))
@@ -135,10 +133,5 @@ def _measured(shown: Sequence[RecordedEvaluation]) -> str:
     votes = " or ".join(f"{n:,}" for n in sorted({e.made_by.n or 0 for e in shown}))
     data = "CIFAR-10" if "cifar10" in (first.dataset or "") else first.dataset
     return PROSE["trade-off-measured"].format(
-        images=images, first=first, data=data, votes=votes, fewest=counts[0], half=_half_width(counts[0])
+        images=images, first=first, data=data, votes=votes, fewest=counts[0], half=0.98 / counts[0] ** 0.5
     )
-
-
-def _half_width(images: int) -> float:
-    """Half the width of a 95% interval for a share of one half: the widest there is."""
-    return 0.98 / images**0.5

@@ -38,12 +38,6 @@ from core.ui.linked import ALPHAS, linked_slider
 START = (0.5, 0.3)
 SIGMA, VOTES, ALPHA = 0.1, 1_000, 0.001
 VOTE_COUNTS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
-_RING = """
-.ring {
-  display: none; position: fixed; z-index: 10; box-sizing: border-box; width: 34px; height: 34px; border-radius: 50%;
-  border: 3px solid var(--st-primary-color); transform: translate(-50%, -50%); pointer-events: none;
-}
-"""
 
 
 def choose_point() -> tuple[float, float]:
@@ -94,8 +88,8 @@ def draw_movable_plane(figure: go.Figure, point: tuple[float, float], key: str, 
         st.session_state["x"], st.session_state["y"] = (min(max(float(place[axis]), 0.0), 1.0) for axis in "xy")
 
     draw_figure(figure, key, alt, name)
-    script = (Path(__file__).parent / "drag_point.js").read_text(encoding="utf-8")
-    draggable = st.components.v2.component("draggable_point", css=_RING, js=script)
+    style, script = ((Path(__file__).parent / name).read_text("utf-8") for name in ("drag_point.css", "drag_point.js"))
+    draggable = st.components.v2.component("draggable_point", css=style, js=script)
     draggable(data={"figure": key, "x": point[0], "y": point[1]}, key=dragged, on_place_change=moved)
 
 
@@ -118,10 +112,7 @@ def draw_fragile() -> None:
         if flip is not None:
             add_flip(figure, point, flip)
         distance = f" The nearest {CLASSES[1 - said]} is {flip.distance:.3f} away." if flip is not None else ""
-        alt = (
-            f"Map of two regions, circle and diamond, with a jagged border between. The point at {point[0]:.3f} across and"
-            f" {point[1]:.3f} up is classified as {CLASSES[said]}.{distance}"
-        )
+        alt = PROSE["fragile-alt"].format(point=point, said=CLASSES[said]) + distance
         draw_movable_plane(figure, point, "fragile-plane", alt=alt, name="fragile")
 
 
@@ -149,10 +140,7 @@ def draw_voting() -> None:
         if sigma > 0:
             add_cloud(figure, votes.cloud, votes.said)
         add_point(figure, point, said)
-        alt = (
-            f"The plane with the jagged border of the network and, over it, the border of the vote at sigma {sigma:g}. Around"
-            f" the point a cloud of noisy copies: {votes.counts[0]:,} of {VOTES:,} say circle, {votes.counts[1]:,} diamond."
-        )
+        alt = PROSE["voting-alt"].format(sigma=sigma, counts=votes.counts, n=VOTES)
         draw_movable_plane(figure, point, "voting-plane", alt=alt, name="voting")
 
 

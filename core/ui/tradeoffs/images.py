@@ -13,7 +13,7 @@ from core.evaluation.log import ABSTAINED
 from core.evaluation.log_pictures import CIFAR10, Behind, classes_of, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
 from core.report.notation import class_name
-from core.ui.figure import enlarged
+from core.ui.figure import enlarged, keyed_columns
 from core.ui.linked import linked_choice, linked_number, linked_switch
 from core.ui.tradeoffs.logs import Chosen
 
@@ -57,9 +57,7 @@ def draw_images_behind(chosen: Chosen) -> None:
         return
     groups = _groups(images_behind(log.outcomes, upper, lower))
     total = len(log.outcomes)
-    with st.container(key="paired-behind"):
-        columns = st.columns(4)
-    for column, group in zip(columns, groups.values(), strict=True):
+    for column, group in zip(keyed_columns("paired-behind", 4), groups.values(), strict=True):
         count, share = len(group.places), f"{len(group.places) / total:.1%} of {total:,}"
         column.metric(group.title, f"{count:,}", share, delta_color="off", delta_arrow="off", help=group.help)
     shown = st.segmented_control(

@@ -1,14 +1,13 @@
 """What the Trade-offs page compares: stored logs, runs of the store, the visitor's own; published curves; at which radii."""
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import LabError
 from core.evaluation.curve import PublishedCurve, published_curves
@@ -18,7 +17,7 @@ from core.evaluation.recorded import RecordedEvaluation, read_stored, recorded_f
 from core.folders import EVALUATIONS
 from core.report.notation import read_numbers
 from core.ui.linked import linked_choices, linked_slider
-from core.ui.plain_text import plain, show_error
+from core.ui.plain_text import errors_shown, plain
 from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
 
 MOST_LOGS, MOST_MEGABYTES = 60, 20
@@ -112,10 +111,8 @@ def _made_here() -> dict[str, RecordedEvaluation]:
     )
     found = {}
     for key in chosen:
-        try:
+        with errors_shown():
             found[key] = recorded(runs[key])
-        except LabError as error:
-            show_error(error)
     return found
 
 
@@ -129,10 +126,8 @@ def stored_logs() -> dict[str, RecordedEvaluation]:
     """The logs that come with the Lab, whichever are there; one that cannot be read is named and left out."""
     found = {}
     for path in sorted(EVALUATIONS.glob("*.tsv")):
-        try:
+        with errors_shown():
             found[path.stem] = read_stored(path)
-        except LabError as error:
-            show_error(error)
     return found
 
 
@@ -167,7 +162,7 @@ def _own_logs(taken: set[str]) -> dict[str, RecordedEvaluation]:
 
 
 def upload_logs(key: str, more: str = "") -> list[RecordedEvaluation]:
-    """An uploader of logs with what was read from it; ``more`` is what its help says beside the limits."""
+    """An uploader of logs, ``more`` in its help, and what was read from it; what cannot be used is said, a sentence each."""
     files = st.file_uploader(
         "Logs, several at once",
         ["tsv", "txt", "log", "json", "jsonl"],
@@ -176,11 +171,6 @@ def upload_logs(key: str, more: str = "") -> list[RecordedEvaluation]:
         max_upload_size=MOST_MEGABYTES,
         help=f"At most {MOST_LOGS} logs of {MOST_LINES:,} lines and {MOST_MEGABYTES} MB.{more}",
     )
-    return read_uploads(files)
-
-
-def read_uploads(files: Sequence[UploadedFile]) -> list[RecordedEvaluation]:
-    """The logs among uploaded files, each with what came beside it. What cannot be used is said, a sentence each."""
     contents = {file.name: file.getvalue() for file in files}
     logs = [name for name in contents if not name.endswith((".json", ".jsonl"))]
     if len(logs) > MOST_LOGS:
@@ -188,14 +178,11 @@ def read_uploads(files: Sequence[UploadedFile]) -> list[RecordedEvaluation]:
     found = []
     for name in logs[:MOST_LOGS]:
         stem = Path(name).stem
-        try:
+        with errors_shown():
             read = read_upload_log(name, contents[name], contents.get(f"{stem}.json"), contents.get(f"{stem}{_VOTES}"))
-        except LabError as error:
-            show_error(error)
-            continue
-        for sentence in read.remarks:
-            st.info(plain(sentence), icon=":material/info:")
-        found.append(read)
+            for sentence in read.remarks:
+                st.info(plain(sentence), icon=":material/info:")
+            found.append(read)
     stems = {Path(name).stem for name in logs}
     alone = [n for n in contents if n not in logs and re.sub(r"(\.votes\.jsonl|\.json|\.jsonl)$", "", n) not in stems]
     if alone:

@@ -11,7 +11,7 @@ from core.evaluation.families import cost_of
 from core.evaluation.projection import Projection, VoteShares, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Projected, Spot, pareto_view, samples_effect, tradeoff_alt
-from core.ui.figure import draw_figure
+from core.ui.figure import draw_figure, keyed_columns
 from core.ui.linked import ALPHAS, choose_alpha, linked_choice, linked_number, linked_switch
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.logs import Chosen
@@ -39,7 +39,8 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
     with_other_n = linked_switch("Other numbers of samples, projected", True, "other-n", help=help)
     spots, projected, unknown = [], [], []
     for key, log in chosen.logs.items():
-        x = _cost(log, cost, price)
+        there = cost_of(log)
+        x = {"samples": there.samples, "seconds": there.seconds, "money": there.dollars(price)}[cost]
         if x is None or x <= 0:
             unknown.append(chosen.titles[key])
             continue
@@ -64,11 +65,6 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
             f"Seconds are those of the logs, measured on: {plain(', '.join(devices))}. Logs of different machines, or of one"
             " that had other work to do, cannot be compared by them; samples can."
         )
-
-
-def _cost(log: RecordedEvaluation, cost: str, price: float) -> float | None:
-    there = cost_of(log)
-    return {"samples": there.samples, "seconds": there.seconds, "money": there.dollars(price)}[cost]
 
 
 def _path(log: RecordedEvaluation, spot: Spot, radius: float) -> list[Spot]:
@@ -119,8 +115,7 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
         return
     own = summarise(log.outcomes, [radius])
     expected = summarise(there.outcomes, [radius])
-    with st.container(key="paired-samples"):
-        columns = st.columns(3)
+    columns = keyed_columns("paired-samples", 3)
     columns[0].metric(f"Certified at {radius:g}", f"{own.certified[radius]:.1%}", help=f"Measured, with n = {shares.n:,}.")
     columns[1].metric(
         f"Projected to n = {n:,}",

@@ -7,15 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from core.data.local import title_of_data
-from core.errors import LabError
 from core.evaluation.families import denoiser_words
 from core.runs.evaluation import MOST_MINUTES
 from core.runs.store import LONGEST_NAME, StoredRun, export_files, file_stem, import_recorded
 from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice
-from core.ui.plain_text import attempt, plain, say_done, show_error
-from core.ui.tradeoffs.evaluation_job import EVALUATIONS, draw_curve, draw_own_job, draw_resume
+from core.ui.plain_text import attempt, errors_shown, plain, say_done
+from core.ui.tradeoffs.evaluating import EVALUATIONS, draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.logs import compare_run, upload_logs
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
 
@@ -25,15 +24,14 @@ _EVERY = 2.0
 """Seconds between two looks at a run that somebody works on."""
 
 
+_NO_STORE = errors_shown(":material/database_off:")
+"""Around what uses the store: where it cannot be used, a sentence says why."""
+
+
+@_NO_STORE
 def draw_runs() -> None:
-    """Everything about stored runs. Where the store cannot be used, a sentence says why."""
-    try:
-        _draw(stored_runs())
-    except LabError as error:
-        show_error(error, ":material/database_off:")
-
-
-def _draw(runs: Sequence[StoredRun]) -> None:
+    """Everything about stored runs."""
+    runs = stored_runs()
     say_done()
     if runs:
         _list(runs)
@@ -68,15 +66,8 @@ def _list(runs: Sequence[StoredRun]) -> None:
 
 def _watch(draw: Callable[[], None], runs: Sequence[StoredRun]) -> None:
     """Draw something of the store, anew while somebody works on one of the runs, or say why it cannot be used."""
-
-    @st.fragment(run_every=_EVERY if _busy() or any(state_of(run) == "running" for run in runs) else None)
-    def look() -> None:
-        try:
-            draw()
-        except LabError as error:
-            show_error(error, ":material/database_off:")
-
-    look()
+    every = _EVERY if _busy() or any(state_of(run) == "running" for run in runs) else None
+    st.fragment(_NO_STORE(draw), run_every=every)()
 
 
 def _draw_list(runs: Sequence[StoredRun]) -> None:
@@ -84,8 +75,8 @@ def _draw_list(runs: Sequence[StoredRun]) -> None:
         {
             "name": run.name,
             "state": state_of(run),
-            "images": _images(run),
-            "sigma": _sigma(run),
+            "images": f"{run.images:,}" + ("" if run.planned in (None, run.images) else f" of {run.planned:,}"),
+            "sigma": f"{run.settings['sigma']:g}" if isinstance(run.settings.get("sigma"), int | float) else "",
             "models": _models(run),
             "data set": title_of_data(run.dataset) if run.dataset else "",
             "begun (UTC)": f"{run.created:%Y-%m-%d %H:%M}",
@@ -107,19 +98,10 @@ def state_of(run: StoredRun) -> str:
     return "interrupted" if run.interrupted else run.state
 
 
-def _images(run: StoredRun) -> str:
-    return f"{run.images:,}" if run.planned in (None, run.images) else f"{run.images:,} of {run.planned:,}"
-
-
 def _models(run: StoredRun) -> str:
     if not run.classifier:
         return ""
     return f"{run.classifier.removeprefix('bundled/')}, {denoiser_words(run.denoiser or 'none')}"
-
-
-def _sigma(run: StoredRun) -> str:
-    sigma = run.settings.get("sigma")
-    return f"{sigma:g}" if isinstance(sigma, int | float) else ""
 
 
 def _busy() -> bool:

@@ -4,14 +4,13 @@ from functools import partial
 
 import streamlit as st
 from PIL import Image
-from torch import Tensor
 
 from core.figures.training import PHASES, training_alt, training_curves
 from core.training.classroom import TrainedHere, TrainingState
 from core.training.loop import TrainingProgress
 from core.training.trained import TrainedModel, delete_trained, trained_models, zip_trained
 from core.training.validation import CertifiedCount
-from core.ui.figure import draw_figure, draw_live_figure, enlarged, offer_file, side_by_side
+from core.ui.figure import draw_figure, draw_live_figure, enlarged, keyed_columns, offer_file, side_by_side
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 from core.ui.jobs.session import models
@@ -93,8 +92,7 @@ def _draw_notes(state: TrainingState) -> None:
 def _draw_before_after(before: CertifiedCount, after: CertifiedCount | None, key: str) -> None:
     settings = before.settings
     st.markdown(f"**Held-out pictures that are right and certified at l2 {before.radius:g}**")
-    with st.container(key=f"paired-{key}"):
-        left, right = st.columns(2)
+    left, right = keyed_columns(f"paired-{key}", 2)
     left.metric("Without a denoiser", f"{before.right} of {before.total}", help="Right, and certified at the asked radius.")
     right.metric(
         "With the new one",
@@ -123,14 +121,10 @@ def _draw_pictures(state: TrainingState, progress: TrainingProgress, *, finished
     moments = earlier[:: max(1, len(earlier) // 3)][:3] if finished else []
     newest = [] if progress.strip is None else [(f"denoised, {progress.seconds:.0f} s", progress.strip)]
     for title, pictures in [("noisy", state.noisy), *moments, *newest, ("original", state.clean)]:
+        row = [enlarged(Image.fromarray(one.permute(1, 2, 0).contiguous().numpy()), 96) for one in pictures]
         with st.container(gap=None):
             st.caption(title)
-            st.image(_row(pictures), width="stretch", alt=f"{len(pictures)} held-out pictures, {title}.")
-
-
-def _row(pictures: Tensor) -> Image.Image:
-    """(K, 3, H, W) uint8 side by side, on a clear ground."""
-    return side_by_side([enlarged(Image.fromarray(one.permute(1, 2, 0).contiguous().numpy()), 96) for one in pictures], GAP)
+            st.image(side_by_side(row, GAP), width="stretch", alt=f"{len(pictures)} held-out pictures, {title}.")
 
 
 def draw_kept() -> None:

@@ -1,0 +1,310 @@
+"""Evaluations from a page: what to run and its budget; started, resumed, followed; each image goes to the store at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from core.data.classes import check_classes
+from core.data.datasets import load_dataset
+from core.data.local import CIFAR10_ON_THE_HUB, cifar10_folder, local_data_sets, title_of_data
+from core.device import pick_device
+from core.errors import LabError
+from core.evaluation.curve import best_steps, summarise
+from core.evaluation.families import denoiser_words
+from core.evaluation.log import LogLine, Outcomes
+from core.figures.curves import Curve, certified_curves, curves_alt
+from core.report.notation import duration
+from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest, evaluate_into, request_of
+from core.runs.store import StoredRun
+from core.smoothing.settings import Settings
+from core.ui.figure import draw_figure, keyed_columns
+from core.ui.frame import SPEED
+from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow, under_way
+from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.session import SessionJobs, models
+from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, linked_choice, linked_number
+from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
+from core.ui.plain_text import plain
+from core.ui.tradeoffs.logs import choose_table_radii
+from core.ui.tradeoffs.run_store import run_store
+
+FROM_HUB = "hub"
+WITHIN = 0.05
+ENDINGS = {
+    "n": "after n",
+    "within": "once more would add 5% to its radius at most",
+    "table": "once it is settled at each radius of a table",
+}
+
+
+def draw_new_evaluation() -> None:
+    """Everything for a new evaluation: controls, budget, start, progress, curve, stop, and going on."""
+    request, name = _choose()
+    busy = under_way(EVALUATIONS.latest())
+    ready = bool(request.dataset)
+    if st.button(
+        "Start",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=busy or not ready,
+        key="evaluation-start",
+        help="Another one is under way." if busy else None,
+    ):
+        begin_anew(lambda: start_evaluation(request, name))
+    _say_effort(request)
+    draw_own_job(busy=busy)
+
+
+def _choose() -> tuple[EvaluationRequest, str]:
+    """What is asked for, and the name of the run."""
+    left, middle, right = st.columns(3)
+    with left:
+        classifier = choose_classifier()
+        denoiser = choose_denoiser(classifier)
+    with middle:
+        dataset = choose_data(classifier)
+        sigma = choose_sigma()
+    with right:
+        help = "The interval of a share over 100 images is about 20 points wide, over 1,000 about 6."
+        images = linked_number("Images, at most", (1, MOST_IMAGES), 100, "evaluation-images", step=50, help=help)
+        help = "Of computing. What is not finished then can be gone on with."
+        minutes = linked_number("Minutes, at most", (1, int(MOST_MINUTES)), 10, "evaluation-minutes", step=5, help=help)
+        help = "The papers take 10,000 or 100,000; fewer give smaller radii."
+        n = linked_number("n: samples an image, at most", (20, 100_000), 1_000, "evaluation-n", step=500, help=help)
+    with st.expander("Name, samples, confidence, seed", icon=":material/tune:"):
+        first, second, third = st.columns(3)
+        suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, sigma {sigma:g}"
+        with first:
+            name = st.text_input("Name of the run", "", key="evaluation-name", placeholder=suggested, max_chars=200)
+            within, table_radii = _choose_ending()
+        with second:
+            n0 = linked_number("n0: samples that choose the class", (1, 1_000), 100, "evaluation-n0", step=10)
+            alpha = choose_alpha("evaluation-alpha", "alpha: chance that a certificate is wrong")
+        with third:
+            seed = choose_seed("evaluation-seed")
+    warn_about_sigma(denoiser, sigma, classifier)
+    asked = Settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, norm="l2", within=within, table_radii=table_radii)
+    request = EvaluationRequest(
+        dataset=dataset,
+        split="test",
+        classifier=classifier,
+        denoiser=denoiser,
+        images=images,
+        settings=replace(asked, method=asked.usual_method),
+        minutes=float(minutes),
+    )
+    return request, name.strip() or suggested
+
+
+def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
+    """When an image has enough samples: the part of its radius that may be lost, or the radii that are to be settled."""
+    ending = linked_choice(
+        "An image has enough samples",
+        ENDINGS,
+        "n",
+        "evaluation-ending",
+        help="Ending early is valid at the same alpha, by a bound made for it. By the anytime bound each radius is at most 5%"
+        " below what n samples would give. With a table's radii most images need a part of n; the curve then means something"
+        " at these radii alone.",
+    )
+    if ending == "table":
+        return None, tuple(choose_table_radii("evaluation-radii"))
+    return (WITHIN if ending == "within" else None), None
+
+
+def choose_data(classifier: str) -> str:
+    """The reference of a data set; of the Hub's as ``hub/OWNER/NAME``, empty until one is named."""
+    known = local_data_sets()
+    # Links name data sets by words, not by paths of this machine.
+    words = {_word(reference): reference for reference in known}
+    first = "shapes" if classifier == "bundled/shapes" or "cifar10" not in words else "cifar10"
+    titles = {word: known[reference] for word, reference in words.items()} | {FROM_HUB: "A data set of the Hub…"}
+    word = linked_choice(
+        "Data set",
+        titles,
+        first,
+        key_for("evaluation-data", classifier),
+        help="Its test pictures. Beside these, whoever runs the Lab may put folders into LAB_HOME/data: one folder of pictures"
+        " a class, or parquet files.",
+    )
+    if word != FROM_HUB:
+        return words[word]
+    name = st.text_input(
+        "Name on the Hub",
+        "",
+        key="evaluation-hub",
+        placeholder=f"OWNER/NAME, such as {CIFAR10_ON_THE_HUB}",
+        max_chars=200,
+        help="In parquet files, with pictures of one size; fetched once.",
+    )
+    return f"hub/{name.strip().removeprefix('hub/')}" if name.strip() else ""
+
+
+def _word(reference: str) -> str:
+    if reference == "shapes":
+        return reference
+    cifar10 = cifar10_folder()
+    return "cifar10" if cifar10 is not None and reference == f"parquet/{cifar10}" else f"own-{Path(reference).name}"
+
+
+def _say_effort(request: EvaluationRequest) -> None:
+    """What it will take, where the speed of this machine has been seen."""
+    s = request.settings
+    speed, samples = st.session_state.get(SPEED), request.images * (s.n0 + s.n)
+    if speed and not s.may_end_early:
+        st.caption(
+            f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {duration(samples / speed)}, or until"
+            " the minutes are over."
+        )
+
+
+EVALUATIONS = SessionJobs("evaluations")
+RADII = (0.25, 0.5)
+_EVERY = 1.0
+"""Seconds between two looks at a run under way."""
+
+
+def start_evaluation(request: EvaluationRequest, name: str, run: StoredRun | None = None) -> Job:
+    """Queue an evaluation, or what a run lacks. Raises LabError where a number or the store is unusable, or the queue full."""
+    book, cache = run_store(), models()
+    device = pick_device("auto" if run is None else str(run.settings.get("device", "auto")))
+    request.check()
+
+    def work(context: JobContext) -> EvaluationProgress:
+        tell, stop = context.report, context.should_stop
+        with context.aside():  # downloads may take minutes
+            data = load_dataset(request.dataset, request.split, on_progress=tell, should_stop=stop)
+            bundled = request.classifier.startswith("bundled/")
+            size = None if bundled else (int(data.images.shape[2]), int(data.images.shape[3]))
+            classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
+            denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
+        check_classes(data, classifier)
+        return evaluate_into(
+            book,
+            request,
+            data=data,
+            classifier=classifier,
+            denoiser=denoiser,
+            device=str(device),
+            name=name,
+            begun=run,
+            report=tell,
+            should_stop=stop,
+        )
+
+    return EVALUATIONS.start_alone(f"Evaluate {name}", work, "An evaluation")
+
+
+def draw_own_job(*, curve: bool = True, busy: bool | None = None) -> None:
+    """This session's evaluation, followed while it runs; nothing where there is none. Its curve may stand elsewhere."""
+
+    def look(job: Job | None) -> None:
+        if job is not None:
+            draw_job(job, lambda job: _draw_running(job, curve), lambda result: _draw_ended(result, job.id, curve))
+
+    follow(look, EVALUATIONS.latest, busy=busy, every=_EVERY)
+
+
+def draw_under_way() -> None:
+    """A line about this session's evaluation where another view is drawn: it goes on as long as it is looked at."""
+
+    def look(job: Job | None) -> None:
+        if job is None or job.finished:
+            return
+        progress = job.progress
+        done = f": {progress.done:,} of {progress.planned:,} images" if isinstance(progress, EvaluationProgress) else ""
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/hourglass_top: An evaluation of yours is under way{done}.", width="content")
+            if st.button("Look at it", key="under-way", on_click=_turn_to, args=("new",)):
+                st.rerun()
+
+    follow(look, EVALUATIONS.latest, every=2 * _EVERY)
+
+
+def _turn_to(view: str, run: int | None = None) -> None:
+    """Turn the page to a view, or to a stored run. A callback: it runs before the page is drawn anew."""
+    st.session_state["view"] = view
+    if run is not None:
+        st.session_state["run"] = str(run)
+
+
+def _draw_running(job: Job, curve: bool) -> None:
+    progress = job.progress
+    if not isinstance(progress, EvaluationProgress):
+        draw_waiting(job, "Reading the pictures, loading the models…")
+        draw_stop(job)
+        return
+    left = "" if progress.seconds_left is None else f" · about {duration(progress.seconds_left)} left"
+    st.progress(progress.done / progress.planned, text=f"{progress.done:,} of {progress.planned:,} images{left}")
+    draw_stop(job, "Keeps every image that is finished; it can be gone on with.")
+    if progress.done and curve:
+        draw_curve(progress.lines[: progress.done])
+
+
+def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
+    if progress.complete:
+        st.success(f"Finished: {progress.done:,} images, in the store of runs.", icon=":material/inventory_2:")
+    else:
+        over = "The minutes are over" if progress.seconds >= 60 * progress.minutes else "Stopped"
+        st.info(
+            f"{over} after {progress.done:,} of {progress.planned:,} images, which are in the store of runs.",
+            icon=":material/pause_circle:",
+        )
+        minutes = float(st.session_state.get("evaluation-minutes", progress.minutes))
+        draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job}")
+    if progress.changed:
+        st.caption(
+            f"Begun with another version of {', '.join(progress.changed)}: the last digits of the images since may differ."
+        )
+    if progress.skipped:
+        st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")
+    if progress.done and curve:
+        draw_curve(progress.lines)
+    if progress.done and st.button(
+        "Compare, name, download",
+        icon=":material/inventory_2:",
+        key=f"open-{job}",
+        on_click=_turn_to,
+        args=("runs", progress.run),
+        help="Among the evaluations made here.",
+    ):
+        st.rerun()
+
+
+def draw_curve(lines: Sequence[LogLine]) -> None:
+    """Certified accuracy against radius with its interval over the images so far, and three figures of it."""
+    summary = summarise(lines, RADII)
+    shares = [("Right", summary.clean, summary.clean_interval)]
+    shares += [(f"Right and certified at {r:g}", summary.certified[r], summary.interval[r]) for r in RADII]
+    for column, (label, share, (low, high)) in zip(keyed_columns("paired-evaluation", len(shares)), shares, strict=True):
+        column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
+    curve = Curve(f"{len(lines):,} images", "", 0, best_steps({"": Outcomes.of(lines)}, 150))
+    draw_figure(certified_curves([curve]), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
+    st.caption("The band is the 95% interval over images: it narrows as more of them are done.")
+
+
+def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
+    """A button that goes on with a run of the store, ``missing`` images of it, within so many minutes."""
+    busy = under_way(EVALUATIONS.latest())
+    if st.button(
+        f"Resume: {missing:,} images are missing",
+        icon=":material/resume:",
+        key=f"resume-{key}",
+        disabled=busy,
+        help="Another one is under way." if busy else None,
+    ):
+        begin_anew(lambda: _resume(run_store().run(run), minutes))
+
+
+def _resume(run: StoredRun, minutes: float) -> Job:
+    if not run.may_resume:
+        raise LabError(f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it already.")
+    return start_evaluation(request_of(run, minutes), run.name, run)
+
+
+def begin_anew(submit: Callable[[], Job]) -> None:
+    """Start or go on, and draw the page anew; or say in a sentence why not."""
+    if begin(submit):
+        st.rerun()
