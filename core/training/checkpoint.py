@@ -65,7 +65,7 @@ def read_checkpoint(path: Path, device: torch.device, stated: Mapping[str, State
 
 def damaged(path: Path) -> LabError:
     """The error for a checkpoint that cannot be used."""
-    return LabError(f"{str(path)!r} is damaged, or of another network or version: remove it, or leave out --resume.")
+    return LabError(f"{str(path)!r} is damaged, or of another network or version: begin anew without it.")
 
 
 def _refuse_another_run(path: Path, then: Mapping[str, Stated], now: Mapping[str, Stated]) -> None:

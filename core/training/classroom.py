@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,13 +16,14 @@ from core.models.load import Classifier
 from core.models.networks import build
 from core.models.storage import ModelConfig
 from core.training.augmentation import draw_sigmas
+from core.training.checkpoint import Stated, fingerprint, weights_fingerprint
 from core.training.denoiser import denoising_loss
 from core.training.loop import TrainingProgress
 from core.training.objectives import feature_layers, mse, stability
 from core.training.pictures import TrainingPictures
 from core.training.pretrained import check_gradients
 from core.training.recipe import NETWORKS, TrainingRequest
-from core.training.timed import Phase, TimedResult, TimePlan, fit_for
+from core.training.timed import Phase, TimedCheckpoint, TimedResult, TimePlan, fit_for
 from core.training.trained import TrainedModel, full_name, save_trained, zip_unsaved
 from core.training.validation import SHOWN, CertifiedCount, Validation, certified_count, figure_sigmas, to_bytes
 
@@ -91,6 +93,7 @@ def train_here(
     name: str,
     *,
     device: torch.device,
+    checkpoint: Path | None = None,
     report: Callable[[TrainingState], None] = lambda state: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainedHere:
@@ -98,8 +101,12 @@ def train_here(
 
     A stop keeps the best until then, uncertified. A full disk loses nothing: the result then holds the model itself.
 
+    Args:
+        checkpoint: a file that is written on the way; where it exists, the training goes on from it.
+
     Raises:
-        LabError: where the classifier gives no gradients, nothing was learnt before a stop, or the loss is no number at once.
+        LabError: where the classifier gives no gradients, nothing was learnt before a stop, the loss is no number at once, or
+            the checkpoint is damaged, or of another training.
     """
     begun = time.monotonic()
     low, high = request.sigma_range
@@ -143,9 +150,21 @@ def train_here(
         )
 
     report(state)
-    before = certified(None)
-    if should_stop():
-        raise LabError(STOPPED)
+    kept, earlier = None, None
+    if checkpoint is not None:
+        kept = TimedCheckpoint(checkpoint, _stated(request, classifier, pictures))
+        earlier = kept.read(device)
+    if earlier is None:
+        before = certified(None)
+        if should_stop():
+            raise LabError(STOPPED)
+    else:
+        right, total = earlier["more"]["before"]
+        before = CertifiedCount(right, total, request.radius, request.settings) if total else None
+        begun -= earlier["seconds"]
+        pictures.go_on(earlier["steps"])
+    if kept is not None:
+        kept = replace(kept, more={"before": [before.right, before.total] if before else [0, 0]})
     state = replace(state, stage="train", before=before)
     architecture, options = NETWORKS[request.network]
     with torch.random.fork_rng(devices=[]):  # other jobs of this process draw from the same generator
@@ -156,7 +175,8 @@ def train_here(
         TimePlan(_phases(request, classifier, pictures.size), pictures.draw, 60 * request.minutes, validation),
         request.recipe,
         device,
-        report=lambda progress: report(replace(state, trained=progress)),
+        checkpoint=kept,
+        report=lambda now: report(replace(state, trained=now, notes=(*state.notes, now.remark) if now.remark else state.notes)),
         should_stop=should_stop,
     )
     state = replace(state, stage="after", done=0, trained=result.last)
@@ -206,6 +226,13 @@ def _phases(request: TrainingRequest, classifier: nn.Module, size: tuple[int, in
         )
         for name, share in shares.items()
     ]
+
+
+def _stated(request: TrainingRequest, classifier: Classifier, pictures: TrainingPictures) -> dict[str, Stated]:
+    """What a checkpoint states of a training: all that it was asked, and the very pictures and weights."""
+    held = (pictures.watched, pictures.checked, *(() if pictures.endless is not None else (pictures.pool,)))
+    asked: dict[str, Stated] = {name: str(value) for name, value in asdict(request).items()}
+    return asked | {"pictures": fingerprint(*held), "weights of the classifier": weights_fingerprint(classifier)}
 
 
 @torch.inference_mode()

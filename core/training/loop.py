@@ -41,6 +41,7 @@ class TrainingProgress:
         moments, best: the looks at the validation pictures, and the one whose weights are kept.
         strip: (K, 3, H, W) uint8, what the newest denoiser makes of the first of them.
         strips: those of earlier moments, at doubling times: (seconds, strip).
+        remark: a sentence where a checkpoint could not be written; else empty.
     """
 
     step: int
@@ -58,13 +59,18 @@ class TrainingProgress:
     best: Moment | None = None
     strip: Tensor | None = None
     strips: tuple[tuple[float, Tensor], ...] = ()
+    remark: str = ""
 
 
 class Clock:
-    """Seconds of computing: without those in which somebody is told, and others may compute."""
+    """Seconds of computing: without those in which somebody is told, and others may compute.
 
-    def __init__(self) -> None:
-        self._started, self._lost = time.monotonic(), 0.0
+    Args:
+        before: those of an earlier process, which count as well.
+    """
+
+    def __init__(self, before: float = 0.0) -> None:
+        self._started, self._lost = time.monotonic() - before, 0.0
 
     def seconds(self) -> float:
         """Since it was made."""

@@ -82,6 +82,14 @@ class TrainingPictures:
             self.endless += SHAPES_A_STEP
         return self.pool[torch.randint(len(self.pool), (count,), generator=generator)]
 
+    def go_on(self, draws: int) -> None:
+        """Be where so many draws lead, for a training that goes on; pictures that are not made on the way stay as they are."""
+        if self.endless is not None and draws:
+            self.endless += draws * SHAPES_A_STEP
+            count = len(self.pool)
+            fresh, _ = make_shapes(count, seed=_SHAPES_SEEDS["train"], start=self.endless - count)
+            self.pool[torch.arange(self.endless - count, self.endless) % count] = fresh
+
 
 def shapes_pictures(labels: Sequence[str] | None, checked: int) -> TrainingPictures:
     """The endless series of ``shapes``. Raises LabError where the classifier has other classes."""

@@ -2,6 +2,7 @@
 
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,6 +179,19 @@ class TrainingRequest:
     checked: int = 20
     settings: Settings = Settings(0.25, n0=20, n=200)
     radius: float = 0.25
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "TrainingRequest":
+        """From the document that :func:`dataclasses.asdict` makes of one. Raises LabError where it is none."""
+        try:
+            parts = {"recipe": Recipe(**document["recipe"]), "stab": StabTerms(**document["stab"])}
+            return cls(
+                **dict(document)
+                | parts
+                | {"settings": Settings.of(document["settings"]), "sigma_range": tuple(document["sigma_range"])}
+            )
+        except (KeyError, TypeError) as error:
+            raise LabError("What was asked of the training cannot be read: begin anew.") from error
 
     def check(self) -> None:
         """Raise LabError where a choice is unknown or a number out of range."""

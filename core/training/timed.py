@@ -2,22 +2,27 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
+from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
 from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, Workers, learn
 from core.training.recipe import Recipe, learning_rate_factor
-from core.training.validation import Moment, Validation
+from core.training.validation import Measured, Moment, Validation
 
 MOMENTS = 40
 """About how often the validation pictures are looked at."""
 LONG_STEP = 0.35
 """Seconds of a step beyond which the batch is halved, for a stop must be felt at once; below a quarter it is doubled again."""
 LEAST_BATCH = 4
+CHECKPOINT_SECONDS = 10.0
+"""Of computing between two checkpoints, at least: what a kill may cost, unless looks at the pictures are further apart."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +78,39 @@ class TimePlan:
     validation: Validation
 
 
+@dataclass(frozen=True)
+class TimedCheckpoint:
+    """A file from which a training for so much time can be gone on with.
+
+    Attributes:
+        path: written every few seconds; where there is one already, the training goes on from it.
+        stated: what the training is, by names that are shown to the user; a checkpoint of another is refused.
+        more: kept in the file, too, for whoever reads it.
+    """
+
+    path: Path
+    stated: Mapping[str, Stated]
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def read(self, device: torch.device) -> dict[str, Any] | None:
+        """What the file holds; None where there is none yet. Raises LabError where it is damaged, or of another training."""
+        return read_checkpoint(self.path, device, self.stated) if self.path.exists() else None
+
+
 def fit_for(
     network: nn.Module,
     plan: TimePlan,
     recipe: Recipe,
     device: torch.device,
     *,
+    checkpoint: TimedCheckpoint | None = None,
     report: Callable[[TrainingProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TimedResult:
     """Train ``network`` in place for so many seconds of its own computing.
 
     Args:
+        checkpoint: what is written on the way, and gone on from. One that cannot be written is told of in the progress.
         recipe: epochs are not used; the learning rate follows the share of the time within a phase.
         report: told after every step; that others may compute in it is not counted.
         should_stop: asked after every step, and while validation pictures are looked at.
@@ -94,10 +120,10 @@ def fit_for(
         phase. Moments of the phase that was reached last count alone, unless it has none.
 
     Raises:
-        LabError: where the loss stops being a number before anything was learnt.
+        LabError: where the loss stops being a number before anything was learnt, or the checkpoint is damaged or another's.
     """
     learner = Learner(network, recipe, Workers(device))
-    course = _Timed(learner, plan, report, should_stop)
+    course = _Timed(learner, plan, report, should_stop, checkpoint=checkpoint)
     stopped = learn(learner, course, should_stop) or course.stopped
     if course.best is None or course.best.step == 0:
         if course.trouble:
@@ -119,31 +145,56 @@ def fit_for(
     )
 
 
+_SAVED = ("number", "first", "batch_size", "rate", "loss", "strips", "strip", "looked_at", "weights")
+"""What a checkpoint holds of a course as it is."""
+
+
 class _Timed:
     """A course of so much time, in phases; looks at the validation pictures on the way, and the best weights."""
 
     def __init__(
-        self, learner: Learner, plan: TimePlan, report: Callable[[TrainingProgress], None], should_stop: Callable[[], bool]
+        self,
+        learner: Learner,
+        plan: TimePlan,
+        report: Callable[[TrainingProgress], None],
+        should_stop: Callable[[], bool],
+        *,
+        checkpoint: TimedCheckpoint | None,
     ) -> None:
         self.learner, self.recipe, self.plan, self.report, self.should_stop = learner, learner.recipe, plan, report, should_stop
-        self.phase, self.batch_size, self.rate, self.loss = plan.phases[0], LEAST_BATCH, 0.0, math.nan
+        self.number, self.first, self.batch_size, self.rate, self.loss = 0, -1, LEAST_BATCH, 0.0, math.nan
         self.losses, self.moments, self.strips = list[float](), list[Moment](), list[tuple[float, Tensor]]()
         self.looked_at, self.stopped = 0.0, False
         self.best: Moment | None = None
         self.trouble: str | None = None
         self.weights = copy.deepcopy(learner.average.network.state_dict())
         self.strip = plan.validation.strip(learner.average.network)
-        self.look(0.0)
+        self.checkpoint, self.saved_at, self.remark = checkpoint, 0.0, ""
+        saved = None if checkpoint is None else checkpoint.read(learner.device)
+        if saved is None:
+            self.look(0.0)
         self.clock = Clock()  # after the first look, which finds everything cold
+        if saved is not None:
+            self._restore(saved)
         self.tell()
+
+    @property
+    def phase(self) -> Phase:
+        """The one at work."""
+        return self.plan.phases[self.number]
 
     def batches(self) -> Iterator[Batch]:
         """Pictures drawn at random, phase by phase; the size of a batch follows how long a step takes."""
-        begin = 0.0
-        for phase in self.plan.phases:
-            self.phase = phase
-            self.learner.new_optimizer()
-            length, first = phase.share * self.plan.seconds, self.learner.steps
+        begin, left = 0.0, self.number
+        for number, phase in enumerate(self.plan.phases):
+            if number < left:  # a checkpoint was behind it
+                begin += phase.share * self.plan.seconds
+                continue
+            self.number = number
+            if self.first < 0:  # else a checkpoint was in its midst
+                self.learner.new_optimizer()
+                self.first = self.learner.steps
+            length, first = phase.share * self.plan.seconds, self.first
             while (now := self.clock.seconds()) < begin + length or self.learner.steps == first:
                 done = min(1.0, (now - begin) / length)
                 factor = learning_rate_factor(done, self.recipe.warmup, self.recipe.schedule)
@@ -157,9 +208,11 @@ class _Timed:
                     self.batch_size = min(self.recipe.batch_size, 2 * self.batch_size)
                 # More often at first, when much changes.
                 due = self.clock.seconds() - self.looked_at >= min(self.plan.seconds / MOMENTS, 0.5 + self.clock.seconds() / 10)
-                if (due or self.clock.seconds() >= begin + length) and not self.look(self.clock.seconds(), self._go_on):
-                    return
-            begin += length
+                if due or self.clock.seconds() >= begin + length:
+                    if not self.look(self.clock.seconds(), self._go_on):
+                        return
+                    self._save()
+            begin, self.first = begin + length, -1
 
     def took(self, loss: float) -> None:
         """Count a step, and tell the progress."""
@@ -204,6 +257,7 @@ class _Timed:
             best=self.best,
             strip=self.strip,
             strips=tuple(self.strips),
+            remark=self.remark,
         )
 
     def tell(self) -> None:
@@ -211,6 +265,47 @@ class _Timed:
         progress = self.progress()
         with self.clock.standing_still():
             self.report(progress)
+
+    def _save(self) -> None:
+        """Write the checkpoint, where there is to be one and the last is some seconds old. No time of the training passes."""
+        seconds, best = self.clock.seconds(), self.best
+        if self.checkpoint is None or best is None or seconds - self.saved_at < CHECKPOINT_SECONDS:
+            return
+        learner, self.saved_at = self.learner, seconds
+        contents = {
+            **{name: part.state_dict() for name, part in learner.parts().items()},
+            "generator": learner.generator.get_state(),
+            "moments": [asdict(moment) for moment in self.moments],
+            "best": self.moments.index(best),
+            "seconds": seconds,
+            "steps": learner.steps,
+            **{name: getattr(self, name) for name in _SAVED},
+            "more": dict(self.checkpoint.more),
+            "stated": dict(self.checkpoint.stated),
+        }
+        with self.clock.standing_still():
+            try:
+                write_checkpoint(self.checkpoint.path, contents)
+                self.remark = ""
+            except CheckpointWriteError as error:
+                self.remark = f"{error} Training goes on; a crash would lose what was learnt since."
+
+    def _restore(self, saved: Mapping[str, Any]) -> None:
+        """Be the training that a checkpoint holds. Raises LabError where it is of another network."""
+        learner = self.learner
+        try:
+            for name, part in learner.parts().items():
+                part.load_state_dict(saved[name])
+            learner.generator.set_state(saved["generator"].cpu())
+            learner.steps, self.clock = saved["steps"], Clock(saved["seconds"])
+            self.moments = [Moment(**moment | {"measured": Measured(**moment["measured"])}) for moment in saved["moments"]]
+            self.best, self.saved_at = self.moments[saved["best"]], saved["seconds"]
+            for name in _SAVED:
+                setattr(self, name, saved[name])
+            self.strip, self.strips = self.strip.cpu(), [(second, strip.cpu()) for second, strip in self.strips]
+        except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
+            assert self.checkpoint is not None
+            raise damaged(self.checkpoint.path) from error
 
     def _go_on(self) -> bool:
         self.tell()

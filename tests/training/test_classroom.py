@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import time
 import zipfile
 from pathlib import Path
@@ -175,3 +176,39 @@ def test_the_weights_beside_stab_are_given_to_its_loss(
     assert given == [terms]
     assert (terms.closeness, terms.features) == ((7.5, 20) if name == "closeness" else (20, 7.5))
     assert card[name] == 7.5
+
+
+def test_cut_short_it_goes_on_with_what_was_certified_and_learnt(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.timed.CHECKPOINT_SECONDS", 0.0)
+    path = tmp_path / "checkpoint.pt"
+
+    def die(state: TrainingState) -> None:
+        if path.exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_here(QUICK, classifier, few(), "mine", device=CPU, checkpoint=path, report=die)
+    assert not trained_models()
+    heard: list[TrainingState] = []
+    other = dataclasses.replace(QUICK, recipe=dataclasses.replace(QUICK.recipe, seed=1))
+    with pytest.raises(LabError, match="another recipe"):
+        train_here(other, classifier, few(), "mine", device=CPU, checkpoint=path)
+    with pytest.raises(LabError, match="another pictures"):
+        train_here(QUICK, classifier, few(1), "mine", device=CPU, checkpoint=path)
+    result = train_here(QUICK, classifier, few(), "mine", device=CPU, checkpoint=path, report=heard.append)
+    assert "before" not in {state.stage for state in heard[1:]}
+    assert result.state.before is not None
+    assert result.state.before.total == 2
+    assert next(state.trained for state in heard if state.trained is not None).step > 0
+    assert result.state.after is not None
+    assert len(trained_models()) == 1
+
+
+def test_a_request_is_read_back_from_its_document() -> None:
+    document = json.loads(json.dumps(dataclasses.asdict(QUICK)))
+    assert TrainingRequest.of(document) == QUICK
+    for damaged in ({}, document | {"recipe": {"epoch": 1}}, document | {"nonsense": 1}):
+        with pytest.raises(LabError, match="cannot be read"):
+            TrainingRequest.of(damaged)

@@ -195,3 +195,15 @@ def test_cifar10_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert not has_cifar10()
     with pytest.raises(LabError, match="CIFAR-10 is not on this machine"):
         pictures_for("cifar10", None, 2, None)
+
+
+def test_a_training_that_goes_on_draws_the_shapes_that_it_would_have_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "SHAPES_AT_FIRST", 50)
+    unbroken, resumed = shapes_pictures(None, 2), shapes_pictures(None, 2)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(30):  # more than once around
+        unbroken.draw(8, generator)
+    resumed.go_on(30)
+    assert resumed.endless == unbroken.endless == 50 + 30 * pictures.SHAPES_A_STEP
+    assert torch.equal(resumed.pool, unbroken.pool)
+    assert torch.equal(resumed.draw(8, torch.Generator().manual_seed(1)), unbroken.draw(8, torch.Generator().manual_seed(1)))

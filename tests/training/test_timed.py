@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,12 +14,13 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.networks import build
+from core.training import timed
 from core.training.augmentation import draw_sigmas
 from core.training.denoiser import denoising_loss
 from core.training.loop import BatchLoss, TrainingProgress
 from core.training.objectives import mse
 from core.training.recipe import Recipe
-from core.training.timed import Phase, TimedResult, TimePlan, fit_for
+from core.training.timed import Phase, TimedCheckpoint, TimedResult, TimePlan, fit_for
 from core.training.validation import Validation
 
 CPU = torch.device("cpu")
@@ -48,12 +52,13 @@ def train(
     seconds: float,
     report: Callable[[TrainingProgress], None] = lambda p: None,
     should_stop: Callable[[], bool] = lambda: False,
+    checkpoint: TimedCheckpoint | None = None,
 ) -> TimedResult:
     torch.manual_seed(0)
     network = build("denoiser", "unet", {"widths": [8]})
     plan = TimePlan(phases, draw, seconds, validation())
     recipe = Recipe(batch_size=16, learning_rate=3e-3, ema=0.9)
-    return fit_for(network, plan, recipe, CPU, report=report, should_stop=should_stop)
+    return fit_for(network, plan, recipe, CPU, checkpoint=checkpoint, report=report, should_stop=should_stop)
 
 
 def test_it_learns_and_the_kept_network_is_the_best_one_seen() -> None:
@@ -126,3 +131,100 @@ def test_long_steps_make_the_batch_smaller() -> None:
 
     result = train([Phase("mse", slow, 1.0)], 2.0)
     assert 4 <= result.batch_size < 16
+
+
+class _KilledError(Exception):
+    pass
+
+
+def _cut_short(phases: list[Phase], checkpoint: TimedCheckpoint, when: Callable[[TrainingProgress], bool]) -> TrainingProgress:
+    """A training that ends without a word; returns the last that was heard of it."""
+    last: list[TrainingProgress] = []
+
+    def report(progress: TrainingProgress) -> None:
+        last.append(progress)
+        if checkpoint.path.exists() and when(progress):
+            raise _KilledError
+
+    with pytest.raises(_KilledError):
+        train(phases, 3.0, report, checkpoint=checkpoint)
+    return last[-1]
+
+
+@pytest.mark.parametrize("phase", [0, 1])
+def test_cut_short_it_goes_on_where_the_checkpoint_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: int) -> None:
+    monkeypatch.setattr(timed, "CHECKPOINT_SECONDS", 0.0)
+    phases = [Phase("mse", good_loss(), 0.5), Phase("stab", good_loss(), 0.5, 0.25)]
+    checkpoint = TimedCheckpoint(tmp_path / "checkpoint.pt", {"network": "unet"}, {"before": [1, 2]})
+    cut = _cut_short(phases, checkpoint, lambda now: now.phase == phases[phase].name and now.seconds > 0.5 + 1.5 * phase)
+    saved = checkpoint.read(CPU)
+    assert saved is not None
+    assert saved["more"] == {"before": [1, 2]}
+    heard: list[TrainingProgress] = []
+    result = train(phases, 3.0, heard.append, checkpoint=checkpoint)
+    first = heard[0]
+    assert 0 < first.step == saved["steps"] <= cut.step
+    assert first.seconds == pytest.approx(saved["seconds"], abs=0.2)
+    assert first.moments[1:] == cut.moments[1 : len(first.moments)]  # the first has no loss yet, and NaN is like nothing
+    assert (first.phase, first.best) == (phases[saved["number"]].name, first.moments[saved["best"]])
+    assert [one.phase for one in heard] == sorted((one.phase for one in heard), key=["mse", "stab"].index)
+    assert heard[-1].seconds == pytest.approx(3.0, abs=0.5)
+    assert result.last.moments[-1].step > saved["steps"]
+    assert result.best.phase == "stab"
+
+
+def test_weights_and_optimiser_go_on_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timed, "CHECKPOINT_SECONDS", 0.0)
+    checkpoint = TimedCheckpoint(tmp_path / "checkpoint.pt", {})
+    _cut_short([Phase("mse", good_loss(), 1.0)], checkpoint, lambda now: now.step > 20)
+    saved = checkpoint.read(CPU)
+    assert saved is not None
+    seen: list[dict[str, Any]] = []
+
+    def note(progress: TrainingProgress) -> None:
+        assert course
+        seen.append({name: part.state_dict() for name, part in course[0].learner.parts().items()})
+        raise _KilledError
+
+    course: list[Any] = []
+    restore = timed._Timed._restore
+
+    def spy(self: Any, saved: Any) -> None:
+        course.append(self)
+        restore(self, saved)
+
+    monkeypatch.setattr(timed._Timed, "_restore", spy)
+    with pytest.raises(_KilledError):
+        train([Phase("mse", good_loss(), 1.0)], 3.0, note, checkpoint=checkpoint)
+    for part in ("network", "average"):
+        assert seen[0][part].keys() == saved[part].keys()
+        assert all(torch.equal(seen[0][part][name], saved[part][name]) for name in saved[part])
+    assert seen[0]["optimizer"]["state"].keys() == saved["optimizer"]["state"].keys() != set()
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timed, "CHECKPOINT_SECONDS", 0.0)
+    phases, path = [Phase("mse", good_loss(), 1.0)], tmp_path / "checkpoint.pt"
+    _cut_short(phases, TimedCheckpoint(path, {"seed": 0}), lambda now: True)
+    with pytest.raises(LabError, match=r"another seed \(0, now 1\)"):
+        train(phases, 0.5, checkpoint=TimedCheckpoint(path, {"seed": 1}))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(LabError, match="is damaged"):
+        train(phases, 0.5, checkpoint=TimedCheckpoint(path, {"seed": 0}))
+
+
+def test_a_full_disk_is_a_remark_and_ends_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(timed, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(torch, "save", full)
+    heard: list[TrainingProgress] = []
+    path = tmp_path / "checkpoint.pt"
+    result = train([Phase("mse", good_loss(), 1.0)], 1.0, heard.append, checkpoint=TimedCheckpoint(path, {}))
+    assert "No space left on device" in heard[-1].remark
+    assert "Training goes on" in heard[-1].remark
+    assert not result.stopped
+    assert not list(tmp_path.iterdir())
