@@ -1,12 +1,14 @@
 """What a training is asked on its page, all but the uploads part of the link, and starting it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
 from core.device import pick_device
 from core.errors import LabError
 from core.models.catalogue import classifiers
+from core.runs.unfinished import Unfinished, remembered, unfinished
 from core.training.classroom import TrainedHere, TrainingState, train_here
 from core.training.objectives import StabTerms
 from core.training.pictures import (
@@ -24,6 +26,7 @@ from core.training.trained import check_name, check_room
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
+from core.ui.login import visitor
 from core.ui.models import brought, model_title
 
 DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
@@ -161,8 +164,22 @@ def _choose_classifier(dataset: str) -> str:
     )
 
 
-def start_training(choice: TrainingChoice) -> Job:
-    """Queue a training.
+def left_trainings() -> list[Unfinished]:
+    """The visitor's trainings that were cut short, the newest first."""
+    return [work for work in unfinished("training") if visitor().owns(str(work.asked.get("owner")))]
+
+
+def go_on_training(left: Unfinished, files: tuple[File, ...]) -> Job:
+    """Queue what a training that was cut short still lacks; uploads are given again. Raises as :func:`start_training`."""
+    try:
+        name, document = str(left.asked["name"]), dict(left.asked["request"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabError("What was asked of the training cannot be read: drop it, and begin anew.") from error
+    return start_training(TrainingChoice(TrainingRequest.of(document), name, files), left)
+
+
+def start_training(choice: TrainingChoice, left: Unfinished | None = None) -> Job:
+    """Queue a training, or go on with one that was ``left``.
 
     Raises LabError where a number or the name is not usable, too many models are kept, one is under way, or the queue is full.
     """
@@ -175,8 +192,15 @@ def start_training(choice: TrainingChoice) -> Job:
     settings = replace(request.settings, sigma=min(max(request.settings.sigma, low), high))
     request = replace(request, settings=settings)
     cache, device = models(), pick_device("auto")
+    asked = {"name": name, "request": asdict(request), "owner": visitor().key}
 
     def work(context: JobContext) -> TrainedHere:
+        with remembered("training", asked, left) as kept:
+            result = train(context, None if kept.folder is None else kept.folder / "checkpoint.pt", kept.trouble)
+            kept.stays = result.saved is None  # where it could not be written, it can be gone on with once there is room
+        return result
+
+    def train(context: JobContext, checkpoint: Path | None, trouble: str | None) -> TrainedHere:
         stop = context.should_stop
         context.report(TrainingState("pictures"))
         with context.aside():  # downloads and files may take minutes
@@ -187,8 +211,11 @@ def start_training(choice: TrainingChoice) -> Job:
                 return read_uploaded(files, size, should_stop=stop)
 
             pictures = pictures_for(request.dataset, classifier.labels, request.checked, uploaded)
+            pictures.notes += (trouble,) if trouble else ()
         if stop():
             raise LabError("Stopped before the training began: nothing is kept.")
-        return train_here(request, classifier, pictures, name, device=device, report=context.report, should_stop=stop)
+        return train_here(
+            request, classifier, pictures, name, device=device, checkpoint=checkpoint, report=context.report, should_stop=stop
+        )
 
     return TRAININGS.start_alone(f"Train {name}", work, "A training")

@@ -1,11 +1,14 @@
 """Drawing a training: progress, curves, pictures getting cleaner, what it is worth; and the denoisers trained here."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
 from PIL import Image
 
 from core.figures.training import PHASES, training_alt, training_curves
+from core.runs.unfinished import Unfinished
 from core.training.classroom import TrainedHere, TrainingState
 from core.training.loop import TrainingProgress
 from core.training.trained import TrainedModel, delete_trained, trained_models, zip_trained
@@ -16,6 +19,7 @@ from core.ui.jobs.queue import Job
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.plain_text import attempt, plain, say_done, show_error
+from core.ui.train.controls import left_trainings
 
 GAP = 4
 OBJECTIVES = {"mse": "MSE", "stab": "STAB", "mse-stab": "MSE, then STAB"}
@@ -125,6 +129,25 @@ def _draw_pictures(state: TrainingState, progress: TrainingProgress, *, finished
         with st.container(gap=None):
             st.caption(title)
             st.image(side_by_side(row, GAP), width="stretch", alt=f"{len(pictures)} held-out pictures, {title}.")
+
+
+def draw_left(busy: bool, go_on: Callable[[Unfinished], None]) -> None:
+    """Trainings that were cut short, each with a button to go on and one to drop it; nothing where there are none."""
+    for work in left_trainings():
+        asked = work.asked.get("request")
+        uploads = isinstance(asked, dict) and asked.get("dataset") == "upload"
+        again = " Choose 'Pictures of your own' above and upload the same ones again first." if uploads else ""
+        told = f"The training {work.asked.get('name')} was cut short; what it had learnt by {_moment(work.when)} is kept."
+        st.info(plain(told + again), icon=":material/power_off:")
+        with st.container(horizontal=True):
+            if st.button("Go on", icon=":material/resume:", key=f"go-on-{work.id}", disabled=busy):
+                go_on(work)
+            if st.button("Drop it", icon=":material/delete:", key=f"drop-{work.id}"):
+                attempt(work.drop, f"Dropped: {work.asked.get('name')}.")
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def draw_kept() -> None:

@@ -1,0 +1,149 @@
+"""Nothing lost: a page's process is killed in the midst of its work, and what was finished is gone on with after a restart."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.models.references import BUNDLED_FOLDER
+from core.runs import store as store_module
+from core.runs.store import RunStore
+from core.runs.unfinished import unfinished
+from core.training import timed
+from core.training.trained import trained_models
+
+pytestmark = [
+    pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+ROOT = Path(__file__).resolve().parents[2]
+EVALUATION = {
+    "view": "new",
+    "classifier": "bundled/shapes",
+    "denoiser-shapes": "none",
+    "evaluation-n0": "5",
+    "evaluation-n": "300",
+    "evaluation-images": "20",
+}
+TRAINING = {"train-minutes": "0.3", "train-checked": "2", "train-n": "20", "train-batch": "16", "train-seed": "3"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The Lab's folder of this test."""
+    monkeypatch.delenv("LAB_STORE", raising=False)
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def page(name: str, **query: str) -> AppTest:
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=60).switch_page(f"pages/{name}.py")
+    for key, value in query.items():
+        at.query_params[key] = value
+    return checked(at.run())
+
+
+def checked(at: AppTest) -> AppTest:
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    next(b for b in at.button if b.label.startswith(label)).click()
+    return checked(at.run())
+
+
+def until(at: AppTest, reached: Callable[[AppTest], bool], seconds: float = 120) -> AppTest:
+    deadline = time.monotonic() + seconds
+    while not reached(at):
+        assert time.monotonic() < deadline, "not within the time"
+        assert not at.error, [e.value for e in at.error]
+        time.sleep(0.1)
+        checked(at.run())
+    return at
+
+
+def words(elements: Any) -> str:
+    return " ".join(str(element.value) for element in elements)
+
+
+def kill_under_way(name: str, button: str, query: dict[str, str]) -> None:
+    """Begin something on a page in a process of its own, and kill that as soon as a part of it is kept."""
+    command = [sys.executable, "-m", "tests.pages.killed_session", name, button, *(f"{k}={v}" for k, v in query.items())]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != "under way\n":
+                pytest.fail(process.communicate()[1][-3000:])
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_an_evaluation_goes_on_from_its_last_finished_image(home: Path) -> None:
+    kill_under_way("3_Trade-offs", "Start", EVALUATION)
+    store = RunStore()
+    (cut,) = store.runs()
+    finished = store.lines(cut.id)
+    assert 3 <= len(finished) < 20
+    assert cut.state == "running"
+    with sqlite3.connect(home / "runs.sqlite") as database:  # a minute later
+        database.execute("UPDATE lab_runs SET beat = beat - ?", (store_module.SILENT_SECONDS,))
+    at = page("3_Trade-offs", view="runs")
+    assert list(at.dataframe[0].value["state"]) == ["interrupted"]
+    assert f"Interrupted after {len(finished)} of 20 images" in words(at.info)
+    press(at, f"Resume: {20 - len(finished)} images are missing")
+    until(at, lambda at: store.run(cut.id).state == "finished")
+    lines = store.lines(cut.id)
+    assert len(lines) == 20
+    assert [line for line in lines if line.idx in {one.idx for one in finished}] == finished  # to the seconds they took
+
+    until(
+        press(page("3_Trade-offs", **EVALUATION), "Start"), lambda at: len(store.runs()) == 2 and store.runs()[0].images == 20
+    )
+    whole = store.runs()[0]
+    told = [[(one.idx, one.predict, one.radius) for one in store.lines(run)] for run in (cut.id, whole.id)]
+    assert told[0] == told[1]
+    store.close()
+
+
+def test_a_training_goes_on_from_its_last_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_under_way("6_Train", "Train", TRAINING)
+    (left,) = unfinished("training")
+    assert not trained_models()
+    at = page("6_Train")
+    assert "The training shapes-mse-stab was cut short" in words(at.info)
+    heard: list[int] = []
+    restore = timed._Timed._restore
+
+    def spy(self: Any, saved: Any) -> None:
+        restore(self, saved)
+        heard.append(self.learner.steps)
+
+    monkeypatch.setattr(timed._Timed, "_restore", spy)
+    press(at, "Go on")
+    until(at, lambda at: "Kept as" in words(at.success))
+    (model,) = trained_models()
+    assert heard[0] > 0
+    assert model.card["recipe"]["steps"] > heard[0]
+    assert model.card["recipe"]["seed"] == 3
+    assert "of 2 pictures right and certified" in model.card["certified_told"]
+    assert not left.folder.exists()
+    assert "cut short" not in words(page("6_Train").info)
+
+
+def test_a_training_that_was_cut_short_can_be_dropped() -> None:
+    kill_under_way("6_Train", "Train", TRAINING)
+    at = press(page("6_Train"), "Drop it")
+    assert "Dropped" in words(at.success)
+    assert not unfinished("training")
+    assert not any(b.label == "Go on" for b in at.button)
