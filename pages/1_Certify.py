@@ -6,14 +6,24 @@ import streamlit as st
 
 from core.studies.records import StudyRequest
 from core.ui.certify.controls import choose_guarantee, choose_samples, objection
-from core.ui.certify.study import STUDIES, draw_running, draw_shown, draw_table, finished_study, start_study, study_key
+from core.ui.certify.study import (
+    STUDIES,
+    draw_running,
+    draw_shown,
+    draw_table,
+    finished_study,
+    is_stored,
+    seeded,
+    start_study,
+    study_key,
+)
 from core.ui.certify.verify import draw_verify
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job
-from core.ui.linked import choose_sigma, linked_switch
+from core.ui.linked import choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
-from core.ui.pictures import Choice, choose_pictures, choose_shown
+from core.ui.pictures import choose_pictures, choose_shown
 from core.ui.plain_text import show_error
 
 open_page("Certify")
@@ -31,7 +41,7 @@ with left:
 with middle:
     sigma = choose_sigma()
     automatic = linked_switch("Compute as I change things", True, "auto")
-settings, compare = choose_samples(sigma)
+settings, compare, seed = choose_samples(sigma)
 settings = choose_guarantee(settings)
 warn_about_sigma(denoiser, sigma, classifier)
 request = StudyRequest(classifier, denoiser, settings, compare, size=size)
@@ -40,38 +50,43 @@ if wrong is not None:
     show_error(wrong)
 
 
-def start(choice: Choice) -> bool:
+requests = [seeded(choice, request, seed) for choice in choices]
+keys = [study_key(choice.picture.image, asked) for choice, asked in zip(choices, requests, strict=True)]
+
+
+def start(number: int) -> bool:
     """Start the study of a choice anew, or say why not."""
-    STUDIES.forget(study_key(choice.picture.image, request))
-    return begin(lambda: start_study(choice.picture.image, choice.picture.name, request))
+    picture = choices[number].picture
+    STUDIES.forget(keys[number])
+    return begin(lambda: start_study(picture.image, picture.name, requests[number]))
 
 
-keys = [study_key(choice.picture.image, request) for choice in choices]
 STUDIES.keep_only(keys)
-for choice, key in zip(choices, keys, strict=True):
+for number, (choice, asked, key) in enumerate(zip(choices, requests, keys, strict=True)):
     job = STUDIES.find(key)
-    if automatic and wrong is None and job is None and finished_study(choice, request, job) is None:
-        start(choice)
+    if automatic and wrong is None and job is None and finished_study(choice, asked, job) is None:
+        start(number)
 shown = choose_shown(choices)
 place = choices.index(shown)
+link_seed(None if seed is None and is_stored(shown, requests[place]) else requests[place].settings.seed)
 
 
 def draw(*jobs: Job | None) -> None:
     """What is there of all, and of the one to look at."""
     if len(choices) > 1:
-        draw_table(choices, request, jobs)
+        draw_table(choices, requests, jobs)
     job = jobs[place]
-    result = finished_study(shown, request, job)
+    result = finished_study(shown, requests[place], job)
     if result is not None:
         label = draw_shown(result, shown.picture.name, str(keys[place][1])[:12], stored=job is None)
-        if label and st.button(label, icon=":material/play_arrow:") and start(shown):
+        if label and st.button(label, icon=":material/play_arrow:") and start(place):
             st.rerun()
     elif job is None:
-        if wrong is None and st.button("Start", type="primary", icon=":material/play_arrow:") and start(shown):
+        if wrong is None and st.button("Start", type="primary", icon=":material/play_arrow:") and start(place):
             st.rerun()
     elif job.state == "failed":
         show_error(job.error or "")
-        if st.button("Try again", icon=":material/refresh:") and start(shown):
+        if st.button("Try again", icon=":material/refresh:") and start(place):
             st.rerun()
     else:
         draw_running(job, sigma)

@@ -23,8 +23,8 @@ with right:
     denoiser = choose_denoiser(classifier)
 with left:
     choice = choose_pictures(classifier)[0]
-request = choose_attack(middle, classifier, denoiser)
 picture, name = choice.picture.image, choice.picture.name
+request = choose_attack(middle, classifier, denoiser, picture)
 key = attack_key(picture, request)
 ATTACKS.keep_only([key])
 job = ATTACKS.find(key)

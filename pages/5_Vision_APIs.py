@@ -13,6 +13,7 @@ from core.ui.apis.controls import (
     choose_request,
     preview_key,
     request_key,
+    seeded_request,
     start_asking,
     start_preview,
 )
@@ -37,7 +38,7 @@ with left:
     picture, name = choice.picture.image, choice.picture.name
     st.image(picture, width=160, alt=f"The picture to certify: {name}.")
 with right:
-    request = choose_request(provider)
+    request, seed = choose_request(provider)
 try:
     facts = describe_provider(provider, request.price, request.rate)
 except LabError as error:
@@ -51,6 +52,7 @@ else:
         f"Noisy copies of the picture will be sent to {facts.destination}, and paid for.", icon=":material/cloud_upload:"
     )
 
+request = seeded_request(picture, request, seed)
 key, look_key = request_key(picture, request), preview_key(picture, request)
 ASKED.keep_only([key])
 PREVIEWS.keep_only([look_key])

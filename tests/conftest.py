@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # The same sums in the same order on every run and machine; the networks of the tests are too small for more threads.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _drawn_seeds_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that is drawn is 0 in a test, so that it is the same on every run."""
+    monkeypatch.setattr("core.smoothing.settings.SYSTEM", SimpleNamespace(getrandbits=lambda bits: 0))
 
 
 @pytest.fixture(scope="session")

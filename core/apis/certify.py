@@ -3,9 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
+from torch import Tensor
 
 from core.apis.asking import Halt, QuerySender
 from core.apis.labels import AnsweredCertification, AnswerVotes, LabelMap
@@ -89,6 +90,7 @@ def certify_remote(
     size: tuple[int, int] | None = None,
     device: str = "auto",
     offline: bool = False,
+    any_seed: bool = False,
     on_progress: Callable[[RemoteProgress], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RemoteResult:
@@ -106,15 +108,18 @@ def certify_remote(
         size: (height, width) to bring the picture to before the noise; None leaves it.
         device: where the denoiser runs.
         offline: count what is stored; ask nothing.
+        any_seed: where answers about these very pictures are kept but for the seed, go on with that seed.
         on_progress: called in this thread.
         should_stop: asked ten times a second.
 
     Raises:
         LabError: where a number is not usable, or another process asks the same queries now.
     """
-    run = _RemoteRun(
-        image, provider, denoiser, settings, ledger=ledger, labels=labels or LabelMap(), size=size, device=pick_device(device)
-    )
+    pixels, placed = to_pixels(image, size), pick_device(device)
+    if any_seed:
+        kept = ledger.kept_seed(asdict(spec_of(provider, pixels, denoiser, settings)))
+        settings = settings if kept is None else replace(settings, seed=kept)
+    run = _RemoteRun(pixels, provider, denoiser, settings, ledger=ledger, labels=labels or LabelMap(), device=placed)
     if not offline:
         run.ask(budget, on_progress, should_stop)
     return run.result()
@@ -125,18 +130,17 @@ class _RemoteRun:
 
     def __init__(
         self,
-        image: ImageSource,
+        pixels: Tensor,
         provider: Provider | Described,
         denoiser: DenoiserLike | None,
         settings: Settings,
         *,
         ledger: Ledger,
         labels: LabelMap,
-        size: tuple[int, int] | None,
         device: torch.device,
     ) -> None:
         self.provider, self.denoiser, self.settings, self.ledger, self.device = provider, denoiser, settings, ledger, device
-        self.pixels, self.labels = to_pixels(image, size), labels
+        self.pixels, self.labels = pixels, labels
         self.counted = AnsweredCertification(settings, tuple(self.pixels.shape), labels)
         self.certification = self.counted.certification
         ready(denoiser, device, "denoiser")

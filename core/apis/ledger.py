@@ -203,6 +203,11 @@ class Ledger:
             ).fetchall()
         return [(run, json.loads(spec), count, total / NANO) for run, spec, count, total in rows]
 
+    def kept_seed(self, spec: dict[str, Any]) -> int | None:
+        """The seed of the newest run that is as this spec says but for its seed; None where there is none."""
+        same = (other["seed"] for _, other, _, _ in self.runs() if {**other, "seed": 0} == {**spec, "seed": 0})
+        return next(same, None)
+
     def _spent(self, run: str) -> int:
         return int(self._db.execute("SELECT COALESCE(SUM(nanodollars), 0) FROM queries WHERE run = ?", (run,)).fetchone()[0])
 

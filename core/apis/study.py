@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from PIL import Image
@@ -121,6 +121,14 @@ def stored_queries(
     runs = [spec_of(facts, pixels, put_before, settings).name for put_before in (denoiser, None)[: request.runs]]
     wanted = (("select", settings.n0), ("estimate", settings.n))
     return sum(min(most, len(ledger.queries(run, purpose))) for run in runs for purpose, most in wanted)
+
+
+def kept_seed(
+    request: RemoteRequest, picture: Image.Image, *, facts: Described, denoiser: object | None, ledger: Ledger
+) -> int | None:
+    """The seed of the newest answers that are kept about these very pictures but for the seed; None where there are none."""
+    pixels = to_pixels(picture, (request.side, request.side))
+    return ledger.kept_seed(asdict(spec_of(facts, pixels, denoiser, request.settings)))
 
 
 def preview(

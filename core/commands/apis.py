@@ -24,7 +24,7 @@ from core.errors import LabError
 from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
 from core.report.notation import duration
-from core.runs.resuming import LogFiles
+from core.runs.resuming import LogFiles, seed_of
 from core.smoothing.certificate import model_record
 from core.smoothing.settings import Settings
 
@@ -47,6 +47,7 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
 
 def run_certify_api(args: argparse.Namespace) -> int:
     """Plan, ask, print."""
+    any_seed = args.seed is None
     settings = settings_of(args, method="anytime")
     settings.check()
     pick_device(args.device)
@@ -74,6 +75,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
                 device=args.device,
                 size=picture_size(picture, args.noise_size),
                 offline=args.offline,
+                any_seed=any_seed,
                 on_progress=partial(_show, line, picture.name),
                 should_stop=interrupt.is_set,
             )
@@ -168,6 +170,8 @@ def _document(result: RemoteResult) -> dict[str, Any]:
 
 def run_evaluate_api(args: argparse.Namespace) -> int:
     """Certify image after image; answers are kept one by one, lines one by one."""
+    if args.resume and args.seed is None:
+        args.seed = seed_of(args.out)
     settings = settings_of(args)
     settings.check()
     if args.offline:

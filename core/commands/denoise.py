@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.commands.inputs import load_denoiser_remarking, read_picture_remarking, writable_folder
-from core.commands.options import add_options
+from core.commands.options import FIXED_SEED, add_options
 from core.commands.terminal import print_json, remark
 from core.device import pick_device
 from core.errors import LabError
@@ -32,7 +32,7 @@ def add_denoise_verb(verbs: Any) -> None:
     add_options(parser, "denoiser", "sigma")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for original, noisy and denoised PNGs")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="bring the picture to a square of this side first")
-    add_options(parser, "seed", "device", "json")
+    add_options(parser, "seed", "device", "json", seed=FIXED_SEED)
     parser.set_defaults(run=run_denoise)
 
 

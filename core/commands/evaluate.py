@@ -18,7 +18,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
-from core.runs.resuming import LogFiles, put_in_order
+from core.runs.resuming import LogFiles, put_in_order, seed_of
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.settings import Settings
 
@@ -64,6 +64,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.engine == "ray":
         args.device = "cpu"  # of this process, which loads the models and counts nothing
     pick_device(args.device)
+    if args.resume and args.seed is None:
+        args.seed = seed_of(args.out)
     settings = dataclasses.replace(settings_of(args), norm=args.norm or OWN_NORM[args.noise])
     settings.check()
     with make_engine(args.engine, ray_address=args.ray_address, workers=args.workers) as engine:

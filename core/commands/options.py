@@ -35,7 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "n0": {"type": int, "default": Settings.n0, "help": "samples that choose the class (%(default)s)"},
     "n": {"type": int, "default": Settings.n, "help": "fresh samples that count the class (%(default)s)"},
     "alpha": {"type": float, "default": Settings.alpha, "help": "chance that the answer may be wrong (%(default)s)"},
-    "seed": {"type": int, "default": Settings.seed, "help": "same seed, same noise (%(default)s)"},
+    "seed": {"type": int, "help": "same seed, same noise; by default drawn from the operating system, and told"},
     "method": {"choices": METHODS,
         "help": "bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime,"
         " the default with an API and with --until-radius)"},
@@ -59,6 +59,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What argparse is told of each."""
 
 
+FIXED_SEED = {"default": 0, "help": "same seed, same noise (%(default)s)"}
+"""Where nothing is certified, or tables are to come out the same."""
+
+
 def add_options(parser: argparse._ActionsContainer, *names: str, **otherwise: Mapping[str, Any]) -> None:
     """Add options of :data:`OPTIONS` to a verb.
 
@@ -78,6 +82,7 @@ def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Setti
             end early.
     """
     asked = Settings.of(vars(args) | {"method": Settings.method})
+    args.seed = asked.seed  # where it was drawn, so that it is the same when asked again
     return replace(asked, method=getattr(args, "method", None) or method or asked.usual_method)
 
 

@@ -123,7 +123,8 @@ def certificate_text(name: str, certificate: Certificate) -> str:
         lines.append(
             f"  caveats   of the smoothed classifier, not of the classifier alone; for {changes} measured in the"
             f" {norm_name(c.norm)} norm only;\n"
-            f"            with probability at least 1 - {c.failure_probability:g}; robust is not the same as right."
+            f"            with probability at least 1 - {c.failure_probability:g}, if picture and models were chosen without"
+            " knowledge\n            of the seed; robust is not the same as right."
         )
     return "\n".join(lines)
 
@@ -145,8 +146,8 @@ def prediction_text(name: str, prediction: Prediction) -> str:
     lines += _footing(p)
     if p.prediction is not None:
         lines.append(
-            f"  caveats   the smoothed classifier's class with probability at least 1 - {p.alpha:g}; no radius comes with it,\n"
-            "            and it may be the wrong class."
+            f"  caveats   the smoothed classifier's class with probability at least 1 - {p.alpha:g}, if picture and models were"
+            " chosen\n            without knowledge of the seed; no radius comes with it, and it may be the wrong class."
         )
     return "\n".join(lines)
 

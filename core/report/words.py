@@ -123,8 +123,8 @@ def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
         f"It holds for changes {pictures} in the {norm_name(certificate.norm)} norm, on the picture at"
         f" {certificate.image.width} x {certificate.image.height} pixels. Rotation, blur or another crop can be far away in"
         " that norm.",
-        f"It is a statistical statement: wrong with probability at most {percent(certificate.failure_probability)}."
-        + ("" if certificate.sound else arithmetic),
+        f"It is a statistical statement: wrong with probability at most {percent(certificate.failure_probability)}, if picture"
+        " and models were chosen without knowledge of the seed." + ("" if certificate.sound else arithmetic),
         "Robust is not the same as right: a wrong answer can be certified too.",
     )
 

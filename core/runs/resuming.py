@@ -98,6 +98,15 @@ def read_beside(path: Path, names: Sequence[str]) -> dict[str, Any]:
     return made
 
 
+def seed_of(log: Path) -> int | None:
+    """The seed that a log was begun with, and is gone on with; None where there is no log whose file says."""
+    try:
+        made = json.loads(log.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # told by begin_or_resume, which reads it again
+        return None
+    return made.get("seed") if isinstance(made, dict) else None
+
+
 def drop_torn_line(path: Path) -> None:
     """Cut off a last line that a kill left without its end; what stands before it is not touched."""
     with path.open("r+b") as file:

@@ -106,7 +106,7 @@ def certify(
     n0: int = 100,
     n: int = 10_000,
     alpha: float = 0.001,
-    seed: int = 0,
+    seed: int | None = None,
     method: str = "clopper-pearson",
     noise: str = "gaussian",
     norm: str | None = None,
@@ -125,7 +125,8 @@ def certify(
         classifier: (B, 3, H, W) pixels in [0, 1] -> (B, C) logits; any callable, an ``nn.Module`` in evaluation mode included.
         denoiser: ``(noisy, sigma)`` -> same shape; None smooths the classifier alone.
         sigma, n0, n, alpha, seed, method, noise, norm, sound, two_sided, until_radius, within, table_radii, tries: the
-            :class:`core.smoothing.settings.Settings`, which say what each is.
+            :class:`core.smoothing.settings.Settings`, which say what each is; by default the seed is drawn from the operating
+            system, and the certificate names it.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``; modules are moved there.
         batch_size: copies at once; by default what suits device and picture.
         on_progress: called after every batch, in this thread.
@@ -145,7 +146,7 @@ def predict(
     sigma: float,
     n: int = 1_000,
     alpha: float = 0.001,
-    seed: int = 0,
+    seed: int | None = None,
     noise: str = "gaussian",
     sound: bool = False,
     **running: Unpack[Running],

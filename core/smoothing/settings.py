@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral
@@ -16,8 +17,17 @@ MAX_N = 1_000_000
 MOST_RADII, MOST_TRIES = 50, 1_000
 """Of a table; of a picture."""
 
+MAX_SEED = 2**31 - 1
+"""Of the seeds that are drawn, and of those that fit a field of a page."""
+SYSTEM = random.SystemRandom()
+
 MAX_SOUND_SIGMA = 16.0
 """Of noise on the grid of grey levels: the table of its thresholds grows with sigma, 0.1 s of work for 1.0, 2 s for this."""
+
+
+def fresh_seed() -> int:
+    """A seed that nobody knew beforehand, from the operating system: 0 to :data:`MAX_SEED`."""
+    return SYSTEM.getrandbits(31)
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,8 @@ class Settings:
         n0: samples that choose the class.
         n: fresh samples that count it.
         alpha: the chance that the certificate may be wrong.
-        seed: same seed, same noise, whatever the batch size (on one type of device).
+        seed: same seed, same noise, whatever the batch size (on one type of device). The guarantee needs a picture and models
+            that were chosen without knowledge of it: :func:`fresh_seed`.
         method: ``clopper-pearson`` for this very n; ``anytime``, which stays valid wherever the run is stopped; or
             ``group-sequential``, the test of ``table_radii``, and of nothing else.
         noise: ``gaussian``, ``uniform`` or ``laplace``.
@@ -65,8 +76,13 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
-        """Those of the values that are settings; whatever else the mapping holds is left alone. A list becomes a tuple."""
+        """Those of the values that are settings; whatever else the mapping holds is left alone.
+
+        A list becomes a tuple; a seed of None is drawn.
+        """
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        if known.get("seed", 0) is None:
+            known["seed"] = fresh_seed()
         radii_asked = known.get("table_radii")
         return cls(**known | {"table_radii": None if radii_asked is None else tuple(radii_asked)})
 

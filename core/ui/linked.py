@@ -6,16 +6,17 @@ kept across pages, and a control at its default is left out of the link. What wa
 Imports no torch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.smoothing.settings import MAX_SEED, fresh_seed
 from core.ui.plain_text import plain
 
 N = TypeVar("N", int, float)
-PENDING, SEEN, PLACE = "link-pending", "link-seen", "link-place"
+PENDING, SEEN, PLACE, DRAWN = "link-pending", "link-seen", "link-place", "drawn-seeds"
 LONGEST = 40
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
@@ -129,9 +130,29 @@ def choose_sigma() -> float:
     return sigma
 
 
-def choose_seed(key: str = "seed") -> int:
-    """The seed of the noise."""
-    return linked_number("seed", (0, 2**31 - 1), 0, key, step=1, help="Same seed, same noise.")
+def choose_seed(key: str = "seed", blank: str = "drawn") -> int | None:
+    """The seed of the noise; None where the field is blank. :func:`link_seed` puts what is used then into the link."""
+    asked = newly_asked(key)
+    if asked:
+        st.session_state[key] = int(asked[-1]) if asked[-1].isdecimal() and int(asked[-1]) <= MAX_SEED else None
+    help = (
+        "Same seed, same noise. The guarantee is for a picture and models chosen without knowledge of it: left blank, it is"
+        " drawn from the operating system, and told in the certificate and the link."
+    )
+    field = partial(st.number_input, placeholder=blank, help=help, persist_state="session")
+    value = field("seed", 0, MAX_SEED, value=None, step=1, key=key)
+    return None if value is None else int(value)
+
+
+def drawn_seed(*asked: Hashable) -> int:
+    """A seed that was drawn for what is asked, when it was asked first in this session."""
+    seeds: dict[tuple[Hashable, ...], int] = st.session_state.setdefault(DRAWN, {})
+    return seeds.setdefault(asked, fresh_seed())
+
+
+def link_seed(seed: int | None, key: str = "seed") -> None:
+    """Put the seed that is used into the link, so that whoever follows it gets the same; None for an example that is stored."""
+    write_link(key, [] if seed is None else [str(seed)])
 
 
 def choose_alpha(key: str, label: str = "alpha") -> float:
@@ -188,7 +209,7 @@ def refused(asked: Mapping[str, Sequence[str]], used: Mapping[str, Any]) -> list
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool | None) else str(value)
 
 
 def _same(asked: str, held: str) -> bool:

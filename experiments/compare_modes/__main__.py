@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
-from core.commands.options import add_options, numbers_of, settings_of
+from core.commands.options import FIXED_SEED, add_options, numbers_of, settings_of
 from core.commands.terminal import CommandParser, InterruptFlag, ProgressLine, print_json, remark, run_program
 from core.device import pick_device
 from core.errors import LabError
@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="l2 radii to settle, with commas, or none (%(default)s)",
     )
     parser.add_argument("--until-n", type=int, default=DEFAULTS.until_n, help="the most samples for each (%(default)s)")
-    add_options(parser, "seed", "device", "json")
+    add_options(parser, "seed", "device", "json", seed=FIXED_SEED)
     parser.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
     parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
     parser.add_argument(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models, model_choice
-from core.commands.options import add_options
+from core.commands.options import FIXED_SEED, add_options
 from core.commands.terminal import CommandParser, Countdown, print_json, remark, run_program
 from core.device import pick_device
 from core.runs.resuming import begin_or_resume
@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="file of votes, one line an image")
     parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
-    add_options(parser, "classifier", "denoiser", "size", "sigma", "n0", "n", "alpha", "seed")
+    add_options(parser, "classifier", "denoiser", "size", "sigma", "n0", "n", "alpha", "seed", seed=FIXED_SEED)
     add_options(parser, "table_radii", table_radii={"default": (0.25, 0.5, 0.75), "help": "(0.25,0.5,0.75)"})
     add_options(parser, "within", within={"default": 0.05, "help": "(%(default)s)"})
     add_options(parser, "device", "batch_size", "json")

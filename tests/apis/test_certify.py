@@ -92,6 +92,17 @@ def test_a_second_run_pays_nothing_and_a_longer_one_only_the_rest(ask: Asking, v
     assert len(vendors.received) == len(set(vendors.received)), "a picture was sent twice"
 
 
+def test_where_no_seed_is_asked_for_answers_that_were_paid_for_are_gone_on_with(ask: Asking) -> None:
+    first = ask(seed=11)
+    again = ask(seed=12, any_seed=True)
+    assert (again.asked, again.certificate.seed) == (0, 11)
+    assert ask(seed=12).asked > 0
+    assert ask(seed=13, any_seed=True).certificate.seed == 12, "the newest"
+    other = ask(seed=14, any_seed=True, sigma=0.4)
+    assert (other.certificate.seed, other.asked > 0) == (14, True)
+    assert first.certificate.seed == 11
+
+
 def test_stored_answers_alone_serve_any_sub_sample_alpha_and_map(ask: Asking, ledger: Ledger, tmp_path: Path) -> None:
     ask(method="clopper-pearson")
     described = tmp_path / "endpoint.toml"

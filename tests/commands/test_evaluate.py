@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,23 @@ def test_a_log_a_line_an_image_and_its_curve(classifier: str, tmp_path: Path, ca
     document = json.loads(capsys.readouterr().out)
     assert document["logs"][0]["images"] == 10
     assert set(document["envelope"]) == {"0.1", "0.2"}
+
+
+def test_a_log_is_gone_on_with_by_the_seed_that_it_was_begun_with(
+    classifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.smoothing.settings.SYSTEM", random.SystemRandom())
+    out = tmp_path / "log.tsv"
+    assert main(command(classifier, out)) == 0
+    whole = read_log(out)
+    seed = json.loads(out.with_suffix(".json").read_text())["seed"]
+    out.write_text("".join(out.read_text().splitlines(keepends=True)[:3]))
+    assert main(command(classifier, out, "--resume")) == 0
+    assert read_log(out).radius.tolist() == whole.radius.tolist()
+    assert main(command(classifier, out, "--resume", "--seed", str(seed + 1))) == 2
+    other = tmp_path / "other.tsv"
+    assert main(command(classifier, other, "--resume")) == 0, "nothing is there yet: a seed is drawn"
+    assert json.loads(other.with_suffix(".json").read_text())["seed"] != seed
 
 
 def test_resuming_after_a_torn_line_gives_the_unbroken_log(classifier: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,7 +80,27 @@ def test_link_restores_the_numbers_and_bad_values_fall_back() -> None:
     at = page(sigma="nan", seed="-1", alpha="7", bound="magic")
     assert not at.exception
     assert at.slider(key="sigma").value == 0.25
-    assert at.number_input(key="seed").value == 0
+    assert at.number_input(key="seed").value is None
+
+
+def test_a_seed_is_drawn_for_each_question_but_for_the_stored_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(range(100, 200))
+    monkeypatch.setattr("core.smoothing.settings.SYSTEM", SimpleNamespace(getrandbits=lambda bits: next(drawn)))
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=60).switch_page("pages/1_Certify.py").run()
+    assert any("comes with the Lab" in c.value for c in at.caption)
+    assert "seed" not in at.query_params
+    at.number_input(key="n").set_value(120)
+    at = finish(at.run())
+    first = at.query_params["seed"]
+    assert 100 <= int(first) < 200
+    at.slider(key="sigma").set_value(0.3)
+    at = finish(at.run())
+    assert at.query_params["seed"] != first
+    at.slider(key="sigma").set_value(0.25)
+    assert at.run().query_params["seed"] == first, "what was asked before is found again"
+    followed = page(n="120", seed=first)
+    assert followed.number_input(key="seed").value == int(first)
+    assert finish(followed).query_params["seed"] == first
 
 
 def test_several_uploads_make_a_table_and_bad_ones_a_sentence() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -14,7 +15,7 @@ from core.apis.labels import LabelMap, parse_label_map
 from core.apis.ledger import Ledger
 from core.apis.provider import Described, Provider
 from core.apis.providers import VENDORS, describe_provider, load_provider
-from core.apis.study import RemoteRequest, RemoteStudy, preview, stored_queries, study_remote, without_budget
+from core.apis.study import RemoteRequest, RemoteStudy, kept_seed, preview, stored_queries, study_remote, without_budget
 from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
@@ -22,7 +23,17 @@ from core.models.catalogue import denoisers
 from core.smoothing.settings import Settings
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
-from core.ui.linked import METHODS, choose_alpha, choose_seed, choose_sigma, linked_choice, linked_number, linked_switch
+from core.ui.linked import (
+    METHODS,
+    choose_alpha,
+    choose_seed,
+    choose_sigma,
+    drawn_seed,
+    link_seed,
+    linked_choice,
+    linked_number,
+    linked_switch,
+)
 from core.ui.plain_text import plain, show_error
 
 ASKED = SessionJobs("api")
@@ -94,8 +105,8 @@ def choose_label_map() -> LabelMap:
         return LabelMap()
 
 
-def choose_request(provider: str) -> RemoteRequest:
-    """All controls beside the picture and the provider."""
+def choose_request(provider: str) -> tuple[RemoteRequest, int | None]:
+    """All controls beside the picture and the provider; and the seed, where one is asked for."""
     demo = provider == "api/demo"
     left, right = st.columns(2)
     with left:
@@ -129,26 +140,35 @@ def choose_request(provider: str) -> RemoteRequest:
         price, rate = choose_price(provider)
     with st.expander("Which labels count as which class", icon=":material/label:"):
         labels = choose_label_map()
-    settings = Settings(
-        sigma=sigma,
-        n0=n0,
-        n=n,
-        alpha=alpha,
-        seed=seed,
-        method=method,
-        until_radius=until if until > 0 and method == "anytime" else None,
-    )
-    return RemoteRequest(
+    until_radius = until if until > 0 and method == "anytime" else None
+    request = RemoteRequest(
         provider=provider,
         price=price,
         rate=rate,
         denoiser=denoiser,
-        settings=settings,
+        settings=Settings(sigma, n0=n0, n=n, alpha=alpha, method=method, until_radius=until_radius),
         side=side,
         budget=budget,
         compare=compare,
         labels=labels,
     )
+    return request, seed
+
+
+def seeded_request(picture: Image.Image, request: RemoteRequest, seed: int | None) -> RemoteRequest:
+    """The request with the seed that is asked for; else that of answers paid for before; else one that is drawn."""
+    if seed is None:
+        facts, denoiser = _facts(request)
+        kept = kept_seed(request, picture, facts=facts, denoiser=denoiser, ledger=ledger())
+        seed = drawn_seed(picture_key(picture), without_budget(request)) if kept is None else kept
+    link_seed(seed, "api-seed")
+    return replace(request, settings=replace(request.settings, seed=seed))
+
+
+def _facts(request: RemoteRequest) -> tuple[Described, object | None]:
+    """The provider, and the denoiser, whose revision names the run, so it must be loaded."""
+    facts = describe_provider(request.provider, request.price, request.rate)
+    return facts, models().denoiser(request.denoiser, pick_device("auto"))
 
 
 @st.cache_resource(show_spinner=False)
@@ -216,7 +236,6 @@ def start_preview(picture: Image.Image, request: RemoteRequest) -> Job:
 
 
 def answered_already(picture: Image.Image, request: RemoteRequest) -> int:
-    """How many of the queries are stored. Needs the denoiser, whose revision names the run, so it must be loaded."""
-    facts = describe_provider(request.provider, request.price, request.rate)
-    denoiser = models().denoiser(request.denoiser, pick_device("auto"))
+    """How many of the queries are stored."""
+    facts, denoiser = _facts(request)
     return stored_queries(request, picture, facts=facts, denoiser=denoiser, ledger=ledger())

@@ -13,7 +13,16 @@ from core.device import pick_device
 from core.report.notation import norm_name
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
-from core.ui.linked import choose_sigma, linked_choice, linked_number, linked_slider, linked_switch
+from core.ui.linked import (
+    choose_seed,
+    choose_sigma,
+    drawn_seed,
+    link_seed,
+    linked_choice,
+    linked_number,
+    linked_slider,
+    linked_switch,
+)
 from core.ui.models import warn_about_sigma
 
 ATTACKS = SessionJobs("attacks")
@@ -27,8 +36,8 @@ KIND_NAMES = {
 }
 
 
-def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str) -> AttackRequest:
-    """Sigma, norm and size of the change in a column; the rest folded away below."""
+def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str, picture: Image.Image) -> AttackRequest:
+    """What is done to a picture: sigma, norm and size of the change in a column; the rest folded away below."""
     with column:
         sigma = choose_sigma()
         norm = linked_choice("Norm of the change", {name: norm_name(name) for name in NORMS}, "l2", "norm")
@@ -45,12 +54,12 @@ def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str) -> Att
             steps = linked_number("gradient steps", (1, 200), 20, "attack-steps", step=1)
             draws = linked_number("noise draws a step", (1, 256), 16, "attack-draws", step=1, help="Drawn anew at every step.")
         with third:
-            seed = linked_number("seed", (0, 2**31 - 1), 0, "attack-seed", step=1, help="Same seed, same attack.")
+            seed = choose_seed("attack-seed")
             help = "By bisection on the radius; takes longer."
             search = linked_switch("Look for the smallest attack", True, "attack-search", help=help)
     warn_about_sigma(denoiser, sigma, classifier)
-    settings = replace(PICTURE.settings, sigma=sigma, seed=seed)
-    return AttackRequest(
+    settings = replace(PICTURE.settings, sigma=sigma)
+    request = AttackRequest(
         classifier=classifier,
         denoiser=denoiser,
         attack=replace(PICTURE, settings=settings, norm=norm, climb=Climb(steps), draws=draws, budget=3_000),
@@ -59,6 +68,9 @@ def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str) -> Att
         kind=kind,
         search=("base", "smoothed") if search else (),
     )
+    used = drawn_seed(picture_key(picture), request) if seed is None else seed
+    link_seed(used, "attack-seed")
+    return replace(request, attack=replace(request.attack, settings=replace(settings, seed=used)))
 
 
 def attack_key(picture: Image.Image, request: AttackRequest) -> Key:

@@ -36,8 +36,9 @@ _HELP = {
 }
 
 
-def choose_samples(sigma: float) -> tuple[Settings, bool]:
-    """Samples, alpha, seed and bound, folded away, at a sigma; and whether to compare with no denoiser."""
+def choose_samples(sigma: float) -> tuple[Settings, bool, int | None]:
+    """Samples, alpha and bound, folded away, at a sigma; whether to compare with no denoiser; and the seed, where one is asked
+    for."""
     with st.expander("Samples, confidence, seed", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
@@ -50,7 +51,7 @@ def choose_samples(sigma: float) -> tuple[Settings, bool]:
         with right:
             method = linked_choice("Bound", METHODS, "anytime", "bound", help=_HELP["bound"])
             compare = linked_switch("Compare with no denoiser", True, "compare")
-    return Settings(sigma, n0=n0, n=n, alpha=alpha, seed=seed, method=method, tries=tries), compare
+    return Settings(sigma, n0=n0, n=n, alpha=alpha, method=method, tries=tries), compare, seed
 
 
 def choose_guarantee(settings: Settings) -> Settings:

@@ -1,6 +1,7 @@
 """The study of a picture on the Certify page: started, found, drawn while it is under way and when it has ended."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 from PIL import Image
@@ -23,6 +24,7 @@ from core.ui.frame import SPEED
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
+from core.ui.linked import drawn_seed
 from core.ui.pictures import Choice
 from core.ui.plain_text import plain
 
@@ -33,6 +35,21 @@ _LAST, _SENTENCE = "change-last", "change-sentence"
 def study_key(picture: Image.Image, request: StudyRequest) -> Key:
     """Names a study: the picture's bytes and every number."""
     return ("study", picture_key(picture), request)
+
+
+def seeded(choice: Choice, request: StudyRequest, seed: int | None) -> StudyRequest:
+    """A request about a choice with the seed that is asked for; else that of the stored example that it is but for the seed;
+    else one that is drawn."""
+
+    def with_seed(number: int) -> StudyRequest:
+        return replace(request, settings=replace(request.settings, seed=number))
+
+    if seed is not None:
+        return with_seed(seed)
+    stored = None if choice.sample is None else stored_study(choice.sample)
+    if stored is not None and is_stored(choice, own := with_seed(stored[1].settings.seed)):
+        return own
+    return with_seed(drawn_seed(picture_key(choice.picture.image), request))
 
 
 def start_study(picture: Image.Image, name: str, request: StudyRequest) -> Job:
@@ -56,6 +73,11 @@ def finished_study(choice: Choice, request: StudyRequest, job: Job | None) -> St
         return job.result if job.finished and job.state == "done" else None
     stored = None if choice.sample is None else stored_study(choice.sample)
     return stored[0] if stored is not None and stored[1] == request else None
+
+
+def is_stored(choice: Choice, request: StudyRequest) -> bool:
+    """Whether the files that come with the Lab have the study of a choice."""
+    return finished_study(choice, request, None) is not None
 
 
 def draw_shown(result: Study, picture_name: str, key: str, *, stored: bool) -> str | None:
@@ -82,10 +104,10 @@ def _note_change(certificate: Certificate) -> None:
         st.markdown(f":material/compare_arrows: {plain(sentence)}")
 
 
-def draw_table(choices: Sequence[Choice], request: StudyRequest, jobs: Sequence[Job | None]) -> None:
+def draw_table(choices: Sequence[Choice], requests: Sequence[StudyRequest], jobs: Sequence[Job | None]) -> None:
     """One row a picture with its job, and the finished certificates as CSV."""
     rows, done = [], []
-    for number, (choice, job) in enumerate(zip(choices, jobs, strict=True), 1):
+    for number, (choice, request, job) in enumerate(zip(choices, requests, jobs, strict=True), 1):
         result = finished_study(choice, request, job)
         state = "not started" if job is None else job.state
         row: dict[str, object] = {"#": number, "picture": choice.picture.name, "state": state}

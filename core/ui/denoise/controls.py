@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY, SWEEP_SIGMAS, ComparisonRequest
-from core.ui.linked import choose_seed, key_for, linked_choices, linked_number
+from core.ui.linked import choose_seed, key_for, link_seed, linked_choices, linked_number
 from core.ui.models import model_options, model_title
 
 MAX_DENOISERS = 4
@@ -59,7 +59,8 @@ def choose_draws(
             help = "More draws make the lines steadier and take longer."
             sweep_draws = linked_number("draws at each sigma of the sweep", (2, 100), 10, "sweep-draws", step=1, help=help)
         with right:
-            seed = choose_seed()
+            seed = choose_seed(blank="0") or 0
+            link_seed(seed or None)
     noisy_first = (NOISY, *(reference for reference in denoisers if reference != NOISY))
     return (
         ComparisonRequest(classifier, noisy_first, sigmas, draws, seed=seed),

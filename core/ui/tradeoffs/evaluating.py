@@ -18,13 +18,13 @@ from core.figures.curves import Curve, certified_curves, curves_alt
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest, evaluate_into, request_of
 from core.runs.store import StoredRun
-from core.smoothing.settings import Settings
+from core.smoothing.settings import Settings, fresh_seed
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow, under_way
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
-from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, linked_choice, linked_number
+from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, link_seed, linked_choice, linked_number
 from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.plain_text import plain
 from core.ui.tradeoffs.logs import choose_table_radii
@@ -85,7 +85,9 @@ def _choose() -> tuple[EvaluationRequest, str]:
         with third:
             seed = choose_seed("evaluation-seed")
     warn_about_sigma(denoiser, sigma, classifier)
-    asked = Settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=seed, norm="l2", within=within, table_radii=table_radii)
+    link_seed(seed, "evaluation-seed")
+    drawn = fresh_seed() if seed is None else seed  # anew whenever this is drawn: each run has its own
+    asked = Settings(sigma=sigma, n0=n0, n=n, alpha=alpha, seed=drawn, norm="l2", within=within, table_radii=table_radii)
     request = EvaluationRequest(
         dataset=dataset,
         split="test",
