@@ -27,10 +27,13 @@ class Visitor:
         key: a hash of who it is, the same at each visit; empty for the operator: the command line, and everybody where there is
             no login.
         name: what the page calls them; it is not stored.
+        address: what the operator's lists call them: an e-mail address that the provider does not call unverified, or
+            ``passphrase:NAME``.
     """
 
     key: str = ""
     name: str = ""
+    address: str = ""
 
     @property
     def operates(self) -> bool:
@@ -54,20 +57,20 @@ class Visitor:
 OPERATOR = Visitor()
 
 
-def visitor_named(name: str, *identity: str) -> Visitor:
+def visitor_named(name: str, address: str, *identity: str) -> Visitor:
     """A visitor, from what tells them from others: issuer and subject, or the name of a passphrase."""
-    return Visitor(hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32], name)
+    return Visitor(hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32], name, address)
 
 
-def is_admitted(email: str, admitted: Collection[str]) -> bool:
-    """Whether a list of addresses (``ada@example.org``) and domains (``@example.org``) has an e-mail address.
+def is_admitted(address: str, admitted: Collection[str]) -> bool:
+    """Whether a list of ``ada@example.org``, ``@example.org`` (all of it) and ``passphrase:NAME`` has somebody's address.
 
     >>> is_admitted("Ada@example.org", ["@example.org"]), is_admitted("ada@sub.example.org", ["@example.org"])
     (True, False)
     """
-    folded = email.casefold().strip()
-    listed = {entry.casefold().strip() for entry in admitted}
-    return "@" in folded and bool({folded, "@" + folded.rpartition("@")[2]} & listed)
+    folded = address.casefold().strip()
+    ways = {folded, "@" + folded.rpartition("@")[2]} if "@" in folded else {folded}
+    return bool(folded) and bool(ways & {entry.casefold().strip() for entry in admitted})
 
 
 def hashed_passphrase(passphrase: str) -> str:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.apis.ledger import DAYS
 from core.apis.providers import describe_provider
 from core.apis.queries import make_plan
 from core.errors import LabError
@@ -11,6 +12,7 @@ from core.ui.apis.controls import (
     answered_already,
     choose_provider,
     choose_request,
+    ledger,
     preview_key,
     request_key,
     seeded_request,
@@ -80,8 +82,12 @@ def draw(asking: Job | None, look: Job | None) -> None:
         draw_job(asking, draw_asking, lambda study: draw_asked(study, name, "asked"))
 
 
+left_to_spend = ledger(provider).left()
+if left_to_spend is not None:
+    st.caption(f"You may spend ${left_to_spend:,.2f} more within {DAYS} days.")
 stored = answered_already(picture, request)
-plan = make_plan(facts.limits, request.settings, budget=request.budget, runs=request.runs, stored=stored)
+budget = request.budget if left_to_spend is None else min(request.budget, left_to_spend)
+plan = make_plan(facts.limits, request.settings, budget=budget, runs=request.runs, stored=stored)
 draw_plan(plan, request, stored)
 with st.container(horizontal=True):
     running = under_way(ASKED.find(key))

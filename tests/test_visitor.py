@@ -85,9 +85,9 @@ def test_short_passphrases_are_refused() -> None:
 
 
 def test_the_operator_may_all_and_visitors_what_is_theirs() -> None:
-    ada, bob = (visitor_named("ada", "oidc", "https://id.example", subject) for subject in ("1", "2"))
+    ada, bob = (visitor_named("ada", "", "oidc", "https://id.example", subject) for subject in ("1", "2"))
     assert ada.key != bob.key
-    assert ada == visitor_named("ada", "oidc", "https://id.example", "1")
+    assert ada == visitor_named("ada", "", "oidc", "https://id.example", "1")
     assert OPERATOR.owns(ada.key)
     assert ada.owns(ada.key)
     assert not ada.owns(bob.key)
@@ -101,7 +101,7 @@ def test_the_operator_may_all_and_visitors_what_is_theirs() -> None:
 
 
 def test_the_same_name_by_another_way_is_another_visitor() -> None:
-    keys = [visitor_named("x", *identity).key for identity in (("passphrase", "x"), ("oidc", "a", "x"), ("oidc", "b", "x"))]
+    keys = [visitor_named("x", "", *identity).key for identity in (("passphrase", "x"), ("oidc", "a", "x"), ("oidc", "b", "x"))]
     assert len({*keys, Visitor().key}) == 4
     assert "x" not in "".join(keys)
 
@@ -110,4 +110,10 @@ def test_the_same_name_by_another_way_is_another_visitor() -> None:
     "email", ["", "@", "ada", "ada@example.org.evil.example", "@example.org@evil.example", "ada@evilexample.org"]
 )
 def test_addresses_that_only_look_admitted(email: str) -> None:
-    assert not is_admitted(email, ["@example.org", "bob@example.com"])
+    assert not is_admitted(email, ["@example.org", "bob@example.com", "passphrase:class"])
+
+
+def test_a_passphrase_is_listed_by_its_name() -> None:
+    assert is_admitted("passphrase:class", ["passphrase:class"])
+    assert not is_admitted("passphrase:other", ["passphrase:class", "@example.org"])
+    assert not is_admitted("class", ["passphrase:class"])

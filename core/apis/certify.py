@@ -117,7 +117,7 @@ def certify_remote(
     """
     pixels, placed = to_pixels(image, size), pick_device(device)
     if any_seed:
-        kept = ledger.kept_seed(asdict(spec_of(provider, pixels, denoiser, settings)))
+        kept = ledger.kept_seed(asdict(spec_of(provider, pixels, denoiser, settings, visitor=ledger.visitor)))
         settings = settings if kept is None else replace(settings, seed=kept)
     run = _RemoteRun(pixels, provider, denoiser, settings, ledger=ledger, labels=labels or LabelMap(), device=placed)
     if not offline:
@@ -144,7 +144,7 @@ class _RemoteRun:
         self.counted = AnsweredCertification(settings, tuple(self.pixels.shape), labels)
         self.certification = self.counted.certification
         ready(denoiser, device, "denoiser")
-        self.spec = spec_of(provider, self.pixels, denoiser, settings)
+        self.spec = spec_of(provider, self.pixels, denoiser, settings, visitor=ledger.visitor)
         self.began, self.asked = time.monotonic(), 0
         self.halt: Halt | None = None
         self.waiting: list[str] = []

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from core.apis.provider import Answer, InDoubtError, Label, Limits, UnusableError, best_first, connection_failure, failure_of
 from core.errors import LabError
 from core.folders import home_folder
+from core.visitor import OPERATOR, Visitor, is_admitted
 
 WAYS = ("body", "multipart", "json-base64")
 MAX_ANSWER_BYTES = 2 * 2**20
@@ -32,6 +33,7 @@ class Endpoint:
         labels, scores: JMESPath expressions that give two lists as long as each other; without ``scores`` the order counts.
         limits: price, rate, sizes.
         model: what the certificate names as the model's version.
+        visitors: who of a served app may spend on it, as :func:`core.visitor.is_admitted` reads it; None: all.
     """
 
     url: str
@@ -43,10 +45,11 @@ class Endpoint:
     scores: str | None = "predictions[*].score"
     limits: Limits = dataclasses.field(default_factory=lambda: Limits(price=0.0, rate=20.0))
     model: str = "unknown"
+    visitors: tuple[str, ...] | None = None
 
 
 _TABLES = {
-    "": {"url", "model", "price", "rate", "concurrency", "timeout", "send", "answer", "picture"},
+    "": {"url", "model", "price", "rate", "concurrency", "timeout", "visitors", "send", "answer", "picture"},
     "send": {"how", "field", "headers", "json"},
     "answer": {"labels", "scores"},
     "picture": {"min_side", "max_side", "max_bytes"},
@@ -106,6 +109,9 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
         body = dict(send.get("json", {}))
     except (AttributeError, TypeError, ValueError) as error:
         raise LabError(f"The endpoint {name!r} has headers or json that are no tables: write [send.headers].") from error
+    visitors = raw.get("visitors")
+    if visitors is not None and not (isinstance(visitors, list) and all(isinstance(one, str) for one in visitors)):
+        raise LabError(f"The endpoint {name!r} has visitors that are no list: write visitors = ['ada@example.org'].")
     return Endpoint(
         url,
         how=how,
@@ -116,18 +122,28 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
         scores=answer.get("scores", None if "labels" in answer else Endpoint.scores),
         limits=Limits(**numbers),
         model=str(raw.get("model", "unknown")),
+        visitors=None if visitors is None else tuple(visitors),
     )
 
 
-def described_endpoints() -> dict[str, str]:
-    """References ``api/http/PATH`` of the endpoints that the operator of the app has described, by the names of their files.
+def described_endpoints(visitor: Visitor = OPERATOR) -> dict[str, str]:
+    """References ``api/http/PATH`` of the endpoints that a visitor may use, by the names of the files that describe them.
 
     They are the TOML files of ``endpoints`` in the Lab's own folder. Visitors choose among these by name. They cannot bring
     addresses of their own, since the machine that runs the Lab would send requests, and headers filled from its environment,
     wherever a stranger says.
     """
     folder = home_folder() / "endpoints"
-    return {path.stem: f"api/http/{path}" for path in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+    paths = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    return {path.stem: f"api/http/{path}" for path in paths if visitor.operates or _is_open_to(path, visitor)}
+
+
+def _is_open_to(path: Path, visitor: Visitor) -> bool:
+    try:
+        visitors = read_endpoint(path).visitors
+    except LabError:
+        return False  # the operator is told why
+    return visitors is None or is_admitted(visitor.address, visitors)
 
 
 def _compile(expression: object, what: str) -> Any:

@@ -5,6 +5,9 @@ process had sent and not yet heard of is *in doubt*: it may have been paid for, 
 sent again, and counts for no class.
 """
 
+from __future__ import annotations
+
+import copy
 import json
 import sqlite3
 import threading
@@ -19,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from core.apis.provider import Answer, Label
 from core.errors import LabError
+from core.visitor import OPERATOR, Visitor
 
 RESERVED, ANSWERED, UNUSABLE, IN_DOUBT = "reserved", "answered", "unusable", "in doubt"
 SETTLED = (ANSWERED, UNUSABLE, IN_DOUBT)
@@ -33,6 +37,11 @@ CREATE TABLE IF NOT EXISTS queries (
     sent_sha256 TEXT, answer TEXT, model TEXT, asked REAL NOT NULL, seconds REAL, nanodollars INTEGER NOT NULL, remark TEXT,
     PRIMARY KEY (run, purpose, number)
 );
+CREATE TABLE IF NOT EXISTS spent (
+    run TEXT NOT NULL, purpose TEXT NOT NULL, number INTEGER NOT NULL, visitor TEXT NOT NULL, asked REAL NOT NULL,
+    nanodollars INTEGER NOT NULL, PRIMARY KEY (run, purpose, number)
+);
+CREATE INDEX IF NOT EXISTS spent_since ON spent (asked, visitor, nanodollars);
 """
 
 
@@ -71,7 +80,19 @@ class Query:
 
 
 class BudgetSpentError(LabError):
-    """One more query would exceed the budget."""
+    """One more query would exceed the budget, or what a visitor or the server may spend."""
+
+
+DAYS = 30
+"""Over which an allowance counts."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What visitors of a server may spend within any :data:`DAYS` days, in dollars: each of them, and all together."""
+
+    each: float
+    everybody: float
 
 
 class Ledger:
@@ -86,6 +107,8 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.visitor: Visitor = OPERATOR
+        self.allowance: Allowance | None = None
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +117,12 @@ class Ledger:
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise LabError(f"The file of answers {str(path)!r} cannot be used ({error}): name another.") from error
+
+    def paid_by(self, visitor: Visitor, allowance: Allowance | None = None) -> Ledger:
+        """The same file for a visitor, whose runs are their own; what they pay counts against an allowance, if there is one."""
+        view = copy.copy(self)
+        view.visitor, view.allowance = visitor, allowance
+        return view
 
     def close(self) -> None:
         """Close the file."""
@@ -145,18 +174,27 @@ class Ledger:
                     f"The budget of ${budget:g} is spent (${spent / NANO:.4f}, and a query costs ${price:g}):"
                     " raise it to go on."
                 )
+            if self.allowance is not None and _nano(price) > self._left(self.allowance):
+                raise BudgetSpentError(
+                    f"What visitors may spend within {DAYS} days is spent: go on later, or ask the operator for more."
+                )
+            now = time.time()
             try:
                 self._db.execute(
                     "INSERT INTO queries VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, NULL, ?, NULL)",
-                    (*key, RESERVED, sent_sha256, time.time(), _nano(price)),
+                    (*key, RESERVED, sent_sha256, now, _nano(price)),
                 )
             except sqlite3.IntegrityError as error:
                 raise LabError(f"Query {key.number} ({key.purpose}) was asked before: it is not paid for twice.") from error
+            if self.allowance is not None:
+                self._db.execute("INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?)", (*key, self.visitor.key, now, _nano(price)))
 
     def release(self, key: QueryKey) -> None:
         """Give back what was set aside for a query that the API did not serve."""
-        with self._lock:
-            self._db.execute("DELETE FROM queries WHERE run = ? AND purpose = ? AND number = ? AND state = ?", (*key, RESERVED))
+        with self._transaction():
+            which = "WHERE run = ? AND purpose = ? AND number = ?"
+            if self._db.execute(f"DELETE FROM queries {which} AND state = ?", (*key, RESERVED)).rowcount:
+                self._db.execute(f"DELETE FROM spent {which}", key)
 
     def settle(
         self,
@@ -194,6 +232,13 @@ class Ledger:
         with self._lock:
             return self._spent(run) / NANO
 
+    def left(self) -> float | None:
+        """US dollars of the allowance that the visitor may still spend; None where nothing bounds it."""
+        if self.allowance is None:
+            return None
+        with self._lock:
+            return max(0, self._left(self.allowance)) / NANO
+
     def runs(self) -> list[tuple[str, dict[str, Any], int, float]]:
         """Every run: its name, what it is, how many queries were settled, and dollars spent; the newest first."""
         with self._lock:
@@ -205,8 +250,14 @@ class Ledger:
 
     def kept_seed(self, spec: dict[str, Any]) -> int | None:
         """The seed of the newest run that is as this spec says but for its seed; None where there is none."""
-        same = (other["seed"] for _, other, _, _ in self.runs() if {**other, "seed": 0} == {**spec, "seed": 0})
+        same = (other["seed"] for _, other, _, _ in self.runs() if {"visitor": "", **other, "seed": 0} == {**spec, "seed": 0})
         return next(same, None)
+
+    def _left(self, allowance: Allowance) -> int:
+        since, wanted = time.time() - DAYS * 86_400, "SELECT COALESCE(SUM(nanodollars), 0) FROM spent WHERE asked > ?"
+        everybody = int(self._db.execute(wanted, (since,)).fetchone()[0])
+        own = int(self._db.execute(f"{wanted} AND visitor = ?", (since, self.visitor.key)).fetchone()[0])
+        return min(_nano(allowance.each) - own, _nano(allowance.everybody) - everybody)
 
     def _spent(self, run: str) -> int:
         return int(self._db.execute("SELECT COALESCE(SUM(nanodollars), 0) FROM queries WHERE run = ?", (run,)).fetchone()[0])
@@ -224,7 +275,7 @@ class Ledger:
 
 
 def _nano(dollars: float) -> int:
-    return round(dollars * NANO)
+    return round(min(dollars, 1e9) * NANO)
 
 
 def _labels(text: str | None) -> Answer:

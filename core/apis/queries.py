@@ -17,6 +17,7 @@ from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import radius_ceiling
 from core.smoothing.sampling import BaseClassifier, DenoiserLike, default_batch_size
 from core.smoothing.settings import Settings
+from core.visitor import OPERATOR, Visitor
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,19 @@ class RunSpec:
     denoiser_revision: str | None
     sigma: float
     seed: int
+    visitor: str = ""
 
     @property
     def name(self) -> str:
-        """The sha256 of everything above."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """The sha256 of everything above; a visitor who has signed in has runs of their own."""
+        decides = {key: value for key, value in asdict(self).items() if key != "visitor" or value}
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def spec_of(provider: Provider | Described, pixels: Tensor, denoiser: object | None, settings: Settings) -> RunSpec:
-    """The spec of a run over (3, H, W) pixels in [0, 1]; the denoiser, or its record."""
+def spec_of(
+    provider: Provider | Described, pixels: Tensor, denoiser: object | None, settings: Settings, *, visitor: Visitor = OPERATOR
+) -> RunSpec:
+    """The spec of a visitor's run over (3, H, W) pixels in [0, 1]; the denoiser, or its record."""
     image, put_before = image_record(pixels), model_record(denoiser)
     return RunSpec(
         provider=provider.ref,
@@ -57,6 +62,7 @@ def spec_of(provider: Provider | Described, pixels: Tensor, denoiser: object | N
         denoiser_revision=put_before.revision,
         sigma=settings.sigma,
         seed=settings.seed,
+        visitor=visitor.key,
     )
 
 

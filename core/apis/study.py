@@ -118,7 +118,8 @@ def stored_queries(
 ) -> int:
     """How many of the queries of a request are answered already; of the denoiser its record suffices."""
     pixels, settings = to_pixels(picture, (request.side, request.side)), request.settings
-    runs = [spec_of(facts, pixels, put_before, settings).name for put_before in (denoiser, None)[: request.runs]]
+    put_before = (denoiser, None)[: request.runs]
+    runs = [spec_of(facts, pixels, one, settings, visitor=ledger.visitor).name for one in put_before]
     wanted = (("select", settings.n0), ("estimate", settings.n))
     return sum(min(most, len(ledger.queries(run, purpose))) for run in runs for purpose, most in wanted)
 
@@ -128,7 +129,7 @@ def kept_seed(
 ) -> int | None:
     """The seed of the newest answers that are kept about these very pictures but for the seed; None where there are none."""
     pixels = to_pixels(picture, (request.side, request.side))
-    return ledger.kept_seed(asdict(spec_of(facts, pixels, denoiser, request.settings)))
+    return ledger.kept_seed(asdict(spec_of(facts, pixels, denoiser, request.settings, visitor=ledger.visitor)))
 
 
 def preview(

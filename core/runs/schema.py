@@ -31,6 +31,7 @@ from sqlalchemy import (
     make_url,
     select,
     text,
+    true,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -39,8 +40,14 @@ from sqlalchemy.pool import NullPool
 from core.errors import LabError
 from core.folders import home_folder
 
-VERSION = 1
+VERSION = 2
 """Of the tables; whoever changes them counts on, and says how to go on with the older ones."""
+_FROM_1 = (
+    "ALTER TABLE lab_runs ADD COLUMN owner VARCHAR(64) DEFAULT '' NOT NULL",
+    "ALTER TABLE lab_runs ADD COLUMN shared BOOLEAN DEFAULT true NOT NULL",
+    "UPDATE lab_store SET version = 2",
+)
+"""Runs of before there were visitors are the operator's, and all may look at them."""
 
 STATES = ("running", "finished", "stopped")
 BUSY_SECONDS = 60
@@ -70,6 +77,8 @@ runs = Table(
     Column("settings", JSON, nullable=False),
     Column("state", String(10), CheckConstraint(f"state IN {STATES}"), nullable=False),
     Column("planned", Integer),
+    Column("owner", String(64), nullable=False, server_default=""),  # a visitor's key; empty for the operator
+    Column("shared", Boolean, nullable=False, server_default=true()),  # others may look
     sqlite_autoincrement=True,  # the number of a deleted run is not given to another
 )
 
@@ -183,13 +192,16 @@ class Database:
         """Make the tables where there are none, and see that those that are there are ours."""
         with self._engine.connect().execution_options(**_READING) as connection:
             found = self._version(connection)
-        if found is None:
+        if found in (None, 1):
             with self._engine.begin() as connection:
                 if not self.is_sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CREATING})
-                if self._version(connection) is None:
+                if (found := self._version(connection)) is None:
                     _metadata.create_all(connection)
                     connection.execute(stores.insert().values(version=VERSION))
+                elif found == 1:
+                    for statement in _FROM_1:
+                        connection.execute(text(statement))
                 found = self._version(connection)
         if found != VERSION:
             older = "an older" if (found or 0) < VERSION else "a newer"

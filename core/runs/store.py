@@ -4,6 +4,9 @@ Several sessions and processes may write at once: an image of a run is there onc
 in, and runs taken out, as files.
 """
 
+from __future__ import annotations
+
+import copy
 import json
 import threading
 import time
@@ -14,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, RowMapping, func, select
+from sqlalchemy import URL, ColumnElement, Connection, RowMapping, func, select, true
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -22,6 +25,7 @@ from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files, read_recorded, recorded_from
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
+from core.visitor import OPERATOR, Visitor
 
 SILENT_SECONDS = 60.0
 """A run whose worker was not heard of for so long was interrupted: its process is gone."""
@@ -43,6 +47,8 @@ class StoredRun:
         state: one of :data:`core.runs.schema.STATES`.
         planned, images: those it is to have, None where that is not known; and those it has.
         silent: seconds since whoever works on it was last heard of.
+        owner: the key of the visitor whose it is; empty for the operator.
+        shared: whether others may look at it.
     """
 
     id: int
@@ -56,6 +62,8 @@ class StoredRun:
     planned: int | None
     images: int
     silent: float
+    owner: str = ""
+    shared: bool = True
 
     @property
     def interrupted(self) -> bool:
@@ -74,12 +82,15 @@ class RunStore:
 
     Args:
         url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``; by default what LAB_STORE names, else a file of LAB_HOME.
+        visitor: who uses it; :meth:`used_by` gives the same store to another.
 
     Raises:
-        LabError: where the database cannot be used or holds something else. So may every method.
+        LabError: where the database cannot be used or holds something else. So may every method, and those that change a run
+            where it belongs to somebody else.
     """
 
-    def __init__(self, url: str | URL | None = None) -> None:
+    def __init__(self, url: str | URL | None = None, visitor: Visitor = OPERATOR) -> None:
+        self.visitor = visitor
         named = default_url() if url is None else parse_url(url) if isinstance(url, str) else url
         self.where = where(named)
         self._database = Database(named)
@@ -88,16 +99,22 @@ class RunStore:
         """Let go of the database."""
         self._database.close()
 
+    def used_by(self, visitor: Visitor) -> RunStore:
+        """The same store as a visitor may use it: what is theirs, and looking at what is shared."""
+        view = copy.copy(self)
+        view.visitor = visitor
+        return view
+
     def begin(self, name: str, settings: dict[str, Any], planned: int | None = None) -> int:
         """Begin a run; returns its number. Runs may share a name; the settings are a JSON document."""
         with self._database.writing() as connection:
-            return _begin(connection, name, settings, planned=planned, state="running")
+            return self._begin(connection, name, settings, planned=planned, state="running")
 
     def take(self, name: str, settings: dict[str, Any], images: Iterable[Image]) -> int:
         """Take a whole run over that was made elsewhere, or nothing of it; returns its number."""
         with self._database.writing() as connection:
             written = list(images)
-            run = _begin(connection, name, settings, planned=len(written), state="finished")
+            run = self._begin(connection, name, settings, planned=len(written), state="finished")
             self._write(connection, run, written)
         return run
 
@@ -115,40 +132,45 @@ class RunStore:
         return found[0]
 
     def runs(self) -> list[StoredRun]:
-        """All runs, the newest first."""
+        """All runs that may be looked at, the newest first."""
         return self._runs()
 
     def lines(self, run: int) -> list[LogLine]:
         """The images of a run by their numbers; empty where there is no such run."""
         with self._database.reading() as connection:
             columns = [lines.c[field.name] for field in fields(LogLine)]
-            rows = connection.execute(select(*columns).where(lines.c.run_id == run).order_by(lines.c.idx)).all()
+            rows = connection.execute(select(*columns).where(*self._lines_of(run)).order_by(lines.c.idx)).all()
         return [LogLine(*row) for row in rows]
 
     def votes(self, run: int) -> dict[int, ImageVotes]:
         """The votes behind each image, where they were kept."""
         with self._database.reading() as connection:
-            wanted = select(lines.c.votes).where(lines.c.run_id == run, lines.c.votes.is_not(None)).order_by(lines.c.idx)
+            wanted = select(lines.c.votes).where(*self._lines_of(run), lines.c.votes.is_not(None)).order_by(lines.c.idx)
             found = [ImageVotes.from_dict(document) for document in connection.execute(wanted).scalars()]
         return {votes.idx: votes for votes in found}
 
     def rename(self, run: int, name: str) -> None:
         """Give a run another name."""
         with self._database.writing() as connection:
-            _update(connection, run, name=_checked(name))
+            self._update(connection, run, name=_checked(name))
+
+    def share(self, run: int, shared: bool) -> None:
+        """Let others look at a run, or no longer."""
+        with self._database.writing() as connection:
+            self._update(connection, run, shared=shared)
 
     def delete(self, run: int) -> None:
         """Delete a run and all its images. Whoever still writes to it is told that it is gone."""
         with self._database.writing() as connection:
-            if not connection.execute(runs.delete().where(runs.c.id == run)).rowcount:
-                raise _gone(run)
+            if not connection.execute(runs.delete().where(runs.c.id == run, self._own())).rowcount:
+                raise self._refused(connection, run)
 
     def finish(self, run: int, state: str = "finished") -> None:
         """Note that nobody works on a run any more: ``finished`` or ``stopped``."""
         if state not in STATES:
             raise LabError(f"A run cannot be {state!r}: expected one of {', '.join(STATES)}.")
         with self._database.writing() as connection:
-            _update(connection, run, state=state)
+            self._update(connection, run, state=state)
 
     @contextmanager
     def working_on(self, run: int, *, begun: bool = False) -> Iterator[None]:
@@ -170,9 +192,50 @@ class RunStore:
                     runs.update().where(runs.c.id == run, runs.c.state == "running").values(state="stopped", beat=time.time())
                 )
 
+    def _begin(self, connection: Connection, name: str, settings: dict[str, Any], *, planned: int | None, state: str) -> int:
+        now = time.time()
+        values = {
+            "name": _checked(name),
+            "created": now,
+            "beat": now,
+            "settings": json.loads(json.dumps(settings)),
+            "state": state,
+            "planned": planned,
+            "classifier": _reference(settings.get("classifier")),
+            "denoiser": _reference(settings.get("denoiser")),
+            "dataset": _reference(settings.get("dataset")),
+            "owner": self.visitor.key,
+            "shared": self.visitor.operates,
+        }
+        key = connection.execute(runs.insert().values(values)).inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def _update(self, connection: Connection, run: int, **values: Any) -> None:
+        if not connection.execute(runs.update().where(runs.c.id == run, self._own()).values(**values)).rowcount:
+            raise self._refused(connection, run)
+
+    def _own(self) -> ColumnElement[bool]:
+        """Which runs may be changed."""
+        return true() if self.visitor.operates else runs.c.owner == self.visitor.key
+
+    def _visible(self) -> ColumnElement[bool]:
+        """Which runs may be looked at."""
+        return self._own() | runs.c.shared
+
+    def _lines_of(self, run: int) -> tuple[ColumnElement[bool], ...]:
+        return lines.c.run_id == run, lines.c.run_id.in_(select(runs.c.id).where(self._visible()))
+
+    def _refused(self, connection: Connection, run: int) -> LabError:
+        """Why a run was not changed."""
+        wanted = select(runs.c.name, runs.c.owner).where(runs.c.id == run, self._visible())
+        for name, owner in connection.execute(wanted):
+            self.visitor.check_owns(owner, f"The run {name!r}")
+        return _gone(run)
+
     def _runs(self, run: int | None = None) -> list[StoredRun]:
         counted = select(func.count()).where(lines.c.run_id == runs.c.id).scalar_subquery()
-        wanted = select(runs, counted.label("images")).order_by(runs.c.created.desc(), runs.c.id.desc())
+        wanted = select(runs, counted.label("images")).where(self._visible()).order_by(runs.c.created.desc(), runs.c.id.desc())
         if run is not None:
             wanted = wanted.where(runs.c.id == run)
         with self._database.reading() as connection:
@@ -187,7 +250,7 @@ class RunStore:
 
     def _beat(self, connection: Connection, run: int) -> None:
         """Say that the worker lives. It comes first in every transaction on a run, so that none waits for another in a ring."""
-        _update(connection, run, beat=time.time())
+        self._update(connection, run, beat=time.time())
 
     def _keep_beating(self, run: int, ended: threading.Event) -> None:
         while not ended.wait(BEAT_SECONDS):
@@ -201,35 +264,15 @@ class RunStore:
         now = time.time()
         free = (runs.c.state != "running") | (runs.c.beat < now - SILENT_SECONDS)
         with self._database.writing() as connection:
-            taken = connection.execute(runs.update().where(runs.c.id == run, free).values(state="running", beat=now))
+            change = runs.update().where(runs.c.id == run, free, self._own())
+            taken = connection.execute(change.values(state="running", beat=now))
         if not taken.rowcount:
-            name = self.run(run).name
+            found = self.run(run)
+            self.visitor.check_owns(found.owner, f"The run {found.name!r}")
+            name = found.name
             raise LabError(
                 f"Somebody works on the run {name!r} already; where that was a crash, it can be resumed a minute after it."
             )
-
-
-def _begin(connection: Connection, name: str, settings: dict[str, Any], *, planned: int | None, state: str) -> int:
-    now = time.time()
-    values = {
-        "name": _checked(name),
-        "created": now,
-        "beat": now,
-        "settings": json.loads(json.dumps(settings)),
-        "state": state,
-        "planned": planned,
-        "classifier": _reference(settings.get("classifier")),
-        "denoiser": _reference(settings.get("denoiser")),
-        "dataset": _reference(settings.get("dataset")),
-    }
-    key = connection.execute(runs.insert().values(values)).inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def _update(connection: Connection, run: int, **values: Any) -> None:
-    if not connection.execute(runs.update().where(runs.c.id == run).values(**values)).rowcount:
-        raise _gone(run)
 
 
 def _gone(run: int) -> LabError:

@@ -26,6 +26,7 @@ from core.training.recipe import NETWORKS, TrainingRequest
 from core.training.timed import Phase, TimedCheckpoint, TimedResult, TimePlan, fit_for
 from core.training.trained import TrainedModel, full_name, save_trained, zip_unsaved
 from core.training.validation import SHOWN, CertifiedCount, Validation, certified_count, figure_sigmas, to_bytes
+from core.visitor import OPERATOR, Visitor
 
 MSE_SHARE = 0.6
 """Of the time, where STAB follows on MSE."""
@@ -94,10 +95,11 @@ def train_here(
     *,
     device: torch.device,
     checkpoint: Path | None = None,
+    visitor: Visitor = OPERATOR,
     report: Callable[[TrainingState], None] = lambda state: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainedHere:
-    """Train a denoiser for a classifier as :class:`TrainingRequest` says; keep it as ``NAME-xxxxxx``.
+    """Train a denoiser for a classifier as :class:`TrainingRequest` says; keep it as ``NAME-xxxxxx``, the visitor's own.
 
     A stop keeps the best until then, uncertified. A full disk loses nothing: the result then holds the model itself.
 
@@ -187,7 +189,7 @@ def train_here(
     def save() -> tuple[TrainedModel | None, str | None]:
         minutes = round((time.monotonic() - begun) / 60, 1)
         try:
-            return save_trained(result.network, config, card | {"minutes": minutes}, full), None
+            return save_trained(result.network, config, card | {"minutes": minutes}, full, visitor=visitor), None
         except LabError as error:
             return None, str(error)
 

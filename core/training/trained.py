@@ -22,15 +22,20 @@ from core.models.storage import CARD, CONFIG, WEIGHTS, ModelConfig, save_model
 from core.training.checkpoint import weights_fingerprint
 from core.training.objectives import STAB_WEIGHTS
 from core.versions import LAB_VERSION
+from core.visitor import OPERATOR, Visitor
 
 README = "README.md"
 LIBRARY = "denoised-smoothing-lab"
 MOST_KEPT = 20
+MOST_KEPT_BY_ONE = 5
+"""Of a visitor who has signed in."""
 MOST_KEPT_BYTES = 500 * 2**20
 LONGEST_NAME = 40
 FILES = (WEIGHTS, CONFIG, CARD, README)
 MARK = "kept_as"
 """What card.json calls the name by; folders without it were put there by somebody else, and are none of these."""
+OWNER = "owner.json"
+"""Beside those: the key of the visitor who made it, and whether others may choose it. It is not taken along."""
 _NAMES = {
     "psnr": "PSNR, dB",
     "one_shot_accuracy": "accuracy of the classifier after one draw of noise",
@@ -48,11 +53,15 @@ class TrainedModel:
         name: unlike that of any other weights: it ends in the first digits of their fingerprint.
         bytes: of its files.
         card: what card.json says.
+        owner: the key of the visitor who made it; empty for the operator.
+        shared: whether others may choose it.
     """
 
     name: str
     bytes: int
     card: dict[str, Any]
+    owner: str = ""
+    shared: bool = True
 
     @property
     def ref(self) -> str:
@@ -60,8 +69,8 @@ class TrainedModel:
         return f"trained/{self.name}"
 
 
-def trained_models() -> list[TrainedModel]:
-    """All of them, the newest first. Folders that are incomplete or damaged are passed over."""
+def trained_models(visitor: Visitor = OPERATOR) -> list[TrainedModel]:
+    """Those that a visitor may choose, the newest first. Folders that are incomplete or damaged are passed over."""
     root = trained_folder()
     if not root.is_dir():
         return []
@@ -71,20 +80,27 @@ def trained_models() -> list[TrainedModel]:
             card = read_json_object(folder / CARD)
             if card.get(MARK) == folder.name and (folder / WEIGHTS).is_file():
                 size = sum((folder / name).stat().st_size for name in FILES if (folder / name).is_file())
-                found.append((folder.stat().st_mtime, TrainedModel(folder.name, size, card)))
+                owned = read_json_object(folder / OWNER) if (folder / OWNER).exists() else {}
+                owner, shared = str(owned.get("owner", "")), owned.get("shared", True) is True
+                if visitor.may_see(owner, shared):
+                    model = TrainedModel(folder.name, size, card, owner=owner, shared=shared)
+                    found.append(((folder / CARD).stat().st_mtime, model))
         except (LabError, OSError):
             continue
     return [model for _, model in sorted(found, key=lambda entry: (-entry[0], entry[1].name))]
 
 
-def check_room() -> None:
-    """See that one more may be kept. Raises LabError where a limit is reached."""
+def check_room(visitor: Visitor = OPERATOR) -> None:
+    """See that a visitor may keep one more. Raises LabError where a limit is reached."""
     models = trained_models()
-    held = sum(model.bytes for model in models)
+    held, own = sum(model.bytes for model in models), sum(model.owner == visitor.key for model in models)
+    if not visitor.operates and own >= MOST_KEPT_BY_ONE:
+        raise LabError(f"{own} denoisers of yours are kept already, and {MOST_KEPT_BY_ONE} is the limit: delete one first.")
+    whose = "delete one first." if visitor.operates else "ask the operator to delete one."
     if len(models) >= MOST_KEPT:
-        raise LabError(f"{len(models)} trained denoisers are kept already, and {MOST_KEPT} is the limit: delete one first.")
+        raise LabError(f"{len(models)} trained denoisers are kept already, and {MOST_KEPT} is the limit: {whose}")
     if held >= MOST_KEPT_BYTES:
-        raise LabError(f"The trained denoisers take {held / 2**20:.0f} MB, over the limit: delete one first.")
+        raise LabError(f"The trained denoisers take {held / 2**20:.0f} MB, over the limit: {whose}")
 
 
 def check_name(name: str) -> str:
@@ -104,20 +120,27 @@ def full_name(name: str, network: nn.Module) -> str:
     return f"{name}-{weights_fingerprint(network)[:6]}"
 
 
-def save_trained(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> TrainedModel:
+def save_trained(
+    network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str, *, visitor: Visitor = OPERATOR
+) -> TrainedModel:
     """Write a model into the Lab's folder, whole or not at all.
 
     Args:
         name: from :func:`full_name`.
+        visitor: whose it is to be.
 
     Raises:
-        LabError: where it cannot be written.
+        LabError: where it cannot be written, or somebody else keeps these very weights.
     """
     folder = trained_folder() / name
     part = folder.parent / f".part-{uuid.uuid4().hex}"
     card = dict(card) | {MARK: name}
+    there = next((model for model in trained_models() if model.name == name), None)
+    if there is not None:
+        visitor.check_owns(there.owner, f"The denoiser {name}")
     try:
         save_model(part, network, config, card)
+        _note_owner(part, visitor.key, visitor.operates if there is None else there.shared)
         (part / README).write_text(readme(config, card, name, f"trained/{name}"))
         if folder.exists():  # the same weights, trained again: the newer card is the better one
             shutil.rmtree(folder)
@@ -131,26 +154,55 @@ def save_trained(network: nn.Module, config: ModelConfig, card: Mapping[str, Any
     return next(model for model in trained_models() if model.name == name)
 
 
-def delete_trained(name: str) -> None:
+def _note_owner(folder: Path, owner: str, shared: bool) -> None:
+    part = folder / f"{OWNER}.part"
+    part.write_text(json.dumps({"owner": owner, "shared": shared}) + "\n")
+    part.replace(folder / OWNER)
+
+
+def _own_trained(name: str, visitor: Visitor) -> TrainedModel:
+    """One that a visitor may change. Raises LabError where there is none of this name, or it is somebody else's."""
+    found = next((model for model in trained_models(visitor) if model.name == name), None)
+    if found is None:
+        raise LabError(f"There is no trained denoiser {name!r} any more.")
+    visitor.check_owns(found.owner, f"The denoiser {name}")
+    return found
+
+
+def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
+    """Let others choose a kept model, or no longer.
+
+    Raises:
+        LabError: where there is none of this name, it is somebody else's, or it cannot be written.
+    """
+    found = _own_trained(name, visitor)
+    try:
+        _note_owner(trained_folder() / found.name, found.owner, shared)
+    except OSError as error:
+        raise LabError(f"{name} cannot be changed ({error.strerror}).") from error
+
+
+def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
     """Delete a kept model.
 
     Raises:
-        LabError: where there is none of this name, or it cannot be deleted.
+        LabError: where there is none of this name, it is somebody else's, or it cannot be deleted.
     """
-    if name not in {model.name for model in trained_models()}:
-        raise LabError(f"There is no trained denoiser {name!r} any more.")
+    _own_trained(name, visitor)
     try:
         shutil.rmtree(trained_folder() / parse_reference(f"trained/{name}").name)
     except OSError as error:
         raise LabError(f"{name} cannot be deleted ({error.strerror}).") from error
 
 
-def zip_trained(name: str) -> bytes:
+def zip_trained(name: str, visitor: Visitor = OPERATOR) -> bytes:
     """A kept model as a zip: a folder of its name with :data:`FILES` in it.
 
     Raises:
-        LabError: where there is none any more.
+        LabError: where there is none any more that the visitor may see.
     """
+    if name not in {model.name for model in trained_models(visitor)}:
+        raise LabError(f"There is no trained denoiser {name!r} any more.")
     folder = trained_folder() / parse_reference(f"trained/{name}").name
     try:
         return _zipped(name, {file: (folder / file).read_bytes() for file in FILES})

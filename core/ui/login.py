@@ -51,7 +51,7 @@ def visitor() -> Visitor:
         return OPERATOR
     name, said = st.session_state.get(ENTERED, ("", ""))
     if name and dict(login.passphrases).get(name) == said:  # else it was taken out of the configuration since
-        return visitor_named(name, "passphrase", name)
+        return visitor_named(name, f"passphrase:{name}", "passphrase", name)
     if login.providers and st.user.get("is_logged_in"):
         return _of_provider(login)
     raise LabError(SIGN_IN_FIRST)
@@ -65,7 +65,7 @@ def enter() -> None:
         _draw_login(str(error))
         st.stop()
     if who.operates:
-        if _others_come_in():
+        if others_come_in():
             st.warning(OPEN, icon=":material/group:")
         return
     with st.sidebar.container(horizontal=True, vertical_alignment="center"):
@@ -108,9 +108,10 @@ def _of_provider(login: _Login) -> Visitor:
     name = email or str(user.get("name") or "") or "signed in"
     if not subject:
         raise LabError("The provider does not say who you are (its answer has no 'sub').")
-    if login.admitted and (user.get("email_verified") is False or not is_admitted(email, login.admitted)):
+    address = "" if user.get("email_verified") is False or "@" not in email else email
+    if login.admitted and not is_admitted(address, login.admitted):
         raise LabError(f"You are signed in as {name}, who is not among this Lab's visitors.")
-    return visitor_named(name, "oidc", str(user.get("iss") or user.get("provider") or ""), subject)
+    return visitor_named(name, address, "oidc", str(user.get("iss") or user.get("provider") or ""), subject)
 
 
 def _draw_login(why: str) -> None:
@@ -162,8 +163,10 @@ def _offer_to_leave() -> None:
         st.rerun()
 
 
-def _others_come_in() -> bool:
-    """Whether the app is reached by others than this machine's own browsers."""
+def others_come_in() -> bool:
+    """Whether there is a login, or the app is reached by others than this machine's own browsers."""
+    if not visitor().operates:
+        return True
     here = st.context.url
     return not _is_loopback(st.get_option("server.address")) or (here is not None and not _is_loopback(urlsplit(here).hostname))
 

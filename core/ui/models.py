@@ -13,9 +13,10 @@ from core.models.hub.cached import cached, delete_cached
 from core.models.hub.search import Details, Found, curated, details, search
 from core.models.load import sigma_warning
 from core.models.references import bundled_names, parse_reference, trained_folder
-from core.training.trained import trained_models
+from core.training.trained import OWNER, trained_models
 from core.ui.jobs.session import models
 from core.ui.linked import key_for, linked_choice
+from core.ui.login import visitor
 from core.ui.plain_text import errors_shown, show_error
 
 SIZES = ("32", "64", "96", "128", "224")
@@ -30,9 +31,9 @@ def may_be_linked(reference: str) -> bool:
         return False
     if parsed.kind == "local":
         folder = Path(parsed.name).expanduser().resolve()
-        return folder.parent == trained_folder().resolve() and folder.is_dir()
+        return folder.parent == trained_folder().resolve() and folder.is_dir() and not _is_kept_for_others(folder)
     if parsed.kind == "trained":
-        return any(model.ref == reference for model in trained_models())
+        return any(model.ref == reference for model in trained_models(visitor()))
     if parsed.kind == "bundled":  # the others of the bundled models are choices anyway
         return parsed.precision is not None and parsed.name in bundled_names()
     return parsed.kind in ("hub", "torchvision")
@@ -40,12 +41,21 @@ def may_be_linked(reference: str) -> bool:
 
 def brought(kind: str) -> list[str]:
     """References that this session chose beside the bundled ones, denoisers trained here, and the operator's local models."""
-    trained = {model.name: model.ref for model in trained_models()}
+    trained = {model.name: model.ref for model in trained_models(visitor())}
     folders = sorted(trained_folder().iterdir()) if trained_folder().is_dir() else []
-    own = [f"local/{path}" for path in folders if path.is_dir() and path.name not in trained and path.name[:1] != "."]
+    own = [
+        f"local/{path}"
+        for path in folders
+        if path.is_dir() and path.name not in trained and path.name[:1] != "." and not _is_kept_for_others(path)
+    ]
     chosen = st.session_state.get(f"brought-{kind}", [])
     there = [ref for ref in chosen if not ref.startswith("trained/") or ref in trained.values()]  # else deleted since
     return list(dict.fromkeys([*there, *(trained.values() if kind == "denoiser" else ()), *own]))
+
+
+def _is_kept_for_others(folder: Path) -> bool:
+    """Whether it is no model of the operator's, but one trained here, which only its maker's menus may hold."""
+    return not visitor().operates and (folder / OWNER).exists()
 
 
 def _remember(kind: str, references: Sequence[str]) -> None:

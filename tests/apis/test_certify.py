@@ -21,7 +21,7 @@ from core.apis.asking import Pace
 from core.apis.certify import RemoteProgress, RemoteResult, certify_remote
 from core.apis.http import HttpEndpoint, parse_endpoint
 from core.apis.labels import NO_ANSWER, LabelMap
-from core.apis.ledger import Ledger
+from core.apis.ledger import Allowance, Ledger
 from core.apis.providers import describe_provider
 from core.apis.queries import QueryPictures
 from core.errors import LabError
@@ -29,6 +29,7 @@ from core.pictures.pixels import to_pixels
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
 from core.smoothing.radius import l2_radius
 from core.smoothing.settings import Settings
+from core.visitor import visitor_named
 from tests.apis.conftest import Fault, Vendors, brightness
 
 GREY = Image.fromarray(np.full((8, 8, 3), 150, dtype=np.uint8))
@@ -311,3 +312,17 @@ def test_a_picture_that_cannot_be_sent_holds_nobody_up(ask: Asking, monkeypatch:
     monkeypatch.setattr(asking, "encode", fail_once)
     with pytest.raises(LabError, match="Too large"):
         ask("concurrency = 8")
+
+
+def test_answers_belong_to_the_visitor_who_paid_for_them(ask: Asking, ledger: Ledger) -> None:
+    ada, bob = (ledger.paid_by(visitor_named(name, "", "passphrase", name), Allowance(0.45, 100.0)) for name in ("ada", "bob"))
+    first = ask(ledger=ada, method="clopper-pearson", n=20)
+    assert first.asked == 30
+    assert ask(ledger=ada, method="clopper-pearson", n=20).asked == 0
+    assert ask(ledger=bob, method="clopper-pearson", n=20).run != first.run
+    assert ask(ledger=bob, method="clopper-pearson", n=20, offline=True).spent == pytest.approx(0.3)
+    more = ask(ledger=ada, method="clopper-pearson", n=60, budget=10.0)
+    assert more.halt is not None
+    assert (more.halt.reason, more.asked) == ("budget", 15)
+    assert "within 30 days is spent" in more.halt.message
+    assert ask(method="clopper-pearson", n=60).asked == 70  # the operator's own runs are as they were

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.apis.http import HttpEndpoint, parse_endpoint, read_endpoint
+from core.apis.http import HttpEndpoint, described_endpoints, parse_endpoint, read_endpoint
 from core.apis.provider import encode
 from core.apis.providers import describe_provider, load_provider
 from core.errors import LabError
+from core.visitor import visitor_named
 from tests.apis.conftest import Vendors
 
 
@@ -84,3 +85,24 @@ def test_price_and_rate_can_be_put_right() -> None:
     assert describe_provider("api/google", price=0.002, rate=1).limits.price == 0.002
     with pytest.raises(LabError, match="price -1"):
         describe_provider("api/aws", price=-1)
+
+
+def test_an_endpoint_may_be_open_to_some_visitors_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    (tmp_path / "endpoints").mkdir()
+    lines = {
+        "all": "",
+        "school": 'visitors = ["@school.example", "passphrase:class"]',
+        "none": "visitors = []",
+        "odd": "visitors = 1",
+    }
+    for name, line in lines.items():
+        (tmp_path / "endpoints" / f"{name}.toml").write_text(f'url = "http://127.0.0.1:9/"\n{line}\n')
+    ada, eve, room = (
+        visitor_named("x", address, "test", address) for address in ("ada@school.example", "", "passphrase:class")
+    )
+    assert set(described_endpoints()) == set(lines)
+    assert set(described_endpoints(ada)) == set(described_endpoints(room)) == {"all", "school"}
+    assert set(described_endpoints(eve)) == {"all"}
+    with pytest.raises(LabError, match="visitors that are no list"):
+        describe_provider(described_endpoints()["odd"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, BudgetSpentError, Ledger, QueryKey, settled_prefix
+from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Allowance, BudgetSpentError, Ledger, QueryKey, settled_prefix
 from core.apis.provider import Label
 from core.errors import LabError
+from core.visitor import visitor_named
 
 
 @pytest.fixture
@@ -108,3 +110,64 @@ def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
     path.write_text("this is not a database, but long enough to be taken for one. " * 20)
     with pytest.raises(LabError, match="cannot be used"):
         Ledger(path)
+
+
+ADA, BOB = (visitor_named(name, "", "passphrase", name) for name in ("ada", "bob"))
+
+
+def spend(ledger: Ledger, run: str, count: int, price: float = 1.0) -> None:
+    first = len(ledger.queries(run, "estimate"))
+    for number in range(first, first + count):
+        ledger.reserve(QueryKey(run, "estimate", number), "abc", price=price, budget=1000.0)
+        ledger.settle(QueryKey(run, "estimate", number), ANSWERED)
+
+
+def test_a_visitor_spends_no_more_than_theirs_in_however_many_runs(ledger: Ledger) -> None:
+    ada, bob = (ledger.paid_by(who, Allowance(3.0, 5.0)) for who in (ADA, BOB))
+    spend(ada, "run", 2)
+    spend(ada, "other", 1)
+    assert (ada.left(), bob.left()) == (0.0, 2.0)
+    with pytest.raises(BudgetSpentError, match="within 30 days is spent"):
+        spend(ada, "third", 1)
+    spend(bob, "bobs", 2)
+    with pytest.raises(BudgetSpentError):  # the server's is spent, though not his own
+        spend(bob, "bobs", 1, price=0.000001)
+    spend(ledger, "run", 1)  # the operator's command line is not a visitor's
+    assert ledger.left() is None
+
+
+def test_an_allowance_comes_back_after_its_days_and_with_what_was_not_served(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = ledger.paid_by(ADA, Allowance(2.0, 100.0))
+    ada.reserve(QueryKey("run", "select", 0), "abc", price=2.0, budget=10.0)
+    assert ada.left() == 0
+    ada.release(QueryKey("run", "select", 0))
+    assert ada.left() == 2
+    spend(ada, "run", 2)
+    Ledger(ledger.path)  # who opens it anew finds it spent
+    assert Ledger(ledger.path).paid_by(ADA, Allowance(2.0, 100.0)).left() == 0
+    now = time.time()
+    monkeypatch.setattr("core.apis.ledger.time.time", lambda: now + 31 * 86_400)
+    assert ada.left() == 2
+
+
+def test_many_sessions_of_one_visitor_cannot_overspend(ledger: Ledger) -> None:
+    refused = []
+
+    def buy(run: str) -> None:
+        own = Ledger(ledger.path).paid_by(ADA, Allowance(1.0, 100.0))  # as another process would
+        for number in range(20):
+            try:
+                own.reserve(QueryKey(run, "estimate", number), "abc", price=0.05, budget=100.0)
+            except BudgetSpentError:
+                refused.append(number)
+        own.close()
+
+    threads = [threading.Thread(target=buy, args=(f"run {i}",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.paid_by(ADA, Allowance(1.0, 100.0)).left() == 0
+    assert len(refused) == 60

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ from core.evaluation.recorded import read_recorded
 from core.runs import store as store_module
 from core.runs.schema import VERSION, default_url, parse_url, where
 from core.runs.store import RunStore, export_files, file_stem, import_log, recorded_run
+from core.visitor import visitor_named
 from tests.runs.postgres_server import PostgresServer, programs, running_postgres
 from tests.runs.store_writers import REFUSED, image
 
 ROOT = Path(__file__).resolve().parents[2]
+ADA, BOB = (visitor_named(name, "", "passphrase", name) for name in ("ada", "bob"))
 PROCESSES = 8
 MANY = 10_000
 """More images than a writer is through with before it is killed."""
@@ -355,12 +357,73 @@ def test_threads_share_a_store(store: RunStore) -> None:
 
 
 def test_tables_of_another_version_are_named(store: RunStore, url: str) -> None:
-    execute(url, f"UPDATE lab_store SET version = {VERSION - 1}")
-    with pytest.raises(LabError, match=rf"older version of the Lab .*version {VERSION - 1}, expected {VERSION}"):
+    execute(url, "UPDATE lab_store SET version = 0")
+    with pytest.raises(LabError, match=rf"older version of the Lab .*version 0, expected {VERSION}"):
         RunStore(url)
     execute(url, f"UPDATE lab_store SET version = {VERSION + 1}")
     with pytest.raises(LabError, match="newer version"):
         RunStore(url)
+
+
+def test_a_store_of_before_there_were_visitors_is_the_operators_and_open_to_all(store: RunStore, url: str) -> None:
+    run = store.begin("old", {"sigma": 0.25})
+    store.add(run, [image(i) for i in range(3)])
+    columns = [f"ALTER TABLE lab_runs DROP COLUMN {name}" for name in ("owner", "shared")]
+    execute(url, *columns, "UPDATE lab_store SET version = 1")
+    opened = [RunStore(url), RunStore(url)]  # the second finds it changed already
+    assert opened[0].lines(run) == opened[1].used_by(ADA).lines(run)
+    assert (opened[0].run(run).owner, opened[0].run(run).shared) == ("", True)
+    with pytest.raises(LabError, match="belongs to the operator"):
+        opened[1].used_by(ADA).delete(run)
+    for one in opened:
+        one.close()
+
+
+def test_a_run_belongs_to_who_began_it(store: RunStore) -> None:
+    ada, bob = store.used_by(ADA), store.used_by(BOB)
+    run = ada.begin("mine", {"sigma": 0.25}, 5)
+    ada.add(run, [image(i) for i in range(3)])
+    ada.finish(run, "stopped")
+    assert (ada.run(run).owner, ada.run(run).shared) == (ADA.key, False)
+    assert len(ada.lines(run)) == 3
+    # To others it is not there.
+    assert not bob.runs()
+    assert not bob.lines(run)
+    assert not bob.votes(run)
+    actions: list[Callable[[], Any]] = [
+        lambda: bob.rename(run, "stolen"),
+        lambda: bob.delete(run),
+        lambda: bob.share(run, True),
+        lambda: bob.add(run, [image(i) for i in range(5)]),
+        lambda: bob.finish(run),
+        lambda: bob.working_on(run).__enter__(),
+    ]
+    for action in [lambda: bob.run(run), *actions]:
+        with pytest.raises(LabError, match=f"There is no run {run}"):
+            action()
+    # Shared, they may look and no more.
+    ada.share(run, True)
+    assert [found.name for found in bob.runs()] == ["mine"]
+    assert bob.lines(run) == ada.lines(run)
+    assert bob.votes(run) == ada.votes(run)
+    for action in actions:
+        with pytest.raises(LabError, match="The run 'mine' belongs to another visitor"):
+            action()
+    found = ada.run(run)
+    assert (found.name, found.images, found.state, found.shared) == ("mine", 3, "stopped", True)
+    # The operator, and who made it, may all.
+    store.rename(run, "renamed")
+    with ada.working_on(run):
+        ada.add(run, [image(i) for i in range(5)])
+    ada.delete(run)
+    assert not store.runs()
+
+
+def test_what_the_operator_brings_is_open_to_all_and_theirs(store: RunStore) -> None:
+    run = store.take("published", {}, [image(i) for i in range(3)])
+    assert [found.name for found in store.used_by(ADA).runs()] == ["published"]
+    with pytest.raises(LabError, match="belongs to the operator"):
+        store.used_by(ADA).rename(run, "mine")
 
 
 def test_tables_of_another_program_are_left_alone(url: str) -> None:

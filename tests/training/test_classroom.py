@@ -113,7 +113,7 @@ def test_another_users_work_is_done_while_a_training_goes_on(classifier: Classif
 
 
 def test_a_full_disk_loses_nothing(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise LabError("The denoiser cannot be written into the Lab's folder (No space left on device): download it now.")
 
     monkeypatch.setattr(classroom, "save_trained", full)

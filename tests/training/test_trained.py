@@ -20,6 +20,7 @@ from core.models.storage import ModelConfig
 from core.training import trained
 from core.training.trained import (
     FILES,
+    MOST_KEPT_BY_ONE,
     check_name,
     check_room,
     delete_trained,
@@ -27,14 +28,19 @@ from core.training.trained import (
     full_name,
     readme,
     save_trained,
+    share_trained,
     trained_models,
     write_readme,
     zip_trained,
     zip_unsaved,
 )
+from core.visitor import visitor_named
 
 CONFIG = ModelConfig("denoiser", "unet", {"widths": [4, 8]}, (32, 32), None, (0.0, 0.5))
 CARD = {"objective": "mse", "data": "shapes", "test": {"psnr_0.25": 20.0}, "test_images": 3, "measured_on": "held-out pictures"}
+
+
+ADA, BOB = (visitor_named(name, "", "passphrase", name) for name in ("ada", "bob"))
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +118,46 @@ def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trained, "MOST_KEPT", 1)
     with pytest.raises(LabError, match="kept already"):
         check_room()
+
+
+def test_a_denoiser_belongs_to_who_trained_it(home: Path) -> None:
+    net = network()
+    model = save_trained(net, CONFIG, CARD, full_name("mine", net), visitor=ADA)
+    assert (model.owner, model.shared) == (ADA.key, False)
+    assert trained_models(ADA) == trained_models() == [model]
+    assert not trained_models(BOB)
+    changes = (lambda: delete_trained(model.name, BOB), lambda: share_trained(model.name, True, BOB))
+    for action in (*changes, lambda: zip_trained(model.name, BOB)):
+        with pytest.raises(LabError, match="There is no trained denoiser"):
+            action()
+    share_trained(model.name, True, ADA)
+    assert [found.shared for found in trained_models(BOB)] == [True]
+    assert zip_trained(model.name, BOB) == zip_trained(model.name, ADA)
+    for action in (*changes, lambda: save_trained(net, CONFIG, CARD, model.name, visitor=BOB)):
+        with pytest.raises(LabError, match="belongs to another visitor"):
+            action()
+    again = save_trained(net, CONFIG, CARD, model.name, visitor=ADA)  # as after it was certified
+    assert (again.owner, again.shared) == (ADA.key, True)
+    with zipfile.ZipFile(io.BytesIO(zip_trained(model.name, ADA))) as zipped:
+        assert all(ADA.key.encode() not in zipped.read(name) for name in zipped.namelist())
+    delete_trained(model.name, ADA)
+    assert not list((home / "models").iterdir())
+
+
+def test_an_owner_that_cannot_be_read_shows_it_to_nobody(home: Path) -> None:
+    model = save_trained(network(), CONFIG, CARD, "mine-1", visitor=ADA)
+    (home / "models" / model.name / "owner.json").write_text("{")
+    assert not trained_models(BOB)
+
+
+def test_a_visitor_keeps_a_few_and_the_operator_more() -> None:
+    for number in range(MOST_KEPT_BY_ONE):
+        check_room(ADA)
+        save_trained(network(number), CONFIG, CARD, f"mine-{number}", visitor=ADA)
+    with pytest.raises(LabError, match="denoisers of yours are kept already"):
+        check_room(ADA)
+    check_room(BOB)
+    check_room()
 
 
 def test_a_full_disk_leaves_nothing_half_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

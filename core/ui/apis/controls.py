@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +13,7 @@ from streamlit.errors import StreamlitSecretNotFoundError
 from core.apis.demo import DEMO_LIMITS
 from core.apis.http import described_endpoints
 from core.apis.labels import LabelMap, parse_label_map
-from core.apis.ledger import Ledger
+from core.apis.ledger import Allowance, Ledger
 from core.apis.provider import Described, Provider
 from core.apis.providers import VENDORS, describe_provider, load_provider
 from core.apis.study import RemoteRequest, RemoteStudy, kept_seed, preview, stored_queries, study_remote, without_budget
@@ -34,33 +35,49 @@ from core.ui.linked import (
     linked_number,
     linked_switch,
 )
+from core.ui.login import others_come_in, visitor
 from core.ui.plain_text import plain, show_error
 
 ASKED = SessionJobs("api")
 PREVIEWS = SessionJobs("api-previews")
 SIDES = (32, 64, 96, 128, 224)
-DEFAULT_MOST = 5.0
+LIMITS = {"LAB_MAX_BUDGET": 5.0, "LAB_VISITOR_BUDGET": 20.0, "LAB_SERVER_BUDGET": 100.0}
+"""Dollars that may be spent on a picture, by a visitor and by all in 30 days, unless the variable says otherwise."""
 
 
-def most_dollars() -> float:
-    """The most that a visitor may spend on one picture: LAB_MAX_BUDGET, since it is the operator's money."""
+def most_dollars(name: str = "LAB_MAX_BUDGET") -> float:
+    """The most that may be spent, by the name of the limit, since it is the operator's money; nothing where it is no sum."""
     try:
-        return float(os.environ.get("LAB_MAX_BUDGET", DEFAULT_MOST))
+        most = float(os.environ.get(name) or LIMITS[name])
     except ValueError:
-        return DEFAULT_MOST
+        most = -1.0
+    if not 0 <= most < 1e9:
+        st.warning(
+            f"{name} is no sum of dollars, so nothing can be spent: the operator has to set it.", icon=":material/warning:"
+        )
+        return 0.0
+    return most
+
+
+def allowance(provider: str) -> Allowance | None:
+    """What bounds this visitor's spending on a provider; None where it is play money, or there is nobody but the operator."""
+    named = [name for name in ("LAB_VISITOR_BUDGET", "LAB_SERVER_BUDGET") if os.environ.get(name)]
+    if provider == "api/demo" or not (named or others_come_in()):
+        return None
+    return Allowance(most_dollars("LAB_VISITOR_BUDGET"), most_dollars("LAB_SERVER_BUDGET"))
 
 
 def choose_provider() -> str:
     """The provider: the demo first, then the vendors, then the endpoints that the operator described."""
     titles = {"api/demo": "Demo: an API on this machine, free"}
     titles |= {f"api/{name}": vendor.title for name, vendor in VENDORS.items()}
-    titles |= {reference: f"HTTP: {name}" for name, reference in described_endpoints().items()}
+    titles |= {reference: f"HTTP: {name}" for name, reference in described_endpoints(visitor()).items()}
     return linked_choice("Vision API", titles, "api/demo", "api")
 
 
 def choose_price(provider: str) -> tuple[float, float]:
-    """Price of a query and queries a second, from a list that users put right for their own contract."""
-    references = ["api/demo", *(f"api/{name}" for name in VENDORS), *described_endpoints().values()]
+    """Price of a query and queries a second, from a list that the operator, alone, puts right for their own contract."""
+    references = ["api/demo", *(f"api/{name}" for name in VENDORS), *described_endpoints(visitor()).values()]
     rows = {}
     for reference in dict.fromkeys([provider, *references]):
         try:
@@ -69,6 +86,10 @@ def choose_price(provider: str) -> tuple[float, float]:
             st.warning(plain(str(error)), icon=":material/warning:")
             continue
         rows[reference] = (limits.price, limits.rate)
+    if others_come_in():  # a visitor who names the price would name the budget, too
+        price, rate = rows.get(provider, (0.0, 1.0))
+        st.caption(f"${price:g} a query, {rate:g} queries a second: what the operator of this Lab has set.")
+        return price, rate
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["dollars a query", "queries a second"])
     edited = st.data_editor(
         table,
@@ -159,7 +180,7 @@ def seeded_request(picture: Image.Image, request: RemoteRequest, seed: int | Non
     """The request with the seed that is asked for; else that of answers paid for before; else one that is drawn."""
     if seed is None:
         facts, denoiser = _facts(request)
-        kept = kept_seed(request, picture, facts=facts, denoiser=denoiser, ledger=ledger())
+        kept = kept_seed(request, picture, facts=facts, denoiser=denoiser, ledger=ledger(request.provider))
         seed = drawn_seed(picture_key(picture), without_budget(request)) if kept is None else kept
     link_seed(seed, "api-seed")
     return replace(request, settings=replace(request.settings, seed=seed))
@@ -172,9 +193,14 @@ def _facts(request: RemoteRequest) -> tuple[Described, object | None]:
 
 
 @st.cache_resource(show_spinner=False)
-def ledger() -> Ledger:
-    """The file of answers, opened once a process."""
-    return Ledger(answers_file())
+def _opened(path: str) -> Ledger:
+    """Opened once a process."""
+    return Ledger(Path(path))
+
+
+def ledger(provider: str) -> Ledger:
+    """The file of answers as this visitor pays for those of a provider."""
+    return _opened(str(answers_file())).paid_by(visitor(), allowance(provider))
 
 
 def secrets() -> Mapping[str, str]:
@@ -193,7 +219,7 @@ def request_key(picture: Image.Image, request: RemoteRequest) -> Key:
 
 def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offline: bool = False) -> Job:
     """Queue a study. Raises LabError where the queue is full or the provider cannot be used."""
-    cache, device, book = models(), pick_device("auto"), ledger()
+    cache, device, book = models(), pick_device("auto"), ledger(request.provider)
     provider: Provider | Described
     if offline:
         provider = describe_provider(request.provider, request.price, request.rate)
@@ -238,4 +264,4 @@ def start_preview(picture: Image.Image, request: RemoteRequest) -> Job:
 def answered_already(picture: Image.Image, request: RemoteRequest) -> int:
     """How many of the queries are stored."""
     facts, denoiser = _facts(request)
-    return stored_queries(request, picture, facts=facts, denoiser=denoiser, ledger=ledger())
+    return stored_queries(request, picture, facts=facts, denoiser=denoiser, ledger=ledger(request.provider))

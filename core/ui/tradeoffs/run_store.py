@@ -12,6 +12,7 @@ import streamlit as st
 from core.errors import LabError
 from core.evaluation.recorded import RecordedEvaluation
 from core.folders import home_folder
+from core.ui.login import visitor
 
 # SQLAlchemy takes a while to be imported: it is once there is a store.
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _FAILED = "store-failed"
 
 
 def run_store() -> RunStore:
-    """The store of runs, made where there is none. Raises LabError where it cannot be used."""
-    return _opened(os.environ.get("LAB_STORE"), os.environ.get("LAB_HOME"))
+    """The store of runs as the visitor may use it, made where there is none. Raises LabError where it cannot be used."""
+    return _opened(os.environ.get("LAB_STORE"), os.environ.get("LAB_HOME")).used_by(visitor())
 
 
 def store_is_there() -> bool:

@@ -13,6 +13,7 @@ from core.runs.store import LONGEST_NAME, StoredRun, export_files, file_stem, im
 from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice
+from core.ui.login import visitor
 from core.ui.plain_text import attempt, errors_shown, plain, say_done
 from core.ui.tradeoffs.evaluating import EVALUATIONS, draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.logs import compare_run, upload_logs
@@ -71,9 +72,11 @@ def _watch(draw: Callable[[], None], runs: Sequence[StoredRun]) -> None:
 
 
 def _draw_list(runs: Sequence[StoredRun]) -> None:
+    who = visitor()
     rows = [
         {
             "name": run.name,
+            **({} if who.operates else {"whose": _whose(run)}),
             "state": state_of(run),
             "images": f"{run.images:,}" + ("" if run.planned in (None, run.images) else f" of {run.planned:,}"),
             "sigma": f"{run.settings['sigma']:g}" if isinstance(run.settings.get("sigma"), int | float) else "",
@@ -96,6 +99,12 @@ def _draw_list(runs: Sequence[StoredRun]) -> None:
 def state_of(run: StoredRun) -> str:
     """``running``, ``finished``, ``stopped`` or ``interrupted``."""
     return "interrupted" if run.interrupted else run.state
+
+
+def _whose(run: StoredRun) -> str:
+    if visitor().owns(run.owner):
+        return "yours, shared" if run.shared else "yours"
+    return "another visitor's" if run.owner else "the Lab's"
 
 
 def _models(run: StoredRun) -> str:
@@ -145,7 +154,7 @@ def _say_state(run: StoredRun) -> None:
         st.info(f"Interrupted after {of}: whoever worked on it is gone.", icon=":material/power_off:")
     elif run.state == "stopped":
         st.info(f"Stopped after {of}.", icon=":material/pause_circle:")
-    if run.may_resume and run.planned is not None:
+    if run.may_resume and run.planned is not None and visitor().owns(run.owner):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             span, help = (1, int(MOST_MINUTES)), "Of computing. What is not finished then can be gone on with."
             minutes = st.number_input("Minutes, at most", *span, 10, 5, key="resume-minutes", width=180, help=help)
@@ -168,6 +177,12 @@ def draw_actions(run: StoredRun) -> None:
         help = "The log in the field's format, what made it, and the votes where they were kept."
         archive, name, icon = partial(run_archive, run.id), f"{file_stem(run.name)}.zip", ":material/folder_zip:"
         offer_file("Download", archive, name, f"download-{run.id}", icon=icon, help=help)
+        who = visitor()
+        if not who.owns(run.owner):
+            st.caption(f"It is {_whose(run)}: shared to be looked at.", width="content")
+            return
+        if not who.operates:
+            _offer_to_share(run)
         with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
             name = st.text_input("Name", run.name, max_chars=LONGEST_NAME, key=f"name-{run.id}-{run.name}")
             if st.button("Rename", icon=":material/check:", key=f"rename-{run.id}", disabled=name.strip() == run.name):
@@ -176,6 +191,12 @@ def draw_actions(run: StoredRun) -> None:
             st.markdown(f"**{plain(run.name)}** and its {run.images:,} images will be gone for good.")
             if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{run.id}"):
                 attempt(lambda: run_store().delete(run.id), f"Deleted: {run.name}.")
+
+
+def _offer_to_share(run: StoredRun) -> None:
+    shared = st.toggle("Others may look", run.shared, key=f"share-{run.id}-{run.shared}", help="Not change, resume or delete.")
+    if shared != run.shared:
+        attempt(lambda: run_store().share(run.id, shared), "Others may look now." if shared else "Yours alone now.")
 
 
 def run_archive(run: int) -> bytes:

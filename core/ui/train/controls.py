@@ -185,14 +185,15 @@ def start_training(choice: TrainingChoice, left: Unfinished | None = None) -> Jo
     """
     request, name, files = choice.request, check_name(choice.name), choice.files
     request.check()
-    check_room()
+    who = visitor()
+    check_room(who)
     if request.dataset == "upload" and not files:
         raise LabError("Upload pictures first: a zip with one folder a class, or several pictures.")
     low, high = request.sigma_range
     settings = replace(request.settings, sigma=min(max(request.settings.sigma, low), high))
     request = replace(request, settings=settings)
     cache, device = models(), pick_device("auto")
-    asked = {"name": name, "request": asdict(request), "owner": visitor().key}
+    asked = {"name": name, "request": asdict(request), "owner": who.key}
 
     def work(context: JobContext) -> TrainedHere:
         with remembered("training", asked, left) as kept:
@@ -215,7 +216,15 @@ def start_training(choice: TrainingChoice, left: Unfinished | None = None) -> Jo
         if stop():
             raise LabError("Stopped before the training began: nothing is kept.")
         return train_here(
-            request, classifier, pictures, name, device=device, checkpoint=checkpoint, report=context.report, should_stop=stop
+            request,
+            classifier,
+            pictures,
+            name,
+            device=device,
+            visitor=who,
+            checkpoint=checkpoint,
+            report=context.report,
+            should_stop=stop,
         )
 
     return TRAININGS.start_alone(f"Train {name}", work, "A training")

@@ -11,13 +11,14 @@ from core.figures.training import PHASES, training_alt, training_curves
 from core.runs.unfinished import Unfinished
 from core.training.classroom import TrainedHere, TrainingState
 from core.training.loop import TrainingProgress
-from core.training.trained import TrainedModel, delete_trained, trained_models, zip_trained
+from core.training.trained import TrainedModel, delete_trained, share_trained, trained_models, zip_trained
 from core.training.validation import CertifiedCount
 from core.ui.figure import draw_figure, draw_live_figure, enlarged, keyed_columns, offer_file, side_by_side
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
+from core.ui.login import visitor
 from core.ui.plain_text import attempt, plain, say_done, show_error
 from core.ui.train.controls import left_trainings
 
@@ -57,7 +58,7 @@ def draw_training(job: Job) -> None:
 def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
     """A training that ended."""
     state, trained = result.state, result.result
-    if result.saved is not None and all(model.name != result.name for model in trained_models()):
+    if result.saved is not None and all(model.name != result.name for model in trained_models(visitor())):
         st.caption(f"{plain(result.name)} was deleted.")
         return
     if result.unsaved:
@@ -153,11 +154,12 @@ def _moment(seconds: float) -> str:
 def draw_kept() -> None:
     """All of them, in a list that is folded away."""
     say_done()
-    kept = trained_models()
+    kept, who = trained_models(visitor()), visitor()
     if not kept:
         return
     st.subheader("Trained here")
-    st.caption("Everybody who uses this Lab can choose, download and delete them.")
+    shown = "Everybody who uses this Lab can choose, download and delete them."
+    st.caption(shown if who.operates else "Yours, and those that others share: only who made one can delete it.")
     for model in kept:
         with st.expander(f"{model.name} · {model.bytes / 2**20:.1f} MB", icon=":material/blur_off:"):
             st.markdown(_told(model))
@@ -172,17 +174,28 @@ def _draw_actions(name: str, classifier: str, key: str, *, kept: bool = True, fi
             link = {"classifier": classifier, key_for("denoiser", classifier): ref}
             st.page_link("pages/1_Certify.py", label="Certify with it", icon=":material/verified_user:", query_params=link)
         help = "Weights, config, card and README; unpacked, it is loaded as local/PATH, and can go to the Hub."
-        archive, icon = files if files is not None else partial(zip_trained, name), ":material/folder_zip:"
+        who = visitor()
+        archive, icon = files if files is not None else partial(zip_trained, name, who), ":material/folder_zip:"
         offer_file("Download", archive, f"{name}.zip", f"zip-{key}", icon=icon, help=help)
-        if kept:
+        model = next((model for model in trained_models(who) if model.name == name), None) if kept else None
+        if model is not None and who.owns(model.owner):
+            if not who.operates:
+                _offer_to_share(model, key)
             with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{key}"):
                 st.markdown(f"**{plain(name)}** will be gone for good, for everybody.")
                 if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{key}"):
                     attempt(lambda: _delete(name), f"Deleted: {name}.")
 
 
+def _offer_to_share(model: TrainedModel, key: str) -> None:
+    shared = st.toggle("Others may choose it", model.shared, key=f"share-{key}-{model.shared}")
+    if shared != model.shared:
+        done = "Others may choose it now." if shared else "Yours alone now."
+        attempt(lambda: share_trained(model.name, shared, visitor()), done)
+
+
 def _delete(name: str) -> None:
-    delete_trained(name)
+    delete_trained(name, visitor())
     models().forget(f"trained/{name}")
 
 
