@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +39,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
-from core.errors import LabError
+from core.errors import LabError, first_line
 from core.folders import home_folder
 
 VERSION = 2
@@ -137,10 +139,14 @@ def where(url: URL) -> str:
 
 
 class Database:
-    """A database whose tables are there and of this version. Raises LabError where it cannot be reached, or holds others."""
+    """A database whose tables are there and of this version. Raises LabError where it cannot be reached, or holds others.
+
+    A file in a folder that cannot be written can still be read: from a copy, since SQLite itself would write beside it.
+    """
 
     def __init__(self, url: URL) -> None:
         self._url = url
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._engine = self._open()
         try:
@@ -153,18 +159,36 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, all of it or nothing."""
-        with self._said(), self._engine.begin() as connection:
+        engine = self._current()
+        if self._copy is not None:
+            raise LabError(
+                f"The store of runs {where(self._url)!r} is in a folder that cannot be written: it can only be read."
+            )
+        with self._said(), engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Look without keeping writers waiting."""
-        with self._said(), self._engine.connect().execution_options(**_READING) as connection:
-            yield connection
+        with self._said(), self._current().connect().execution_options(**_READING) as connection:
+            try:
+                yield connection
+            except (ValueError, KeyError, TypeError) as error:
+                if isinstance(error, LabError):
+                    raise
+                raise LabError(f"The store of runs {where(self._url)!r} is damaged: {first_line(error)}.") from error
 
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _current(self) -> Engine:
+        if self._copy is not None and os.access(Path(str(self._url.database)).parent, os.W_OK):  # meanwhile
+            self.close()
+            self._copy, self._engine = None, self._open()
+        return self._engine
 
     def _open(self) -> Engine:
         if self.is_sqlite:
@@ -173,8 +197,15 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LabError(f"The store of runs {str(path)!r} cannot be made ({error.strerror or error}).") from error
+            url = self._url
+            if path.exists() and not os.access(path.parent, os.W_OK):
+                self._copy = tempfile.TemporaryDirectory()
+                for part in (path, path.with_name(f"{path.name}-wal")):  # without the second, the newest images are missing
+                    if part.exists():
+                        shutil.copy(part, self._copy.name)
+                url = url.set(database=str(Path(self._copy.name) / path.name))
             # A connection for each transaction costs little with a file, and leaves none to threads that have ended.
-            engine = create_engine(self._url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+            engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
@@ -251,6 +282,8 @@ class Database:
             return f"it was busy for more than {BUSY_SECONDS} s"
         if "not a database" in reason:
             return "the file is no SQLite database"
+        if "malformed" in reason:
+            return "the file is damaged"
         return reason
 
 

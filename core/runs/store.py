@@ -258,7 +258,7 @@ class RunStore:
                 with self._database.writing() as connection:
                     self._beat(connection, run)
             except LabError:
-                return  # the run is gone, or the database: the next image says so to whoever can tell the user
+                continue  # a database may come back; where the run is gone, the next image says so to whoever can tell the user
 
     def _claim(self, run: int) -> None:
         now = time.time()

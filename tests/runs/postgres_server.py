@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,13 @@ class PostgresServer:
     Attributes:
         port: on 127.0.0.1.
         password: of the only user.
+        stop, start: it is gone, and back with all that was in it.
     """
 
     port: int
     password: str
+    stop: Callable[[], None]
+    start: Callable[[], None]
 
     def url(self, database: str = "postgres", password: str | None = None) -> str:
         """Of one of its databases."""
@@ -91,8 +94,15 @@ def running_postgres(bin_folder: Path) -> Iterator[PostgresServer]:
             port = probe.getsockname()[1]
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
         control = str(bin_folder / "pg_ctl")
-        call(control, "-D", str(data), "-l", str(root / "log"), "-o", options, "-w", "-t", "60", "start")
-        try:
-            yield PostgresServer(port, password)
-        finally:
+
+        def start() -> None:
+            call(control, "-D", str(data), "-l", str(root / "log"), "-o", options, "-w", "-t", "60", "start")
+
+        def stop() -> None:
             call(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+
+        start()
+        try:
+            yield PostgresServer(port, password, stop, start)
+        finally:
+            stop()

@@ -28,6 +28,7 @@ from core.runs.store import RunStore, export_files, file_stem, import_log, recor
 from core.visitor import visitor_named
 from tests.runs.postgres_server import PostgresServer, programs, running_postgres
 from tests.runs.store_writers import REFUSED, image
+from tests.small_disk import run_on_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 ADA, BOB = (visitor_named(name, "", "passphrase", name) for name in ("ada", "bob"))
@@ -524,3 +525,112 @@ def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
 def test_names_of_files_hide_nothing() -> None:
     assert file_stem("../../etc/passwd") == "etc-passwd"
     assert file_stem("///") == "run"
+
+
+IMAGE = "from core.evaluation.log import LogLine\nimage = lambda i: LogLine(i, 1, 1, 0.5, True, 1.0)\n"
+FILL = (
+    "from core.runs.store import RunStore\nfrom core.errors import LabError\n"
+    f"{IMAGE}"
+    "store = RunStore(); run = store.begin('mine', {'sigma': 0.25}, 100_000); done = 0\n"
+    "try:\n"
+    "    with store.working_on(run, begun=True):\n"
+    "        for done in range(100_000):\n"
+    "            store.add(run, [image(done)])\n"
+    "except LabError as error:\n"
+    "    print(error)\n"
+    "print(done, len(store.lines(run)), RunStore().run(run).images)\n"
+)
+
+
+def test_a_full_disk_is_a_sentence_and_what_was_written_is_there(tmp_path: Path) -> None:
+    said, counts = run_on_disk(tmp_path, FILL, 300).splitlines()
+    assert said == f"The store of runs '{tmp_path / 'runs.sqlite'}' cannot be used: database or disk is full."
+    done, lines, images = map(int, counts.split())
+    assert done == lines == images > 100
+
+
+def test_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
+    before = (
+        f"from core.runs.store import RunStore\n{IMAGE}"
+        "import os\nstore = RunStore(); run = store.take('mine', {'sigma': 0.25}, [image(0)])\n"
+        "held = store._database._engine.connect()\n"  # as a kill leaves it: what is newest stands beside the file
+        "run = store.begin('cut short', {'sigma': 0.5}, 9); store.add(run, [image(0), image(1)])\nos._exit(0)"
+    )
+    code = (
+        "from core.runs.store import RunStore\nfrom core.errors import LabError\n"
+        "store = RunStore()\nprint([(run.name, len(store.lines(run.id))) for run in store.runs()])\n"
+        "try:\n    store.rename(1, 'other')\nexcept LabError as error:\n    print(error)\nstore.close()\n"
+    )
+    listed, said = run_on_disk(tmp_path, code, 3000, before=before, read_only=True).splitlines()
+    assert listed == "[('cut short', 2), ('mine', 1)]"
+    assert said.endswith("is in a folder that cannot be written: it can only be read.")
+
+
+def test_a_folder_that_can_be_written_again_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
+    first = RunStore(url)
+    run = first.take("mine", SETTINGS, [image(0)])
+    first.close()
+    with monkeypatch.context() as refused:
+        refused.setattr(os, "access", lambda path, mode: False)
+        store = RunStore(url)
+        assert [found.images for found in store.runs()] == [1]
+        with pytest.raises(LabError, match="can only be read"):
+            store.rename(run, "other")
+    store.rename(run, "other")
+    assert RunStore(url).run(run).name == "other"
+    store.close()
+
+
+def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    store = RunStore(f"sqlite:///{path}")
+    run = store.take("mine", SETTINGS, [image(i) for i in range(500)])
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("UPDATE lab_lines SET votes = '{' WHERE idx = 7")
+    with pytest.raises(LabError, match="is damaged"):
+        store.votes(run)
+    assert len(store.lines(run)) == 500  # what is whole is there
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(LabError, match="damaged"):
+        RunStore(f"sqlite:///{path}").runs()
+
+
+def test_a_server_that_goes_away_and_comes_back_has_what_was_finished(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "BEAT_SECONDS", 0.05)
+    store = RunStore(postgres.create("gone_and_back"))
+    run = store.begin("mine", SETTINGS, 4)
+
+    def work() -> None:
+        with store.working_on(run, begun=True):
+            store.add(run, [image(0), image(1)])
+            postgres.stop()
+            time.sleep(0.3)  # nobody hears of the worker meanwhile
+            store.add(run, [image(2)])
+
+    with pytest.raises(LabError, match="cannot be used"):
+        work()
+    with pytest.raises(LabError, match="cannot be used"):
+        store.runs()
+    postgres.start()
+    assert [line.idx for line in store.lines(run)] == [0, 1]
+    assert store.run(run).state == "running"
+    monkeypatch.setattr(store_module, "SILENT_SECONDS", 0.0)
+    assert store.run(run).may_resume
+    with store.working_on(run):
+        postgres.stop()
+        postgres.start()
+        time.sleep(0.3)
+        assert store.run(run).silent < 0.3  # its worker outlived it
+        store.add(run, [image(2), image(3)])
+        store.finish(run)
+    assert [line.idx for line in store.lines(run)] == [0, 1, 2, 3]
+    store.close()
