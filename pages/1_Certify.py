@@ -24,7 +24,7 @@ from core.ui.jobs.queue import Job
 from core.ui.linked import choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown
-from core.ui.plain_text import show_error
+from core.ui.sentences import show_error
 
 open_page("Certify")
 st.title("Certify a picture")

@@ -6,6 +6,7 @@ from core.apis.ledger import DAYS
 from core.apis.providers import describe_provider
 from core.apis.queries import make_plan
 from core.errors import LabError
+from core.plain_text import plain
 from core.ui.apis.controls import (
     ASKED,
     PREVIEWS,
@@ -24,7 +25,7 @@ from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow, under_way
 from core.ui.jobs.queue import Job
 from core.ui.pictures import choose_pictures
-from core.ui.plain_text import show_error
+from core.ui.sentences import show_error
 
 open_page("Vision APIs")
 st.title("Certify a vision API")
@@ -51,7 +52,7 @@ if provider == "api/demo":
     st.caption("The demo API runs on this machine: no picture leaves it, and the dollars are play money.")
 else:
     st.warning(
-        f"Noisy copies of the picture will be sent to {facts.destination}, and paid for.", icon=":material/cloud_upload:"
+        f"Noisy copies of the picture will be sent to {plain(facts.destination)}, and paid for.", icon=":material/cloud_upload:"
     )
 
 request = seeded_request(picture, request, seed)

@@ -17,8 +17,8 @@ from core.apis.queries import make_plan
 from core.apis.study import evaluate_remote, names_of_classes
 from core.commands.inputs import chosen_images, image_choice, load_denoiser_remarking, read_picture_remarking
 from core.commands.options import settings_of
-from core.commands.results import certificate_text
-from core.commands.terminal import Countdown, InterruptFlag, ProgressLine, print_json, remark
+from core.commands.results import certificate_lines
+from core.commands.terminal import Countdown, InterruptFlag, ProgressLine, print_json, remark, say
 from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
@@ -82,7 +82,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
             line.clear()
             results.append((picture, result))
             if not args.json:
-                print(_text(picture.name, result), flush=True)
+                say(*_lines(picture.name, result))
             if interrupt.is_set() or (result.halt is not None and result.halt.reason in ("refused", "unreachable")):
                 break
     ledger.close()
@@ -92,7 +92,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
         print_json(documents[0] if len(pictures) == 1 else {"certificates": documents, "failed": failed})
     for _, result in results:
         if result.halt is not None:
-            print(f"certify: {result.halt.message}", file=sys.stderr)
+            say(f"certify: {result.halt.message}", file=sys.stderr)
     if interrupt.is_set():
         return 130
     return 2 if any(r.halt is not None and r.halt.reason in ("refused", "unreachable") for _, r in results) else 0
@@ -144,13 +144,12 @@ def _show(line: ProgressLine, name: str, now: RemoteProgress) -> None:
     line.show(", ".join(parts))
 
 
-def _text(name: str, result: RemoteResult) -> str:
-    lines = [certificate_text(name, result.certificate)]
+def _lines(name: str, result: RemoteResult) -> list[str]:
+    lines = certificate_lines(name, result.certificate)
     lines.append(f"  money     ${result.spent:.4f} for this picture in all; {result.asked:,} queries asked just now")
     if result.settled:
         lines.append(f"  settled   {result.settled}")
-    lines += [f"  note      {note}" for note in result.notes]
-    return "\n".join(lines)
+    return lines + [f"  note      {note}" for note in result.notes]
 
 
 def _document(result: RemoteResult) -> dict[str, Any]:
@@ -238,10 +237,10 @@ def run_serve_demo_api(args: argparse.Namespace) -> int:
         raise LabError(f"--port is {args.port}: expected 0 to 65535.")
     with DemoServer(args.classifier, args.host, args.port) as server:
         try:
-            print(f"Serving {args.classifier} at {server.url}", flush=True)
-            print("Describe it in a TOML file, and certify with --classifier api/http/FILE:", file=sys.stderr)
-            print(f'    url = "{server.url}"\n    price = 0.001', file=sys.stderr, flush=True)
+            say(f"Serving {args.classifier} at {server.url}")
+            told = ("Describe it in a TOML file, and certify with --classifier api/http/FILE:", f'    url = "{server.url}"')
+            say(*told, "    price = 0.001", file=sys.stderr)
             server.serve_forever(poll_interval=0.1)
         except KeyboardInterrupt:
-            print(f"serve-demo-api: stopped after {server.asked:,} pictures.", file=sys.stderr)
+            say(f"serve-demo-api: stopped after {server.asked:,} pictures.", file=sys.stderr)
     return 0

@@ -12,7 +12,7 @@ from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest, 
 from core.attacks.study import attack_study
 from core.commands.inputs import load_models, read_picture_remarking, writable_folder
 from core.commands.options import add_options, settings_of
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark, say
 from core.device import pick_device
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
@@ -99,9 +99,9 @@ def run_attack(args: argparse.Namespace) -> int:
     if args.json:
         print_json(document)
     else:
-        print(study_text(picture.name, study, classifier.labels))
+        say(*study_lines(picture.name, study, classifier.labels))
         for path in document.get("files", ()):
-            print(f"  wrote {path}")
+            say(f"  wrote {path}")
     return 130 if interrupt.is_set() else 0
 
 
@@ -155,7 +155,7 @@ WHO = {
 }
 
 
-def study_text(name: str, study: AttackStudy, labels: tuple[str, ...] | None) -> str:
+def study_lines(name: str, study: AttackStudy, labels: tuple[str, ...] | None) -> list[str]:
     """A block: the number line first, then the change that was shown, then what none of this says."""
     a, c = study.request.attack, study.certificate
     if c.prediction is None:
@@ -178,15 +178,15 @@ def study_text(name: str, study: AttackStudy, labels: tuple[str, ...] | None) ->
     )
     lines.append(f"  took      {duration(study.seconds)}{'' if study.complete else ', not all of the search was done'}")
     if study.violation:
-        lines.append(
-            "  VIOLATION a change within the certified radius made PREDICT return another class. Certificate and PREDICT may\n"
-            f"            each be wrong with probability {s.alpha:g}: try another seed and more samples."
-        )
-    lines.append(
-        "  caveats   the smallest attack found is an upper bound: a smaller one may exist. Nothing within the certified\n"
-        f"            radius can succeed, with probability at least 1 - {c.failure_probability:g}."
-    )
-    return "\n".join(lines)
+        lines += [
+            "  VIOLATION a change within the certified radius made PREDICT return another class. Certificate and PREDICT may",
+            f"            each be wrong with probability {s.alpha:g}: try another seed and more samples.",
+        ]
+    return [
+        *lines,
+        "  caveats   the smallest attack found is an upper bound: a smaller one may exist. Nothing within the certified",
+        f"            radius can succeed, with probability at least 1 - {c.failure_probability:g}.",
+    ]
 
 
 def _smallest(target: str, search: AttackSearch) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.commands.inputs import load_models
 from core.commands.options import add_options
-from core.commands.terminal import ProgressLine, print_json
+from core.commands.terminal import ProgressLine, print_json, say
 from core.device import describe_device, pick_device
 from core.errors import LabError
 from core.models.load import Classifier
@@ -211,7 +211,7 @@ def print_benchmark(
     if args.json:
         print_json(document)
     else:
-        print("\n".join(text(document)))
+        say(*text(document))
     return 0
 
 

@@ -11,7 +11,7 @@ from core.apis.providers import is_api
 from core.commands.apis import add_api_options, run_certify_api
 from core.commands.inputs import load_models
 from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
-from core.commands.results import certificate_text, prediction_text, run_over_pictures
+from core.commands.results import certificate_lines, prediction_lines, run_over_pictures
 from core.errors import LabError
 from core.pictures.pixels import to_pixels
 from core.report.export import to_json
@@ -49,7 +49,7 @@ def run_certify(args: argparse.Namespace) -> int:
         write_files(args, certificate, image, BaseClassifier(classifier, denoiser))
         return certificate
 
-    return run_over_pictures(args, run_one, tell=certificate_text, labels=classifier.labels, plural="certificates")
+    return run_over_pictures(args, run_one, tell=certificate_lines, labels=classifier.labels, plural="certificates")
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -106,4 +106,4 @@ def run_predict(args: argparse.Namespace) -> int:
     classifier, denoiser = load_models(args)
     on_models = partial(predict_picture, classifier=classifier, denoiser=denoiser, settings=settings)
     run_one = partial(on_models, device=args.device, batch_size=args.batch_size)
-    return run_over_pictures(args, run_one, tell=prediction_text, labels=classifier.labels, plural="predictions")
+    return run_over_pictures(args, run_one, tell=prediction_lines, labels=classifier.labels, plural="predictions")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.commands.inputs import load_denoiser_remarking, read_picture_remarking, writable_folder
 from core.commands.options import FIXED_SEED, add_options
-from core.commands.terminal import print_json, remark
+from core.commands.terminal import print_json, remark, say
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import image_record, psnr, ssim, to_picture, to_pixels
@@ -90,12 +90,12 @@ def run_denoise(args: argparse.Namespace) -> int:
     if args.json:
         print_json(document)
         return 0
-    print(f"{picture.name}, {width} x {height} pixels, sigma {sigma_text(args.sigma)}, seed {args.seed}, by {args.denoiser}")
+    say(f"{picture.name}, {width} x {height} pixels, sigma {sigma_text(args.sigma)}, seed {args.seed}, by {args.denoiser}")
     for name in ("noisy", "denoised"):
         quality = _figures(stages[name], original)
         decibels = "infinite" if quality["psnr"] is None else f"{quality['psnr']:.2f} dB"
-        print(f"  {name:9} PSNR {decibels}, SSIM {quality['ssim']:.4f}   {files[name]}")
-    print(f"  {'original':9} {files['original']}")
+        say(f"  {name:9} PSNR {decibels}, SSIM {quality['ssim']:.4f}   {files[name]}")
+    say(f"  {'original':9} {files['original']}")
     return 0
 
 

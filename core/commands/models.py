@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.commands.options import add_options
-from core.commands.terminal import print_json, remark
+from core.commands.terminal import print_json, remark, say
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers
 from core.models.hub.cached import CachedRepository, cached, delete_cached
@@ -54,13 +54,13 @@ def _list_bundled(args: argparse.Namespace) -> int:
         print_json({name: [_document(entry) for entry in entries] for name, entries in groups.items()})
         return 0
     for name, entries in groups.items():
-        print(f"{name}:")
+        say(f"{name}:")
         if not entries:
-            print("  none is bundled: 'python -m core train-classifier --help' says how to train one")
+            say("  none is bundled: 'python -m core train-classifier --help' says how to train one")
         for entry in entries:
-            print(f"  {entry.ref:28} {_summary(entry)}")
-    print("and local/PATH: a folder that train-classifier or train-denoiser wrote, or that holds a model of another library")
-    print("and torchvision/ARCH[@WEIGHTS], hub/OWNER/NAME[@REVISION]: 'python -m core models --search TEXT' searches the Hub")
+            say(f"  {entry.ref:28} {_summary(entry)}")
+    say("and local/PATH: a folder that train-classifier or train-denoiser wrote, or that holds a model of another library")
+    say("and torchvision/ARCH[@WEIGHTS], hub/OWNER/NAME[@REVISION]: 'python -m core models --search TEXT' searches the Hub")
     return 0
 
 
@@ -114,9 +114,9 @@ def print_found(args: argparse.Namespace) -> int:
         print_json({"search": args.search, "task": args.task, "found": [asdict(entry) for entry in found]})
         return 0
     for entry in found:
-        print(f"{entry.ref:60} {_line(entry)}")
+        say(f"{entry.ref:60} {_line(entry)}")
     if not found:
-        print(f"nothing on the Hub fits {args.search!r}: try fewer words, or leave out --only-loadable")
+        say(f"nothing on the Hub fits {args.search!r}: try fewer words, or leave out --only-loadable")
     return 0
 
 
@@ -149,15 +149,15 @@ def print_details(reference: str, kind: str, as_json: bool) -> int:
         return 0
     for note in repository.notes:
         remark(note)
-    print(pinned(f"hub/{repository.name}", repository.commit))
+    say(pinned(f"hub/{repository.name}", repository.commit))
     access = "private" if repository.private else "gated" if repository.gated else "public"
-    print(f"  licence {repository.license or 'not named'}, {access}, made with {repository.library or 'an unnamed library'}")
+    say(f"  licence {repository.license or 'not named'}, {access}, made with {repository.library or 'an unnamed library'}")
     for file in repository.files:
-        print(f"  {'needed' if file.name in found.needed else '      '} {gigabytes(file.size):>10}  {file.name}")
+        say(f"  {'needed' if file.name in found.needed else '      '} {gigabytes(file.size):>10}  {file.name}")
     if found.labels:
         more = "" if len(found.labels) <= SHOWN_LABELS else ", ..."
-        print(f"  {len(found.labels)} classes: {', '.join(found.labels[:SHOWN_LABELS])}{more}")
-    print(f"  {found.problem}" if found.problem else f"  to download: {gigabytes(found.bytes)}")
+        say(f"  {len(found.labels)} classes: {', '.join(found.labels[:SHOWN_LABELS])}{more}")
+    say(f"  {found.problem}" if found.problem else f"  to download: {gigabytes(found.bytes)}")
     return 0
 
 
@@ -168,8 +168,8 @@ def print_cached(as_json: bool) -> int:
         print_json({"cached": [asdict(entry) | {"folder": str(entry.folder)} for entry in entries]})
         return 0
     for entry in entries:
-        print(f"hub/{entry.name:56} {_cached_line(entry)}")
-    print(f"{gigabytes(sum(entry.bytes for entry in entries))} in all" if entries else "nothing of the Hub is cached")
+        say(f"hub/{entry.name:56} {_cached_line(entry)}")
+    say(f"{gigabytes(sum(entry.bytes for entry in entries))} in all" if entries else "nothing of the Hub is cached")
     return 0
 
 
@@ -194,5 +194,5 @@ def print_deleted(name: str, as_json: bool) -> int:
     if as_json:
         print_json({"deleted": name, "bytes": freed})
     else:
-        print(f"deleted {name}: {gigabytes(freed)} given back")
+        say(f"deleted {name}: {gigabytes(freed)} given back")
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.commands.inputs import read_picture_remarking
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, say
 from core.errors import LabError
 from core.report.notation import class_name, duration, norm_name, sigma_text
 from core.report.words import cause_of_abstention, noise_text, settled_text
@@ -22,7 +22,7 @@ def run_over_pictures(
     args: argparse.Namespace,
     run_one: Callable[..., Result],
     *,
-    tell: Callable[[str, Result], str],
+    tell: Callable[[str, Result], list[str]],
     labels: tuple[str, ...] | None,
     plural: str,
 ) -> int:
@@ -32,7 +32,7 @@ def run_over_pictures(
 
     Args:
         run_one: (picture, on_progress=, should_stop=) -> result.
-        tell: (name of the picture, result) -> text for people.
+        tell: (name of the picture, result) -> lines for people.
         labels: class names, for the progress line.
         plural: what several results are called in the document.
 
@@ -61,14 +61,14 @@ def run_over_pictures(
                 if len(paths) == 1:
                     raise
                 failed.append({"path": str(path), "error": str(error)})
-                print(f"{args.verb}: {str(path)!r} failed: {' '.join(str(error).split())}", file=sys.stderr)
+                say(f"{args.verb}: {str(path)!r} failed: {' '.join(str(error).split())}", file=sys.stderr)
                 continue
             line.clear()
             if result.stopped and not (isinstance(result, Certificate) and result.settled):
-                print(f"{args.verb}: stopped after {result.n:,} samples; what they allow to say follows.", file=sys.stderr)
+                say(f"{args.verb}: stopped after {result.n:,} samples; what they allow to say follows.", file=sys.stderr)
             done.append({"path": str(path)} | result.to_dict())
             if not args.json:
-                print(tell(path.name, result), flush=True)
+                say(*tell(path.name, result))
     if args.json:
         if len(paths) == 1 and done:
             print_json({key: value for key, value in done[0].items() if key != "path"})
@@ -92,7 +92,7 @@ def _show(line: ProgressLine, head: str, labels: tuple[str, ...] | None, progres
     line.show(", ".join(parts))
 
 
-def certificate_text(name: str, certificate: Certificate) -> str:
+def certificate_lines(name: str, certificate: Certificate) -> list[str]:
     """A short block: the answer first, then what it rests on, then what it does not say."""
     c = certificate
     if c.prediction is not None:
@@ -120,16 +120,17 @@ def certificate_text(name: str, certificate: Certificate) -> str:
     lines += _footing(c)
     if c.prediction is not None:
         changes = "changes between 8-bit pictures" if c.sound else "changes"
-        lines.append(
+        lines += [
             f"  caveats   of the smoothed classifier, not of the classifier alone; for {changes} measured in the"
-            f" {norm_name(c.norm)} norm only;\n"
+            f" {norm_name(c.norm)} norm only;",
             f"            with probability at least 1 - {c.failure_probability:g}, if picture and models were chosen without"
-            " knowledge\n            of the seed; robust is not the same as right."
-        )
-    return "\n".join(lines)
+            " knowledge",
+            "            of the seed; robust is not the same as right.",
+        ]
+    return lines
 
 
-def prediction_text(name: str, prediction: Prediction) -> str:
+def prediction_lines(name: str, prediction: Prediction) -> list[str]:
     """A short block: the answer first, then what it rests on."""
     p = prediction
     if p.prediction is not None:
@@ -145,11 +146,12 @@ def prediction_text(name: str, prediction: Prediction) -> str:
     lines.append(f"  settings  sigma {sigma_text(p.sigma)}, {noise_text(p)}, alpha {p.alpha:g}, seed {p.seed}")
     lines += _footing(p)
     if p.prediction is not None:
-        lines.append(
+        lines += [
             f"  caveats   the smoothed classifier's class with probability at least 1 - {p.alpha:g}, if picture and models were"
-            " chosen\n            without knowledge of the seed; no radius comes with it, and it may be the wrong class."
-        )
-    return "\n".join(lines)
+            " chosen",
+            "            without knowledge of the seed; no radius comes with it, and it may be the wrong class.",
+        ]
+    return lines
 
 
 def _top_counts(result: Certificate | Prediction, most: int = 4) -> str:

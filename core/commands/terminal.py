@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TextIO
 
 import torch
 
-from core.errors import LabError
+from core.errors import LabError, one_line
 
 EVERY_SECONDS = 5.0
 """How often progress is told where stderr is no terminal."""
@@ -24,9 +24,14 @@ def print_json(document: object) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
+def say(*lines: str, file: TextIO | None = None) -> None:
+    """Print lines, on stdout unless told otherwise; what a stranger wrote into one starts no other and turns nothing."""
+    print(*map(one_line, lines), sep="\n", file=file, flush=True)
+
+
 def remark(sentence: str) -> None:
     """Tell something the user should know, on stderr."""
-    print(f"note: {' '.join(sentence.split())}", file=sys.stderr)
+    say(f"note: {' '.join(sentence.split())}", file=sys.stderr)
 
 
 class ProgressLine:
@@ -43,7 +48,7 @@ class ProgressLine:
             return
         self._told = now
         start, end = ("\r\x1b[K", "") if self._on_terminal else ("", "\n")
-        print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
+        print(f"{start}{one_line(text)}", end=end, file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Take the line away."""
@@ -93,7 +98,7 @@ class Countdown:
         """One more is finished."""
         self._done += 1
         minutes = (time.monotonic() - self._began) / self._done * (self._total - self._done) / 60
-        print(f"{self._done}/{self._total}  {text}  {minutes:.1f} min left", file=sys.stderr, flush=True)
+        say(f"{self._done}/{self._total}  {text}  {minutes:.1f} min left", file=sys.stderr)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -149,5 +154,5 @@ def _abandon_stdout() -> None:
 
 
 def _tell(name: str, sentence: str, code: int) -> int:
-    print(f"{name}: {' '.join(sentence.split())}", file=sys.stderr)
+    say(f"{name}: {' '.join(sentence.split())}", file=sys.stderr)
     return code

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from core.commands.inputs import Downloading, writable_folder
-from core.commands.terminal import InterruptFlag, print_json, remark
+from core.commands.terminal import InterruptFlag, print_json, remark, say
 from core.commands.train_options import (
     add_classifier_training_options,
     add_denoiser_training_options,
@@ -72,11 +72,10 @@ class Printer:
         if progress.epoch == self.epoch:
             figures_told = ""
         self.last, self.epoch = now, progress.epoch
-        print(
+        say(
             f"epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}"
             f"  {progress.images_per_second:.0f} images/s  {duration(progress.seconds_left)} left{figures_told}",
             file=sys.stderr,
-            flush=True,
         )
 
 
@@ -241,9 +240,9 @@ class _Run:
             print_json(card | ({"pushed": pushed} if pushed else {}))
         else:
             told = "".join(f"  {name}{'_' + sigma if sigma else ''} {value:g}" for name, sigma, value in figures(card))
-            print(f"Saved {args.out}: use it as local/{args.out}{told}", file=sys.stderr)
+            say(f"Saved {args.out}: use it as local/{args.out}{told}", file=sys.stderr)
             if pushed:
-                print(f"Uploaded: use it anywhere as hub/{pushed['repository']}@{pushed['commit']}", file=sys.stderr)
+                say(f"Uploaded: use it anywhere as hub/{pushed['repository']}@{pushed['commit']}", file=sys.stderr)
         return 130 if stopped else 1 if self.troubles else 0
 
     def _save(self, trained: Trained, card: dict[str, Any]) -> None:

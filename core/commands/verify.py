@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.commands.inputs import read_picture_remarking
 from core.commands.options import add_options
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json
+from core.commands.terminal import InterruptFlag, ProgressLine, print_json, say
 from core.device import pick_device
 from core.errors import LabError
 from core.models.load import load_classifier, load_denoiser
@@ -59,16 +59,16 @@ def run_verify(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"certificate": str(args.certificate)} | found.to_dict())
     else:
-        print(verification_text(args.certificate.name, found))
+        say(*verification_lines(args.certificate.name, found))
     return 130 if interrupted else int(bool(found.differing))
 
 
-def verification_text(name: str, found: Verification) -> str:
+def verification_lines(name: str, found: Verification) -> list[str]:
     """The outcome first, then what differs, what agrees, and what was left unchecked."""
     marks = {DIFFERS: "DIFFERS    ", NOT_CHECKED: "not checked"}
     order = sorted(found.checks, key=lambda check: check.status != DIFFERS)
     lines = [f"  {marks.get(check.status, 'same       ')}  {check.name}: {check.sentence}" for check in order]
-    return "\n".join([f"{name}: {found.summary()}", *lines])
+    return [f"{name}: {found.summary()}", *lines]
 
 
 def _models(args: argparse.Namespace, certificate: Certificate, sampling: bool) -> Models | str:

@@ -1,18 +1,15 @@
 """Tables of certified accuracy, in the manner of the papers, as CSV, Markdown, LaTeX, or columns for a terminal."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.evaluation.curve import CurveSummary, PublishedCurve, envelope, summarise
 from core.evaluation.families import by_family, titles, usual_order
 from core.evaluation.recorded import RecordedEvaluation
+from core.plain_text import csv_text, latex_text, named, plain
 
 FORMATS = ("table", "csv", "markdown", "latex")
-_SIGNS = {sign: f"\\{sign}" for sign in "&%_#${}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_SIGNS |= {"\\": r"\textbackslash{}", "≥": r"$\geq$", "σ": r"$\sigma$"}
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,14 @@ class TextTable:
         log  clean
         a     7.0%
         """
-        widths = [max(len(row[i]) for row in (self.head, *self.rows)) for i in range(len(self.head))]
+        rows = [[named(cell, "") for cell in row] for row in (self.head, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
 
         def line(cells: Sequence[str]) -> str:
             first, *others = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
             return "  ".join([cells[0].ljust(len(first)), *others]).rstrip() + "\n"
 
-        return "".join(map(line, (self.head, *self.rows)))
+        return "".join(map(line, rows))
 
     def as_csv(self) -> str:
         """Comma-separated, quoted where needed."""
@@ -50,7 +48,7 @@ class TextTable:
         """A table of GitHub's Markdown."""
 
         def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
+            return "| " + " | ".join(map(plain, cells)) + " |\n"
 
         rule = "|---" + "|---:" * (len(self.head) - 1) + "|\n"
         caption = f"\n{self.caption}\n" if self.caption else ""
@@ -69,22 +67,6 @@ class TextTable:
             + "".join(map(line, self.rows))
             + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n"
         )
-
-
-def csv_text(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    """Comma-separated values with a header, quoted where needed; None is an empty cell."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows((head, *rows))
-    return file.getvalue()
-
-
-def latex_text(text: str) -> str:
-    r"""Text in which LaTeX reads no commands.
-
-    >>> latex_text("50%_a")
-    '50\\%\\_a'
-    """
-    return "".join(_SIGNS.get(sign, sign) for sign in text)
 
 
 CURVE_CAPTION = (

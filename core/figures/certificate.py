@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.figures.template import add_line, add_marks, styled
+from core.plain_text import figure_text
 from core.report.notation import BLUE, GREY, ORANGE, VERMILION, class_colours, class_name, norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
 
@@ -27,7 +28,7 @@ def vote_bars(
     colours = colours or own
     total = max(1, sum(counts))
     shown = list(own)[:6]
-    names = [class_name(i, labels) for i in shown]
+    names = _apart([figure_text(class_name(i, labels)) for i in shown], shown)
     votes = [counts[i] for i in shown]
     fill = [colours.get(i, GREY) for i in shown]
     rest = sum(counts) - sum(votes)
@@ -45,9 +46,14 @@ def vote_bars(
             hovertemplate="%{y}: %{x:,} votes<extra></extra>",
         )
     )
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(title="votes", range=[0, total])
     return styled(figure, title, 130 + 36 * max(1, len(names)))
+
+
+def _apart(names: list[str], classes: Sequence[int]) -> list[str]:
+    """Two classes of one name, or whose names are cut to one, are two bars all the same."""
+    return [name if names.count(name) == 1 else f"{name} ({index})" for name, index in zip(names, classes, strict=True)]
 
 
 def votes_alt(counts: Sequence[int], labels: Sequence[str] | None) -> str:
@@ -86,18 +92,18 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
     """One hundred icons, each for one in a hundred copies; colour and shape tell the class. ``colours`` as in the bars."""
     own = class_colours(counts)
     colours = colours or own
-    icons = of_hundred(counts)
+    icons, names = of_hundred(counts), {index: figure_text(class_name(index, labels)) for index in own}
     figure = go.Figure()
     for rank, index in enumerate(own):
         places = [place for place, owner in enumerate(icons) if owner == index]
         if not places:
             continue
-        x, y, said = [place % 10 for place in places], [-(place // 10) for place in places], class_name(index, labels)
+        x, y, said = [place % 10 for place in places], [-(place // 10) for place in places], names[index]
         marker = {"symbol": ICONS[min(rank, 5)], "size": 15, "color": colours.get(index, GREY)}
         add_marks(figure, x, y, name=f"{said} {len(places)}", marker=marker, hover=f"{said}<extra></extra>")
     figure.update_xaxes(visible=False, range=[-0.6, 9.6])
     figure.update_yaxes(visible=False, range=[-9.6, 0.6], scaleanchor="x")
-    title = f"{icons.count(icons[0])} in 100 copies said {class_name(icons[0], labels)}" if icons else "No votes yet"
+    title = f"{icons.count(icons[0])} in 100 copies said {names[icons[0]]}" if icons else "No votes yet"
     return styled(figure, title, 380, legend_at=-0.02, showlegend=True, margin={"l": 8, "r": 8, "b": 8})
 
 
@@ -107,6 +113,7 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
     ``named`` is what to call the run and its radius, 0 where it abstains; ``other`` the same of a run to compare with.
     """
     names, values = zip(*([named] if other is None else [named, other]), strict=True)
+    names = tuple(map(figure_text, names))
     figure = go.Figure()
     figure.add_bar(
         x=[ceiling] * len(names), y=names, orientation="h", marker={"color": GREY, "opacity": 0.25}, hoverinfo="skip", width=0.6
@@ -122,7 +129,7 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
         cliponaxis=False,
         hovertemplate="%{y}: radius %{x:.4f}<extra></extra>",
     )
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     title = f"{norm_name(norm)} radius (ceiling of this run: {radius_text(ceiling)})"
     figure.update_xaxes(title=title, range=[0, ceiling * 1.12])
     return styled(figure, "Certified radius", 110 + 46 * len(names), barmode="overlay", showlegend=False)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.evaluation.curve import Steps
 from core.evaluation.log import Outcomes
 from core.figures.template import DASHES, SYMBOLS, add_area, add_line, error_bars, marks, styled, tint
+from core.plain_text import figure_text
 from core.report.notation import CATEGORIES, GREY, ORANGE
 
 HEIGHT = 460
@@ -66,7 +67,7 @@ def certified_curves(
             x=[radius for radius, _ in line.points],
             y=[share for _, share in line.points],
             mode="lines+markers",
-            name=line.name,
+            name=figure_text(line.name),
             line={"color": colour, "width": 1.8, "dash": "dash"},
             marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2}},
             hovertemplate="radius %{x:g}: %{y:.1%}<extra>%{fullData.name}, published</extra>",
@@ -89,7 +90,7 @@ def _add_curve(figure: go.Figure, curve: Curve, place: int) -> None:
         x=steps.radii,
         y=steps.certified,
         mode="lines+markers",
-        name=curve.name,
+        name=figure_text(curve.name),
         line={"color": colour, "width": 3, "shape": "vh", "dash": DASHES[curve.rank % len(DASHES)]},
         # Points between the marks are not seen, but can be clicked.
         marker={
@@ -110,7 +111,7 @@ def _add_curve(figure: go.Figure, curve: Curve, place: int) -> None:
 def _add_band(figure: go.Figure, curve: Curve, colour: str) -> None:
     steps = curve.steps
     x, y = np.concatenate([steps.radii, steps.radii[::-1]]), np.concatenate([steps.high, steps.low[::-1]])
-    add_area(figure, x, y, tint(colour, 0.13), to="toself", name=f"{curve.name}, interval")
+    add_area(figure, x, y, tint(colour, 0.13), to="toself", name=f"{figure_text(curve.name)}, interval")
 
 
 def curves_alt(curves: Sequence[Curve], published: Sequence[Points], radii: Sequence[float]) -> str:
@@ -145,7 +146,7 @@ def radius_histogram(logs: Mapping[str, Outcomes], ceilings: Mapping[str, float 
         counts, _ = np.histogram(outcomes.radius[outcomes.right], edges)
         wrong = float((~outcomes.right & ~outcomes.abstained).mean())
         shares = f"{outcomes.right.mean():.0%} right, {wrong:.0%} wrong, {outcomes.abstained.mean():.0%} abstained"
-        _add_steps(figure, edges, counts / len(outcomes), name=f"{name}: {shares}", place=place, quantity="radius")
+        _add_steps(figure, edges, counts / len(outcomes), name=f"{figure_text(name)}: {shares}", place=place, quantity="radius")
     known = {ceiling for ceiling in (ceilings or {}).values() if ceiling}
     if len(known) == 1:
         _add_border(figure, known.pop(), "ceiling of n and alpha", "top left")
@@ -162,7 +163,7 @@ def bound_histogram(bounds: Mapping[str, NDArray[np.float64]]) -> go.Figure:
         known = p[np.isfinite(p)]
         counts, _ = np.histogram(known, edges)
         missing = f", not known of {len(p) - len(known)}" if len(known) < len(p) else ""
-        _add_steps(figure, edges, counts / len(p), name=f"{name}{missing}", place=place, quantity="p")
+        _add_steps(figure, edges, counts / len(p), name=f"{figure_text(name)}{missing}", place=place, quantity="p")
     _add_border(figure, 0.5, "abstains at 1/2 and below", "top right")
     figure.update_xaxes(title="lower bound on p, the share under noise", range=[edges[0] - 0.02, 1])
     return _shares(figure, "How the bounds on p are spread", len(bounds))
@@ -200,7 +201,7 @@ class ClassShare:
 
 def class_bars(shares: Sequence[ClassShare], radius: float) -> go.Figure:
     """Right and certified by true class, with intervals over that class's images."""
-    names = [f"{share.name} ({share.images})" for share in shares]
+    names = [f"{figure_text(share.name)} ({share.images})" for share in shares]
     certified = [share.certified for share in shares]
     figure = go.Figure()
     figure.add_bar(
@@ -220,7 +221,7 @@ def class_bars(shares: Sequence[ClassShare], radius: float) -> go.Figure:
         error_x=error_bars(certified, [share.low for share in shares], [share.high for share in shares], GREY),
         hovertemplate="%{y}: %{x:.1%} certified<extra></extra>",
     )
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(title="share of the class's images", tickformat=".0%", range=[0, 1])
     height = 150 + 44 * max(1, len(names))
     return styled(figure, "By true class (number of images)", height, legend_at=-0.14, barmode="group")

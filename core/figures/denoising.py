@@ -12,6 +12,7 @@ from torch import Tensor
 from core.figures.template import GROUND, INK, SYMBOLS, error_bars, marks, styled
 from core.pictures.pixels import to_picture
 from core.pictures.reading import data_uri
+from core.plain_text import figure_text, named
 from core.report.notation import BLUE, GREY, VERMILION, class_name
 from core.studies.comparison import NOISY, Closeup, Panel, Summary
 
@@ -48,7 +49,7 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
         horizontal_spacing=0.012,
         vertical_spacing=0.06,
         subplot_titles=[
-            *(broken(titles[c.denoiser]) for c in ordered),
+            *(broken(figure_text(titles[c.denoiser])) for c in ordered),
             "true noise",
             *["taken away"] * (len(ordered) - 1),
             "original",
@@ -168,7 +169,7 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
                 y=values,
                 error_y=bars,
                 mode="lines+markers",
-                name=title,
+                name=figure_text(title),
                 legendgroup=name,
                 showlegend=None if row == 1 else False,
                 line={"color": colour, "dash": dash, "width": 2.5},
@@ -215,7 +216,7 @@ def contact_sheet(panels: Sequence[Panel], titles: Mapping[str, str], labels: Se
     sheet = Image.new("RGB", (GAP + step_x * len(columns), 2 * GAP + TEXT + step_y * len(rows)), GROUND)
     ink = ImageDraw.Draw(sheet)
     for column, name in enumerate(columns):
-        ink.text((GAP + column * step_x, GAP), titles[name], INK, font)
+        ink.text((GAP + column * step_x, GAP), named(titles[name]), INK, font)
         for row, (sigma, draw) in enumerate(rows):
             panel = found.get((sigma, draw, name))
             if panel is None:

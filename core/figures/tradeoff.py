@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures.template import DASHES, add_line, add_marks, error_bars, marks, styled
+from core.plain_text import figure_text
 from core.report.notation import GREY
 
 HEIGHT = 440
@@ -72,7 +73,7 @@ def pareto_view(
             line={"color": colour, "width": 1.2, "dash": "dot"},
             opacity=0.6,
             marker={"symbol": f"{symbol}-open", "size": 6, "color": colour},
-            customdata=[[None, spot.name] for spot in path],
+            customdata=[[None, figure_text(spot.name)] for spot in path],
             unselected={"marker": {"opacity": 1}},
             hovertemplate=f"%{{customdata[1]}}<br>{hover} expected<extra></extra>",
         )
@@ -147,7 +148,7 @@ def _add_spots(figure: go.Figure, spots: Sequence[Spot], *, lines: bool, hover: 
         figure.add_scatter(
             x=[spot.x for spot in mine],
             y=y,
-            name=group,
+            name=figure_text(group),
             text=[f" {spot.label} " for spot in mine],
             mode="lines+markers+text" if lines else "markers+text",
             cliponaxis=False,
@@ -155,7 +156,7 @@ def _add_spots(figure: go.Figure, spots: Sequence[Spot], *, lines: bool, hover: 
             line={"color": colour, "width": 2.5},
             marker={"symbol": symbol, "size": 12, "color": colour},
             error_y=error_bars(y, [spot.y_low for spot in mine], [spot.y_high for spot in mine], colour),
-            customdata=[[spot.key, spot.name] for spot in mine],
+            customdata=[[spot.key, figure_text(spot.name)] for spot in mine],
             unselected={"marker": {"opacity": 1}},
             hovertemplate=f"%{{customdata[1]}}<br>{hover}<extra></extra>",
         )

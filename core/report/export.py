@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from core.evaluation.tables import csv_text
+from core.errors import one_line
 from core.models.references import pinned
+from core.plain_text import csv_text
 from core.report.words import settled_text
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate
@@ -72,8 +73,9 @@ def python_snippet(certificate: Certificate, file_name: str) -> str:
     A run that ended early, stopped or settled, is made again with the n that it reached; its counts come out the same.
     """
     settled = settled_text(certificate)
-    question = f"# {settled}\n" if settled else ""
-    return f'''"""Makes the certificate of {file_name!r} again: run it in the project's folder, beside the picture."""
+    question = f"# {one_line(settled)}\n" if settled else ""
+    # What strangers wrote stands in literals and in comments of one line: a name may hold quotes, a label a line of Python.
+    return f"""# Makes the certificate of {one_line(file_name)} again: run it in the project's folder, beside the picture.
 
 from core import certify, load_classifier, load_denoiser
 
@@ -84,8 +86,8 @@ certificate = certify(
 {_settings_of(certificate)})
 print("prediction:", certificate.label, " radius:", certificate.radius)
 print("counts:", certificate.counts)
-{question}# On {certificate.device} it was: {certificate.label}, radius {certificate.radius!r}
-'''
+{question}# On {one_line(certificate.device)} it was: {certificate.label!r}, radius {certificate.radius!r}
+"""
 
 
 def _settings_of(certificate: Certificate) -> str:

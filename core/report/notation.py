@@ -6,6 +6,8 @@ Imports no torch.
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from core.plain_text import named
+
 # Okabe and Ito (2008), told apart by people with any colour vision. Black and yellow are left out: one of them vanishes
 # on a light ground, the other on a dark one.
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -23,14 +25,14 @@ def class_colours(counts: Sequence[int]) -> dict[int, str]:
 
 
 def class_name(index: int | None, labels: Sequence[str] | None) -> str:
-    """The label of a class, or its number where there is none for it.
+    """The label of a class on one line, cut where it is long, or its number where there is none for it.
 
     >>> class_name(1, ("cat", "dog")), class_name(7, ("cat", "dog")), class_name(7, None), class_name(None, None)
     ('dog', 'class 7', 'class 7', 'no class')
     """
     if index is None:
         return "no class"
-    return labels[index] if labels is not None and 0 <= index < len(labels) else f"class {index}"
+    return named(labels[index], f"class {index}") if labels is not None and 0 <= index < len(labels) else f"class {index}"
 
 
 def norm_name(norm: str) -> str:

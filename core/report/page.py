@@ -3,17 +3,19 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from html import escape
+from functools import partial
 from pathlib import Path
 from string import Template
 
 from core.pictures.reading import data_uri, grey_levels_of_radius
+from core.plain_text import html_text, named
 from core.report import words
 from core.report.notation import BLUE, GREY, STAGES, class_colours, class_name, norm_name, percent, radius_text, sigma_text
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.studies.records import View
 
-LONGEST_LABEL = 48
+LONGEST_LABEL, LONGEST_FILE = 48, 255
+_short = partial(named, longest=LONGEST_LABEL)
 MOST_VERSIONS = 8
 
 # Nothing is fetched and nothing runs, as its policy says: what a stranger wrote into a label stays text.
@@ -28,37 +30,28 @@ def html_report(
     ``views``: ``original``, ``noisy`` and ``denoised``, as :func:`core.studies.certify.look_at` makes them; may be empty.
     """
     c = _shortened(certificate)
-    name = _line(picture_name)
+    name = named(picture_name, "picture", LONGEST_FILE)
     answer = "abstains" if c.abstained else class_name(c.candidate, c.labels)
     title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
-    caveats = "".join(f"<li>{escape(text)}</li>" for text in words.caveats(c))
+    caveats = "".join(f"<li>{html_text(text)}</li>" for text in words.caveats(c))
     levels = grey_levels_of_radius(c.radius, c.image.height, c.image.width, c.norm)
     spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.3g} of 255 grey levels."
-    command = f"python -m core verify {shlex.quote(_line(document_name))} --image {shlex.quote(name)} --resample"
+    document = named(document_name, "certificate.json", LONGEST_FILE)
+    command = f"python -m core verify {shlex.quote(document)} --image {shlex.quote(name)} --resample"
     return _PAGE.substitute(
-        title=escape(title),
-        headline=escape(words.headline(c)),
-        spread=escape(spread),
+        title=html_text(title),
+        headline=html_text(words.headline(c)),
+        spread=html_text(spread),
         pictures=_pictures(c, views),
         votes=_votes(c),
-        norm=escape(norm_name(c.norm)),
+        norm=html_text(norm_name(c.norm)),
         radius=_radius(c),
         caveats=caveats,
         numbers=_table(_numbers(c)),
         run=_table(_run(c)),
         names=_table(_names(c, _short(name))),
-        command=escape(command),
+        command=html_text(command),
     )
-
-
-def _line(text: str) -> str:
-    """Text on one line: what cannot be printed becomes a blank."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or "picture"
-
-
-def _short(text: str, longest: int = LONGEST_LABEL) -> str:
-    text = _line(text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _shortened(c: Certificate) -> Certificate:
@@ -78,8 +71,8 @@ def _pictures(c: Certificate, views: Mapping[str, View]) -> str:
             said = f"; the classifier alone says {class_name(index, c.labels)} ({share:.0%})"
         caption = f"{STAGES.get(stage, _short(stage))}{extra}{said}"
         shown.append(
-            f'<figure><img src="{data_uri(view.picture)}" alt="{escape(caption)}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
+            f'<figure><img src="{data_uri(view.picture)}" alt="{html_text(caption)}">'
+            f"<figcaption>{html_text(caption)}</figcaption></figure>"
         )
     return f'<div class="figures">{"".join(shown)}</div>' if shown else ""
 
@@ -90,7 +83,7 @@ def _votes(c: Certificate) -> str:
     if not total:
         return "<p>No vote was counted.</p>"
     colours = class_colours(c.counts)
-    rows = [(_short(class_name(index, c.labels), 28), c.counts[index], colours[index]) for index in list(colours)[:5]]
+    rows = [(named(class_name(index, c.labels), longest=28), c.counts[index], colours[index]) for index in list(colours)[:5]]
     rest = total - sum(votes for _, votes, _ in rows)
     if rest:
         rows.append(("all others", rest, GREY))
@@ -100,7 +93,7 @@ def _votes(c: Certificate) -> str:
         said = f"{name}: {votes:,} ({_share(votes, total)})"
         spoken.append(said)
         bars.append(
-            f'<text x="0" y="{top + 12}">{escape(said)}</text>'
+            f'<text x="0" y="{top + 12}">{html_text(said)}</text>'
             f'<rect x="0" y="{top + 16}" width="320" height="11" fill="#eceff2"/>'
             f'<rect x="0" y="{top + 16}" width="{320 * share:.2f}" height="11" fill="{colour}"/>'
         )
@@ -135,11 +128,11 @@ def _radius(c: Certificate) -> str:
         f'<rect x="0" y="18" width="{end:.2f}" height="18" fill="{BLUE}"/>{ticks}'
     )
     spoken = f"Certified radius {said}, of at most {radius_text(ceiling)} that {c.n:,} samples can show at this alpha."
-    return _svg(320, 60, body, spoken) + f"<p>{escape(spoken)} In units of pixels from 0 to 1.</p>"
+    return _svg(320, 60, body, spoken) + f"<p>{html_text(spoken)} In units of pixels from 0 to 1.</p>"
 
 
 def _svg(width: int, height: int, body: str, spoken: str) -> str:
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(spoken)}">{body}</svg>'
+    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html_text(spoken)}">{body}</svg>'
 
 
 def _numbers(c: Certificate) -> list[tuple[str, str]]:
@@ -182,14 +175,14 @@ def _names(c: Certificate, name: str) -> list[tuple[str, str]]:
 
 
 def _model(record: ModelRecord) -> str:
-    parts = [_short(record.ref, 160)]
+    parts = [named(record.ref, longest=160)]
     if record.weights:
         parts.append(f"weights sha256 {record.weights}")
     if record.revision and record.revision != record.weights:
-        parts.append(f"revision {_short(record.revision, 100)}")
+        parts.append(f"revision {named(record.revision, longest=100)}")
     return ", ".join(parts)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
-    lines = "".join(f"<tr><th>{escape(key)}</th><td>{escape(_line(value))}</td></tr>" for key, value in rows)
+    lines = "".join(f"<tr><th>{html_text(key)}</th><td>{html_text(value)}</td></tr>" for key, value in rows)
     return f"<table>{lines}</table>"

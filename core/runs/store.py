@@ -24,6 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files, read_recorded, recorded_from
+from core.plain_text import file_name
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
 from core.visitor import OPERATOR, Visitor
 
@@ -321,22 +322,12 @@ def import_recorded(store: RunStore, log: RecordedEvaluation) -> int:
 def export_files(store: RunStore, run: int) -> dict[str, bytes]:
     """The files of a run by their names: the log, what made it, and the votes where they were kept."""
     stored = store.run(run)
-    return evaluation_files(file_stem(stored.name), store.lines(run), stored.settings, store.votes(run).values())
+    return evaluation_files(file_name(stored.name, "run"), store.lines(run), stored.settings, store.votes(run).values())
 
 
 def recorded_run(store: RunStore, run: int) -> RecordedEvaluation:
     """A run as the curves and tables take it. Raises LabError where it has no images yet."""
     stored, files = store.run(run), export_files(store, run)
-    stem = file_stem(stored.name)
+    stem = file_name(stored.name, "run")
     log = recorded_from(f"{stem}.tsv", files[f"{stem}.tsv"], files.get(f"{stem}.json"), files.get(f"{stem}.votes.jsonl"))
     return replace(log, name=stored.name)
-
-
-def file_stem(name: str) -> str:
-    """A name for files that a run's name makes: no separators, nothing hidden.
-
-    >>> file_stem("../stab 0.25: first try")
-    'stab 0.25- first try'
-    """
-    kept = "".join(sign if sign.isalnum() or sign in " ._-" else "-" for sign in name)
-    return kept.strip(" .-")[:100] or "run"

@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.figures.template import stand_alone
+from core.plain_text import file_name, plain
 from core.report.notation import STAGES, class_name
 from core.studies.records import View
 from core.ui.frame import presenting
@@ -123,10 +124,10 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 def without_ending(name: str) -> str:
     """The name of a picture's file without its ending, for the names of files made from it.
 
-    >>> without_ending("cat.png"), without_ending("cat")
-    ('cat', 'cat')
+    >>> without_ending("cat.png"), without_ending("cat"), without_ending("../a/b:c.png")
+    ('cat', 'cat', 'a-b-c')
     """
-    return name.rpartition(".")[0] or name
+    return file_name(name.rpartition(".")[0] or name, "picture")
 
 
 def enlarged(picture: Image.Image, side: int = 288) -> Image.Image:
@@ -153,7 +154,7 @@ def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma:
         alt = f"{STAGES[name]} picture; the classifier alone says {said} ({share:.0%})."
         column.image(enlarged(view.picture), width="stretch", alt=alt)
         extra = f" (sigma {sigma:g})" if name == "noisy" else ""
-        column.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{said}** {share:.0%}")
+        column.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{plain(said)}** {share:.0%}")
 
 
 def keyed_columns(key: str, widths: int | Sequence[float]) -> list[DeltaGenerator]:

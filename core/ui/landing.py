@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.data.samples import Sample, sample_picture, samples
 from core.figures.certificate import icon_array, radius_bar, votes_alt
+from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, percent
 from core.studies.records import Study, StudyRequest, stored_study
@@ -29,8 +30,8 @@ def draw_first(name: str, large: bool) -> FigureSheet:
     else:
         st.markdown(
             f"##### {c.counts[c.candidate or 0]:,} of {c.n:,} noisy copies of this picture were seen as"
-            f" **{class_name(c.candidate, c.labels)}**. So no change of the picture smaller than **{c.radius:.2f}** (l2 norm)"
-            " can change that majority, whatever an attacker tries: this is proven, up to a chance of"
+            f" **{plain(class_name(c.candidate, c.labels))}**. So no change of the picture smaller than **{c.radius:.2f}** (l2"
+            " norm) can change that majority, whatever an attacker tries: this is proven, up to a chance of"
             f" {percent(c.failure_probability)} that the sample of noise misled us."
         )
     sheet = FigureSheet("landing", "certificate")
@@ -66,7 +67,7 @@ def draw_others(name: str) -> None:
     for place, (sample, study, request) in zip(places, others, strict=False):
         with place:
             c = study.certificate
-            verdict = "abstains" if c.abstained else f"{c.label}, radius {c.radius:.2f}"
+            verdict = "abstains" if c.abstained else f"{plain(c.label or '')}, radius {c.radius:.2f}"
             st.image(enlarged(sample_picture(sample.name).image.resize((144, 144))), width="stretch", alt=sample.alt)
             link = {key_for("picture", request.classifier): sample.name, "classifier": request.classifier}
             st.page_link("pages/1_Certify.py", label=verdict, icon=":material/arrow_forward:", query_params=link)

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.plain_text import plain
 from core.smoothing.settings import MAX_SEED, fresh_seed
-from core.ui.plain_text import plain
 
 N = TypeVar("N", int, float)
 PENDING, SEEN, PLACE, DRAWN = "link-pending", "link-seen", "link-place", "drawn-seeds"

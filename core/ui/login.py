@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError, StreamlitMissingAuthlibError
 
 from core.errors import LabError, first_line
-from core.ui.plain_text import plain, show_error
+from core.plain_text import plain
+from core.ui.sentences import show_error
 from core.visitor import OPERATOR, Door, Visitor, is_admitted, visitor_named
 
 ENTERED = "entered"

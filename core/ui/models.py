@@ -13,11 +13,12 @@ from core.models.hub.cached import cached, delete_cached
 from core.models.hub.search import Details, Found, curated, details, search
 from core.models.load import sigma_warning
 from core.models.references import bundled_names, parse_reference, trained_folder
+from core.plain_text import named, plain
 from core.training.trained import OWNER, trained_models
 from core.ui.jobs.session import models
 from core.ui.linked import key_for, linked_choice
 from core.ui.login import visitor
-from core.ui.plain_text import errors_shown, show_error
+from core.ui.sentences import errors_shown, show_error
 
 SIZES = ("32", "64", "96", "128", "224")
 
@@ -114,7 +115,7 @@ def warn_about_sigma(denoiser: str, sigma: float, classifier: str | None = None)
     known = {entry.ref: entry for entry in catalogue()}
     warning = sigma_warning(None if denoiser == "none" else known.get(denoiser, denoiser), sigma, known.get(classifier or ""))
     if warning:
-        st.warning(warning, icon=":material/warning:")
+        st.warning(plain(warning), icon=":material/warning:")
 
 
 def model_title(reference: str) -> str:
@@ -224,7 +225,7 @@ def _draw_cached(kind: str, classifier: str | None) -> None:
         models().forget(f"hub/{repository.name}")
         with errors_shown():
             freed = delete_cached(repository.name)
-            st.toast(f"{repository.name} was deleted: {freed / 1e6:,.0f} MB are free again.")
+            st.toast(f"{plain(repository.name)} was deleted: {freed / 1e6:,.0f} MB are free again.")
             st.rerun(scope="fragment")
 
 
@@ -238,19 +239,19 @@ def _draw_details(reference: str, kind: str, classifier: str | None, where: str)
     found = _look(reference, kind)
     repository = found.repository
     facts = [
-        f"**{repository.name}** at commit `{repository.commit[:12]}`",
-        f"licence {repository.license or 'not stated'}",
+        f"**{plain(repository.name)}** at commit `{repository.commit[:12]}`",
+        f"licence {plain(repository.license or 'not stated')}",
         f"{found.bytes / 1e6:,.1f} MB to download" if found.needed else "",
         "gated: ask for access on its page, and set HF_TOKEN" if repository.gated else "",
     ]
     st.markdown(" · ".join(fact for fact in facts if fact))
     if found.labels:
-        some = ", ".join(found.labels[:8])
+        some = plain(", ".join(map(named, found.labels[:8])))
         st.caption(f"{len(found.labels)} classes: {some}{', …' if len(found.labels) > 8 else ''}")
     if found.needed:
-        st.caption("Files: " + ", ".join(found.needed))
+        st.caption(plain("Files: " + ", ".join(found.needed)))
     for note in repository.notes:
-        st.info(note, icon=":material/info:")
+        st.info(plain(note), icon=":material/info:")
     if found.problem:
         show_error(found.problem)
     else:

@@ -8,12 +8,13 @@ import streamlit as st
 from core.data.parquet import LabelledPicture, fetch_split, sample_pictures
 from core.data.samples import Sample, sample_picture, samples
 from core.pictures.reading import Picture, read_picture
+from core.plain_text import named, plain
 from core.ui.figure import enlarged
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs
 from core.ui.linked import key_for, linked_choice
-from core.ui.plain_text import errors_shown, show_error
+from core.ui.sentences import errors_shown, show_error
 
 MAX_UPLOADS = 12
 PICTURE_TYPES = ["png", "jpg", "jpeg", "webp"]
@@ -44,7 +45,7 @@ def choose_pictures(classifier: str) -> list[Choice]:
         with errors_shown():
             picture = read_upload(file.getvalue(), file.name)
             for note in picture.notes:
-                st.info(note, icon=":material/info:")
+                st.info(plain(note), icon=":material/info:")
             chosen.append(Choice(picture, None))
     from_gallery = choose_from_gallery()
     if not chosen and from_gallery is not None:
@@ -113,10 +114,12 @@ def _choose(found: list[LabelledPicture]) -> Picture | None:
     with st.container(key="paired-gallery"):
         for start in range(0, len(found), 5):
             for column, one in zip(st.columns(5), found[start : start + 5], strict=False):
-                name = one.name or f"class {one.label}"
+                name = named(one.name or "", f"class {one.label}")
                 column.image(enlarged(one.picture, 96), width="stretch", alt=f"Picture {one.number} of the data set: {name}.")
-                column.caption(f"{one.number}: {name}")
-    titles = {one.number: f"{one.number}: {one.name or f'class {one.label}'}" for one in found}
-    chosen = st.pills("Take", list(titles), format_func=titles.__getitem__, key="gallery-chosen", persist_state="session")
+                column.caption(plain(f"{one.number}: {name}"))
+    titles = {one.number: f"{one.number}: {named(one.name or '', f'class {one.label}')}" for one in found}
+    chosen = st.pills(
+        "Take", list(titles), format_func=lambda number: plain(titles[number]), key="gallery-chosen", persist_state="session"
+    )
     picked = next((one for one in found if one.number == chosen), None)
     return None if picked is None else Picture(picked.picture, f"{picked.name or picked.label}-{picked.number}.png")

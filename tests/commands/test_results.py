@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.commands.results import certificate_text
+from core.commands.results import certificate_lines
 from core.pictures.reading import ImageRecord
 from core.smoothing.certificate import Certificate, ModelRecord
 
@@ -40,19 +40,23 @@ def certificate(**changes) -> Certificate:
     return Certificate(**(values | changes))
 
 
+def certificate_text(certificate: Certificate) -> str:
+    return "\n".join(certificate_lines("a", certificate))
+
+
 def test_the_leading_classes_are_named_and_the_rest_counted():
     assert "dog 90, cat 3, frog 2, horse 2, others 3 (100 samples; 10 others chose the class)" in certificate_text(
-        "a", certificate()
+        certificate()
     )
 
 
 def test_a_tiny_alpha_is_not_rounded_to_certainty():
-    text = certificate_text("a", certificate(alpha=1e-12, failure_probability=1e-12))
+    text = certificate_text(certificate(alpha=1e-12, failure_probability=1e-12))
     assert "with probability at least 1 - 1e-12" in text
 
 
 def test_a_stopped_run_says_what_was_planned_and_what_that_costs():
-    text = certificate_text("a", certificate(stopped=True, n_planned=5000, method="anytime", failure_probability=0.002))
+    text = certificate_text(certificate(stopped=True, n_planned=5000, method="anytime", failure_probability=0.002))
     assert "stopped of 5,000 planned" in text
     assert "1 - 0.002" in text
 
@@ -61,7 +65,7 @@ def test_stopped_before_a_class_was_chosen():
     nothing = certificate(
         prediction=None, label=None, abstained=True, candidate=None, counts=(0,) * 6, n=0, stopped=True, radius=0.0, p_lower=0.0
     )
-    text = certificate_text("a", nothing)
+    text = certificate_text(nothing)
     assert "abstains" in text
     assert "stopped before" in text
     assert "votes     none" in text
@@ -69,4 +73,4 @@ def test_stopped_before_a_class_was_chosen():
 
 
 def test_classes_without_labels_are_numbered():
-    assert "class 1, certified within" in certificate_text("a", certificate(labels=None, label=None))
+    assert "class 1, certified within" in certificate_text(certificate(labels=None, label=None))

@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.models.references import BUNDLED_FOLDER
-from core.ui.plain_text import plain
+from core.plain_text import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 

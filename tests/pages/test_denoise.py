@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 import core.ui.jobs.queue
 import core.ui.jobs.session
 from core.models.references import BUNDLED_FOLDER
-from core.ui.plain_text import plain
+from core.plain_text import plain
 
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED_FOLDER / "cifar10").exists(), reason="the bundled classifier is not there"),

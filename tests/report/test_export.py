@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +35,17 @@ def test_the_snippet_runs_and_makes_the_same_counts(made: tuple[Certificate, str
     assert isinstance(again, Certificate)
     assert again.counts == certificate.counts
     assert again.radius == certificate.radius
+
+
+def test_the_snippet_runs_nothing_that_a_stranger_wrote(made: tuple[Certificate, str]) -> None:
+    certificate, _ = made
+    attack = '""";owned()\nowned()\r\nowned()\u2028owned()#'
+    models = {"classifier": replace(certificate.classifier, ref=attack), "denoiser": replace(certificate.denoiser, ref=attack)}
+    script = python_snippet(replace(certificate, label=attack, device=attack, **models), f"{attack}'.png")
+    called = {
+        node.func.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert called == {"certify", "load_classifier", "load_denoiser", "print"}
 
 
 @pytest.mark.parametrize(

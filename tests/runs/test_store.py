@@ -22,9 +22,10 @@ from sqlalchemy import create_engine, text
 from core.errors import LabError
 from core.evaluation.log import HEADER, LogLine
 from core.evaluation.recorded import read_recorded
+from core.plain_text import file_name
 from core.runs import store as store_module
 from core.runs.schema import VERSION, default_url, parse_url, where
-from core.runs.store import RunStore, export_files, file_stem, import_log, recorded_run
+from core.runs.store import RunStore, export_files, import_log, recorded_run
 from core.visitor import visitor_named
 from tests.runs.postgres_server import PostgresServer, programs, running_postgres
 from tests.runs.store_writers import REFUSED, image
@@ -523,8 +524,8 @@ def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
 
 
 def test_names_of_files_hide_nothing() -> None:
-    assert file_stem("../../etc/passwd") == "etc-passwd"
-    assert file_stem("///") == "run"
+    assert file_name("../../etc/passwd") == "etc-passwd"
+    assert file_name("///", "run") == "run"
 
 
 IMAGE = "from core.evaluation.log import LogLine\nimage = lambda i: LogLine(i, 1, 1, 0.5, True, 1.0)\n"

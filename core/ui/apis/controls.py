@@ -21,6 +21,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
 from core.models.catalogue import denoisers
+from core.plain_text import plain
 from core.smoothing.settings import Settings
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
@@ -36,7 +37,7 @@ from core.ui.linked import (
     linked_switch,
 )
 from core.ui.login import others_come_in, visitor
-from core.ui.plain_text import plain, show_error
+from core.ui.sentences import show_error
 
 ASKED = SessionJobs("api")
 PREVIEWS = SessionJobs("api-previews")

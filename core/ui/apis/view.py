@@ -9,6 +9,7 @@ from core.apis.queries import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
 from core.evaluation.tables import TextTable
 from core.figures.certificate import radius_bar, vote_bars, votes_alt
+from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, duration
 from core.ui.figure import FigureSheet, draw_live_figure, enlarged, keyed_columns, offer_file, without_ending
@@ -50,10 +51,10 @@ def draw_asking(job: Job) -> None:
         left = now.waiting or f"at most {duration(now.seconds_left)} left"
         st.progress(
             min(1.0, now.answered / now.planned),
-            text=f"{part}{now.answered:,} of {now.planned:,} answers · ${now.spent:.4f} spent · {left}",
+            text=f"{part}{now.answered:,} of {now.planned:,} answers · ${now.spent:.4f} spent · {plain(left)}",
         )
         if now.latest:
-            st.caption(f"The newest answer says **{now.latest}**.")
+            st.caption(f"The newest answer says **{plain(now.latest)}**.")
     draw_stop(job, "Every answer paid for is kept.")
     if isinstance(progress, RemoteStudyProgress):
         votes = progress.now.votes
@@ -63,7 +64,9 @@ def draw_asking(job: Job) -> None:
             title = "Votes so far" if votes.counts else "These choose the class"
             draw_live_figure(vote_bars(counts, names, title), f"asking-{job.id}", votes_alt(counts, names))
         if votes.candidate is not None:
-            st.markdown(f"Counting **{votes.candidate}**: certified radius at least **{progress.now.radius:.3f}** so far.")
+            st.markdown(
+                f"Counting **{plain(votes.candidate)}**: certified radius at least **{progress.now.radius:.3f}** so far."
+            )
 
 
 def draw_asked(study: RemoteStudy, picture_name: str, key: str) -> None:
@@ -82,7 +85,7 @@ def draw_asked(study: RemoteStudy, picture_name: str, key: str) -> None:
                     f"{title.lower()}-denoiser",
                 )
                 name = class_name(c.candidate, c.labels)
-                verdict = "abstains" if c.abstained else f"says {name}, radius {c.radius:.3f}"
+                verdict = "abstains" if c.abstained else f"says {plain(name)}, radius {c.radius:.3f}"
                 st.markdown(f"{title} denoiser the smoothed API **{verdict}**; ${result.spent:.4f}.")
     sheet.offer()
     _draw_downloads(study, picture_name, key)
@@ -93,21 +96,21 @@ def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
     c = result.certificate
     name = class_name(c.candidate, c.labels)
     answer, radius, votes, money = keyed_columns(f"paired-{key}", [1.4, 1, 1, 1])
-    answer.metric("Smoothed API says", "abstains" if c.abstained else name)
+    answer.metric("Smoothed API says", "abstains" if c.abstained else plain(name))
     radius.metric("Certified radius (l2)", f"{c.radius:.3f}", help="In [0, 1] pixel units, at the size named below.")
     if c.candidate is not None and c.n:
-        votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Answers that said {name}.")
+        votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Answers that said {plain(name)}.")
     money.metric("Spent", f"${study.spent:.4f}", help=f"{study.asked:,} queries just now; the rest had been kept.")
-    st.markdown(words.headline(c))
+    st.markdown(plain(words.headline(c)))
     if result.settled:
         outcome = "is certified" if result.settled == "reached" else "is out of reach, or the API would abstain"
         st.info(
             f"Settled after {c.n:,} answers: the radius asked for {outcome}. No more were bought.", icon=":material/task_alt:"
         )
     if result.halt is not None:
-        st.warning(result.halt.message, icon=":material/pause_circle:")
+        st.warning(plain(result.halt.message), icon=":material/pause_circle:")
     for note in result.notes:
-        st.info(note, icon=":material/info:")
+        st.info(plain(note), icon=":material/info:")
     left, right = st.columns(2)
     with left:
         sheet.draw(

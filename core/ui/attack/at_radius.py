@@ -9,13 +9,13 @@ from torch import Tensor
 from core.attacks.at_radius import Neighbour, nearest_of_another_class, pictures_at_radius
 from core.data.local import local_pictures
 from core.pictures.pixels import to_picture, to_pixels
+from core.plain_text import plain
 from core.report.notation import norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.figure import enlarged, keyed_columns
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs
-from core.ui.plain_text import plain
 
 _TITLES = {
     "random": "In a random direction",

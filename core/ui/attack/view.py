@@ -9,6 +9,7 @@ from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVe
 from core.figures.certificate import number_line, number_line_alt
 from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
+from core.plain_text import plain
 from core.report.notation import class_name, norm_name
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_at_radius
@@ -58,7 +59,7 @@ def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finish
     name = class_name(c.candidate, c.labels)
     smoothed, base = study.searches.get("smoothed"), study.searches.get("base")
     first, second, third, fourth = keyed_columns(f"paired-{key}", [1.1, 1, 1.1, 1.3])
-    first.metric("Smoothed classifier says", "abstains" if c.abstained else name)
+    first.metric("Smoothed classifier says", "abstains" if c.abstained else plain(name))
     second.metric(
         f"Certified radius ({norm})", f"{study.certified:.3f}", help="No change shorter than this can alter the answer."
     )
@@ -107,7 +108,7 @@ def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
         index, share = view.top[0] if view.top else (None, 0.0)
         says = f"classifier alone: {class_name(index, certificate.labels)} {share:.0%}" if view.top else ""
         column.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
-        column.markdown(f"**{titles[name]}**  \n{says}")
+        column.markdown(f"**{titles[name]}**  \n{plain(says)}")
     sizes = ", ".join(f"{norm_name(norm)} {size:.3f}" for norm, size in attacked.sizes.items())
     st.caption(f"The change measures {sizes}. Saved as an 8-bit file it would be rounded, and so be another picture.")
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.figures.balls import balls, balls_alt
 from core.pictures.reading import grey_levels_of_radius
+from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, norm_name, percent, radius_text
 from core.report.words import abstention_reason, radius_formula
@@ -14,7 +15,6 @@ from core.smoothing.certificate import Certificate
 from core.smoothing.conclusion import both_ways
 from core.smoothing.radius import OWN_NORM, radii
 from core.ui.figure import FigureSheet, keyed_columns
-from core.ui.plain_text import plain
 
 
 def draw_headline(certificate: Certificate, key: str) -> None:
@@ -22,7 +22,7 @@ def draw_headline(certificate: Certificate, key: str) -> None:
     c = certificate
     name = class_name(c.candidate, c.labels)
     answer, radius, bound, votes = keyed_columns(f"paired-{key}", [1.4, 1, 1, 1])
-    answer.metric("Smoothed classifier says", "abstains" if c.abstained else name)
+    answer.metric("Smoothed classifier says", "abstains" if c.abstained else plain(name))
     radius.metric(f"Certified radius ({norm_name(c.norm)})", radius_text(c.radius), help="In [0, 1] pixel units.")
     bound.metric("Lower bound on p", f"{c.p_lower:.4f}", help="p: probability of this class under the noise.")
     if c.candidate is not None and c.n:

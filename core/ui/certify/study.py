@@ -9,6 +9,7 @@ from PIL import Image
 from core.device import pick_device
 from core.figures.certificate import growth, growth_alt, icon_array, radius_bar, vote_bars, votes_alt
 from core.pictures.pixels import to_pixels
+from core.plain_text import plain
 from core.report import words
 from core.report.export import python_snippet, to_csv, to_json
 from core.report.notation import class_colours, class_name, norm_name, radius_text
@@ -26,7 +27,6 @@ from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import drawn_seed
 from core.ui.pictures import Choice
-from core.ui.plain_text import plain
 
 STUDIES = SessionJobs("studies")
 _LAST, _SENTENCE = "change-last", "change-sentence"
@@ -161,7 +161,7 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     c, without = result.certificate, result.without
     draw_headline(c, key)
     for note in result.notes:
-        st.caption(f":material/info: {note}")
+        st.caption(f":material/info: {plain(note)}")
     draw_strip(result.views, c.labels, c.sigma, key)
     sheet = FigureSheet(key, "certificate")
     other = None if without is None else words.named_radius("no denoiser", without)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from core.device import pick_device
 from core.pictures.reading import Picture
+from core.plain_text import plain
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
@@ -15,7 +16,7 @@ from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models
 from core.ui.pictures import PICTURE_TYPES, read_upload
-from core.ui.plain_text import errors_shown, plain
+from core.ui.sentences import errors_shown
 from core.verification.resampling import cannot_resample, cannot_sample_here, resample
 from core.verification.verify import (
     DIFFERS,
@@ -80,9 +81,9 @@ def draw_verify() -> None:
 
 def _draw_checks(found: Verification) -> None:
     if found.differing:
-        st.warning(found.summary(), icon=":material/difference:")
+        st.warning(plain(found.summary()), icon=":material/difference:")
     else:
-        st.info(found.summary(), icon=":material/check:")
+        st.info(plain(found.summary()), icon=":material/check:")
     order = sorted(found.checks, key=lambda check: (check.status != DIFFERS, check.status != NOT_CHECKED))
     rows = [{"checked": check.name, "result": _MARKS[check.status], "what was found": check.sentence} for check in order]
     wide = {"what was found": st.column_config.TextColumn(width="large")}
@@ -129,7 +130,7 @@ def _draw_running(job: Job) -> None:
 
 def _draw_sampled(checks: list[Check]) -> None:
     for check in checks:
-        words, icon = f"**{check.name}: {check.status}.** {plain(check.sentence)}", ":material/check:"
+        words, icon = f"**{plain(check.name)}: {check.status}.** {plain(check.sentence)}", ":material/check:"
         if check.status == SAME:
             st.info(words, icon=icon)
         else:

@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +12,7 @@ from core.device import pick_device
 from core.figures.denoising import PANELS_AROUND, contact_sheet, linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.pictures.pixels import to_picture
 from core.pictures.reading import Picture, data_uri
+from core.plain_text import html_text, plain
 from core.report.export import measures_csv, summaries_csv
 from core.report.notation import class_name
 from core.studies.comparison import Comparison, ComparisonRequest, Measure, Panel, Top, close_up, run_comparison
@@ -20,7 +20,7 @@ from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, witho
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting
 from core.ui.jobs.queue import Job, JobContext, JobWork
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
-from core.ui.plain_text import show_error
+from core.ui.sentences import show_error
 
 STYLE = Path(__file__).with_name("grid.css")
 """Must be on the page once."""
@@ -32,7 +32,7 @@ def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequen
     ``titles`` are by reference, in the order of the columns; what is not ``clean_class``, that of the clean picture, is marked.
     """
     found = {(p.measure.sigma, p.measure.draw, p.measure.denoiser): p for p in panels}
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles.values())
+    head = "".join(f'<th scope="col">{html_text(title)}</th>' for title in titles.values())
     body = []
     for sigma, draw in sorted({(p.measure.sigma, p.measure.draw) for p in panels}):
         level = f"sigma {sigma:g} ({sigma * 255:.0f}/255), draw {draw + 1}"
@@ -55,7 +55,7 @@ def _cell(panel: Panel, titles: Mapping[str, str], labels: Sequence[str] | None,
     )
     source = data_uri(to_picture(panel.pixels))
     return (
-        f'<td><img src="{source}" alt="{escape(alt, quote=True)}"><p>{mark} <b>{escape(says)}</b><br>'
+        f'<td><img src="{source}" alt="{html_text(alt)}"><p>{mark} <b>{html_text(says)}</b><br>'
         f'<span class="faint">{m.psnr:.1f} dB · {m.ssim:.2f}</span></p></td>'
     )
 
@@ -64,7 +64,7 @@ def top_html(clean_top: Top, measures: Sequence[Measure], titles: Mapping[str, s
     """The classifier's best classes on the clean picture and on each panel of one draw, side by side with small bars."""
     columns = [("Original", clean_top)]
     columns += [(titles[m.denoiser], m.top) for name in titles for m in measures if m.denoiser == name]
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title, _ in columns)
+    head = "".join(f'<th scope="col">{html_text(title)}</th>' for title, _ in columns)
     rows = "".join(
         "<tr>" + "".join(_rank(top[rank], labels) if rank < len(top) else "<td></td>" for _, top in columns) + "</tr>"
         for rank in range(max(len(top) for _, top in columns))
@@ -75,7 +75,7 @@ def top_html(clean_top: Top, measures: Sequence[Measure], titles: Mapping[str, s
 def _rank(entry: tuple[int, float], labels: Sequence[str] | None) -> str:
     index, share = entry
     return (
-        f'<td><p>{escape(class_name(index, labels))} <span class="faint">{share:.1%}</span>'
+        f'<td><p>{html_text(class_name(index, labels))} <span class="faint">{share:.1%}</span>'
         f'<span class="bar" style="display:block;width:{max(share, 0.005):.1%}"></span></p></td>'
     )
 
@@ -192,8 +192,9 @@ def draw_comparison(
     alt = f"{asked.picture.name}, the original; the classifier alone says {said} ({share:.0%})."
     left.image(enlarged(to_picture(result.clean), 160), width=160, alt=alt)
     right.markdown(
-        f"**Original.** The classifier alone says **{said}** ({share:.0%}). Below, Gaussian noise is added to it, and each"
-        " denoiser gets the very same noisy copies. It never sees the original: where noise and detail look alike, it guesses."
+        f"**Original.** The classifier alone says **{plain(said)}** ({share:.0%}). Below, Gaussian noise is added to it, and"
+        " each denoiser gets the very same noisy copies. It never sees the original: where noise and detail look alike, it"
+        " guesses."
     )
     st.subheader("The same noise, cleaned by each")
     st.html(STYLE)

@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from core.models.hub.download import DownloadProgress
+from core.plain_text import plain
 from core.ui.jobs.queue import Job
 from core.ui.jobs.session import queue
-from core.ui.plain_text import errors_shown, show_error
+from core.ui.sentences import errors_shown, show_error
 
 
 def begin(submit: Callable[[], object]) -> bool:
@@ -64,7 +65,7 @@ def draw_waiting(job: Job, loading: str = "Loading the models…") -> None:
         left = "" if progress.seconds_left is None else f" · about {progress.seconds_left:.0f} s left"
         st.progress(
             min(1.0, progress.done / max(1, progress.total)),
-            text=f"Downloading {progress.name}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}",
+            text=f"Downloading {plain(progress.name)}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}",
         )
         return
     ahead = queue().ahead_of(job) if job.state == "queued" else 0

@@ -15,6 +15,7 @@ from core.evaluation.curve import best_steps, summarise
 from core.evaluation.families import denoiser_words
 from core.evaluation.log import LogLine, Outcomes
 from core.figures.curves import Curve, certified_curves, curves_alt
+from core.plain_text import plain
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest, evaluate_into, request_of
 from core.runs.store import StoredRun
@@ -26,7 +27,6 @@ from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, link_seed, linked_choice, linked_number
 from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
-from core.ui.plain_text import plain
 from core.ui.tradeoffs.logs import choose_table_radii
 from core.ui.tradeoffs.run_store import run_store
 

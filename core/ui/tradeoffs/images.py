@@ -12,6 +12,7 @@ from PIL import Image
 from core.evaluation.log import ABSTAINED
 from core.evaluation.log_pictures import CIFAR10, Behind, classes_of, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
+from core.plain_text import plain
 from core.report.notation import class_name
 from core.ui.figure import enlarged, keyed_columns
 from core.ui.linked import linked_choice, linked_number, linked_switch
@@ -128,13 +129,13 @@ def _draw_pictures(
     if not found:
         what = "Its data set is not known" if dataset is None else f"The test pictures of {dataset} are not on this machine"
         more = " (under LAB_DATA, or in the cache of the Hub)" if dataset == CIFAR10 else ""
-        st.info(f"{what}{more}: numbers and classes only.", icon=":material/hide_image:")
+        st.info(plain(f"{what}{more}: numbers and classes only."), icon=":material/hide_image:")
         return
     differing = [int(i) for i, label in zip(o.idx, o.label, strict=True) if int(i) in found and found[int(i)].label != label]
     if differing:
         st.info(
-            f"The labels of {len(differing)} of these images are not those of {dataset}: the log is of other pictures, so none"
-            " are shown.",
+            f"The labels of {len(differing)} of these images are not those of {plain(dataset or '')}: the log is of other"
+            " pictures, so none are shown.",
             icon=":material/hide_image:",
         )
         return
@@ -148,7 +149,7 @@ def _draw_pictures(
         if predict not in (-1, label):
             said = f"taken for {class_name(predict, words)}"
         images.append(_spaced(enlarged(one.picture, _SHOWN_SIDE)))
-        captions.append(f"{name}: {said}")
+        captions.append(plain(f"{name}: {said}"))
         alts.append(f"Image {index}, a {name}; {said}.")
     st.image(images, captions, width=_SHOWN_SIDE + _GAP, alt=alts)
     if len(places) > MOST_PICTURES:

@@ -15,9 +15,10 @@ from core.evaluation.families import by_family, family_of, title_of, titles, usu
 from core.evaluation.log import MOST_LINES
 from core.evaluation.recorded import RecordedEvaluation, read_stored, recorded_from
 from core.folders import EVALUATIONS
+from core.plain_text import plain
 from core.report.notation import read_numbers
 from core.ui.linked import linked_choices, linked_slider
-from core.ui.plain_text import errors_shown, plain
+from core.ui.sentences import errors_shown
 from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
 
 MOST_LOGS, MOST_MEGABYTES = 60, 20

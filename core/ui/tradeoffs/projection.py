@@ -11,9 +11,9 @@ from core.evaluation.families import cost_of
 from core.evaluation.projection import Projection, VoteShares, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Projected, Spot, pareto_view, samples_effect, tradeoff_alt
+from core.plain_text import plain
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.linked import ALPHAS, choose_alpha, linked_choice, linked_number, linked_switch
-from core.ui.plain_text import plain
 from core.ui.tradeoffs.logs import Chosen
 from core.ui.tradeoffs.view import spot_of
 

@@ -8,13 +8,14 @@ import streamlit as st
 
 from core.data.local import title_of_data
 from core.evaluation.families import denoiser_words
+from core.plain_text import file_name, plain
 from core.runs.evaluation import MOST_MINUTES
-from core.runs.store import LONGEST_NAME, StoredRun, export_files, file_stem, import_recorded
+from core.runs.store import LONGEST_NAME, StoredRun, export_files, import_recorded
 from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import under_way
 from core.ui.linked import linked_choice
 from core.ui.login import visitor
-from core.ui.plain_text import attempt, errors_shown, plain, say_done
+from core.ui.sentences import attempt, errors_shown, say_done
 from core.ui.tradeoffs.evaluating import EVALUATIONS, draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.logs import compare_run, upload_logs
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
@@ -175,7 +176,7 @@ def draw_actions(run: StoredRun) -> None:
             help="Its curve among the others, with every view of this page.",
         )
         help = "The log in the field's format, what made it, and the votes where they were kept."
-        archive, name, icon = partial(run_archive, run.id), f"{file_stem(run.name)}.zip", ":material/folder_zip:"
+        archive, name, icon = partial(run_archive, run.id), f"{file_name(run.name, 'run')}.zip", ":material/folder_zip:"
         offer_file("Download", archive, name, f"download-{run.id}", icon=icon, help=help)
         who = visitor()
         if not who.owns(run.owner):

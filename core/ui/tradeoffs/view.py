@@ -24,10 +24,10 @@ from core.figures.curves import (
     radius_histogram,
 )
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
+from core.plain_text import plain
 from core.report.notation import class_name
 from core.ui.figure import draw_figure, offer_file, zipped
 from core.ui.linked import linked_choice, linked_switch
-from core.ui.plain_text import plain
 from core.ui.tradeoffs.images import draw_images_behind, take_click
 from core.ui.tradeoffs.logs import Chosen
 

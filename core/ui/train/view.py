@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from core.figures.training import PHASES, training_alt, training_curves
+from core.plain_text import plain
 from core.runs.unfinished import Unfinished
 from core.training.classroom import TrainedHere, TrainingState
 from core.training.loop import TrainingProgress
@@ -19,7 +20,7 @@ from core.ui.jobs.queue import Job
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.login import visitor
-from core.ui.plain_text import attempt, plain, say_done, show_error
+from core.ui.sentences import attempt, say_done, show_error
 from core.ui.train.controls import left_trainings
 
 GAP = 4
@@ -71,7 +72,7 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
             icon=":material/check:",
         )
     if trained.trouble:
-        st.warning(trained.trouble, icon=":material/warning:")
+        st.warning(plain(trained.trouble), icon=":material/warning:")
     _draw_notes(state)
     if state.before is not None:
         _draw_before_after(state.before, state.after, key)
@@ -161,7 +162,7 @@ def draw_kept() -> None:
     shown = "Everybody who uses this Lab can choose, download and delete them."
     st.caption(shown if who.operates else "Yours, and those that others share: only who made one can delete it.")
     for model in kept:
-        with st.expander(f"{model.name} · {model.bytes / 2**20:.1f} MB", icon=":material/blur_off:"):
+        with st.expander(f"{plain(model.name)} · {model.bytes / 2**20:.1f} MB", icon=":material/blur_off:"):
             st.markdown(_told(model))
             _draw_actions(model.name, str(model.card.get("classifier")), f"kept-{model.name}")
 

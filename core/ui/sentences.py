@@ -1,24 +1,14 @@
-"""Text of strangers where Streamlit reads Markdown, and sentences on what was done or went wrong."""
+"""Sentences on a page: what was done, what went wrong."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
 from core.errors import LabError
+from core.plain_text import plain
 
 _DONE = "done"
-_SIGNS = re.compile(r"([\\`*_\[\]<>~$:!&#|])")
-
-
-def plain(text: str) -> str:
-    r"""Text that Markdown shows as it stands: no word of a stranger's becomes a link, or a picture fetched from elsewhere.
-
-    >>> print(plain("![x](http://a/b.png)"))
-    \!\[x\](http\://a/b.png)
-    """
-    return _SIGNS.sub(r"\\\1", text)
 
 
 def show_error(error: Exception | str, icon: str = ":material/error:") -> None:
