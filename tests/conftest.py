@@ -18,7 +18,7 @@ from loopback_hub import LoopbackHub
 SLOW = (
     "pages",
     "docs",
-    "deploy/test_start.py",
+    "deploy",
     "apis/test_kill.py",
     "commands/test_evaluate_killed.py",
     "commands/test_process.py",
