@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = ("python", "py", "pip", "make", "ray", "streamlit", "source")
+COMMANDS = ("python", "py", "pip", "make", "ray", "streamlit", "docker", "source")
 """What the first word of an indented block of shell lines may be; another indented block is Python."""
 
 _COMMENT = re.compile(r"<!--\s*(only parsed|printed by the block above)(?::\s*(\S.*?))?\s*-->\s*", re.DOTALL)

@@ -126,9 +126,15 @@ def check_command(block: Block, command: Command, folder: Path) -> str:
         case ["pip", "install", "-r", file]:
             assert (ROOT / file).is_file(), f"{block.place}: there is no {file}."
         case ["pip", "install", *packages]:
-            listed = "".join(path.read_text() for path in ROOT.glob("requirements*.txt"))
+            listed = "".join(
+                path.read_text() for path in [*ROOT.glob("requirements*.txt"), ROOT / "deploy" / "requirements.txt"]
+            )
             unlisted = [name for name in packages if name not in listed]
             assert not unlisted, f"{block.place}: no requirements file names {unlisted}."
+        case ["docker", *words]:
+            files = [word for before, word in zip(words, words[1:], strict=False) if before == "-f"]
+            assert all((ROOT / file).is_file() for file in files), f"{block.place}: not all of {files} are there."
+            assert block.only_parsed, f"{block.place}: {command.program!r} is not run; say '<!-- only parsed: why -->'."
         case ["streamlit", "run", file, *_]:
             assert (ROOT / file).is_file(), f"{block.place}: there is no {file}."
         case _:
