@@ -11,6 +11,7 @@ import ast
 import importlib
 import importlib.util
 import io
+import itertools
 import json
 import re
 import shutil
@@ -132,7 +133,7 @@ def check_command(block: Block, command: Command, folder: Path) -> str:
             unlisted = [name for name in packages if name not in listed]
             assert not unlisted, f"{block.place}: no requirements file names {unlisted}."
         case ["docker", *words]:
-            files = [word for before, word in zip(words, words[1:], strict=False) if before == "-f"]
+            files = [word for before, word in itertools.pairwise(words) if before == "-f"]
             assert all((ROOT / file).is_file() for file in files), f"{block.place}: not all of {files} are there."
             assert block.only_parsed, f"{block.place}: {command.program!r} is not run; say '<!-- only parsed: why -->'."
         case ["streamlit", "run", file, *_]:
