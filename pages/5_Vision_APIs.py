@@ -13,16 +13,18 @@ from core.ui.apis.controls import (
     answered_already,
     choose_provider,
     choose_request,
+    go_on_asking,
     ledger,
     preview_key,
     request_key,
     seeded_request,
     start_asking,
     start_preview,
+    told_of_asking,
 )
 from core.ui.apis.view import draw_asked, draw_asking, draw_plan, draw_preview
 from core.ui.frame import close_page, open_page
-from core.ui.jobs.follow import begin, draw_job, follow, under_way
+from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
 from core.ui.jobs.queue import Job
 from core.ui.pictures import choose_pictures
 from core.ui.sentences import show_error
@@ -34,6 +36,7 @@ st.markdown(
     " every picture within the certified radius. Nothing of the vendor's model need be known; every answer paid for is kept."
 )
 
+draw_left("api", told_of_asking, go_on_asking)
 left, right = st.columns([1, 1.6])
 with left:
     provider = choose_provider()
@@ -44,6 +47,8 @@ with right:
     request, seed = choose_request(provider)
 try:
     facts = describe_provider(provider, request.price, request.rate)
+    request = seeded_request(picture, request, seed)
+    left_to_spend, stored = ledger(provider).left(), answered_already(picture, request)
 except LabError as error:
     show_error(error)
     close_page()
@@ -55,7 +60,6 @@ else:
         f"Noisy copies of the picture will be sent to {plain(facts.destination)}, and paid for.", icon=":material/cloud_upload:"
     )
 
-request = seeded_request(picture, request, seed)
 key, look_key = request_key(picture, request), preview_key(picture, request)
 ASKED.keep_only([key])
 PREVIEWS.keep_only([look_key])
@@ -67,7 +71,7 @@ busy = under_way(ASKED.find(key)) or under_way(PREVIEWS.find(look_key))
 def ask(offline: bool = False) -> None:
     """Ask, or count what is stored; say in a sentence why not."""
     ASKED.forget(key)
-    if begin(lambda: start_asking(picture, name, request, offline)):
+    if begin(lambda: start_asking(picture, name, request, offline, uploaded=choice.sample is None)):
         st.rerun()
 
 
@@ -83,10 +87,8 @@ def draw(asking: Job | None, look: Job | None) -> None:
         draw_job(asking, draw_asking, lambda study: draw_asked(study, name, "asked"))
 
 
-left_to_spend = ledger(provider).left()
 if left_to_spend is not None:
     st.caption(f"You may spend ${left_to_spend:,.2f} more within {DAYS} days.")
-stored = answered_already(picture, request)
 budget = request.budget if left_to_spend is None else min(request.budget, left_to_spend)
 plan = make_plan(facts.limits, request.settings, budget=budget, runs=request.runs, stored=stored)
 draw_plan(plan, request, stored)

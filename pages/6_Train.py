@@ -5,10 +5,10 @@ import streamlit as st
 from core.models.catalogue import classifiers
 from core.runs.unfinished import Unfinished
 from core.ui.frame import close_page, open_page
-from core.ui.jobs.follow import begin, draw_job, follow, under_way
+from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
 from core.ui.jobs.queue import Job
 from core.ui.train.controls import TRAININGS, choose_training, go_on_training, start_training
-from core.ui.train.view import draw_kept, draw_left, draw_trained, draw_training
+from core.ui.train.view import draw_kept, draw_trained, draw_training, told_of_training
 
 open_page("Train")
 st.title("Train a denoiser")
@@ -35,7 +35,6 @@ def go_on(left: Unfinished) -> None:
     """Go on with a training that was cut short, or say in a sentence why not."""
     if begin(lambda: go_on_training(left, choice.files)):
         st.session_state["trained-before"] = str(left.asked["request"]["classifier"])
-        st.rerun()
 
 
 def draw(job: Job | None) -> None:
@@ -44,7 +43,7 @@ def draw(job: Job | None) -> None:
         draw_job(job, draw_training, lambda result: draw_trained(result, st.session_state["trained-before"], job.id[:8]))
 
 
-draw_left(busy, go_on)
+draw_left("training", told_of_training, go_on, disabled=busy)
 follow(draw, TRAININGS.latest, busy=busy, every=1.0)
 draw_kept()
 close_page()

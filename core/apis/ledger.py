@@ -12,7 +12,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,12 +21,14 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from core.apis.provider import Answer, Label
-from core.errors import LabError
+from core.errors import LabError, first_line
 from core.visitor import OPERATOR, Visitor
 
 RESERVED, ANSWERED, UNUSABLE, IN_DOUBT = "reserved", "answered", "unusable", "in doubt"
 SETTLED = (ANSWERED, UNUSABLE, IN_DOUBT)
 
+BUSY_SECONDS = 30.0
+"""How long one waits for others who write."""
 NANO = 1_000_000_000
 """Money is counted in whole billionths of a dollar: sums of floats would creep past a budget."""
 
@@ -112,7 +114,7 @@ class Ledger:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             # A full disk sync a transaction: an answer that was paid for outlives even a power cut.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
         except (OSError, sqlite3.Error) as error:
@@ -131,7 +133,7 @@ class Ledger:
 
     def begin(self, run: str, spec: dict[str, Any]) -> None:
         """Note what a run is, once."""
-        with self._lock:
+        with self._using():
             self._db.execute(
                 "INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", (run, json.dumps(spec, sort_keys=True), time.time())
             )
@@ -143,15 +145,15 @@ class Ledger:
         Raises:
             LabError: where another process works on it now.
         """
-        locks = self.path.with_name(self.path.name + ".locks")
-        locks.mkdir(exist_ok=True)
-        lock = FileLock(locks / f"{run[:32]}.lock")
+        lock = FileLock(self.path.with_name(self.path.name + ".locks") / f"{run[:32]}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise LabError("Another process is asking these very queries now: wait for it, or stop it first.") from error
+        except OSError as error:
+            raise self._fault(error) from error
         try:
-            with self._lock:
+            with self._using():
                 self._db.execute(
                     "UPDATE queries SET state = ?, remark = ? WHERE run = ? AND state = ?",
                     (IN_DOUBT, "the program ended before the answer came", run, RESERVED),
@@ -208,7 +210,7 @@ class Ledger:
     ) -> None:
         """Keep what came of a query; on disk when this returns."""
         text = json.dumps([asdict(label) for label in answer]) if state == ANSWERED else None
-        with self._lock:
+        with self._using():
             self._db.execute(
                 "UPDATE queries SET state = ?, answer = ?, model = ?, seconds = ?, remark = ?"
                 " WHERE run = ? AND purpose = ? AND number = ?",
@@ -218,30 +220,33 @@ class Ledger:
     def queries(self, run: str, purpose: str) -> list[Query]:
         """The queries of a run for one purpose, in the order of their numbers."""
         columns = [field.name for field in fields(Query)]
-        with self._lock:
+        with self._using():
             rows = self._db.execute(
                 f"SELECT {', '.join(columns).replace('price', 'nanodollars')} FROM queries"
                 " WHERE run = ? AND purpose = ? ORDER BY number",
                 (run, purpose),
             ).fetchall()
         found = (dict(zip(columns, row, strict=True)) for row in rows)
-        return [Query(**row | {"answer": _labels(row["answer"]), "price": row["price"] / NANO}) for row in found]
+        try:
+            return [Query(**row | {"answer": _labels(row["answer"]), "price": row["price"] / NANO}) for row in found]
+        except (ValueError, TypeError) as error:
+            raise LabError(f"The file of answers {str(self.path)!r} is damaged: {first_line(error)}.") from error
 
     def spent(self, run: str) -> float:
         """US dollars paid or possibly paid for a run, queries under way included."""
-        with self._lock:
+        with self._using():
             return self._spent(run) / NANO
 
     def left(self) -> float | None:
         """US dollars of the allowance that the visitor may still spend; None where nothing bounds it."""
         if self.allowance is None:
             return None
-        with self._lock:
+        with self._using():
             return max(0, self._left(self.allowance)) / NANO
 
     def runs(self) -> list[tuple[str, dict[str, Any], int, float]]:
         """Every run: its name, what it is, how many queries were settled, and dollars spent; the newest first."""
-        with self._lock:
+        with self._using():
             rows = self._db.execute(
                 "SELECT runs.run, spec, COUNT(number), COALESCE(SUM(nanodollars), 0) FROM runs LEFT JOIN queries USING (run)"
                 " GROUP BY runs.run ORDER BY began DESC"
@@ -263,15 +268,31 @@ class Ledger:
         return int(self._db.execute("SELECT COALESCE(SUM(nanodollars), 0) FROM queries WHERE run = ?", (run,)).fetchone()[0])
 
     @contextmanager
-    def _transaction(self) -> Any:
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """The database, in this thread's turn. What it says is one sentence, and an answer that is kept stays so."""
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                raise self._fault(error) from error
+
+    def _fault(self, error: Exception) -> LabError:
+        return LabError(
+            f"The file of answers {str(self.path)!r} cannot be used ({first_line(error)}): what was kept until now stays in it."
+            " See to the disk, then go on."
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._using() as database:
+            database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                database.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if database.in_transaction:  # a full disk may have ended it
+                    database.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
 
 def _nano(dollars: float) -> int:

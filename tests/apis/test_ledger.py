@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ from core.apis.ledger import ANSWERED, IN_DOUBT, UNUSABLE, Allowance, BudgetSpen
 from core.apis.provider import Label
 from core.errors import LabError
 from core.visitor import visitor_named
+from tests.small_disk import run_on_disk
 
 
 @pytest.fixture
@@ -171,3 +174,88 @@ def test_many_sessions_of_one_visitor_cannot_overspend(ledger: Ledger) -> None:
         thread.join()
     assert ledger.paid_by(ADA, Allowance(1.0, 100.0)).left() == 0
     assert len(refused) == 60
+
+
+FILL = """
+from core.apis.ledger import ANSWERED, Ledger, QueryKey
+from core.apis.provider import Label
+from core.errors import LabError
+from core.folders import answers_file
+ledger, kept = Ledger(answers_file()), 0
+ledger.begin("run", {})
+try:
+    with ledger.working_on("run"):
+        for number in range(100_000):
+            key = QueryKey("run", "estimate", number)
+            ledger.reserve(key, "0" * 64, price=0.001, budget=1e6)
+            ledger.settle(key, ANSWERED, answer=(Label("cat", 0.5),) * 20)
+            kept += 1
+except LabError as error:
+    print(error)
+ledger.close()
+again = Ledger(answers_file())
+print(kept, sum(query.state == ANSWERED for query in again.queries("run", "estimate")), again.spent("run"))
+"""
+
+
+def test_a_full_disk_is_a_sentence_and_every_kept_answer_is_there(tmp_path: Path) -> None:
+    said, counts = run_on_disk(tmp_path, FILL, 400).splitlines()
+    path = tmp_path / "answers.sqlite"
+    assert said == (
+        f"The file of answers '{path}' cannot be used (database or disk is full): what was kept until now stays in it."
+        " See to the disk, then go on."
+    )
+    kept, answered, spent = counts.split()
+    assert int(kept) == int(answered) > 5
+    assert float(spent) == pytest.approx(0.001 * int(kept), abs=0.0011)  # one may be in doubt
+
+
+def test_a_disk_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    before = "from core.apis.ledger import Ledger; from core.folders import answers_file; Ledger(answers_file()).close()"
+    code = (
+        "from core.apis.ledger import Ledger\nfrom core.folders import answers_file\nfrom core.errors import LabError\n"
+        "try:\n    Ledger(answers_file()).begin('run', {})\nexcept LabError as error:\n    print(error)"
+    )
+    said = run_on_disk(tmp_path, code, 3000, before=before, read_only=True)
+    assert "answers.sqlite' cannot be used" in said
+
+
+def test_a_damaged_file_is_a_sentence_and_the_other_answers_are_there(ledger: Ledger) -> None:
+    for number, run in enumerate(("one", "other")):
+        ledger.begin(run, {})
+        key = QueryKey(run, "select", number)
+        ledger.reserve(key, "0", price=0.0, budget=1.0)
+        ledger.settle(key, ANSWERED, answer=(Label("cat", 0.5),))
+    with sqlite3.connect(ledger.path) as database:
+        database.execute("UPDATE queries SET answer = '[{' WHERE run = 'one'")
+    with pytest.raises(LabError, match="is damaged"):
+        ledger.queries("one", "select")
+    assert len(ledger.queries("other", "select")) == 1
+    with sqlite3.connect(ledger.path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger.close()
+    content = bytearray(ledger.path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    ledger.path.write_bytes(content)
+    with pytest.raises(LabError, match="cannot be used"):
+        Ledger(ledger.path).queries("other", "select")
+
+
+def test_a_locked_file_is_a_sentence_and_goes_on_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.apis.ledger.BUSY_SECONDS", 0.1)
+    ledger = Ledger(tmp_path / "answers.sqlite")
+    ledger.begin("run", {})
+    writer = sqlite3.connect(ledger.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    key = QueryKey("run", "select", 0)
+    with pytest.raises(LabError, match="locked"):
+        ledger.reserve(key, "0", price=0.0, budget=1.0)
+    with pytest.raises(LabError, match="locked"), ledger.working_on("run"):
+        pass
+    assert ledger.queries("run", "select") == []  # who reads does not wait
+    writer.execute("ROLLBACK")
+    writer.close()
+    with ledger.working_on("run"):
+        ledger.reserve(key, "0", price=0.0, budget=1.0)
+    assert len(ledger.queries("run", "select")) == 1
+    ledger.close()

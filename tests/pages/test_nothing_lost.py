@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.apis.ledger import ANSWERED, IN_DOUBT, Ledger
+from core.folders import answers_file
 from core.models.references import BUNDLED_FOLDER
 from core.runs import store as store_module
 from core.runs.store import RunStore
@@ -34,7 +37,9 @@ EVALUATION = {
     "evaluation-n0": "5",
     "evaluation-n": "300",
     "evaluation-images": "20",
+    "evaluation-seed": "3",
 }
+ASKING = {"api-n": "120", "api-n0": "10", "picture": "red-car", "api-budget": "1", "api-bound": "clopper-pearson"}
 TRAINING = {"train-minutes": "0.3", "train-checked": "2", "train-n": "20", "train-batch": "16", "train-seed": "3"}
 
 
@@ -43,6 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The Lab's folder of this test."""
     monkeypatch.delenv("LAB_STORE", raising=False)
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    st.cache_resource.clear()  # the file of answers is opened once a process
     return tmp_path / "home"
 
 
@@ -144,6 +150,32 @@ def test_a_training_goes_on_from_its_last_checkpoint(monkeypatch: pytest.MonkeyP
 def test_a_training_that_was_cut_short_can_be_dropped() -> None:
     kill_under_way("6_Train", "Train", TRAINING)
     at = press(page("6_Train"), "Drop it")
-    assert "Dropped" in words(at.success)
+    assert "Dropped." in words(at.success)
     assert not unfinished("training")
     assert not any(b.label == "Go on" for b in at.button)
+
+
+def test_an_api_is_asked_for_the_missing_answers_alone() -> None:
+    """The seed was drawn, and is that of the answers that are kept."""
+    kill_under_way("5_Vision_APIs", "Ask", ASKING)
+    book = Ledger(answers_file())
+    ((run, _, _, spent),) = book.runs()
+    (left,) = unfinished("api")
+    assert 0 < spent < 0.13
+    at = page("5_Vision_APIs")  # with a blank link, as somebody comes who knows nothing of it
+    assert "Queries about Red car to the Lab's own demo API" in words(at.info)
+    at = press(at, "Go on")
+    assert (at.number_input(key="api-n").value, at.selectbox(key="picture").value) == (120, "red-car")
+    assert at.selectbox(key="api-bound").value == "clopper-pearson"
+    assert at.number_input(key="api-seed").value == left.asked["controls"]["api-seed"]
+    kept = [q for purpose in ("select", "estimate") for q in book.queries(run, purpose)]
+    assert int(next(m.value for m in at.metric if m.label == "Queries at most")) == 130 - len(kept)
+    at = until(press(at, "Ask"), lambda at: any(m.label == "Spent" for m in at.metric))
+    assert [name for name, *_ in book.runs()] == [run]
+    again = {(q.purpose, q.number): q for purpose in ("select", "estimate") for q in book.queries(run, purpose)}
+    assert len(again) == 130
+    assert all(again[q.purpose, q.number] == q for q in kept if q.state == ANSWERED)  # nothing was paid twice
+    assert {q.state for q in again.values()} <= {ANSWERED, IN_DOUBT}
+    assert not unfinished("api")
+    assert "cut short" not in words(page("5_Vision_APIs").info)
+    book.close()

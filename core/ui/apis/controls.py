@@ -22,6 +22,7 @@ from core.errors import LabError
 from core.folders import answers_file
 from core.models.catalogue import denoisers
 from core.plain_text import plain
+from core.runs.unfinished import Unfinished, remembered, unfinished
 from core.smoothing.settings import Settings
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
@@ -42,6 +43,11 @@ from core.ui.sentences import show_error
 ASKED = SessionJobs("api")
 PREVIEWS = SessionJobs("api-previews")
 SIDES = (32, 64, 96, 128, 224)
+_CONTROLS = (
+    *("picture", "sigma", "api", "api-denoiser", "api-side", "api-side-vendor", "api-budget", "api-n", "api-n0", "api-alpha"),
+    *("api-seed", "api-bound", "api-until", "api-compare", "api-labels"),
+)
+"""The keys of all that decides which answers are bought, but for the table of prices."""
 LIMITS = {"LAB_MAX_BUDGET": 5.0, "LAB_VISITOR_BUDGET": 20.0, "LAB_SERVER_BUDGET": 100.0}
 """Dollars that may be spent on a picture, by a visitor and by all in 30 days, unless the variable says otherwise."""
 
@@ -218,7 +224,25 @@ def request_key(picture: Image.Image, request: RemoteRequest) -> Key:
     return ("api", picture_key(picture), request)
 
 
-def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offline: bool = False) -> Job:
+def told_of_asking(left: Unfinished) -> str:
+    """What was cut short, in words."""
+    asked = left.asked
+    again = f" Upload {asked.get('name')} again first." if asked.get("uploaded") else ""
+    return (
+        f"Queries about {asked.get('name')} to {asked.get('destination')}, begun {{when}}, were cut short. Every answer that"
+        f" came is kept: 'Go on' puts the controls as they were, and 'Ask' then asks for the missing ones alone.{again}"
+    )
+
+
+def go_on_asking(left: Unfinished) -> None:
+    """Put the controls as they were; prices are asked for anew."""
+    held = left.asked.get("controls")
+    for key, value in held.items() if isinstance(held, dict) else ():
+        if key in _CONTROLS:
+            st.session_state[key] = value
+
+
+def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offline: bool = False, uploaded: bool = False) -> Job:
     """Queue a study. Raises LabError where the queue is full or the provider cannot be used."""
     cache, device, book = models(), pick_device("auto"), ledger(request.provider)
     provider: Provider | Described
@@ -228,7 +252,19 @@ def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offlin
         # Here, where Streamlit's secrets can be read: the queue's threads cannot.
         provider = load_provider(request.provider, price=request.price, rate=request.rate, secrets=secrets())
 
+    controls = {key: st.session_state[key] for key in _CONTROLS if key in st.session_state}
+    controls["api-seed"] = request.settings.seed
+    asked = {"name": name, "destination": provider.destination, "uploaded": uploaded, "controls": controls}
+    asked["owner"] = visitor().key
+    left = next((work for work in unfinished("api") if work.asked == asked), None)
+
     def work(context: JobContext) -> RemoteStudy:
+        if offline:
+            return study(context)
+        with remembered("api", asked, left):
+            return study(context)
+
+    def study(context: JobContext) -> RemoteStudy:
         denoiser = cache.denoiser(request.denoiser, device)
         with context.aside():  # it mostly waits for answers; making a copy takes less
             return study_remote(

@@ -1,15 +1,19 @@
-"""Following a job on a page: started or said why not, looked at while it is under way, stopped, and drawn when it ended."""
+"""Following a job on a page: started or said why not, looked at while it is under way, stopped, drawn when it ended; and what a
+kill cut short, to be gone on with."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from core.models.hub.download import DownloadProgress
 from core.plain_text import plain
+from core.runs.unfinished import Unfinished, unfinished
 from core.ui.jobs.queue import Job
 from core.ui.jobs.session import queue
-from core.ui.sentences import errors_shown, show_error
+from core.ui.login import visitor
+from core.ui.sentences import attempt, errors_shown, show_error
 
 
 def begin(submit: Callable[[], object]) -> bool:
@@ -76,3 +80,22 @@ def draw_stop(job: Job, help: str | None = None) -> None:
     """A button that stops the job."""
     if st.button("Stop", icon=":material/stop_circle:", key=f"stop-{job.id}", help=help):
         queue().stop(job)
+
+
+def draw_left(kind: str, tell: Callable[[Unfinished], str], go_on: Callable[[Unfinished], None], **button: Any) -> None:
+    """What the visitor's work of a kind left when it was cut short, with buttons to go on and to drop it; often nothing.
+
+    Args:
+        tell: what it was, and what is to be done before it can go on, in sentences with ``{when}`` for the last that is kept.
+        go_on: called before the page is drawn again.
+        button: how the first button differs from others.
+    """
+    for work in unfinished(kind):
+        if not visitor().owns(str(work.asked.get("owner"))):
+            continue
+        when = f"{datetime.fromtimestamp(work.when, UTC):%Y-%m-%d %H:%M} UTC"
+        st.info(plain(tell(work).replace("{when}", when)), icon=":material/power_off:")
+        with st.container(horizontal=True):
+            st.button("Go on", icon=":material/resume:", key=f"go-on-{work.id}", on_click=go_on, args=(work,), **button)
+            if st.button("Drop it", icon=":material/delete:", key=f"drop-{work.id}"):
+                attempt(work.drop, "Dropped.")

@@ -8,7 +8,7 @@ import streamlit as st
 from core.device import pick_device
 from core.errors import LabError
 from core.models.catalogue import classifiers
-from core.runs.unfinished import Unfinished, remembered, unfinished
+from core.runs.unfinished import Unfinished, remembered
 from core.training.classroom import TrainedHere, TrainingState, train_here
 from core.training.objectives import StabTerms
 from core.training.pictures import (
@@ -162,11 +162,6 @@ def _choose_classifier(dataset: str) -> str:
         "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}",
         help="Models that were found on the Certify page can be chosen for pictures of your own.",
     )
-
-
-def left_trainings() -> list[Unfinished]:
-    """The visitor's trainings that were cut short, the newest first."""
-    return [work for work in unfinished("training") if visitor().owns(str(work.asked.get("owner")))]
 
 
 def go_on_training(left: Unfinished, files: tuple[File, ...]) -> Job:

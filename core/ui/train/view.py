@@ -1,7 +1,5 @@
 """Drawing a training: progress, curves, pictures getting cleaner, what it is worth; and the denoisers trained here."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 
 import streamlit as st
@@ -21,7 +19,6 @@ from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.login import visitor
 from core.ui.sentences import attempt, say_done, show_error
-from core.ui.train.controls import left_trainings
 
 GAP = 4
 OBJECTIVES = {"mse": "MSE", "stab": "STAB", "mse-stab": "MSE, then STAB"}
@@ -133,23 +130,12 @@ def _draw_pictures(state: TrainingState, progress: TrainingProgress, *, finished
             st.image(side_by_side(row, GAP), width="stretch", alt=f"{len(pictures)} held-out pictures, {title}.")
 
 
-def draw_left(busy: bool, go_on: Callable[[Unfinished], None]) -> None:
-    """Trainings that were cut short, each with a button to go on and one to drop it; nothing where there are none."""
-    for work in left_trainings():
-        asked = work.asked.get("request")
-        uploads = isinstance(asked, dict) and asked.get("dataset") == "upload"
-        again = " Choose 'Pictures of your own' above and upload the same ones again first." if uploads else ""
-        told = f"The training {work.asked.get('name')} was cut short; what it had learnt by {_moment(work.when)} is kept."
-        st.info(plain(told + again), icon=":material/power_off:")
-        with st.container(horizontal=True):
-            if st.button("Go on", icon=":material/resume:", key=f"go-on-{work.id}", disabled=busy):
-                go_on(work)
-            if st.button("Drop it", icon=":material/delete:", key=f"drop-{work.id}"):
-                attempt(work.drop, f"Dropped: {work.asked.get('name')}.")
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+def told_of_training(left: Unfinished) -> str:
+    """A training that was cut short, in words."""
+    asked = left.asked.get("request")
+    uploads = isinstance(asked, dict) and asked.get("dataset") == "upload"
+    again = " Choose 'Pictures of your own' above and upload the same ones again first." if uploads else ""
+    return f"The training {left.asked.get('name')} was cut short; what it had learnt by {{when}} is kept.{again}"
 
 
 def draw_kept() -> None:
