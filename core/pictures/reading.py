@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.errors import LabError
+from core.errors import LONGEST_FILE, LabError, one_line
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
@@ -59,6 +59,7 @@ def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None
         path = Path(source)
         name = name or path.name
         data = _read_bytes(path)
+    name = one_line(name, LONGEST_FILE)
     if not data:
         raise LabError(f"{name} is empty (0 bytes): choose a PNG, JPEG or WebP picture.")
     if len(data) > MAX_BYTES:
