@@ -151,7 +151,7 @@ def _compile(expression: object, what: str) -> Any:
 
     try:
         return jmespath.compile(str(expression))
-    except jmespath.exceptions.JMESPathError as error:
+    except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
         raise LabError(f"The {what} is no JMESPath expression: expected something like predictions[*].label.") from error
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.parquet import LabelledPicture, columns_of, count_rows, decode, fetch_split, read_rows
+from core.data.parquet import LabelledPicture, columns_of, count_rows, fetch_split, read_rows
 from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.device import memory_left
 from core.errors import LabError
 from core.models.hub.download import ProgressListener
 from core.models.labels import CIFAR10_LABELS
+from core.pictures.reading import read_picture
 
 SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}
@@ -173,8 +174,8 @@ def _read_files(listed: Sequence[tuple[Path, int]], root: Path) -> LabelledImage
     def rows() -> Iterator[LabelledPicture]:
         for number, (file, label) in enumerate(listed):
             try:
-                picture = decode(file.read_bytes(), repr(str(file)))
-            except (LabError, OSError) as error:
+                picture = read_picture(file, repr(str(file))).image
+            except LabError as error:
                 skipped.append(str(error).removesuffix("."))
             else:
                 yield LabelledPicture(picture, label, number)

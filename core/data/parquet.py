@@ -1,6 +1,5 @@
 """Labelled pictures in parquet files: on this machine, or of a data set of the Hub, ``hub/OWNER/NAME[@REVISION]``."""
 
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from core.errors import LabError
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import HubRepository, look_up
 from core.models.references import parse_reference
-from core.pictures.reading import MAX_PIXELS
+from core.pictures.reading import read_picture
 
 _LABEL_COLUMNS = ("label", "fine_label", "labels", "class")
 
@@ -114,28 +113,13 @@ def _picture(cell: Any, row: int, name: str) -> tuple[Image.Image, str | None]:
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if not isinstance(data, bytes):
         raise LabError(f"Row {row} of {name} holds no picture: expected the bytes of one.")
-    return decode(data, f"Row {row} of {name}"), path
+    return read_picture(data, f"Row {row} of {name}").image, path
 
 
 def _label(cell: Any, row: int, name: str) -> int:
     if not isinstance(cell, int) or cell < 0:
         raise LabError(f"Row {row} of {name} has the label {cell!r}: expected the number of a class.")
     return cell
-
-
-def decode(data: bytes, what: str) -> Image.Image:
-    """Encoded bytes as an RGB picture.
-
-    Raises:
-        LabError: where they are no picture, or one of too many pixels.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise LabError(f"{what} has {picture.width:,} x {picture.height:,} pixels: at most 50 million are read.")
-            return picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise LabError(f"{what} cannot be read as a picture: {error}.") from error
 
 
 def _opened(file: Path) -> Any:

@@ -5,24 +5,38 @@ import io
 import math
 import os
 import struct
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.errors import LONGEST_FILE, LabError, one_line
+from core.errors import LabError, one_line
+from core.pictures.outline import MOST_PARTS, UPRIGHT, Outline, bytes_held, orientation_of, outline_of, stored_as
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 8
+MAX_HELD = 270_000_000
+"""Bytes that decoding a picture may hold at once; beyond, a JPEG is decoded at half its size, and others are refused."""
+MAX_SCANNED = 1_500_000_000
+"""Pixels that the scans of a JPEG may go over, each counted once a scan: about a second."""
+_LEAST_HALVED = 1_024
+"""Pixels a side that a JPEG decoded at half its size still has: more than any classifier of the Lab takes."""
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error)
 """What Pillow raises on damaged files, its own list in ``Image.open`` included."""
 
 _GREYS_SPREAD = {"L;2": 85, "L;4": 17}
 """What Pillow multiplies few-bit greys by, but not the shade that is transparent."""
+
+_STRIP = 2**20
+"""Pixels that are converted at a time."""
+_quiet = threading.Lock()
+"""Which warnings are shown is the whole process's."""
 
 _SUFFIXES = {"PNG": {".png", ".apng"}, "JPEG": {".jpg", ".jpeg", ".jfif"}, "WEBP": {".webp"}}
 
@@ -54,27 +68,21 @@ def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None
     Raises LabError where it is no such picture, is damaged, too large or too small.
     """
     if isinstance(source, bytes):
-        data, name = source, name or "The picture"
+        data, name = source, one_line(name or "") or "The picture"
     else:
         path = Path(source)
-        name = name or path.name
+        name = one_line(name or path.name)
         data = _read_bytes(path)
-    name = one_line(name, LONGEST_FILE)
     if not data:
         raise LabError(f"{name} is empty (0 bytes): choose a PNG, JPEG or WebP picture.")
     if len(data) > MAX_BYTES:
         raise LabError(f"{name} has {len(data) / 2**20:.0f} MB: at most {MAX_BYTES // 2**20} MB are read; make it smaller.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, lower limit follows
-            warnings.simplefilter("ignore", UserWarning)  # of EXIF data that is damaged: the pixels are what counts
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise LabError(_too_many_pixels(name, width, height))
-            if min(width, height) < MIN_SIDE:
-                raise LabError(f"{name} is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed.")
-            return _to_rgb(picture, name)
+        outline = outline_of(data)
+        if outline.parts > MOST_PARTS:
+            raise LabError(f"{name} is cut into more than {MOST_PARTS:,} parts: save it again.")
+        picture = _opened(outline, name)
+        return _read(picture, outline, name)
     except Image.DecompressionBombError as error:
         raise LabError(_too_many_pixels(name, *_announced_size(data))) from error
     except UnidentifiedImageError as error:
@@ -120,9 +128,53 @@ def _guess(data: bytes) -> str:
         return "no picture that can be read"
 
 
-def _to_rgb(picture: Image.Image, name: str) -> Picture:
-    stored = _stored_as(picture)  # before it is loaded, which forgets it
+def _opened(outline: Outline, name: str) -> Image.Image:
+    """The picture, of which nothing is decoded yet."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of many pixels, whose own limits follow, and of what is damaged beside them
+        picture = Image.open(io.BytesIO(outline.data), formats=FORMATS)
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise LabError(_too_many_pixels(name, width, height))
+    if min(width, height) < MIN_SIDE:
+        raise LabError(f"{name} is {width} x {height} pixels: at least {MIN_SIDE} on each side are needed.")
+    if outline.scans * width * height > MAX_SCANNED:
+        raise LabError(f"{name} is built up in {outline.scans:,} scans, which would take too long: save it again.")
+    return picture
+
+
+def _read(picture: Image.Image, outline: Outline, name: str) -> Picture:
+    notes, size = [], picture.size
+    orientation = orientation_of(outline.described | picture.info)
+    large = bytes_held(picture, size, outline.scans, orientation) > MAX_HELD
+    if large and picture.format == "JPEG" and min(size) // 2 >= _LEAST_HALVED:
+        picture.draft(None, (size[0] // 2, size[1] // 2))
+        now = f"{picture.width:,} x {picture.height:,}"
+        notes.append(f"{name} has {size[0]:,} x {size[1]:,} pixels: it was read at half its size, {now}.")
+    _check_held(picture, size, outline.scans, orientation=orientation, name=name)
+    stored = stored_as(picture)  # before it is loaded, which forgets it
     picture.load()
+    late = orientation_of(outline.described | picture.info)
+    _check_held(picture, size, 1, orientation=late, name=name)
+    read = _to_rgb(picture, name, late, stored)
+    # Plain, and alone with its pixels: what else was in the file is no part of the picture; a copy would take as much again.
+    image = read.image._new(read.image.im)
+    image.info = {}
+    return Picture(image, name, (*notes, *read.notes))
+
+
+def _check_held(picture: Image.Image, size: tuple[int, int], scans: int, *, orientation: int, name: str) -> None:
+    held = bytes_held(picture, size, scans, orientation)
+    if held > MAX_HELD:
+        most = int(MAX_HELD * size[0] * size[1] / held) // 1_000_000
+        raise LabError(
+            f"{name} has {size[0]:,} x {size[1]:,} pixels: of {picture.format} pictures stored as {picture.mode} at most"
+            f" {most} million are read; make it smaller."
+        )
+
+
+def _to_rgb(picture: Image.Image, name: str, orientation: int, stored: str) -> Picture:
+    """A picture that is loaded, in 8-bit RGB and upright; ``stored`` is how its file keeps the pixels."""
     notes = []
     suffix = Path(name).suffix.lower()
     if picture.format in _SUFFIXES and suffix in {".png", ".jpg", ".jpeg", ".webp"} and suffix not in _SUFFIXES[picture.format]:
@@ -130,46 +182,55 @@ def _to_rgb(picture: Image.Image, name: str) -> Picture:
     if getattr(picture, "n_frames", 1) > 1:
         notes.append(f"{name} is animated: its first frame is used.")
         picture.seek(0)
-    upright = ImageOps.exif_transpose(picture)
-    if upright.size != picture.size or picture.getexif().get(0x0112, 1) != 1:
+    if orientation in UPRIGHT:
+        picture = picture.transpose(UPRIGHT[orientation])
         notes.append(f"{name} was turned upright, as its EXIF data says.")
-    picture = upright
     if picture.mode.startswith("I"):
-        picture = _grey_of_16_bits(picture)
         notes.append(f"{name} has 16 bits a pixel: they were rounded to 8.")
     elif ";16" in stored:
         notes.append(f"{name} has 16 bits a channel: the upper 8 are used.")
     clear = picture.info.get("transparency")
     if stored == "RGB;16B" and isinstance(clear, tuple):
         # Pillow keeps the pixels' upper bytes, but the transparent colour as it stands in the file.
-        picture.info["transparency"] = tuple(value >> 8 for value in clear)
+        clear = tuple(value >> 8 for value in clear)
     elif stored in _GREYS_SPREAD and isinstance(clear, int):
-        picture.info["transparency"] = clear * _GREYS_SPREAD[stored]
-    if picture.has_transparency_data:
-        with_alpha = picture.convert("RGBA")
-        white = Image.new("RGBA", with_alpha.size, "white")
-        if with_alpha.getchannel("A").getextrema() != (255, 255):
-            notes.append(f"{name} is partly transparent: it was laid on white.")
-        picture = Image.alpha_composite(white, with_alpha)
+        clear *= _GREYS_SPREAD[stored]
     if picture.mode == "CMYK":
         notes.append(f"{name} is in CMYK colours: they were converted to RGB.")
-    return Picture(picture.convert("RGB"), name, tuple(notes))
+    if picture.mode == "RGB" and clear is None:
+        return Picture(picture, name, tuple(notes))
+    whole, transparent, rows = Image.new("RGB", picture.size), False, max(1, _STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+        strip, seen_through = _strip_to_rgb(strip, clear)
+        whole.paste(strip, (0, top))
+        transparent |= seen_through
+    if transparent:
+        notes.append(f"{name} is partly transparent: it was laid on white.")
+    return Picture(whole, name, tuple(notes))
 
 
-def _stored_as(picture: Image.Image) -> str:
-    """How the file keeps its pixels, as Pillow names it (``RGB;16B``); empty for a picture that is loaded already."""
-    tiles = getattr(picture, "tile", None)
-    return str(tiles[0][3]) if tiles else ""
+def _strip_to_rgb(strip: Image.Image, clear: Any) -> tuple[Image.Image, bool]:
+    """Some rows of a picture in RGB, laid on white, and whether any of them was transparent; ``clear`` is the shade that is."""
+    if strip.mode.startswith("I"):
+        grey, seen_through = _grey_of_16_bits(strip, clear)
+        return grey.convert("RGB"), seen_through
+    if clear is not None:
+        strip.info["transparency"] = clear
+    if not strip.has_transparency_data:
+        return strip.convert("RGB"), False
+    with_alpha = strip.convert("RGBA")
+    white = Image.new("RGBA", with_alpha.size, "white")
+    return Image.alpha_composite(white, with_alpha).convert("RGB"), with_alpha.getchannel("A").getextrema() != (255, 255)
 
 
-def _grey_of_16_bits(picture: Image.Image) -> Image.Image:
-    """16-bit greys scaled to 8 (Pillow's own conversion would clip at 255), with an alpha channel for a transparent shade."""
-    values = np.asarray(picture).astype(np.float64)
-    grey = Image.fromarray((values / 257).round().clip(0, 255).astype(np.uint8), "L")
-    clear = picture.info.get("transparency")
-    if isinstance(clear, int):
-        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8), "L"))
-    return grey
+def _grey_of_16_bits(picture: Image.Image, clear: Any) -> tuple[Image.Image, bool]:
+    """16-bit greys scaled to 8 (Pillow's own conversion would clip at 255), white where the shade is the transparent one."""
+    values, shades = np.asarray(picture).clip(0, 65_535), ((np.arange(65_536) + 128) // 257).astype(np.uint8)
+    if not isinstance(clear, int):
+        return Image.fromarray(shades[values]), False
+    shades[clear & 0xFFFF] = 255
+    return Image.fromarray(shades[values]), bool((values == clear).any())
 
 
 def fit_to(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -183,7 +244,9 @@ def fit_to(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def rgb_of(image: Image.Image) -> Image.Image:
     """An 8-bit RGB copy of a PIL picture, upright, transparency laid on white. Raises LabError where it cannot be decoded."""
     try:
-        return _to_rgb(image, "the picture").image
+        stored = stored_as(image)
+        image.load()
+        return _to_rgb(image, "the picture", image.getexif().get(0x0112, 1), stored).image
     except _BROKEN as error:
         raise LabError("The picture is damaged or cut short and cannot be read: save or download it again.") from error
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import io
 import json
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from core.folders import ASSETS
+from core.pictures.reading import png_bytes, read_picture
 from core.smoothing.certificate import Certificate, GrowthPoint
 from core.smoothing.document import certificate_of
 from core.smoothing.settings import Settings
@@ -89,7 +89,10 @@ def dump_study(study: Study, request: StudyRequest) -> str:
         "certificate": study.certificate.to_dict(),
         "without": None if study.without is None else study.without.to_dict(),
         "points": [dataclasses.astuple(point) for point in study.points],
-        "views": {name: {"png": _png(view.picture), "top": view.top} for name, view in study.views.items()},
+        "views": {
+            name: {"png": base64.b64encode(png_bytes(view.picture)).decode(), "top": view.top}
+            for name, view in study.views.items()
+        },
     }
     return json.dumps(document) + "\n"
 
@@ -101,7 +104,10 @@ def parse_study(text: str) -> tuple[Study, StudyRequest]:
         certificate_of(document["certificate"], older=True),
         None if document["without"] is None else certificate_of(document["without"], older=True),
         tuple(GrowthPoint(*point) for point in document["points"]),
-        {name: View(_picture(view["png"]), tuple((i, s) for i, s in view["top"])) for name, view in document["views"].items()},
+        {
+            name: View(read_picture(base64.b64decode(view["png"])).image, tuple((i, s) for i, s in view["top"]))
+            for name, view in document["views"].items()
+        },
     )
     return study, _request_of(document["request"])
 
@@ -128,15 +134,3 @@ def _request_of(stored: dict[str, Any]) -> StudyRequest:
 @cache
 def _read(path: Path, modified: float) -> tuple[Study, StudyRequest]:
     return parse_study(path.read_text())
-
-
-def _picture(png: str) -> Image.Image:
-    """Whole: Pillow puts the reading off, and two threads that begin it at once fail. Sessions share stored studies."""
-    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
-        return picture.copy()
-
-
-def _png(picture: Image.Image) -> str:
-    data = io.BytesIO()
-    picture.save(data, "PNG")
-    return base64.b64encode(data.getvalue()).decode()

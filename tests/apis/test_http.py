@@ -57,6 +57,8 @@ def test_headers_are_filled_from_secrets(vendors: Vendors, picture: Image.Image)
         ('url = "https://x"\nsend = 1', "no table"),
         ('url = "https://x"\n[send]\nhow = "post"', "choose one of"),
         ('url = "https://x"\n[answer]\nlabels = "a["', "no JMESPath"),
+        (f'url = "https://x"\n[answer]\nlabels = "a[{"9" * 5_000}]"', "no JMESPath"),
+        (f'url = "https://x"\n[answer]\nlabels = "{"(" * 5_000}"', "no JMESPath"),
         ("url =", "no TOML"),
         (f"price = {'9' * 5_000}", "no TOML"),
         (f'url = "https://x"\n{"key" * 9_000} = 1', "unknown key 'keykey.*…"),

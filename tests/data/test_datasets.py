@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_told(tmp_path):
     with pytest.raises(LabError, match="has no rows"):
         load_dataset(f"parquet/{tmp_path}/empty.parquet")
     write_parquet(tmp_path / "damaged.parquet", [png(picture())[:200]] * 2, [0, 1], [None, None])
-    with pytest.raises(LabError, match=r"None of the 2 pictures can .* first: Row 0 of damaged\.parquet cannot be read as a"):
+    with pytest.raises(LabError, match=r"None of the 2 pictures can .* first: Row 0 of damaged\.parquet is damaged or cut"):
         load_dataset(f"parquet/{tmp_path}/damaged.parquet")
     write_parquet(tmp_path / "mixed.parquet", [png(picture(32)), png(picture(16))], [0, 1], [None, None])
     with pytest.raises(LabError, match=r"have different sizes \(16x16, 32x32\)"):
@@ -136,7 +136,9 @@ def test_what_cannot_be_read_is_told(tmp_path):
     with pytest.raises(LabError, match="No PNG, JPEG or WebP pictures lie in the folders"):
         load_dataset(f"folder/{tmp_path}/classes")
     (tmp_path / "classes" / "cat" / "a.png").write_text("text")
-    with pytest.raises(LabError, match=r"None of the 1 pictures can be read; the first: .*a\.png' cannot be read as a picture"):
+    with pytest.raises(
+        LabError, match=r"None of the 1 pictures can be read; the first: .*a\.png' is a text file, not a picture"
+    ):
         load_dataset(f"folder/{tmp_path}/classes")
 
 
@@ -146,7 +148,7 @@ def test_unreadable_pictures_among_good_ones_are_left_out_and_told(tmp_path):
     write_parquet(tmp_path / "test-1.parquet", [b"text", good], [3, 4], [None] * 2)
     data = load_dataset(f"parquet/{tmp_path}")
     assert data.indices.tolist() == data.labels.tolist() == [0, 2, 4]
-    assert [clause.partition(" cannot")[0] for clause in data.skipped] == ["Row 1 of test-0.parquet", "Row 3 of test-1.parquet"]
+    assert [clause.partition(" is ")[0] for clause in data.skipped] == ["Row 1 of test-0.parquet", "Row 3 of test-1.parquet"]
     assert data.every(2).skipped == data.skipped
     for name, content in (("cat/1.png", good), ("cat/2.png", bad), ("dog/1.png", good)):
         (tmp_path / "classes" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +156,7 @@ def test_unreadable_pictures_among_good_ones_are_left_out_and_told(tmp_path):
     data = load_dataset(f"folder/{tmp_path}/classes")
     assert (data.indices.tolist(), data.labels.tolist()) == ([0, 2], [0, 1])
     assert len(data.skipped) == 1
-    assert "2.png' cannot be read as a picture" in data.skipped[0]
+    assert "2.png' is damaged or cut short" in data.skipped[0]
     assert skipped_text(data).startswith("1 of 3 pictures left out: ")
 
 

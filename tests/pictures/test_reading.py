@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 import struct
 
 import numpy as np
 import pytest
 import torch
 from picture_files import NOISE, chunk, encode, png
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
+from core.errors import LabError
 from core.pictures.pixels import to_pixels
-from core.pictures.reading import fit_to, grey_levels_of_radius, read_picture
+from core.pictures.reading import fit_to, grey_levels_of_radius, read_picture, rgb_of
 
 
 def pixels_of(data: bytes, name: str = "a.png") -> np.ndarray:
@@ -172,6 +176,117 @@ def test_exif_rotation(kind, orientation):
     assert np.array_equal(pixels_of(data, name), UPRIGHT[orientation](NOISE))
     turned = f"{name} was turned upright, as its EXIF data says."
     assert read_picture(data, name).notes == (() if orientation == 1 else (turned,))
+
+
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def with_xmp(kind: str) -> bytes:
+    if kind != "PNG":
+        return encode(Image.fromarray(NOISE), kind, xmp=XMP.encode(), **({"lossless": True} if kind == "WEBP" else {}))
+    texts = PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", XMP)
+    return encode(Image.fromarray(NOISE), kind, pnginfo=texts)
+
+
+def with_raw_profile() -> bytes:
+    """As ImageMagick keeps the EXIF data of a JPEG in a PNG."""
+    exif, texts = Image.Exif(), PngInfo()
+    exif[0x0112] = 6
+    data = exif.tobytes()
+    texts.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n", zip=True)
+    return encode(Image.fromarray(NOISE), "PNG", pnginfo=texts)
+
+
+def moved_behind_the_pixels(data: bytes) -> bytes:
+    """The same PNG with its EXIF data as the last chunk before the end."""
+    begin = data.index(b"eXIf") - 4
+    end = begin + 12 + int.from_bytes(data[begin : begin + 4], "big")
+    return data[:begin] + data[end:-12] + data[begin:end] + data[-12:]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG", "raw", "behind", "little"])
+def test_which_way_is_up_is_found_wherever_pillow_finds_it(kind):
+    exif = Image.Exif()
+    exif.endian = "<" if kind == "little" else ">"
+    exif[0x010E], exif[0x0112] = "a title that is longer than four letters", 6
+    match kind:
+        case "raw":
+            data = with_raw_profile()
+        case "behind":
+            data = moved_behind_the_pixels(encode(Image.fromarray(NOISE), exif=exif))
+        case "little":
+            data = encode(Image.fromarray(NOISE), "WEBP", exif=exif, lossless=True)
+        case _:
+            data = with_xmp(kind)
+    with Image.open(io.BytesIO(data)) as theirs:
+        assert np.array_equal(pixels_of(data), np.asarray(ImageOps.exif_transpose(theirs).convert("RGB")))
+    assert pixels_of(data).shape == (20, 24, 3)
+
+
+@pytest.mark.parametrize("orientation", range(9))
+def test_what_describes_a_jpeg_is_taken_out_and_its_pixels_stay(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 90, "exif": exif, "comment": b"\xff\xda" * 99, "icc_profile": bytes(7_000), "xmp": XMP.encode()}
+    large = Image.fromarray(NOISE).resize((200, 100))
+    for image in (large, large.convert("CMYK"), large.convert("L")):
+        for progressive in (False, True):
+            data = encode(image, "JPEG", progressive=progressive, **options)
+            with Image.open(io.BytesIO(data)) as theirs:
+                wanted = np.asarray(ImageOps.exif_transpose(theirs).convert("RGB"))
+            assert np.array_equal(pixels_of(data, "a.jpg"), wanted)
+
+
+def test_a_second_picture_in_a_jpeg_is_no_animation():
+    data = encode(Image.fromarray(NOISE), "MPO", save_all=True, append_images=[Image.new("RGB", (20, 24))], quality=95)
+    assert read_picture(data, "a.jpg").notes == ()
+    assert pixels_of(data, "a.jpg").std() > 20
+
+
+def test_a_picture_is_pixels_alone_that_can_be_pickled():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("PNG", "JPEG", "WEBP"):
+        image = read_picture(encode(Image.fromarray(NOISE), kind, exif=exif, icc_profile=bytes(200))).image
+        assert (type(image), image.info, dict(image.getexif())) == (Image.Image, {}, {})
+        assert pickle.loads(pickle.dumps(image)).tobytes() == image.tobytes()
+        assert rgb_of(image).tobytes() == image.tobytes()  # and not turned again
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "I;16", "F"])
+def test_pictures_of_pillow_are_converted_as_pillow_does_and_stay_as_they_were(mode, monkeypatch):
+    monkeypatch.setattr("core.pictures.reading._STRIP", 100)  # in strips of five rows, the last of four
+    image = Image.fromarray(NOISE)
+    image = image.convert("L").convert(mode) if mode in ("I;16", "F") else image.convert(mode)
+    before = image.tobytes(), dict(image.info)
+    values = np.asarray(rgb_of(image))
+    assert (image.tobytes(), dict(image.info)) == before
+    if mode.startswith("I"):
+        assert np.array_equal(values[..., 0], (np.asarray(image).astype(float) / 257).round())
+    else:
+        assert np.array_equal(values, np.asarray(image.convert("RGBA" if "A" in mode else "RGB").convert("RGB")))
+
+
+def test_a_jpeg_that_would_hold_too_much_is_read_at_half_its_size_and_this_is_said(monkeypatch):
+    smooth = Image.fromarray(NOISE).resize((900, 700), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned, upright = (encode(smooth, "JPEG", quality=95, **more) for more in ({"exif": exif}, {}))
+    monkeypatch.setattr("core.pictures.reading._LEAST_HALVED", 350)
+    monkeypatch.setattr("core.pictures.reading.MAX_HELD", 900 * 700 * 4)
+    assert read_picture(upright).notes == ()
+    picture = read_picture(turned, "a.jpg")
+    assert picture.image.size == (350, 450)
+    assert picture.notes == (
+        "a.jpg has 900 x 700 pixels: it was read at half its size, 450 x 350.",
+        "a.jpg was turned upright, as its EXIF data says.",
+    )
+    whole = np.asarray(smooth.resize((450, 350), Image.Resampling.BOX).transpose(Image.Transpose.ROTATE_270)).astype(int)
+    assert np.abs(np.asarray(picture.image) - whole).mean() < 2
+    monkeypatch.setattr("core.pictures.reading._LEAST_HALVED", 351)
+    with pytest.raises(LabError, match=r"of JPEG pictures stored as RGB at most 0 million are read"):
+        read_picture(turned)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from picture_files import NOISE, chunk, encode, png
+from picture_files import NOISE, chunk, encode, jpeg_of_scans, png
 from PIL import Image
 
 from core.errors import LabError
@@ -64,6 +64,23 @@ def test_a_bomb_in_another_format():
     at = data.index(b"\xff\xc0") + 5  # height and width in the frame header
     data[at : at + 4] = struct.pack(">HH", 60_000, 60_000)
     assert "at most 50 million are read" in says(bytes(data))
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", "\x1b[31m.png", "\u202egnp.exe"])
+def test_a_name_is_told_in_one_line(name):
+    with pytest.raises(LabError) as raised:
+        read_picture(b"", name)
+    assert str(raised.value).isprintable()
+    assert read_picture(encode(Image.fromarray(NOISE)), name).name.isprintable()
+
+
+def test_scans_and_parts_are_counted_before_they_are_followed():
+    assert says(jpeg_of_scans(200, 200, 40_000)).startswith("cat.png is built up in 40,002 scans, which would take too long")
+    assert read_or_message(jpeg_of_scans(200, 200, 300)) is None
+    whole = encode(Image.fromarray(NOISE), "JPEG")
+    segments = whole[:2] + b"\xff\xfe\0\2" * 50_001 + whole[2:]
+    assert says(segments) == "cat.png is cut into more than 50,000 parts: save it again."
+    assert "50,000 parts" in says(png(8, 8, 8, 0, (b"\0" + bytes(8)) * 8, chunk(b"abCd", b"") * 50_001))
 
 
 def test_zero_bytes():
