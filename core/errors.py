@@ -2,21 +2,21 @@
 
 import re
 
-LONGEST = 2_000
-"""Characters of a sentence: what is quoted may be a megabyte."""
+LONGEST, LONGEST_FILE = 2_000, 120
+"""Characters of a sentence, and of a file's name in it: what is quoted may be a megabyte."""
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, longest: int = LONGEST) -> str:
     r"""Text of strangers (a file's name, a key, a label) for a sentence: no line breaks, no codes of terminals, no turning
     of the direction it is read in, no halves of characters; what is too long loses its middle.
 
     >>> one_line("cat\r\n\x1b[31m\u202egnp.exe"), one_line("naïve 猫 👍🏽.png")
     ('cat [31m�gnp.exe', 'naïve 猫 👍🏽.png')
     """
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST * 3 // 4]} … {text[-LONGEST // 5 :]}"
+    if len(text) > longest:
+        text = f"{text[: longest * 3 // 4]} … {text[-longest // 5 :]}"
     return _TURNS.sub("\ufffd", _BREAKS.sub(" ", text))
 
 

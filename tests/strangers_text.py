@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-POLYGLOT = "=1 ![i](http://e.example/)<a href=//e.example>:red[x]\x1b[31m\u202e%{y}\\x\n*b*|`c`$d$"
+POLYGLOT = "=1 ![i](http://e.example/)<a href=//e.example>:red[x]\x1b[31m\u202e%{y}\\x\n*b*|`qq`$d$"
 """A formula, picture, link, tag, colour, terminal's code, mark that turns text, template, command of LaTeX, line, code."""
 LONG = POLYGLOT + "A" * 10_000
 INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_IN_MARKDOWN = re.compile(r"(?<!\\)\[i\]|(?<!\\)<a href|:red\[|https?://e\.|(?<!\\)\*b|(?<!\\)`c|(?<!\\)\$d|\n\\?\*b")
+_IN_MARKDOWN = re.compile(r"(?<!\\)\[i\]|(?<!\\)<a href|:red\[|https?://e\.|(?<!\\)\*b|(?<!\\)`qq|(?<!\\)\$d|\n\\?\*b")
 
 _MARKDOWN = """
 Alert.body Button.help Button.label Checkbox.help Checkbox.label DownloadButton.help DownloadButton.label Expandable.label
@@ -21,7 +21,7 @@ Selectbox.label Slider.options Tab.label TextInput.label Toast.body
 """
 _TEXT = """
 Arrow.alt Image.alt MultiSelect.options MultiSelect.raw_values PlotlyChart.alt Selectbox.options Selectbox.raw_value
-TextInput.default TextInput.placeholder TextInput.value
+TextInput.placeholder
 """
 MARKDOWN, TEXT = set(_MARKDOWN.split()), set(_TEXT.split())
 """Fields of Streamlit's messages that a browser reads as Markdown, and those that it shows as they stand."""
@@ -59,8 +59,8 @@ def faults(at: Any) -> list[str]:
 
 def is_live(name: str, text: str) -> bool:
     """Whether a field shows :data:`POLYGLOT` as more than text."""
-    if name.endswith((".id", ".form_id")):
-        return False
+    if name in ("TextInput.value", "TextInput.default") or name.endswith((".id", ".form_id")):
+        return False  # a box for typing holds what was typed, or stood in the link
     if "A" * 200 in text or INVISIBLE.search(text):
         return True
     if name in MARKDOWN:
@@ -68,7 +68,10 @@ def is_live(name: str, text: str) -> bool:
     if name == "Html.body":
         return "<a href" in text
     if name == "PlotlyChart.spec":
-        shown = json.dumps(json.loads(text), ensure_ascii=False)
+        figure = json.loads(text)
+        for trace in figure["data"]:  # the first of what a click hands on is a key, which is not shown
+            trace["customdata"] = [row[1:] if isinstance(row, list) else row for row in trace.get("customdata", ())]
+        shown = json.dumps(figure, ensure_ascii=False)
         return "<a href" in shown or "%{y}\\\\x" in shown or bool(INVISIBLE.search(shown))
     assert name in TEXT, f"{name} is not known to show text: {text[:200]!r}"
     return "\n" in text

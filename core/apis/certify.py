@@ -162,6 +162,7 @@ class _RemoteRun:
         assert not isinstance(provider, Described), "asking needs a provider with a client"
         ledger.begin(run, asdict(self.spec))
         pictures = QueryPictures(self.pixels.to(self.device), self.denoiser, self.settings)
+        pictures.check()
         with ledger.working_on(run):
             for phase, total in (("select", self.settings.n0), ("estimate", self.settings.n)):
                 known = {query.number for query in self.count()[phase == "estimate"]}

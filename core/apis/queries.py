@@ -15,7 +15,7 @@ from core.pictures.pixels import image_record, to_picture
 from core.smoothing.certificate import model_record
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import radius_ceiling
-from core.smoothing.sampling import BaseClassifier, DenoiserLike, default_batch_size
+from core.smoothing.sampling import BaseClassifier, DenoiserLike, check_alone, default_batch_size
 from core.smoothing.settings import Settings
 from core.visitor import OPERATOR, Visitor
 
@@ -88,6 +88,11 @@ class QueryPictures:
         """The pictures with these numbers, made a batch at a time."""
         for number, _, sent in self.pairs(purpose, numbers):
             yield number, sent
+
+    def check(self) -> None:
+        """See that the denoiser answers a copy alike whatever else is in its batch; raises LabError where it does not."""
+        copies = self._pixels + self._sigma * self._streams["select"](0, 2)
+        check_alone(BaseClassifier(lambda batch: batch.flatten(1), self._base.denoiser), copies, self._sigma)
 
     @torch.inference_mode()
     def pairs(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image, Image.Image]]:

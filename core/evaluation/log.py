@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import LabError, one_line
+from core.errors import LONGEST_FILE, LabError, one_line
 from core.smoothing.certificate import Certificate
 
 HEADER = ("idx", "label", "predict", "radius", "correct", "time")
@@ -127,7 +127,7 @@ def parse_log(text: bytes, name: str) -> tuple[Outcomes, tuple[str, ...]]:
         LabError: where the file is too large, the first line is another than the header, a line is not what it should be, or
             an image is there twice; it names the line.
     """
-    name = one_line(name)
+    name = one_line(name, LONGEST_FILE)
     if len(text) > MOST_BYTES:
         raise LabError(f"{name} has {len(text) / 2**20:.0f} MiB: a log of at most {MOST_BYTES // 2**20} MiB is read.")
     try:
@@ -293,7 +293,7 @@ def parse_votes(text: bytes, name: str) -> tuple[dict[int, ImageVotes], tuple[st
     """
     *lines, torn = text.split(b"\n")
     found = {votes.idx: votes for _, votes in parse_json_lines(lines, name, ImageVotes.from_dict, wrong=NO_VOTES)}
-    return found, (f"{one_line(name)}: the last line has no end and was left out.",) if torn.strip() else ()
+    return found, (f"{one_line(name, LONGEST_FILE)}: the last line has no end and was left out.",) if torn.strip() else ()
 
 
 def parse_json_lines(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import LabError, one_line
+from core.errors import LONGEST_FILE, LabError, one_line
 from core.evaluation.log import ImageVotes, LogLine, Outcomes, log_text, parse_log, parse_votes, votes_path, votes_text
 from core.folders import EVALUATIONS
 from core.smoothing.bounds import METHODS, lower_bound
@@ -103,7 +103,7 @@ def read_recorded(path: Path) -> RecordedEvaluation:
 
 def recorded_from(name: str, log: bytes, side: bytes | None = None, votes: bytes | None = None) -> RecordedEvaluation:
     """The same from the contents of the files; without a ``side``, sigma is taken from the name where it is there."""
-    name = one_line(name)
+    name = one_line(name, LONGEST_FILE)
     stem = Path(name).stem
     outcomes, remarks = parse_log(log, name)
     if not len(outcomes):

@@ -1,14 +1,16 @@
 """Classifiers and denoisers by reference."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabError
+from core.models.formats.limits import check_memory, unplanned
 from core.models.formats.listing import SUFFIXES
 from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import load_torchvision
-from core.models.formats.weights import check_memory, weights_digest
+from core.models.formats.weights import weights_digest
 from core.models.hub.cached import repository_lock
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import look_up
@@ -97,7 +99,8 @@ def _load(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Wa
     path, ref = model_folder(parsed), str(parsed)
     files = [path] if path.is_file() else list(path.glob("*"))
     check_memory(repr(ref), sum(file.stat().st_size for file in files if file.suffix in SUFFIXES))
-    loaded = read_network(path, kind, ref=ref, size=size)
+    with unplanned() if parsed.kind == "bundled" else nullcontext():  # what comes with the Lab is no stranger's
+        loaded = read_network(path, kind, ref=ref, size=size)
     digest = weights_digest(path.parent if path.is_file() else path, loaded.weights)
     return replace(loaded, ref=ref, revision=digest, weights_sha256=digest)
 

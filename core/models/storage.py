@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from core.errors import LabError, first_line
-from core.models.formats.listing import Listing, Loadability
+from core.models.formats.limits import check_size, plan
+from core.models.formats.listing import Listing, Loadability, misfit
+from core.models.formats.preprocessing import check_answer
 from core.models.network import LoadedNetwork
 from core.models.networks import build
 
@@ -81,6 +84,8 @@ def read_config(folder: Path) -> ModelConfig:
     path = folder / CONFIG
     try:
         raw = json.loads(path.read_text())
+        if wrong := misfit(raw) or ("architecture" not in raw and "it names no architecture"):
+            raise ValueError(wrong)
         for name in ("input_size", "labels", "sigma_range"):
             if raw.get(name) is not None:
                 raw[name] = tuple(raw[name])
@@ -97,13 +102,15 @@ def read_model(folder: Path) -> tuple[nn.Module, ModelConfig]:
     Raises:
         LabError: where a file is missing, damaged, or does not fit the architecture.
     """
-    config = read_config(folder)
-    network = build(config.kind, config.architecture, config.options)
-    path = folder / WEIGHTS
+    config, path = read_config(folder), folder / WEIGHTS
+    if not path.is_file():
+        raise LabError(f"{str(folder)!r} has no {WEIGHTS}: train the model, or name another folder.")
+    make, size = partial(build, config.kind, config.architecture, config.options), check_size(path)
     try:
-        network.load_state_dict(load_file(path))
-    except FileNotFoundError as error:
-        raise LabError(f"{str(folder)!r} has no {WEIGHTS}: train the model, or name another folder.") from error
+        tensors = load_file(path)
+        plan(make, size, (1, 3, *config.input_size), *([(1,)] if config.kind == "denoiser" else []))
+        network = make()
+        network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
         raise LabError(
             f"The weights in {str(path)!r} cannot be loaded into {config.architecture!r}: {first_line(error)}"
@@ -153,4 +160,6 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         sigma_range=config.sigma_range,
         weights=(WEIGHTS,),
     )
+    if config.kind == "classifier":
+        check_answer(network, config.input_size, config.labels)
     return loaded.at_size(size)

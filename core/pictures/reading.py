@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.errors import LabError, one_line
+from core.errors import LONGEST_FILE, LabError, one_line
 from core.pictures.outline import MOST_PARTS, UPRIGHT, Outline, bytes_held, orientation_of, outline_of, stored_as
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -68,11 +68,12 @@ def read_picture(source: bytes | str | os.PathLike[str], name: str | None = None
     Raises LabError where it is no such picture, is damaged, too large or too small.
     """
     if isinstance(source, bytes):
-        data, name = source, one_line(name or "") or "The picture"
+        data, name = source, name or "The picture"
     else:
         path = Path(source)
-        name = one_line(name or path.name)
+        name = name or path.name
         data = _read_bytes(path)
+    name = one_line(name, LONGEST_FILE)
     if not data:
         raise LabError(f"{name} is empty (0 bytes): choose a PNG, JPEG or WebP picture.")
     if len(data) > MAX_BYTES:

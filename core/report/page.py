@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from string import Template
 
+from core.errors import LONGEST_FILE
 from core.pictures.reading import data_uri, grey_levels_of_radius
 from core.plain_text import html_text, named
 from core.report import words
@@ -14,7 +15,7 @@ from core.report.notation import BLUE, GREY, STAGES, class_colours, class_name, 
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.studies.records import View
 
-LONGEST_LABEL, LONGEST_FILE = 48, 255
+LONGEST_LABEL = 48
 _short = partial(named, longest=LONGEST_LABEL)
 MOST_VERSIONS = 8
 

@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from core.errors import LabError
+from core.errors import LONGEST_FILE, LabError, one_line
 from core.pictures.reading import MAX_PIXELS, ImageRecord
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ModelRecord
@@ -44,7 +44,7 @@ def read_certificate(source: bytes | str | os.PathLike[str], name: str | None = 
             where a key is missing, unknown, twice there, or holds something impossible.
     """
     if isinstance(source, bytes):
-        data, name = source, name or "The certificate"
+        data, name = source, one_line(name or "The certificate", LONGEST_FILE)
     else:
         path = Path(source)
         data, name = _read_bytes(path), name or path.name

@@ -1,6 +1,7 @@
 """The base classifier, checked at every call, and how much of it a device holds at once."""
 
 import gc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from core.errors import LabError
 
 ClassifierLike = Callable[[Tensor], Tensor]
 """(B, 3, H, W) pixels -> (B, C) logits."""
+
+ALONE = 1e-4
+"""Part of the greatest logit by which answers may differ: far more than rounding, far less than statistics of a batch."""
 
 DenoiserLike = Callable[[Tensor, float], Tensor]
 """((B, 3, H, W) noisy pixels, sigma) -> (B, 3, H, W)."""
@@ -53,6 +57,26 @@ def classify(base: BaseClassifier, noisy: Tensor, sigma: float) -> tuple[Tensor,
     logits = base.logits(noisy, sigma)  # (B, classes)
     classes = logits.shape[1]
     return logits.argmax(dim=1).masked_fill(~logits.isfinite().all(dim=1), classes), classes
+
+
+@torch.inference_mode()
+def check_alone(base: BaseClassifier, copies: Tensor, sigma: float) -> None:
+    """See that the answer to one of (B, C, H, W) noisy copies, 2 or more, is the same whatever else is in its batch.
+
+    It is classified among the others, and among copies of itself: in batches of one shape, so that they round alike.
+
+    Raises:
+        LabError: where the answers differ, since votes that depend on each other are no binomial sample.
+    """
+    batches = copies, copies[-1:].repeat(len(copies), 1, 1, 1)  # both made before a network may write into one
+    among, alone = (base.logits(batch, sigma)[-1].double() for batch in batches)
+    apart = float((among - alone).abs().max())
+    if math.isfinite(apart) and apart > ALONE * float(among.abs().max()):  # infinity and NaN are told when votes are counted
+        raise LabError(
+            "The classifier, or the denoiser before it, answers the same noisy copy otherwise when others are in its batch"
+            f" (logits differ by {apart:.2g}), so its votes depend on each other and certify nothing: call .eval() on it, and"
+            " give batch normalisation running statistics."
+        )
 
 
 def finite_votes(votes: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from core.smoothing.sampling import (
     BaseClassifier,
     ClassifierLike,
     DenoiserLike,
+    check_alone,
     classify,
     default_batch_size,
     finite_votes,
@@ -34,6 +35,9 @@ from core.smoothing.sampling import (
 )
 from core.smoothing.settings import Settings
 from core.versions import versions
+
+CHECKED = 4
+"""Copies that are classified before the first picture is sampled: :func:`core.smoothing.sampling.check_alone`."""
 
 
 class PictureUnderNoise:
@@ -178,13 +182,14 @@ def sample_under_noise(
         should_stop: asked after every batch; the pictures that are not finished then are not yielded.
 
     Raises:
-        LabError: where networks return the wrong shape, NaN or infinity, or one copy does not fit in memory.
+        LabError: where networks return the wrong shape, NaN or infinity, or see what else is in a batch, or one copy does not
+            fit in memory.
     """
     if batch_size is not None and batch_size < 1:
         raise LabError(f"batch_size is {batch_size}: expected at least 1.")
     waiting, under_way = iter(samplings), deque[Sampling]()
     pending: _Voted = []
-    size, exhausted, counted_at = batch_size, False, time.perf_counter()
+    size, exhausted, checked, counted_at = batch_size, False, False, time.perf_counter()
     while True:
         pieces: list[_Piece] = []
         room = size or 1
@@ -197,6 +202,9 @@ def sample_under_noise(
                 break
             if size is None:
                 size = room = default_batch_size(following.picture.pixels)
+            if not checked:
+                _check_first(following, size)
+                checked, counted_at = True, time.perf_counter()
             under_way.append(following)
             room = _fill(pieces, following, room)
         voted, fitted = _votes(pieces)
@@ -213,6 +221,21 @@ def sample_under_noise(
             yield under_way.popleft()
         if (exhausted and not under_way) or (ready_batches and should_stop()):
             return
+
+
+def _check_first(sampling: Sampling, size: int) -> None:
+    """See that the first copies are answered alike whatever else is in their batch, if batches have room for more than one."""
+    picture, wanted, count = sampling.picture, sampling.counter.wanted(sampling.sent), min(CHECKED, size)
+    while wanted is not None and count > 1:
+        try:
+            return check_alone(picture.base, picture.noisy(wanted[0], 0, count), picture.sigma)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            count //= 2
+            del error
+            free_memory(picture.device)
+    return None
 
 
 def _fill(pieces: list[_Piece], sampling: Sampling, room: int) -> int:

@@ -20,7 +20,7 @@ from core.data.classes import same_classes, spellings
 from core.data.datasets import SUFFIXES, load_dataset
 from core.data.local import CIFAR10_ON_THE_HUB, cifar10_folder, local_pictures
 from core.data.shapes import SHAPES_LABELS, SIDE, make_shapes
-from core.errors import LabError, one_line
+from core.errors import LONGEST_FILE, LabError, one_line
 from core.folders import data_folder
 from core.models.labels import CIFAR10_LABELS
 from core.pictures.reading import MAX_BYTES, fit_to, read_picture
@@ -275,7 +275,7 @@ def _zipped(name: str, content: bytes) -> Iterator[tuple[str, str | None, bytes 
         _check_entries(name, len(entries), MOST_ENTRIES)
         for entry in entries:
             path = PurePosixPath(entry.filename.replace("\\", "/"))
-            shown = one_line(path.name[:80]) or "a file without a name"
+            shown = one_line(path.name, LONGEST_FILE) or "a file without a name"
             if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
                 yield shown, None, f"{shown} lies outside the zip's own folders"
                 continue

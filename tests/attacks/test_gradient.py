@@ -68,10 +68,13 @@ def test_noise_is_drawn_afresh_at_every_step_and_for_every_verdict(half, spy):
     target = smoothed(half, spy, draws=8)
     climbed = climb(Ball(half.image, "l2", 0.01), target, Climb(steps=5))
     assert sum(len(seen) for seen in spy.seen) == 5 * 8
-    target.judge(climbed.picture)
-    target.judge(climbed.picture)
+    drawn = list(spy.seen)
+    for _ in range(2):
+        spy.seen.clear()
+        target.judge(climbed.picture)
+        drawn += spy.seen[2:]  # before come some of the same copies, to see whether the networks see their batch
     # With a change of 0.01 at most, the noise of each copy is told by its rounded first values.
-    noise = torch.cat([seen - half.image for seen in spy.seen]).flatten(1)
+    noise = torch.cat([seen - half.image for seen in drawn]).flatten(1)
     assert len(noise) == 5 * 8 + 2 * 100
     apart = torch.cdist(noise, noise) + torch.eye(len(noise)) * 99
     assert float(apart.min()) > 1.0  # the same draw twice would be at most 0.02 apart

@@ -28,6 +28,11 @@ KINDS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _copies_are_counted_but_for_those_that_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.smoothing.under_noise.CHECKED", 1)
+
+
 class Counting:
     """Three classes by brightness, which keeps how many copies each call had."""
 

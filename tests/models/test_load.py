@@ -17,7 +17,7 @@ from torch import nn
 from core import device
 from core.errors import LabError
 from core.models import load
-from core.models.formats import timm_models, torchvision_models, weights
+from core.models.formats import limits, timm_models, torchvision_models
 from core.models.formats.listing import Listing
 from core.models.formats.weights import weights_digest
 from core.models.hub.access import DownloadStoppedError
@@ -138,7 +138,7 @@ def test_code_from_the_hub_never_runs(hub: LoopbackHub, tmp_path: Path) -> None:
 def test_what_does_not_fit_into_memory_is_told_before_it_is_fetched(
     hub: LoopbackHub, pets: str, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "memory_left", lambda: 1000)
+    monkeypatch.setattr(limits, "memory_left", lambda: 1000)
     for reference in ("hub/lab/pets", f"local/{saved}/pets"):
         with pytest.raises(LabError, match=r"needs 0\.0 GB of memory to load and 0\.0 GB are free: choose a smaller model"):
             load_classifier(reference)

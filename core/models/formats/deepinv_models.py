@@ -12,7 +12,8 @@ from torch import nn
 
 from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library, plain_settings
-from core.models.formats.listing import Listing, Loadability
+from core.models.formats.limits import MAX_LEVELS, check_size, plan
+from core.models.formats.listing import MAX_OWN_SIDE, Listing, Loadability
 from core.models.formats.weights import load_into, read_weights
 from core.models.network import LoadedNetwork
 from core.models.networks.libraries import PaddedDenoiser
@@ -105,17 +106,27 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     options = known.options
     if file not in KNOWN:
         options = plain_settings(options, set(inspect.signature(maker).parameters), "options")
-    try:
+    side, levels = int(options.get("img_resolution", 64)), len(options.get("channel_mult", (1, 2, 2, 2)))
+    if not (1 <= side <= MAX_OWN_SIDE and 1 <= levels <= MAX_LEVELS):
+        raise LabError(f"The model has {levels} levels for {side} x {side} pixels: expected 1 to {MAX_LEVELS}.")
+
+    def build() -> nn.Module:
         # Made without weights: left alone, the class would download its own.
-        network = maker(pretrained=None, device=torch.device("cpu"), **options)
+        return maker(pretrained=None, device=torch.get_default_device(), **options)
+
+    try:
+        if file not in KNOWN:
+            plan(build, check_size(folder / file), (1, 3, max(side, 2**levels), max(side, 2**levels)), (1,))
+        network = build()
+    except LabError:
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise LabError(f"deepinv cannot build {known.architecture!r} with these options: {first_line(error)}") from error
     network = load_into(network, read_weights(folder / file), f"deepinv's {known.architecture}")
     notes = [note for note in (known.remark, _choice(file)) if note]
     own, divisor, least = None, 1, 0.0
     if known.architecture == "NCSNpp":  # deepinv pads for the others; the logarithm of sigma goes into this one
-        side = int(options.get("img_resolution", 64))
-        own, divisor = (side, side), 2 ** (len(options.get("channel_mult", (1, 2, 2, 2))) - 1)
+        own, divisor = (side, side), 2 ** (levels - 1)
         least = known.sigma_range[0] if known.sigma_range and known.sigma_range[0] > 0 else 1e-3
         notes.append(f"It was trained on pictures of {side} x {side} pixels; at other sizes it may do worse.")
     return LoadedNetwork(

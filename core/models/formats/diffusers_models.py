@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core.errors import LabError
 from core.models.formats.foreign import import_library, plain_settings, quiet
+from core.models.formats.limits import MAX_LEVELS, check_size, plan
 from core.models.formats.listing import SCHEDULERS, Listing, Loadability, read_json_object
 from core.models.network import LoadedNetwork
 from core.models.networks.libraries import OneShotDenoiser
@@ -74,23 +75,39 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     predicts = str(schedule.get("prediction_type") or "epsilon")
     if predicts not in ("epsilon", "sample", "v_prediction"):
         raise LabError(f"The model predicts {predicts!r}: expected epsilon, sample or v_prediction.")
-    divisor = 2 ** (len(settings.get("block_out_channels", (1, 1, 1, 1))) - 1)
+    levels = len(settings.get("block_out_channels", (1, 1, 1, 1)))
+    if not 1 <= levels <= MAX_LEVELS:
+        raise LabError(f"The model has {levels} levels: expected 1 to {MAX_LEVELS}.")
+    divisor = 2 ** (levels - 1)
     diffusers = import_library("diffusers")
     known = set(inspect.signature(diffusers.UNet2DModel).parameters)
-    plain_settings({name: value for name, value in settings.items() if name in known}, known, "settings")  # others are not read
+    # Others are not read.
+    own = plain_settings({name: value for name, value in settings.items() if name in known}, known, "settings")
+    side = max(64, divisor)
+    try:
+        plan(lambda: diffusers.UNet2DModel.from_config(own), check_size(weights), (1, 3, side, side), (1,))
+    except LabError:
+        raise
+    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise _failed(diffusers, error) from error
     network = OneShotDenoiser(_unet(weights, diffusers), betas, predicts, divisor)
-    own = settings.get("sample_size")
-    if isinstance(own, int):
-        notes.append(f"It was trained on pictures of {own} x {own} pixels; at other sizes it may do worse.")
+    trained = settings.get("sample_size")
+    if isinstance(trained, int):
+        notes.append(f"It was trained on pictures of {trained} x {trained} pixels; at other sizes it may do worse.")
     return LoadedNetwork(
         network.eval().requires_grad_(False),
         "diffusers",
         "UNet2DModel, one-shot",
-        own_size=(own, own) if isinstance(own, int) else None,
+        own_size=(trained, trained) if isinstance(trained, int) else None,
         sigma_range=network.sigma_range,
         notes=tuple(notes),
         weights=(weights.relative_to(folder).as_posix(),),
     )
+
+
+def _failed(diffusers: ModuleType, error: Exception) -> LabError:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return LabError(f"diffusers {diffusers.__version__} cannot load the model: {' '.join(lines[:2])[:300]}")
 
 
 def _unet(weights: Path, diffusers: ModuleType) -> nn.Module:
@@ -106,8 +123,7 @@ def _unet(weights: Path, diffusers: ModuleType) -> nn.Module:
                 output_loading_info=True,
             )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise LabError(f"diffusers {diffusers.__version__} cannot load the model: {' '.join(lines[:2])[:300]}") from error
+        raise _failed(diffusers, error) from error
     for keys, trouble in ((report["missing_keys"], "is missing"), (report["unexpected_keys"], "has no place")):
         if keys:
             raise LabError(f"The weights do not fit the model: {min(keys)!r} {trouble} ({len(keys)} such places in all).")

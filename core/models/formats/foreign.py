@@ -29,8 +29,8 @@ import torch
 from core.errors import LabError
 from core.folders import ROOT
 
-LARGEST = 10_000_000
-"""The largest number that a config may set; a network of so wide a layer fits no machine."""
+LARGEST = 300_000
+"""The largest number that a config may set, and sum of a list of them: no network has a layer so wide, or so many."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,63}")
 _OF_LOADERS = re.compile(
     r"pretrained|checkpoint|backbone|features_only|implementation|kernels|remote|auto_map|model_args"
@@ -76,10 +76,12 @@ def is_plain(value: object, depth: int = 4) -> bool:
     if isinstance(value, str):
         return _WORD.fullmatch(value) is not None
     if isinstance(value, list | tuple):
-        return depth > 0 and len(value) <= 1000 and all(is_plain(one, depth - 1) for one in value)
+        within = sum(abs(one) for one in value if isinstance(one, int)) <= LARGEST
+        return depth > 0 and len(value) <= 1000 and within and all(is_plain(one, depth - 1) for one in value)
     if isinstance(value, dict):
         return is_plain(list(value), depth) and is_plain(list(value.values()), depth)
-    return value is None or (isinstance(value, int | float) and abs(value) <= LARGEST)
+    most = LARGEST * (100 if isinstance(value, float) else 1)  # no float counts anything
+    return value is None or (isinstance(value, int | float) and abs(value) <= most)
 
 
 def is_of_network(name: object) -> bool:

@@ -1,7 +1,7 @@
 """What is known of a model before its weights are read: its listing and its config. Needs no torch."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ SCHEDULERS = ("scheduler/scheduler_config.json", "scheduler_config.json")
 CONFIGS = ("config.json", "model_index.json", "unet/config.json", *SCHEDULERS, "preprocessor_config.json", "card.json")
 """The small files that describe a model."""
 MAX_CONFIG_BYTES = 5_000_000
+MAX_CLASSES, MAX_OWN_SIDE = 100_000, 2048
+"""More than any published classifier has, and larger than any works at."""
 PREFERRED = ("model.safetensors", "pytorch_model.bin")
 _INDEX = "model.safetensors.index.json"
 _OF_TRAINING = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth")
@@ -30,6 +32,69 @@ _FOREIGN = {
     ".pkl": "its weights are a Python pickle, which could run any code",
     ".joblib": "its weights are a Python pickle, which could run any code",
 }
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 1000
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_table_of_texts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, value.values()))
+
+
+def _whole(most: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and 0 <= value <= most
+
+
+def _is_size(value: Any) -> bool:
+    sides = value if isinstance(value, list) else [value] * 2
+    return len(sides) in (2, 3) and all(type(side) is int and 1 <= side <= MAX_OWN_SIDE for side in sides)
+
+
+def _are_colours(value: Any) -> bool:
+    numbers = value if isinstance(value, list) else [value] * 3
+    return len(numbers) == 3 and all(type(number) in (int, float) and abs(number) < 1e6 for number in numbers)
+
+
+def _are_positive(value: Any) -> bool:
+    return _are_colours(value) and min(value if isinstance(value, list) else [value]) > 0
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) and 0 <= end < 1e6 for end in value)
+
+
+_SCHEMA: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("architecture model_type library _class_name kind", _is_text, "a word"),
+    ("architectures labels label_names", _are_texts, "a list of words"),
+    ("id2label label_descriptions", _is_table_of_texts, "a table of words"),
+    ("pretrained_cfg model_args options diffusers", _is_table, "a table of settings"),
+    ("num_classes num_labels", _whole(MAX_CLASSES), f"a whole number up to {MAX_CLASSES:,}"),
+    ("num_channels in_channels out_channels", _whole(10_000), "a whole number"),
+    ("input_size image_size sample_size", _is_size, f"whole numbers from 1 to {MAX_OWN_SIDE:,}"),
+    ("mean", _are_colours, "three numbers, one a colour"),
+    ("std", _are_positive, "three numbers above 0, one a colour"),
+    ("sigma_range", _is_range, "two numbers"),
+)
+"""What stands under the names that the formats read in a config.json; what else a network takes, its library tells."""
+
+
+def misfit(config: Mapping[str, Any]) -> str | None:
+    """Half a sentence on the first setting of a config that is of another kind than it must be; None where all are well."""
+    for names, fits, expected in _SCHEMA:
+        for name in names.split():
+            if config.get(name) is not None and not fits(config[name]):
+                return f"its {name} is {repr(config[name])[:80]}, where {expected} must stand"
+    nested = config.get("pretrained_cfg")
+    return misfit(nested) if isinstance(nested, Mapping) else None
 
 
 @dataclass(frozen=True)
@@ -132,6 +197,8 @@ def read_json_object(path: Path, model: str = "the model") -> dict[str, Any]:
         LabError: where it cannot be read, or holds something else.
     """
     try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise LabError(f"{path.name!r} of {model} has {path.stat().st_size:,} bytes, which is no config: it is not loaded.")
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise LabError(f"{path.name!r} of {model} does not describe a model ({error}): it is damaged or missing.") from error

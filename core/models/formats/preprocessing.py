@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import LabError, first_line
+from core.models.formats.listing import MAX_OWN_SIDE
 from core.models.labels import Names, known_labels, labels_for
 from core.models.network import LoadedNetwork
 
@@ -32,6 +33,11 @@ class Fitting:
     keeps_shape: bool = True
     mode: str = "bicubic"
     floors: bool = False
+
+    def __post_init__(self) -> None:
+        if max(self.own_size) > MAX_OWN_SIDE or max(self.scaled_to) > 2 * MAX_OWN_SIDE:
+            large = " x ".join(map(str, max(self.own_size, self.scaled_to)))
+            raise LabError(f"The model scales pictures to {large} pixels: expected at most {MAX_OWN_SIDE:,} a side.")
 
     @property
     def share(self) -> float:
@@ -140,11 +146,11 @@ def prepared(
         ),
         weights=weights,
     )
-    _try(loaded.network, where, labels)
+    check_answer(loaded.network, where, labels)
     return loaded
 
 
-def _try(network: nn.Module, size: tuple[int, int], labels: Sequence[str] | None) -> None:
+def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str] | None) -> None:
     """See that a classifier gives one finite number a class for a picture, before anyone relies on what its files promise.
 
     Raises:
@@ -177,6 +183,19 @@ def three(values: object, what: str) -> tuple[float, float, float]:
     if not all(abs(value) < 1e6 for value in listed) or (what == "std" and min(listed) <= 0):
         raise LabError(f"The model's {what} is {values!r}: expected usable numbers for [0, 1] pixels.")
     return float(listed[0]), float(listed[1]), float(listed[2])
+
+
+def own_sides(given: int | Sequence[int] | None) -> tuple[int, int] | None:
+    """(height, width) that a config's ``input_size`` names: a side, both sides, or channels and sides; None for none.
+
+    Raises:
+        LabError: where the network takes other pictures than those of three colours.
+    """
+    if given is None or isinstance(given, int):
+        return None if given is None else (given, given)
+    if len(given) == 3 and given[0] != 3:
+        raise LabError(f"The model takes {given[0]} colour channels: expected 3.")
+    return given[-2], given[-1]
 
 
 def certification_size(

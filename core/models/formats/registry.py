@@ -1,13 +1,20 @@
 """The formats that models are published in, in the order in which they are asked whether a model is theirs."""
 
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.errors import LabError, first_line
+from core.folders import ROOT
 from core.models import storage
 from core.models.formats import deepinv_models, diffusers_models, timm_models, torchvision_models, transformers_models
 from core.models.formats.foreign import confined
-from core.models.formats.listing import Listing, Loadability, list_path
+from core.models.formats.limits import UnplannedError, unplanned
+from core.models.formats.listing import SUFFIXES, Listing, Loadability, list_path, misfit
 from core.models.network import LoadedNetwork
 
 
@@ -37,6 +44,10 @@ FORMATS: tuple[ModelFormat, ...] = (
 )
 
 
+_MEMORY, _MEMORY_PER_BYTE, _SECONDS, _BYTES_A_SECOND = 2_000_000_000, 8, 60, 20_000_000
+"""What a process may take that reads a model on trial; the libraries take the first gigabyte and seconds of it."""
+
+
 def judge(listing: Listing, kind: str) -> Loadability:
     """Whether the Lab can load a model as ``kind``, ``classifier`` or ``denoiser``: no weights are read for it."""
     return _claim(listing, kind)[1]
@@ -55,6 +66,8 @@ def format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFo
 
 
 def _claim(listing: Listing, kind: str) -> tuple[ModelFormat, Loadability]:
+    if wrong := misfit(listing.config):
+        return FORMATS[0], Loadability(False, wrong)
     refused = listing.refusal()
     for form in FORMATS:
         found = form.verdict(listing, kind)
@@ -80,10 +93,72 @@ def read_network(
     listing = listing or list_path(path)
     form, folder = format_of(listing, kind, ref), path.parent if path.is_file() else path
     try:
-        with confined(folder):
-            return form.read(folder, listing, size)
+        try:
+            with confined(folder):
+                return form.read(folder, listing, size)
+        except UnplannedError:
+            _read_apart(path, kind, ref=ref, listing=listing, size=size)
+            with confined(folder), unplanned():
+                return form.read(folder, listing, size)
     except (LabError, MemoryError):
         raise
     except Exception as error:  # files of strangers: every library fails in its own way
         why = first_line(error)
         raise LabError(f"{ref!r} cannot be loaded as a {kind}: its files do not fit together ({why}).") from error
+
+
+def _read_apart(path: Path, kind: str, ref: str, listing: Listing, size: tuple[int, int] | None) -> None:
+    """Read a model in a process of its own, limited in memory and time, to see that it can be done.
+
+    Raises:
+        LabError: where it cannot, with the reason.
+    """
+    weights = sum(file.stat().st_size for file in _weights(path, listing))
+    memory, seconds = _MEMORY + _MEMORY_PER_BYTE * weights, _SECONDS + weights / _BYTES_A_SECOND
+    described = asdict(listing) | {"config": dict(listing.config)}
+    asked = {"path": str(path), "kind": kind, "ref": ref, "listing": described, "size": size, "memory": memory}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    # Each thread claims address space of its own.
+    environment |= {"OMP_NUM_THREADS": "2", "MALLOC_ARENA_MAX": "2", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", f"from {__name__} import answer_apart; answer_apart()"]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(asked), capture_output=True, text=True, timeout=seconds, env=environment, check=False
+        )
+        told = json.loads(done.stdout.splitlines()[-1])
+    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+        raise LabError(
+            f"{ref!r} cannot be loaded as a {kind}: it takes over {memory / 1e9:.1f} GB of memory or {seconds:.0f} seconds."
+        ) from error
+    if told:
+        raise LabError(told)
+
+
+def _weights(path: Path, listing: Listing) -> list[Path]:
+    folder = path.parent if path.is_file() else path
+    return [folder / name for name in listing.names if name.endswith(SUFFIXES) and (folder / name).is_file()]
+
+
+def answer_apart() -> None:
+    """What :func:`_read_apart` starts: reads on stdin which model, and prints a sentence on what is wrong, or null."""
+    asked = json.load(sys.stdin)
+    described: Any = asked["listing"]
+    described |= {name: tuple(described[name]) for name in ("names", "tags")}
+    listing = Listing(**described)
+    path, size = Path(asked["path"]), asked["size"] and tuple(asked["size"])
+    try:
+        import resource
+
+        here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (here + asked["memory"],) * 2)
+    except (ImportError, OSError, ValueError):  # not Linux: the time is limited alone
+        pass
+    told = None
+    try:
+        with unplanned():
+            read_network(path, asked["kind"], ref=asked["ref"], listing=listing, size=size)
+    except LabError as error:
+        told = str(error)
+    except MemoryError:
+        told = f"{asked['ref']!r} cannot be loaded as a {asked['kind']}: it takes more than {asked['memory'] / 1e9:.1f} GB."
+    print("", json.dumps(told), sep="\n")

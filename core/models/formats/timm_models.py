@@ -13,9 +13,19 @@ from torch import Tensor, nn
 
 from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library, plain_settings
+from core.models.formats.limits import check_size, plan
 from core.models.formats.listing import Listing, Loadability
-from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, SMALL_SIDE, Fitting, Preprocessing, prepared, three
-from core.models.formats.weights import check_proportion, check_size, give_cifar_stem, load_into, read_weights
+from core.models.formats.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SMALL_SIDE,
+    Fitting,
+    Preprocessing,
+    own_sides,
+    prepared,
+    three,
+)
+from core.models.formats.weights import give_cifar_stem, load_into, read_weights
 from core.models.labels import config_labels
 from core.models.network import LoadedNetwork
 
@@ -55,11 +65,8 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     if not isinstance(arch, str) or not timm.is_model(arch):
         raise LabError(f"timm {timm.__version__} has no architecture {arch!r}: it is too new, too old, or no model of timm.")
     settings, notes = _settings(config)
-    own = _input_size(settings.get("input_size"))
-    given = config.get("model_args") or {}
-    if not isinstance(given, dict):
-        raise LabError("The model's model_args are no plain settings of its network: it is not built.")
-    options = plain_settings(given, _own_settings(timm, arch), "model_args")
+    own = own_sides(settings.get("input_size")) or (224, 224)
+    options = plain_settings(config.get("model_args") or {}, _own_settings(timm, arch), "model_args")
     tensors = read_weights(path)
     classes = options.get("num_classes", config.get("num_classes", settings.get("num_classes", _head(timm, arch, tensors))))
     if not isinstance(classes, int) or classes < 2:
@@ -68,9 +75,11 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     def build() -> Any:
         return timm.create_model(arch, pretrained=False, **(options | {"num_classes": classes}))
 
-    check_proportion(build, check_size(path))
     try:
+        plan(build, check_size(path), (1, 3, *own))
         network = build()
+    except LabError:
+        raise
     except (TypeError, RuntimeError, ValueError, AssertionError) as error:
         raise LabError(f"timm cannot build {arch!r} with the model's own settings: {first_line(error)}") from error
     if stem := give_cifar_stem(tensors, network):
@@ -104,8 +113,6 @@ def _own_settings(timm: Any, arch: str) -> set[str]:
 def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The preprocessing settings; the nested ones win over flat ones that contradict them, and that is said."""
     nested = config.get("pretrained_cfg") or {}
-    if not isinstance(nested, dict):
-        raise LabError("The model's pretrained_cfg is no JSON object: its config is damaged.")
     # None stands for a setting that was not made, in both places.
     nested = {key: value for key, value in nested.items() if value is not None}
     flat = {key: config[key] for key in _SETTINGS if config.get(key) is not None}
@@ -117,16 +124,6 @@ def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if not any("mean" in place for place in (nested, flat)):
         notes.append("The config names no mean and standard deviation: ImageNet's were assumed.")
     return flat | nested, notes
-
-
-def _input_size(value: object) -> tuple[int, int]:
-    if value is None:
-        return 224, 224
-    if not isinstance(value, list | tuple) or len(value) != 3 or not all(isinstance(v, int) and v > 0 for v in value):
-        raise LabError(f"The model's input_size is {value!r}: expected channels, height and width.")
-    if value[0] != 3:
-        raise LabError(f"The model takes {value[0]} colour channels: expected 3.")
-    return value[1], value[2]
 
 
 def _preprocessing(settings: dict[str, Any], own: tuple[int, int]) -> Preprocessing:

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library
+from core.models.formats.limits import check_memory, check_size, plan
 from core.models.formats.listing import Listing, Loadability
-from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Preprocessing, prepared, three
-from core.models.formats.weights import check_memory, give_cifar_stem, load_into, read_weights
+from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Preprocessing, own_sides, prepared, three
+from core.models.formats.weights import give_cifar_stem, load_into, read_weights
 from core.models.labels import config_labels
 from core.models.network import LoadedNetwork
 
@@ -63,19 +64,26 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     tensors = read_weights(path)
     options = _options(arch, tensors, own="mean" not in config)
     with torch.device("meta"):
-        plan = models.get_model(arch, weights=None, **options)
-    classes = _classes(tensors, plan, path)
+        usual = models.get_model(arch, weights=None, **options)
+    classes = _classes(tensors, usual, path)
     if classes != 1000:
         options.pop("transform_input", None)
     network: nn.Module = models.get_model(arch, weights=None, num_classes=classes, **options)
     preset, notes = _preset(models, arch, path.name), []
     fitting = Fitting((224, 224), (256, 256), mode="bilinear") if preset is None else _fitting(preset)
-    asked = _side(config.get("input_size"))
+    asked = own_sides(config.get("input_size"))
     if stem := give_cifar_stem(tensors, network):
         notes.append(stem)
         asked = asked or (32, 32)
     if asked is not None:
         fitting = Fitting(asked, asked, False, fitting.mode)
+
+    def build() -> nn.Module:
+        planned: nn.Module = models.get_model(arch, weights=None, num_classes=classes, **options)
+        give_cifar_stem(tensors, planned)
+        return planned
+
+    plan(build, check_size(path), (1, 3, *fitting.own_size))
     network = load_into(network, tensors, f"torchvision's {arch}")
     mean, std = three(config.get("mean", IMAGENET_MEAN), "mean"), three(config.get("std", IMAGENET_STD), "std")
     if "mean" not in config:
@@ -195,15 +203,3 @@ def _classes(tensors: dict[str, Tensor], network: nn.Module, path: Path) -> int:
     if found is None or found.ndim == 0 or len(found) < 2:
         raise LabError(f"{path.name!r} has no layer {head!r} of at least two classes: it is of another architecture.")
     return len(found)
-
-
-def _side(value: object) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    if isinstance(value, int) and value > 0:
-        return value, value
-    if isinstance(value, list | tuple) and len(value) in (2, 3) and all(isinstance(v, int) and v > 0 for v in value):
-        if len(value) == 3 and value[0] != 3:
-            raise LabError(f"The model takes {value[0]} colour channels: expected 3.")
-        return value[-2], value[-1]
-    raise LabError(f"The model's input_size is {value!r}: expected a side, or height and width.")

@@ -3,6 +3,7 @@
 What its image processor does to a picture is read from its settings, and checked against the processor.
 """
 
+import copy
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,9 +17,9 @@ from torch import nn
 
 from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library, is_of_network, plain_settings, quiet
-from core.models.formats.listing import PREFERRED, SUFFIXES, Listing, Loadability, read_json_object
+from core.models.formats.limits import check_size, plan
+from core.models.formats.listing import MAX_OWN_SIDE, PREFERRED, SUFFIXES, Listing, Loadability, read_json_object
 from core.models.formats.preprocessing import Fitting, Preprocessing, prepared, three
-from core.models.formats.weights import check_proportion, check_size
 from core.models.network import LoadedNetwork
 
 _OF_THE_LIBRARY = {"id2label", "label2id", "architectures", "transformers_version", "return_dict", "output_hidden_states"}
@@ -59,8 +60,17 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     transformers = import_library("transformers")
     weights = tuple(name for name in wanted(listing) if name.endswith(SUFFIXES))
     with quiet(transformers):
-        network = _network(transformers, folder, listing.config, weights)
-        preprocessing = read_processor(transformers, folder, network.config)
+        try:
+            maker = _maker(transformers, listing.config)
+            config = maker.from_dict(_own_settings(transformers, maker, listing.config))
+            config.architectures = listing.config.get("architectures")  # of some types there are several classifiers
+        except LabError:
+            raise
+        except Exception as error:  # of values of other types than it has
+            raise _failed(transformers, error) from error
+        preprocessing = read_processor(transformers, folder, config)
+        own = preprocessing.fitting.own_size
+        network = _network(transformers, folder, config, weights=weights, size=own)
     classes = int(network.config.num_labels)
     if classes < 2:
         raise LabError(f"The model has {classes} classes: at least two are needed for a vote.")
@@ -105,16 +115,18 @@ def _own_settings(transformers: Any, maker: Any, settings: Mapping[str, Any]) ->
     return own | {name: settings[name] for name in ("id2label",) if name in settings}
 
 
-def _network(transformers: Any, folder: Path, settings: Mapping[str, Any], weights: tuple[str, ...]) -> Any:
+def _failed(transformers: Any, error: Exception) -> LabError:
+    return LabError(f"transformers {transformers.__version__} cannot load the model: {first_line(error, 300)}")
+
+
+def _network(transformers: Any, folder: Path, config: Any, weights: tuple[str, ...], size: tuple[int, int]) -> Any:
     auto = transformers.AutoModelForImageClassification
+
+    def build() -> nn.Module:
+        return auto.from_config(copy.deepcopy(config), trust_remote_code=False)
+
     try:
-        maker = _maker(transformers, settings)
-        config = maker.from_dict(_own_settings(transformers, maker, settings))
-
-        def build() -> nn.Module:
-            return auto.from_config(config, trust_remote_code=False)
-
-        check_proportion(build, check_size(*(folder / name for name in weights)))
+        plan(build, check_size(*(folder / name for name in weights)), (1, 3, *size))
         network, report = auto.from_pretrained(
             folder,
             config=config,
@@ -128,8 +140,7 @@ def _network(transformers: Any, folder: Path, settings: Mapping[str, Any], weigh
     except LabError:
         raise
     except Exception as error:  # files of strangers: each architecture fails in its own way
-        why = first_line(error, 300)
-        raise LabError(f"transformers {transformers.__version__} cannot load the model: {why}") from error
+        raise _failed(transformers, error) from error
     if wrong := sorted(report["mismatched_keys"]):
         name, found, expected = wrong[0]
         raise LabError(
@@ -160,6 +171,10 @@ def read_processor(transformers: Any, folder: Path, config: Any) -> Preprocessin
         plain = _of_settings({}, config)
         return replace(plain, notes=(assumed, *plain.notes))
     written = read_json_object(path)
+    if (number := _largest(written)) > MAX_OWN_SIDE:
+        raise LabError(
+            f"{PREPROCESSOR} of the model names the number {number:,}: no side of a picture is above {MAX_OWN_SIDE:,}."
+        )
     written["kind"] = written.get("image_processor_type") or written.get("feature_extractor_type") or ""
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -173,6 +188,13 @@ def read_processor(transformers: Any, folder: Path, config: Any) -> Preprocessin
         return found
     note = f"The processor's settings do not say so, but its pictures are {given[0]} x {given[1]}, which the Lab scales to."
     return replace(found, fitting=Fitting(given, given, False, found.fitting.mode), notes=(*found.notes, note))
+
+
+def _largest(value: object) -> float:
+    """The largest number in a settings file."""
+    if isinstance(value, dict | list):
+        return max(map(_largest, value.values() if isinstance(value, dict) else value), default=0)
+    return abs(value) if isinstance(value, int | float) else 0
 
 
 def _plain(value: Any) -> Any:

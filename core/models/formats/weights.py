@@ -1,27 +1,21 @@
-"""Weights files: safetensors, or pickles that hold nothing but tensors; and the limits that they keep."""
+"""Weights files: safetensors, or pickles that hold nothing but tensors."""
 
 import hashlib
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.device import memory_left
 from core.errors import LabError, first_line
+from core.models.formats.limits import check_size
 
 _INNER = ("state_dict", "model_state_dict", "model", "net", "params")
 _PREFIXES = ("module.", "_orig_mod.", "timm_model.")
 _DEPTH = 4
 _STEMS = (("conv1", "maxpool"), ("features.conv0", "features.pool0"))
 """Where a ResNet and a DenseNet have their first convolution and the pooling after it, in timm and torchvision."""
-
-MAX_WEIGHTS_BYTES = 16_000_000_000
-"""Far above any published image classifier: a file beyond this is something else."""
-_COPIES = 2
-"""While it is loaded a network is there twice: as read from the file, and as built."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -52,60 +46,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    if any(value.layout is not torch.strided or value.nbytes > value.untyped_storage().nbytes() for value in tensors.values()):
+        raise LabError(
+            f"{path.name!r} holds tensors that are larger than the numbers in it: expected each number of the weights."
+        )
     if any(value.is_quantized or (value.dtype in (torch.int8, torch.uint8) and value.ndim > 1) for value in tensors.values()):
         raise LabError(f"{path.name!r} is quantised: expected weights in floating point.")
     return tensors
-
-
-def check_size(*paths: Path) -> int:
-    """The bytes of the weights files.
-
-    Raises:
-        LabError: where they are more than :data:`MAX_WEIGHTS_BYTES`, or cannot be read.
-    """
-    try:
-        size = sum(path.stat().st_size for path in paths)
-    except OSError as error:
-        raise LabError(f"The weights cannot be read ({error.strerror or error}): put them where the model says.") from error
-    if size > MAX_WEIGHTS_BYTES:
-        raise LabError(
-            f"The weights take {size / 1e9:.0f} GB and the limit is {MAX_WEIGHTS_BYTES / 1e9:.0f} GB: choose a smaller model."
-        )
-    return size
-
-
-def check_memory(name: str, weights_bytes: int) -> None:
-    """See that a model of that size can be loaded.
-
-    Raises:
-        LabError: with what it needs and what is free.
-    """
-    free, needed = memory_left(), _COPIES * weights_bytes
-    if free is not None and needed > free:
-        raise LabError(
-            f"{name} needs {needed / 1e9:.1f} GB of memory to load and {free / 1e9:.1f} GB are free:"
-            " choose a smaller model, or close other programs."
-        )
-
-
-def check_proportion(build: Callable[[], nn.Module], weights_bytes: int) -> None:
-    """See that the network a config describes is not far larger than its weights, before it takes memory.
-
-    ``build`` makes it on torch's meta device; a parameter takes a byte or more of the files.
-
-    Raises:
-        LabError: where it has more parameters than the files have bytes.
-    """
-    try:
-        with torch.device("meta"):
-            count = sum(parameter.numel() for parameter in build().parameters())
-    except Exception:  # some networks compute while they are built, which that device cannot: how they fail is up to them
-        return
-    if count > weights_bytes:
-        raise LabError(
-            f"The config describes a network of {count / 1e6:,.0f} million parameters, and the weights have"
-            f" {weights_bytes / 1e6:,.0f} million bytes: they do not fit each other."
-        )
 
 
 def weights_digest(folder: Path, names: tuple[str, ...]) -> str | None:

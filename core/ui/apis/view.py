@@ -9,7 +9,7 @@ from core.apis.queries import Plan
 from core.apis.study import RemoteRequest, RemoteStudy, RemoteStudyProgress
 from core.evaluation.tables import TextTable
 from core.figures.certificate import radius_bar, vote_bars, votes_alt
-from core.plain_text import plain
+from core.plain_text import named, plain
 from core.report import words
 from core.report.notation import class_name, duration
 from core.ui.figure import FigureSheet, draw_live_figure, enlarged, keyed_columns, offer_file, without_ending
@@ -54,7 +54,7 @@ def draw_asking(job: Job) -> None:
             text=f"{part}{now.answered:,} of {now.planned:,} answers · ${now.spent:.4f} spent · {plain(left)}",
         )
         if now.latest:
-            st.caption(f"The newest answer says **{plain(now.latest)}**.")
+            st.caption(f"The newest answer says **{plain(named(now.latest))}**.")
     draw_stop(job, "Every answer paid for is kept.")
     if isinstance(progress, RemoteStudyProgress):
         votes = progress.now.votes
@@ -65,7 +65,7 @@ def draw_asking(job: Job) -> None:
             draw_live_figure(vote_bars(counts, names, title), f"asking-{job.id}", votes_alt(counts, names))
         if votes.candidate is not None:
             st.markdown(
-                f"Counting **{plain(votes.candidate)}**: certified radius at least **{progress.now.radius:.3f}** so far."
+                f"Counting **{plain(named(votes.candidate))}**: certified radius at least **{progress.now.radius:.3f}** so far."
             )
 
 

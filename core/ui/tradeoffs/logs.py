@@ -15,7 +15,7 @@ from core.evaluation.families import by_family, family_of, title_of, titles, usu
 from core.evaluation.log import MOST_LINES
 from core.evaluation.recorded import RecordedEvaluation, read_stored, recorded_from
 from core.folders import EVALUATIONS
-from core.plain_text import plain
+from core.plain_text import named, plain
 from core.report.notation import read_numbers
 from core.ui.linked import linked_choices, linked_slider
 from core.ui.sentences import errors_shown
@@ -87,7 +87,9 @@ def choose_logs(norm: str = "l2") -> Chosen:
     logs = {key: stored[key] for key in keys if key in chosen} | runs | own
     other = [log.name for log in logs.values() if log.made_by.norm != norm]
     if other:
-        st.warning(plain(f"Radii in another norm than {norm} are left out: {', '.join(other)}."), icon=":material/warning:")
+        st.warning(
+            plain(f"Radii in another norm than {norm} are left out: {', '.join(map(named, other))}."), icon=":material/warning:"
+        )
         logs = {key: log for key, log in logs.items() if log.made_by.norm == norm}
     made_here = logs.keys() & runs.keys()
     return Chosen(logs, _titles(logs, made_here), made_here)
@@ -187,7 +189,9 @@ def upload_logs(key: str, more: str = "") -> list[RecordedEvaluation]:
     stems = {Path(name).stem for name in logs}
     alone = [n for n in contents if n not in logs and re.sub(r"(\.votes\.jsonl|\.json|\.jsonl)$", "", n) not in stems]
     if alone:
-        st.warning(plain(f"No log of the same name came with {', '.join(alone)}: not used."), icon=":material/warning:")
+        st.warning(
+            plain(f"No log of the same name came with {', '.join(map(named, alone))}: not used."), icon=":material/warning:"
+        )
     return found
 
 

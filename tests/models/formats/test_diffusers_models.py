@@ -255,7 +255,7 @@ def test_moving_the_denoiser_moves_its_tables(tmp_path: Path) -> None:
 
 def test_damaged_and_missing_weights_are_told(tmp_path: Path) -> None:
     save(tmp_path, unet())
-    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
+    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"no" * 1_000_000)
     with pytest.raises(LabError, match="cannot load"):
         read_network(tmp_path, "denoiser")
     (tmp_path / "diffusion_pytorch_model.safetensors").unlink()

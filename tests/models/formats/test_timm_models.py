@@ -121,7 +121,7 @@ def test_ways_of_fitting(tmp_path: Path, way: str) -> None:
     [
         ({"num_classes": 10, "model_args": {"num_classes": 7}, "label_names": list("abcdefghij")}, {"num_classes": 7}, None),
         ({"num_classes": 7, "model_args": {"in_chans": 1}}, {"num_classes": 7, "in_chans": 1}, "does not take a picture of 3"),
-        ({"num_classes": 7, "pretrained_cfg": ["mean"]}, {"num_classes": 7}, "no JSON object"),
+        ({"num_classes": 7, "pretrained_cfg": ["mean"]}, {"num_classes": 7}, "where a table of settings must stand"),
         ({"num_classes": 7, "pretrained_cfg": {"crop_pct": 0}}, {"num_classes": 7}, "crop_pct is 0"),
         ({"num_classes": 7, "pretrained_cfg": {"mean": ["a", 0, 0]}}, {"num_classes": 7}, "three numbers"),
     ],
@@ -246,7 +246,7 @@ def test_a_cifar_classifier_that_scales_up_is_certified_at_32(tmp_path: Path) ->
         (edit(num_classes=9), "do not fit"),
         (edit(pretrained_cfg={"input_size": [1, 28, 28]}), "1 colour channels"),
         (edit(pretrained_cfg={"mean": [0.1, 0.2]}), "three numbers"),
-        (edit(pretrained_cfg={"std": [0.0, 0.2, 0.2]}), "usable numbers"),
+        (edit(pretrained_cfg={"std": [0.0, 0.2, 0.2]}), "three numbers above 0"),
         (edit(model_args={"f": {"code": 1}}), "no plain settings"),
         (edit(model_args={"nonsense": 1}), "no plain settings of its network: 'nonsense'"),
         (edit(model_args={"stem_width": "deep"}), "cannot build"),

@@ -103,7 +103,7 @@ def test_a_damaged_file_in_the_cache_is_named(cache: Path) -> None:
 
 
 def test_a_network_larger_than_memory_is_not_even_downloaded(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.models.formats.weights.memory_left", lambda: 10_000_000)
+    monkeypatch.setattr("core.models.formats.limits.memory_left", lambda: 10_000_000)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *a, **k: pytest.fail("it was downloaded"))
     with pytest.raises(LabError, match="GB of memory"):
         load_torchvision("resnet50")
@@ -159,7 +159,7 @@ def test_a_file_of_an_architecture_with_another_size_gets_that_size(tmp_path: Pa
     ("changes", "word"),
     [
         ({"mean": "abc"}, "three numbers"),
-        ({"std": [1, 1, 0]}, "usable numbers"),
+        ({"std": [1, 1, 0]}, "three numbers above 0"),
         ({"input_size": "big"}, "input_size is 'big'"),
         ({"input_size": [1, 64, 64]}, "1 colour channels"),
         ({"architecture": "resnet18"}, "of another architecture|do not fit"),

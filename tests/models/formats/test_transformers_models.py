@@ -179,7 +179,7 @@ def test_shapes_that_contradict_a_transformers_config_are_named(tmp_path: Path) 
 
 def test_a_transformers_config_that_blows_the_network_up_is_refused(tmp_path: Path) -> None:
     save_vit(tmp_path)
-    edit(intermediate_size=2_000_000)(tmp_path)
+    edit(intermediate_size=250_000)(tmp_path)
     with pytest.raises(LabError, match="do not fit each other"):
         read_network(tmp_path, "classifier")
 
@@ -213,3 +213,34 @@ def test_one_colour_is_too_few_for_transformers(tmp_path: Path) -> None:
     edit(num_channels=1)(tmp_path)
     with pytest.raises(LabError, match="1 colour channels"):
         read_network(tmp_path, "classifier")
+
+
+SMALL_VIT = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24, "image_size": 64}
+SMALL_LEVIT = {"hidden_sizes": [32, 48, 64], "num_attention_heads": [2, 3, 4], "depths": [1] * 3, "key_dim": [16] * 3}
+SMALL_PERCEIVER = {
+    "num_latents": 4,
+    "d_latents": 32,
+    "num_blocks": 1,
+    "num_self_attends_per_block": 1,
+    "num_self_attention_heads": 2,
+    "num_cross_attention_heads": 1,
+    "image_size": 32,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "settings"),
+    [
+        ("DeiT", "DeiTForImageClassification", SMALL_VIT),
+        ("DeiT", "DeiTForImageClassificationWithTeacher", SMALL_VIT),
+        ("Levit", "LevitForImageClassificationWithTeacher", SMALL_LEVIT),
+        ("Perceiver", "PerceiverForImageClassificationLearned", SMALL_PERCEIVER),
+    ],
+)
+def test_of_types_with_several_classifiers_the_one_that_the_config_names_is_read(
+    tmp_path: Path, kind: str, architecture: str, settings: dict[str, Any]
+) -> None:
+    transformers = import_library("transformers")
+    config = getattr(transformers, f"{kind}Config")(num_labels=7, **settings)
+    getattr(transformers, architecture)(config).save_pretrained(tmp_path)
+    assert read_network(tmp_path, "classifier").architecture == architecture
