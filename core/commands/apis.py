@@ -23,6 +23,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
+from core.plain_text import named
 from core.report.notation import duration
 from core.runs.resuming import LogFiles, seed_of
 from core.smoothing.certificate import model_record
@@ -211,7 +212,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
         ):
             files.add(line)
             spent += result.spent
-            said = result.certificate.label or "abstains"
+            said = named(result.certificate.label or "abstains")
             countdown.tell(f"image {line.idx}  {said}  radius {line.radius:.3f}  ${spent:.4f} spent")
     ledger.close()
     if interrupt.is_set():

@@ -13,6 +13,7 @@ from core.models.hub.cached import CachedRepository, cached, delete_cached
 from core.models.hub.download import gigabytes
 from core.models.hub.search import TASKS, Found, details, search
 from core.models.references import pinned
+from core.plain_text import named
 
 SHOWN_LABELS = 12
 
@@ -156,7 +157,7 @@ def print_details(reference: str, kind: str, as_json: bool) -> int:
         say(f"  {'needed' if file.name in found.needed else '      '} {gigabytes(file.size):>10}  {file.name}")
     if found.labels:
         more = "" if len(found.labels) <= SHOWN_LABELS else ", ..."
-        say(f"  {len(found.labels)} classes: {', '.join(found.labels[:SHOWN_LABELS])}{more}")
+        say(f"  {len(found.labels)} classes: {', '.join(map(named, found.labels[:SHOWN_LABELS]))}{more}")
     say(f"  {found.problem}" if found.problem else f"  to download: {gigabytes(found.bytes)}")
     return 0
 

@@ -84,7 +84,7 @@ certificate = certify(
     load_classifier({pinned(certificate.classifier.ref, certificate.classifier.revision)!r}{_size_of(certificate)}),
     load_denoiser({pinned(certificate.denoiser.ref, certificate.denoiser.revision)!r}),
 {_settings_of(certificate)})
-print("prediction:", certificate.label, " radius:", certificate.radius)
+print("prediction:", repr(certificate.label), " radius:", certificate.radius)
 print("counts:", certificate.counts)
 {question}# On {one_line(certificate.device)} it was: {certificate.label!r}, radius {certificate.radius!r}
 """

@@ -19,6 +19,7 @@ from core.models.formats.weights import weights_digest
 from core.models.references import BUNDLED_FOLDER
 from core.models.storage import WEIGHTS
 from core.pictures.reading import fit_to
+from core.plain_text import named
 from core.smoothing.bounds import GROUP_SEQUENTIAL
 from core.smoothing.certificate import Certificate, ModelRecord, model_labels, model_record
 from core.smoothing.conclusion import conclude, outcome
@@ -209,6 +210,8 @@ def _words(value: Any) -> str:
         return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(number)}" for key, number in value.items()) or "none"
+    if isinstance(value, str):
+        return repr(named(value))
     return f"{value:.10g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else repr(value)
 
 
@@ -283,7 +286,9 @@ def _check_labels(stated: tuple[str, ...] | None, found: tuple[str, ...] | None)
     if found == stated:
         return Check("labels", SAME, "The class names are the classifier's own.")
     pairs = enumerate(zip(stated or (), found or (), strict=False))
-    changed = [f"class {index} is {said!r} there and {here!r} here" for index, (said, here) in pairs if said != here]
+    changed = [
+        f"class {index} is {named(said)!r} there and {named(here)!r} here" for index, (said, here) in pairs if said != here
+    ]
     words = "; ".join(changed[:3]) or f"{len(stated or ())} there, {len(found or ())} here"
     return Check("labels", DIFFERS, f"The class names are not those of the classifier: {words}.")
 

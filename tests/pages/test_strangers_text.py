@@ -45,7 +45,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> str:
         folder = home / "models" / "stranger"
         shutil.copytree(BUNDLED_FOLDER / "cifar10", folder)
         config = json.loads((folder / "config.json").read_text())
-        config["labels"] = [f"{POLYGLOT}{number}{'A' * 10_000}" for number in range(10)]
+        config["labels"] = [f"{POLYGLOT}{number}{'A' * 400}" for number in range(10)]
         (folder / "config.json").write_text(json.dumps(config))
         yield f"local/{folder}"
         st.cache_resource.clear()

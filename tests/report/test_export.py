@@ -45,7 +45,7 @@ def test_the_snippet_runs_nothing_that_a_stranger_wrote(made: tuple[Certificate,
     called = {
         node.func.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    assert called == {"certify", "load_classifier", "load_denoiser", "print"}
+    assert called == {"certify", "load_classifier", "load_denoiser", "print", "repr"}
 
 
 @pytest.mark.parametrize(

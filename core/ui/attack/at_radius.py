@@ -10,7 +10,7 @@ from core.attacks.at_radius import Neighbour, nearest_of_another_class, pictures
 from core.data.local import local_pictures
 from core.pictures.pixels import to_picture, to_pixels
 from core.plain_text import plain
-from core.report.notation import norm_name, radius_text
+from core.report.notation import class_name, norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.figure import enlarged, keyed_columns
 from core.ui.jobs.follow import begin, follow
@@ -78,7 +78,7 @@ def draw_neighbour(picture: Image.Image, certificate: Certificate, key: str) -> 
 def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
     """What was searched, how far the nearest picture of another class is, and what share of it the radius is."""
     c, labels = certificate, certificate.labels or ()
-    other, own, norm = labels[near.label], labels[c.prediction or 0], norm_name(near.norm)
+    other, own, norm = class_name(near.label, labels), class_name(c.prediction, labels), norm_name(near.norm)
     several = "s" if near.searched > 1 else ""
     searched = f"Searched: {near.searched:,} picture{several} of classes other than {own} in {where}."
     if near.distance == 0:
@@ -95,7 +95,7 @@ def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
 
 def _draw_found(picture: Image.Image, certificate: Certificate, near: Neighbour, where: str) -> None:
     other = Image.fromarray(near.pixels.permute(1, 2, 0).numpy())
-    name = (certificate.labels or ())[near.label]
+    name = class_name(near.label, certificate.labels)
     first, second, _ = keyed_columns("abreast-neighbour", [1, 1, 2])
     first.image(enlarged(picture, 160), width="stretch", alt="The picture that was certified.")
     first.markdown("**This picture**")

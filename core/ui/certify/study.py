@@ -116,7 +116,7 @@ def draw_table(choices: Sequence[Choice], requests: Sequence[StudyRequest], jobs
             done.append((choice.picture.name, c))
             row |= {
                 "state": c.settled or ("stopped" if c.stopped else "done"),
-                "prediction": "abstains" if c.abstained else c.label,
+                "prediction": "abstains" if c.abstained else class_name(c.prediction, c.labels),
                 f"radius ({norm_name(c.norm)})": float(f"{c.radius:.4g}"),
                 "p_lower": round(c.p_lower, 4),
                 "n": c.n,
