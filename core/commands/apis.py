@@ -24,7 +24,7 @@ from core.errors import LabError
 from core.folders import answers_file
 from core.pictures.reading import MIN_SIDE, Picture
 from core.plain_text import named
-from core.report.notation import duration
+from core.report.notation import duration, radius_text
 from core.runs.resuming import LogFiles, seed_of
 from core.smoothing.certificate import model_record
 from core.smoothing.settings import Settings
@@ -133,7 +133,7 @@ def _tell_plan(facts: Described, budget: float, pictures: int, settings: Setting
         f"noisy pictures go to {facts.destination}: at most {plan.affordable:,} of {plan.queries:,} queries a picture"
         f" (${facts.limits.price:g} each, {pictures} times at most ${min(budget, plan.dollars):g}), at"
         f" least {duration(plan.affordable / facts.limits.rate)} each at {facts.limits.rate:g} a second; {settings.n:,}"
-        f" answers can show a radius of {plan.radius_ceiling:.3f} at most."
+        f" answers can show a radius of {radius_text(plan.radius_ceiling)} at most."
     )
 
 
@@ -141,7 +141,7 @@ def _show(line: ProgressLine, name: str, now: RemoteProgress) -> None:
     parts = [f"{name}: {now.answered:,} of {now.planned:,} answers", f"${now.spent:.4f} spent"]
     parts.append(now.waiting or f"at most {duration(now.seconds_left)} left")
     if now.votes.candidate is not None:
-        parts.append(f"{now.votes.candidate}, radius at least {now.radius:.3f} so far")
+        parts.append(f"{now.votes.candidate}, radius at least {radius_text(now.radius)} so far")
     line.show(", ".join(parts))
 
 
@@ -213,7 +213,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
             files.add(line)
             spent += result.spent
             said = named(result.certificate.label or "abstains")
-            countdown.tell(f"image {line.idx}  {said}  radius {line.radius:.3f}  ${spent:.4f} spent")
+            countdown.tell(f"image {line.idx}  {said}  radius {radius_text(line.radius)}  ${spent:.4f} spent")
     ledger.close()
     if interrupt.is_set():
         return 130

@@ -11,11 +11,12 @@ from core.attacks.records import AttackProgress, AttackSearch, AttackStudy, Atta
 from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest, AttackSettings, Climb
 from core.attacks.study import attack_study
 from core.commands.inputs import load_models, read_picture_remarking, writable_folder
-from core.commands.options import add_options, settings_of
+from core.commands.options import add_options, radius_option, settings_of
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark, say
 from core.device import pick_device
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
+from core.smoothing.radius import floored
 
 
 def add_attack_verb(verbs: Any) -> None:
@@ -23,7 +24,7 @@ def add_attack_verb(verbs: Any) -> None:
     parser = verbs.add_parser("attack", help="attack a picture, and measure it against its certificate", allow_abbrev=False)
     parser.add_argument("image", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP")
     add_attack_options(parser, PICTURE)
-    parser.add_argument("--radius", type=float, help="of the change that is shown; by default 0.999 of the certified radius")
+    parser.add_argument("--radius", type=radius_option, help="of the change shown; by default 0.999 of the certified radius")
     parser.add_argument("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
     parser.add_argument("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
     parser.add_argument(
@@ -33,7 +34,7 @@ def add_attack_verb(verbs: Any) -> None:
         help="whose smallest successful attack is looked for, with commas; none for no search (%(default)s)",
     )
     parser.add_argument(
-        "--max-radius", type=float, help="where the search gives up; by default half of the way to the farthest"
+        "--max-radius", type=radius_option, help="where the search gives up; by default half of the way to the farthest"
     )
     parser.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
     add_options(parser, "device", "json")
@@ -161,7 +162,9 @@ def study_lines(name: str, study: AttackStudy, labels: tuple[str, ...] | None) -
     if c.prediction is None:
         lines = [f"{name}: abstains, so nothing is certified; attacks are on the leading class."]
     else:
-        lines = [f"{name}: {class_name(c.prediction, labels)}, certified within {a.norm} radius {study.certified:.4g}"]
+        lines = [
+            f"{name}: {class_name(c.prediction, labels)}, certified within {a.norm} radius {floored(study.certified, '.4g')}"
+        ]
     for target, search in study.searches.items():
         lines.append(f"  {_smallest(target, search)}")
     if study.gap is not None:

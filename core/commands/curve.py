@@ -13,6 +13,7 @@ from core.evaluation.curve import CurveSummary, PublishedCurve, by_class, envelo
 from core.evaluation.projection import Projection, project, vote_shares
 from core.evaluation.recorded import RecordedEvaluation, read_recorded
 from core.evaluation.tables import FORMATS, curve_table, models_document, models_table
+from core.smoothing.radius import asked_text
 
 
 def add_curve_verb(verbs: Any) -> None:
@@ -65,9 +66,9 @@ def run_curve(args: argparse.Namespace) -> int:
             "logs": [
                 _log_document(path, log, radii, projections.get(path), per_class=args.per_class) for path, log in logs.items()
             ],
-            "envelope": {f"{r:g}": summaries[best[r]].certified[r] for r in radii},
+            "envelope": {f"{asked_text(r)}": summaries[best[r]].certified[r] for r in radii},
             "best": {
-                f"{r:g}": {
+                f"{asked_text(r)}": {
                     "path": best[r],
                     "sigma": logs[best[r]].made_by.sigma,
                     "certified": summaries[best[r]].certified[r],
@@ -133,7 +134,7 @@ def _remark_on_radii(logs: dict[str, RecordedEvaluation], radii: list[float]) ->
     beyond = [r for r in radii if not any(log.made_by.allows(r) for log in logs.values())]
     if beyond:
         most = max(log.made_by.ceiling or 0.0 for log in logs.values())
-        named = ", ".join(f"{r:g}" for r in beyond)
+        named = ", ".join(f"{asked_text(r)}" for r in beyond)
         remark(f"No sigma and n of these logs can certify a radius of {named}: their ceiling is {most:.4g}.")
 
 
@@ -201,5 +202,5 @@ def _log_document(
 
 
 def _document(s: CurveSummary) -> dict[str, Any]:
-    by_radius = {name: {f"{r:g}": v for r, v in getattr(s, name).items()} for name in ("certified", "interval")}
+    by_radius = {name: {f"{asked_text(r)}": v for r, v in getattr(s, name).items()} for name in ("certified", "interval")}
     return dataclasses.asdict(s) | by_radius

@@ -18,6 +18,7 @@ from core.device import pick_device
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
+from core.report.notation import radius_text
 from core.runs.resuming import LogFiles, put_in_order, seed_of
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.settings import Settings
@@ -87,7 +88,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     with files:
         for line, votes in engine.run(task, on_notice=remark):
             files.add(line, votes)
-            countdown.tell(f"image {line.idx}  radius {line.radius:.3f}")
+            countdown.tell(f"image {line.idx}  radius {radius_text(line.radius)}")
     put_in_order(args.out, data.indices.tolist())
     remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
     return 0

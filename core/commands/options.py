@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from core.errors import LabError
-from core.report.notation import read_numbers
+from core.report.notation import read_number, read_numbers
 from core.smoothing.bounds import METHODS
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.settings import Settings
@@ -15,11 +15,22 @@ SETTINGS = tuple(field.name for field in fields(Settings))
 """The names of all that CERTIFY is asked: each is an option."""
 
 
+def radius_option(text: str) -> float:
+    """A radius of an option, as a number or a fraction."""
+    try:
+        return read_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no radius: expected a number or a fraction, such as 0.5 or 8/255"
+        ) from error
+
+
 def _table_radii(text: str) -> tuple[float, ...]:
     radii, wrong = read_numbers(text)
     if wrong or not radii:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of radii: expected numbers with commas between them, such as 0.25,0.5"
+            f"{text!r} is not a list of radii: expected numbers or fractions with commas between them, such as 0.25,0.5 or"
+            " 2/255,8/255"
         )
     return tuple(radii)
 
@@ -43,7 +54,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "norm": {"choices": NORMS, "help": "of the radius; by default l2 for Gaussian noise, l1 for the others"},
     "sound": {"action": "store_true", "help": "Gaussian noise on the 8-bit grid, drawn exactly: no rounding weakens the proof"},
     "two_sided": {"action": "store_true", "help": "bound the runner-up, too, each side at half of alpha"},
-    "until_radius": {"type": float, "metavar": "RADIUS",
+    "until_radius": {"type": radius_option, "metavar": "RADIUS",
         "help": "end as soon as it is settled whether this radius can be certified (with the anytime bound)"},
     "within": {"type": float, "metavar": "PART",
         "help": "end as soon as more samples would add no more than this part to the radius, such as 0.05 (anytime bound)"},

@@ -10,10 +10,11 @@ from typing import TypeVar
 from core.commands.inputs import read_picture_remarking
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, say
 from core.errors import LabError
-from core.report.notation import class_name, duration, norm_name, sigma_text
+from core.report.notation import class_name, duration, norm_name, radius_text, sigma_text
 from core.report.words import cause_of_abstention, noise_text, settled_text
 from core.smoothing.certificate import Certificate, ModelRecord, Prediction
 from core.smoothing.certify import Progress
+from core.smoothing.radius import floored, raised
 
 Result = TypeVar("Result", Certificate, Prediction)
 
@@ -85,10 +86,12 @@ def _show(line: ProgressLine, head: str, labels: tuple[str, ...] | None, progres
     parts.append(f"{'at most ' if progress.until_radius else ''}{duration(progress.seconds_left)} left")
     if progress.candidate is not None and progress.radius_possible is not None:
         name = class_name(progress.candidate, labels)
-        parts.append(f"{name}, radius between {progress.radius:.3f} and {progress.radius_possible:.3f} so far")
+        parts.append(
+            f"{name}, radius between {radius_text(progress.radius)} and {raised(progress.radius_possible, '.3f')} so far"
+        )
         parts.append(f"settling {progress.until_radius:g}")
     elif progress.candidate is not None:
-        parts.append(f"{class_name(progress.candidate, labels)}, radius at least {progress.radius:.3f} so far")
+        parts.append(f"{class_name(progress.candidate, labels)}, radius at least {radius_text(progress.radius)} so far")
     line.show(", ".join(parts))
 
 
@@ -103,9 +106,9 @@ def certificate_lines(name: str, certificate: Certificate) -> list[str]:
         lines = [f"{name}: abstains. {cause_of_abstention(c)}"]
     if c.candidate is not None and c.n:
         said = f"lower bound on the share of noisy copies called {class_name(c.candidate, c.labels)}"
-        lines.append(f"  p_lower   {c.p_lower:.5f}, {said}")
+        lines.append(f"  p_lower   {floored(c.p_lower, '.5f')}, {said}")
     if c.p_upper is not None:
-        lines.append(f"  p_upper   {c.p_upper:.5f}, upper bound on the share of any other class")
+        lines.append(f"  p_upper   {raised(c.p_upper, '.5f')}, upper bound on the share of any other class")
     if c.prediction is not None and c.radii:
         lines.append("  radii     " + ", ".join(f"{norm_name(norm)} {_number(radius)}" for norm, radius in c.radii.items()))
     stopped = f", stopped of {c.n_planned:,} planned" if c.stopped and c.settled is None else ""
@@ -171,7 +174,7 @@ def _footing(result: Certificate | Prediction) -> list[str]:
 
 
 def _number(radius: float) -> str:
-    return f"{radius:.4f}" if radius >= 0.1 or radius == 0 else f"{radius:.4g}"
+    return floored(radius, ".4f" if radius >= 0.1 or radius == 0 else ".4g")
 
 
 def _model(record: ModelRecord) -> str:

@@ -51,7 +51,7 @@ class LogLine:
 
     def text(self) -> str:
         """The line as it stands in the file, without its end."""
-        return f"{self.idx}\t{self.label}\t{self.predict}\t{self.radius:.6g}\t{int(self.correct)}\t{self.seconds:.3f}"
+        return f"{self.idx}\t{self.label}\t{self.predict}\t{float(self.radius)!r}\t{int(self.correct)}\t{self.seconds:.3f}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from core.evaluation.curve import CurveSummary, PublishedCurve, envelope, summar
 from core.evaluation.families import by_family, titles, usual_order
 from core.evaluation.recorded import RecordedEvaluation
 from core.plain_text import csv_text, latex_text, named, plain
+from core.smoothing.radius import asked_text
 
 FORMATS = ("table", "csv", "markdown", "latex")
 
@@ -90,7 +91,7 @@ def curve_table(
         sigmas: by the same names; a column where it is given.
     """
     extra = ("sigma",) if sigmas is not None else ()
-    head = ("log", *extra, "images", "clean", "ACR", "abstained", *(f"r={r:g}" for r in radii))
+    head = ("log", *extra, "images", "clean", "ACR", "abstained", *(f"r={asked_text(r)}" for r in radii))
 
     def sigma(name: str) -> tuple[str, ...]:
         if sigmas is None:
@@ -187,13 +188,14 @@ def models_table(
         points = dict(curve.points)
         shares = (_published_cell(points.get(r), curve.clean.get(r)) for r in map(float, radii))
         rows.append((curve.name, str(curve.images or ""), *shares))
-    return TextTable(("models", "images", *(f"r={r:g}" for r in radii)), tuple(rows), MODELS_CAPTION)
+    return TextTable(("models", "images", *(f"r={asked_text(r)}" for r in radii)), tuple(rows), MODELS_CAPTION)
 
 
 def models_document(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) -> dict[str, Any]:
     """The same figures for JSON: title -> radius -> path, sigma, images, clean, certified, interval."""
     return {
-        title: {f"{radius:g}": asdict(one) for radius, one in best.items()} for title, best in best_sigmas(logs, radii).items()
+        title: {f"{asked_text(radius)}": asdict(one) for radius, one in best.items()}
+        for title, best in best_sigmas(logs, radii).items()
     }
 
 

@@ -95,7 +95,7 @@ def norm_balls(radius: float) -> go.Figure:
     figure = go.Figure()
     inside = {"l2": (radius, PINK, "solid"), "linf": (radius / math.sqrt(2), BLUE, "dash"), "l1": (radius, ORANGE, "dot")}
     for norm, (size, colour, dash) in inside.items():
-        name = f"{norm_name(norm)}: {size:.3f}"
+        name = f"{norm_name(norm)}: {radius_text(size)}"
         add_line(figure, *outline(norm, size), name=name, colour=colour, dash=dash, width=3.5)
     figure.add_scatter(
         x=[0],
@@ -129,7 +129,7 @@ def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
     add_line(figure, d, sigma * np.sqrt(d), name="sigma · √d", colour=BLUE, hover=hover)
     add_line(figure, d, np.full(d.shape, sigma), name="along one direction: sigma", colour=ORANGE, dash="dash")
     if radius:
-        add_line(figure, d, np.full(d.shape, radius), name=f"certified radius: {radius:.3f}", colour=PINK, dash="dot")
+        add_line(figure, d, np.full(d.shape, radius), name=f"certified radius: {radius_text(radius)}", colour=PINK, dash="dot")
     for name, dimensions in PLACES.items():
         length = sigma * math.sqrt(dimensions)
         figure.add_annotation(
@@ -149,5 +149,5 @@ def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
 def noise_length_alt(sigma: float, radius: float | None = None) -> str:
     """What it shows, in words."""
     lengths = ", ".join(f"{name} {sigma * math.sqrt(d):.3g}" for name, d in PLACES.items())
-    beside = f" The certified radius is {radius:.3f}." if radius else ""
+    beside = f" The certified radius is {radius_text(radius)}." if radius else ""
     return f"Length of noise of sigma {sigma:g} against the number of values, both logarithmic: {lengths}.{beside}"

@@ -10,6 +10,7 @@ from core.figures.template import add_line, add_marks, styled
 from core.plain_text import figure_text
 from core.report.notation import BLUE, GREY, ORANGE, VERMILION, class_colours, class_name, norm_name, radius_text
 from core.smoothing.certificate import GrowthPoint
+from core.smoothing.radius import floored
 
 ICONS = ("square", "circle", "diamond", "cross", "triangle-up", "star")
 
@@ -127,7 +128,8 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
         text=[radius_text(v) if v else "0 (abstains)" for v in values],
         textposition="outside",
         cliponaxis=False,
-        hovertemplate="%{y}: radius %{x:.4f}<extra></extra>",
+        customdata=[floored(v, ".4f") for v in values],
+        hovertemplate="%{y}: radius %{customdata}<extra></extra>",
     )
     figure.update_yaxes(autorange="reversed", type="category")
     title = f"{norm_name(norm)} radius (ceiling of this run: {radius_text(ceiling)})"
@@ -170,8 +172,8 @@ def growth_alt(points: Sequence[GrowthPoint]) -> str:
         return "Line chart, still empty."
     last = points[-1]
     return (
-        f"Two line charts against samples: after {last.samples:,} samples the lower bound is {last.p_lower:.3f} and the"
-        f" certified radius {radius_text(last.radius)}, of at most {radius_text(last.ceiling)}."
+        f"Two line charts against samples: after {last.samples:,} samples the lower bound is {floored(last.p_lower, '.3f')} and"
+        f" the certified radius {radius_text(last.radius)}, of at most {radius_text(last.ceiling)}."
     )
 
 
@@ -209,7 +211,7 @@ def number_line(
 
 def number_line_alt(certified: float, smoothed: float | None, base: float | None, norm: str) -> str:
     """The same in words."""
-    parts = [f"Certified {norm_name(norm)} radius {certified:.3f}" if certified > 0 else "Nothing is certified"]
+    parts = [f"Certified {norm_name(norm)} radius {radius_text(certified)}" if certified > 0 else "Nothing is certified"]
     parts += [] if base is None else [f"smallest attack found on the base classifier {base:.3f}"]
     parts += [] if smoothed is None else [f"on the smoothed classifier {smoothed:.3f}"]
     return "; ".join(parts) + "."

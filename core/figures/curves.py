@@ -11,7 +11,8 @@ from core.evaluation.curve import Steps
 from core.evaluation.log import Outcomes
 from core.figures.template import DASHES, SYMBOLS, add_area, add_line, error_bars, marks, styled, tint
 from core.plain_text import figure_text
-from core.report.notation import CATEGORIES, GREY, ORANGE
+from core.report.notation import CATEGORIES, GREY, ORANGE, radius_text
+from core.smoothing.radius import asked_text
 
 HEIGHT = 460
 MOST_BANDS = 4
@@ -100,10 +101,11 @@ def _add_curve(figure: go.Figure, curve: Curve, place: int) -> None:
             "line": {"width": 0},
         },
         customdata=[
-            [key, float(r), float(a), float(b)]
+            [key, float(r), float(a), float(b), radius_text(float(r))]
             for key, r, a, b in zip(steps.keys, steps.radii, steps.low, steps.high, strict=True)
         ],
-        hovertemplate="radius %{x:.3f}: %{y:.1%} (%{customdata[2]:.1%} to %{customdata[3]:.1%})<extra>%{fullData.name}</extra>",
+        hovertemplate="radius %{customdata[4]}: %{y:.1%} (%{customdata[2]:.1%} to %{customdata[3]:.1%})"
+        "<extra>%{fullData.name}</extra>",
         **(_KEPT | {"selected": {"marker": {"size": 15, "opacity": 1}}}),
     )
 
@@ -118,7 +120,7 @@ def curves_alt(curves: Sequence[Curve], published: Sequence[Points], radii: Sequ
     """What it shows, in words."""
     parts = []
     for curve in curves[:6]:
-        shares = ", ".join(f"{share_at(curve, radius):.0%} at {radius:g}" for radius in radii)
+        shares = ", ".join(f"{share_at(curve, radius):.0%} at {asked_text(radius)}" for radius in radii)
         parts.append(f"{curve.name}: {curve.steps.certified[0]:.0%} right, certified {shares}")
     more = f" And {len(curves) - 6} more." if len(curves) > 6 else ""
     beside = f" Beside them, as published: {', '.join(line.name for line in published)}." if published else ""
@@ -216,7 +218,7 @@ def class_bars(shares: Sequence[ClassShare], radius: float) -> go.Figure:
         y=names,
         x=certified,
         orientation="h",
-        name=f"right and certified at {radius:g}",
+        name=f"right and certified at {asked_text(radius)}",
         marker={"color": CATEGORIES[0]},
         error_x=error_bars(certified, [share.low for share in shares], [share.high for share in shares], GREY),
         hovertemplate="%{y}: %{x:.1%} certified<extra></extra>",

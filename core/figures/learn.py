@@ -12,6 +12,7 @@ from core.figures.template import MAGNITUDES, add_area, add_line, add_marks, sty
 from core.learn.plane import CLASSES, Classes, Floats, centres, inside, margins, plane_network
 from core.learn.smoothing_in_the_plane import Flip, Repeats, expected_radii, smoothed_square
 from core.report.notation import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION
+from core.smoothing.radius import floored
 
 COLOURS = (BLUE, ORANGE)
 SHAPES = ("circle", "diamond")
@@ -91,7 +92,8 @@ def radius_map(sigma: float, n: int, alpha: float) -> go.Figure:
         z=radius.astype(np.float32),
         colorscale=MAGNITUDES,
         colorbar={"title": "radius", "thickness": 14},
-        hovertemplate="radius %{z:.3f}<extra></extra>",
+        customdata=np.floor(1000 * radius) / 1000,
+        hovertemplate="radius %{customdata:.3f}<extra></extra>",
         hoverongaps=False,
     )
     rows, columns = np.nonzero(np.isnan(radius))
@@ -166,7 +168,7 @@ def posterior_alt(k: int, n: int, alpha: float, p_lower: float) -> str:
     side = "above" if p_lower > 0.5 else "at or below"
     return (
         f"Density curve over p after {k:,} of {n:,} votes. The share alpha = {alpha:g} of its area lies left of the lower bound"
-        f" {p_lower:.4f}, which is {side} one half; the share of the votes is {k / n:.4f}."
+        f" {floored(p_lower, '.4f')}, which is {side} one half; the share of the votes is {k / n:.4f}."
     )
 
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from core.figures.template import DASHES, add_line, add_marks, error_bars, marks, styled
 from core.plain_text import figure_text
 from core.report.notation import GREY
+from core.smoothing.radius import asked_text
 
 HEIGHT = 440
 _CLICKS = {"clickmode": "event+select", "dragmode": False}
@@ -48,7 +49,7 @@ def sigma_path(spots: Sequence[Spot], radius: float) -> go.Figure:
     _add_spots(figure, spots, lines=True, hover="right %{x:.1%}, certified %{y:.1%}")
     figure.update_xaxes(title="right, whatever the radius", tickformat=".0%")
     _certified_axis(figure, radius)
-    return styled(figure, f"Accuracy against robustness at radius {radius:g}", HEIGHT, legend_at=-0.2, **_CLICKS)
+    return styled(figure, f"Accuracy against robustness at radius {asked_text(radius)}", HEIGHT, legend_at=-0.2, **_CLICKS)
 
 
 def pareto_view(
@@ -88,7 +89,7 @@ def pareto_view(
     figure.update_xaxes(title=cost, type="log" if far_apart else "linear", tickprefix="$" if money else "")
     figure.update_xaxes(**({"dtick": 1} if far_apart else {"rangemode": "tozero"}))
     _certified_axis(figure, radius)
-    return styled(figure, f"Robustness at radius {radius:g} against cost", HEIGHT, legend_at=-0.2, **_CLICKS)
+    return styled(figure, f"Robustness at radius {asked_text(radius)} against cost", HEIGHT, legend_at=-0.2, **_CLICKS)
 
 
 def pareto_front(spots: Sequence[Spot]) -> list[Spot]:
@@ -135,7 +136,7 @@ def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radi
 
 
 def _certified_axis(figure: go.Figure, radius: float) -> None:
-    figure.update_yaxes(title=f"right and certified at {radius:g}", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title=f"right and certified at {asked_text(radius)}", tickformat=".0%", rangemode="tozero")
 
 
 def _add_spots(figure: go.Figure, spots: Sequence[Spot], *, lines: bool, hover: str) -> None:

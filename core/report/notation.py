@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from core.plain_text import named
+from core.smoothing.radius import floored
 
 # Okabe and Ito (2008), told apart by people with any colour vision. Black and yellow are left out: one of them vanishes
 # on a light ground, the other on a dark one.
@@ -45,12 +46,12 @@ def norm_name(norm: str) -> str:
 
 
 def radius_text(radius: float) -> str:
-    """Three decimals, or three digits where that would be too few, as of l-infinity radii.
+    """Three decimals, or three digits where that would be too few, as of l-infinity radii; never more than it is.
 
-    >>> radius_text(0.25), radius_text(0.008731)
+    >>> radius_text(0.2509), radius_text(0.008739)
     ('0.250', '0.00873')
     """
-    return f"{radius:.3f}" if radius >= 0.1 or radius == 0 else f"{radius:.3g}"
+    return floored(radius, ".3f" if radius >= 0.1 or radius == 0 else ".3g")
 
 
 def sigma_text(sigma: float) -> str:
@@ -90,6 +91,19 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def read_number(text: str) -> float:
+    """A number, or a fraction of two, such as 8/255. Raises ValueError where it is none.
+
+    >>> read_number("0.25"), read_number("8/255") == 8 / 255
+    (0.25, True)
+    """
+    above, stroke, below = text.partition("/")
+    try:
+        return float(above) / float(below) if stroke else float(above)
+    except ZeroDivisionError as error:
+        raise ValueError(text) from error
+
+
 def read_numbers(text: str, usable: Callable[[float], bool] = lambda number: True) -> tuple[list[float], list[str]]:
     """The numbers of a text with commas between them, in its order, and the parts of it that are none, or not usable.
 
@@ -100,7 +114,7 @@ def read_numbers(text: str, usable: Callable[[float], bool] = lambda number: Tru
     wrong = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
-            number = float(part)
+            number = read_number(part)
         except ValueError:
             wrong.append(part)
             continue

@@ -13,6 +13,7 @@ from core.plain_text import html_text, named
 from core.report import words
 from core.report.notation import BLUE, GREY, STAGES, class_colours, class_name, norm_name, percent, radius_text, sigma_text
 from core.smoothing.certificate import Certificate, ModelRecord
+from core.smoothing.radius import floored
 from core.studies.records import View
 
 LONGEST_LABEL = 48
@@ -36,7 +37,9 @@ def html_report(
     title = f"{_short(name)}: {'the smoothed classifier abstains' if c.abstained else answer}"
     caveats = "".join(f"<li>{html_text(text)}</li>" for text in words.caveats(c))
     levels = grey_levels_of_radius(c.radius, c.image.height, c.image.width, c.norm)
-    spread = "" if c.abstained else f"Spread evenly over the picture, this radius is {levels:.3g} of 255 grey levels."
+    spread = (
+        "" if c.abstained else f"Spread evenly over the picture, this radius is {floored(levels, '.3g')} of 255 grey levels."
+    )
     document = named(document_name, "certificate.json", LONGEST_FILE)
     command = f"python -m core verify {shlex.quote(document)} --image {shlex.quote(name)} --resample"
     return _PAGE.substitute(

@@ -7,7 +7,7 @@ from core.report.notation import certainty, class_name, norm_name, percent, radi
 from core.smoothing.bounds import clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.conclusion import OUT_OF_REACH, REACHED, TABLE, WITHIN, samples_fixed_beforehand
-from core.smoothing.radius import OWN_NORM, own_radius
+from core.smoothing.radius import OWN_NORM, floored, own_radius, raised
 
 _ONE_BOUND = {
     "gaussian": (r"\sigma\,\Phi^{-1}(\underline{p})", "Cohen et al. 2019, theorem 1"),
@@ -45,7 +45,7 @@ def headline(certificate: Certificate) -> str:
 def distance_text(certificate: Certificate) -> str:
     """The certified radius with its norm, as in ``l2 distance 0.250``; in l-infinity also as grey levels."""
     words = f"{norm_name(certificate.norm)} distance {radius_text(certificate.radius)}"
-    return f"{words} ({255 * certificate.radius:.3g} of 255 grey levels)" if certificate.norm == "linf" else words
+    return f"{words} ({floored(255 * certificate.radius, '.3g')} of 255 grey levels)" if certificate.norm == "linf" else words
 
 
 def settled_text(certificate: Certificate) -> str:
@@ -174,9 +174,9 @@ def _came_of_it(before: Certificate, now: Certificate) -> str:
             f" {class_name(before.candidate, before.labels)}, radius {radius_text(before.radius)}."
         )
     return (
-        f"the lower bound on p went from {before.p_lower:.3f} to {now.p_lower:.3f}, the {norm_name(now.norm)} radius from"
-        f" {radius_text(before.radius)} to {radius_text(now.radius)}. {_why(before, now)}".rstrip()
-    )
+        f"the lower bound on p went from {floored(before.p_lower, '.3f')} to {floored(now.p_lower, '.3f')}, the"
+        f" {norm_name(now.norm)} radius from {radius_text(before.radius)} to {radius_text(now.radius)}. {_why(before, now)}"
+    ).rstrip()
 
 
 def _why(before: Certificate, now: Certificate) -> str:
@@ -221,11 +221,11 @@ def radius_formula(certificate: Certificate) -> Formula:
     if two:
         other = 0 if c.runner_up is None else c.counts[c.runner_up]
         words = (
-            f"{votes} at alpha/2 each: the class has probability pA of at least {c.p_lower:.5f}, and no other class"
-            f" (the next has {other:,} votes) more than pB = {c.p_upper:.5f}. Then ({source})"
+            f"{votes} at alpha/2 each: the class has probability pA of at least {floored(c.p_lower, '.5f')}, and no other class"
+            f" (the next has {other:,} votes) more than pB = {raised(c.p_upper or 0.0, '.5f')}. Then ({source})"
         )
     else:
-        words = f"{votes}: p is at least {c.p_lower:.5f}. Then ({source})"
+        words = f"{votes}: p is at least {floored(c.p_lower, '.5f')}. Then ({source})"
     own = own_radius(c.noise, c.p_lower, c.p_upper if two else None, c.sigma)
     return Formula(words, f"R = {formula} \\\\ = {_filled(c, two)} = {_number(own)}", _inside(c, own))
 
@@ -235,16 +235,16 @@ def abstention_reason(certificate: Certificate) -> str:
     c = certificate
     if c.two_sided and c.p_upper is not None:
         return (
-            f"The lower bound on the class's probability is {c.p_lower:.4f}, not above the upper bound of the others'"
-            f" {c.p_upper:.4f}, so no radius can be certified."
+            f"The lower bound on the class's probability is {floored(c.p_lower, '.4f')}, not above the upper bound of the"
+            f" others' {raised(c.p_upper, '.4f')}, so no radius can be certified."
         )
-    return f"The lower bound on p is {c.p_lower:.4f}, not above 1/2, so no radius can be certified."
+    return f"The lower bound on p is {floored(c.p_lower, '.4f')}, not above 1/2, so no radius can be certified."
 
 
 def _filled(c: Certificate, two: bool) -> str:
-    p = f"{c.p_lower:.5f}"
+    p = floored(c.p_lower, ".5f")
     if two:
-        q = f"{c.p_upper:.5f}"
+        q = raised(c.p_upper or 0.0, ".5f")
         return {
             "gaussian": rf"\tfrac{{{c.sigma:g}}}{{2}}\left(\Phi^{{-1}}({p})-\Phi^{{-1}}({q})\right)",
             "uniform": rf"{math.sqrt(3) * c.sigma:.4f}\cdot({p}-{q})",
@@ -258,7 +258,7 @@ def _filled(c: Certificate, two: bool) -> str:
 
 
 def _number(radius: float) -> str:
-    return f"{radius:.4f}" if radius >= 0.01 else f"{radius:.3g}"
+    return floored(radius, ".4f" if radius >= 0.01 else ".3g")
 
 
 def _inside(c: Certificate, own: float) -> str:

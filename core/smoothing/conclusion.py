@@ -8,7 +8,7 @@ from scipy import special
 
 from core.errors import LabError
 from core.smoothing.bounds import GROUP_SEQUENTIAL, anytime_lower, lower_bound, upper_bound
-from core.smoothing.radius import NORMS, steepness
+from core.smoothing.radius import NORMS, floored, steepness
 from core.smoothing.settings import Settings, Terms
 from core.smoothing.table import radii_reached, table_is_settled
 
@@ -128,7 +128,7 @@ def check_reachable(settings: Settings, terms: Terms) -> None:
         if settings.until_radius > ceiling:
             raise LabError(
                 f"until_radius is {settings.until_radius:g}: {n:,} samples at alpha {terms.alpha:g} can show"
-                f" {terms.norm} radius {ceiling:.4g} at most; use more samples, or settle a smaller radius."
+                f" {terms.norm} radius {floored(ceiling, '.4g')} at most; use more samples, or settle a smaller radius."
             )
     if settings.table_radii and conclude((n, 0), 0, replace(terms, method=GROUP_SEQUENTIAL)).abstained:
         raise LabError(

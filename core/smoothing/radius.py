@@ -6,6 +6,7 @@ one. Proofs and sources: docs/statistics.md.
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 
 from scipy import special
 
@@ -116,6 +117,37 @@ def radius_ceiling(sigma: float, n: int, alpha: float, method: str = "clopper-pe
     3.199
     """
     return l2_radius(lower_bound(n, n, alpha, method), sigma)
+
+
+def floored(value: float, form: str) -> str:
+    """A number that is proven, in a format such as ``.3f`` or ``.4g``; never written as more than it is.
+
+    >>> floored(0.6157, ".3f"), floored(0.3, ".3f"), floored(2 / 255, ".6g")
+    ('0.615', '0.300', '0.00784313')
+    """
+    return _one_sided(value, form, -1)
+
+
+def asked_text(radius: float) -> str:
+    """A radius at which something is told, to six digits: what holds there holds at what is written.
+
+    >>> asked_text(0.25), asked_text(8 / 255)
+    ('0.25', '0.0313725')
+    """
+    return floored(radius, ".6g")
+
+
+def raised(value: float, form: str) -> str:
+    """The same of what is proven not to be exceeded: never written as less than it is."""
+    return _one_sided(value, form, 1)
+
+
+def _one_sided(value: float, form: str, side: int) -> str:
+    text = format(value, form)
+    if not math.isfinite(value) or (float(text) - value) * side >= 0:
+        return text
+    digits = Decimal(format(value, f"#{form}"))  # its last digit's place, though it be 0
+    return f"{digits + side * Decimal(1).scaleb(int(digits.as_tuple().exponent)):f}"
 
 
 def check_sigma(sigma: float) -> None:

@@ -9,6 +9,7 @@ from core.figures.certificate import icon_array, radius_bar, votes_alt
 from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, percent
+from core.smoothing.radius import floored
 from core.studies.records import Study, StudyRequest, stored_study
 from core.ui.figure import FigureSheet, draw_strip, enlarged
 from core.ui.linked import key_for
@@ -30,9 +31,9 @@ def draw_first(name: str, large: bool) -> FigureSheet:
     else:
         st.markdown(
             f"##### {c.counts[c.candidate or 0]:,} of {c.n:,} noisy copies of this picture were seen as"
-            f" **{plain(class_name(c.candidate, c.labels))}**. So no change of the picture smaller than **{c.radius:.2f}** (l2"
-            " norm) can change that majority, whatever an attacker tries: this is proven, up to a chance of"
-            f" {percent(c.failure_probability)} that the sample of noise misled us."
+            f" **{plain(class_name(c.candidate, c.labels))}**. So no change of the picture smaller than"
+            f" **{floored(c.radius, '.2f')}** (l2 norm) can change that majority, whatever an attacker tries: this"
+            f" is proven, up to a chance of {percent(c.failure_probability)} that the sample of noise misled us."
         )
     sheet = FigureSheet("landing", "certificate")
     left, right = st.columns([1.5, 1])
@@ -40,7 +41,7 @@ def draw_first(name: str, large: bool) -> FigureSheet:
         draw_strip(study.views, c.labels, c.sigma, "landing")
         other = None if study.without is None else words.named_radius("no denoiser", study.without)
         bar = radius_bar(words.named_radius("certified", c), c.radius_ceiling, other)
-        alt = f"Certified radius {c.radius:.3f} of at most {c.radius_ceiling:.3f}."
+        alt = f"Certified radius {floored(c.radius, '.3f')} of at most {floored(c.radius_ceiling, '.3f')}."
         sheet.draw(bar, "landing-radius", alt, "radius")
     with right:
         alt = f"One hundred icons in the shares of the vote. {votes_alt(c.counts, c.labels)}"
@@ -67,7 +68,7 @@ def draw_others(name: str) -> None:
     for place, (sample, study, request) in zip(places, others, strict=False):
         with place:
             c = study.certificate
-            verdict = "abstains" if c.abstained else f"{plain(c.label or '')}, radius {c.radius:.2f}"
+            verdict = "abstains" if c.abstained else f"{plain(c.label or '')}, radius {floored(c.radius, '.2f')}"
             st.image(enlarged(sample_picture(sample.name).image.resize((144, 144))), width="stretch", alt=sample.alt)
             link = {key_for("picture", request.classifier): sample.name, "classifier": request.classifier}
             st.page_link("pages/1_Certify.py", label=verdict, icon=":material/arrow_forward:", query_params=link)

@@ -31,6 +31,7 @@ from core.figures.learn import (
 from core.learn.plane import margins
 from core.learn.smoothing_in_the_plane import certify_vote, flip_of_base, flip_of_smoothed, repeat, share_abstaining, votes_at
 from core.smoothing.bounds import clopper_pearson_lower
+from core.smoothing.radius import floored
 from core.ui.learn.pictures import stored_curves
 
 POINT = (0.5, 0.3)
@@ -118,7 +119,7 @@ def test_the_posterior_is_the_beta_density_and_its_tail_is_alpha(k: int, n: int,
     edge = max(tail.x)
     assert edge == pytest.approx(clopper_pearson_lower(k, n, alpha))
     assert stats.beta.cdf(edge, k, n - k + 1) == pytest.approx(alpha)
-    assert f"{edge:.4f}" in posterior_alt(k, n, alpha, edge)
+    assert floored(edge, ".4f") in posterior_alt(k, n, alpha, edge)
 
 
 def test_no_votes_at_all_are_said() -> None:

@@ -11,7 +11,7 @@ from core.evaluation.tables import TextTable
 from core.figures.certificate import radius_bar, vote_bars, votes_alt
 from core.plain_text import named, plain
 from core.report import words
-from core.report.notation import class_name, duration
+from core.report.notation import class_name, duration, radius_text
 from core.ui.figure import FigureSheet, draw_live_figure, enlarged, keyed_columns, offer_file, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.queue import Job
@@ -23,7 +23,7 @@ def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
     queries.metric("Queries at most", f"{plan.queries:,}", help=f"{stored:,} more are answered already and cost nothing.")
     cost.metric("They would cost", f"${plan.dollars:,.2f}", help=f"${request.price:g} each.")
     time.metric("At least", duration(plan.seconds), help=f"At {request.rate:g} queries a second; denoising may take longer.")
-    ceiling.metric("Radius ceiling", f"{plan.radius_ceiling:.3f}", help="If every answer were the same.")
+    ceiling.metric("Radius ceiling", radius_text(plan.radius_ceiling), help="If every answer were the same.")
     if plan.affordable < plan.queries:
         st.info(
             f"The budget pays for {plan.affordable:,} of them. Asking ends there; with the anytime bound what was bought is a"
@@ -65,7 +65,8 @@ def draw_asking(job: Job) -> None:
             draw_live_figure(vote_bars(counts, names, title), f"asking-{job.id}", votes_alt(counts, names))
         if votes.candidate is not None:
             st.markdown(
-                f"Counting **{plain(named(votes.candidate))}**: certified radius at least **{progress.now.radius:.3f}** so far."
+                f"Counting **{plain(named(votes.candidate))}**: certified radius at least"
+                f" **{radius_text(progress.now.radius)}** so far."
             )
 
 
@@ -85,7 +86,7 @@ def draw_asked(study: RemoteStudy, picture_name: str, key: str) -> None:
                     f"{title.lower()}-denoiser",
                 )
                 name = class_name(c.candidate, c.labels)
-                verdict = "abstains" if c.abstained else f"says {plain(name)}, radius {c.radius:.3f}"
+                verdict = "abstains" if c.abstained else f"says {plain(name)}, radius {radius_text(c.radius)}"
                 st.markdown(f"{title} denoiser the smoothed API **{verdict}**; ${result.spent:.4f}.")
     sheet.offer()
     _draw_downloads(study, picture_name, key)
@@ -97,7 +98,7 @@ def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
     name = class_name(c.candidate, c.labels)
     answer, radius, votes, money = keyed_columns(f"paired-{key}", [1.4, 1, 1, 1])
     answer.metric("Smoothed API says", "abstains" if c.abstained else plain(name))
-    radius.metric("Certified radius (l2)", f"{c.radius:.3f}", help="In [0, 1] pixel units, at the size named below.")
+    radius.metric("Certified radius (l2)", radius_text(c.radius), help="In [0, 1] pixel units, at the size named below.")
     if c.candidate is not None and c.n:
         votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Answers that said {plain(name)}.")
     money.metric("Spent", f"${study.spent:.4f}", help=f"{study.asked:,} queries just now; the rest had been kept.")
@@ -116,7 +117,7 @@ def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
         sheet.draw(
             radius_bar(words.named_radius("certified", c), c.radius_ceiling),
             f"radius-{key}",
-            f"Certified radius {c.radius:.3f} of at most {c.radius_ceiling:.3f} with {c.n:,} answers.",
+            f"Certified radius {radius_text(c.radius)} of at most {radius_text(c.radius_ceiling)} with {c.n:,} answers.",
             "radius",
         )
     with right:

@@ -10,7 +10,7 @@ from core.figures.certificate import number_line, number_line_alt
 from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
 from core.plain_text import plain
-from core.report.notation import class_name, norm_name
+from core.report.notation import class_name, norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_at_radius
 from core.ui.attack.controls import TARGET_NAMES
@@ -61,7 +61,7 @@ def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finish
     first, second, third, fourth = keyed_columns(f"paired-{key}", [1.1, 1, 1.1, 1.3])
     first.metric("Smoothed classifier says", "abstains" if c.abstained else plain(name))
     second.metric(
-        f"Certified radius ({norm})", f"{study.certified:.3f}", help="No change shorter than this can alter the answer."
+        f"Certified radius ({norm})", radius_text(study.certified), help="No change shorter than this can alter the answer."
     )
     unknown = "not searched" if finished else "…"
     third.metric("Base classifier falls at", unknown if base is None else _found(base.radius), help="Smallest attack found.")
@@ -80,8 +80,8 @@ def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finish
     draw_figure(number_line(*line, shown), f"line-{key}", number_line_alt(*line), "certified-and-attacked")
     if study.gap is not None and study.certified > 0:
         st.caption(
-            f"Between {study.certified:.3f} and {study.certified + study.gap:.3f} nothing is known: no proof reaches there, and"
-            " no attack that was tried succeeded there."
+            f"Between {radius_text(study.certified)} and {study.certified + study.gap:.3f} nothing is known: no proof reaches"
+            " there, and no attack that was tried succeeded there."
         )
     if study.attacked is not None:
         _draw_strip(study.attacked, c, key)

@@ -13,7 +13,7 @@ from core.report.notation import class_name, norm_name, percent, radius_text
 from core.report.words import abstention_reason, radius_formula
 from core.smoothing.certificate import Certificate
 from core.smoothing.conclusion import both_ways
-from core.smoothing.radius import OWN_NORM, radii
+from core.smoothing.radius import OWN_NORM, floored, radii
 from core.ui.figure import FigureSheet, keyed_columns
 
 
@@ -24,7 +24,7 @@ def draw_headline(certificate: Certificate, key: str) -> None:
     answer, radius, bound, votes = keyed_columns(f"paired-{key}", [1.4, 1, 1, 1])
     answer.metric("Smoothed classifier says", "abstains" if c.abstained else plain(name))
     radius.metric(f"Certified radius ({norm_name(c.norm)})", radius_text(c.radius), help="In [0, 1] pixel units.")
-    bound.metric("Lower bound on p", f"{c.p_lower:.4f}", help="p: probability of this class under the noise.")
+    bound.metric("Lower bound on p", floored(c.p_lower, ".4f"), help="p: probability of this class under the noise.")
     if c.candidate is not None and c.n:
         votes.metric("Votes", f"{c.counts[c.candidate]:,} / {c.n:,}", help=f"Noisy copies that said {plain(name)}.")
     st.markdown(plain(words.headline(c)))
@@ -136,4 +136,4 @@ def draw_both_ways(certificate: Certificate) -> None:
 
 
 def _levels(levels: float) -> str:
-    return "any amount" if levels >= 255 else f"{levels:.3g}"
+    return "any amount" if levels >= 255 else floored(levels, ".3g")

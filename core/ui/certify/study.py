@@ -16,6 +16,7 @@ from core.report.notation import class_colours, class_name, norm_name, radius_te
 from core.report.page import html_report
 from core.report.words import what_changed
 from core.smoothing.certificate import Certificate
+from core.smoothing.radius import floored, raised
 from core.studies.certify import study
 from core.studies.records import Study, StudyProgress, StudyRequest, stored_study
 from core.ui.attack.at_radius import draw_at_radius, draw_neighbour
@@ -117,8 +118,8 @@ def draw_table(choices: Sequence[Choice], requests: Sequence[StudyRequest], jobs
             row |= {
                 "state": c.settled or ("stopped" if c.stopped else "done"),
                 "prediction": "abstains" if c.abstained else class_name(c.prediction, c.labels),
-                f"radius ({norm_name(c.norm)})": float(f"{c.radius:.4g}"),
-                "p_lower": round(c.p_lower, 4),
+                f"radius ({norm_name(c.norm)})": float(floored(c.radius, ".4g")),
+                "p_lower": float(floored(c.p_lower, ".4f")),
                 "n": c.n,
             }
         rows.append(row)
@@ -142,7 +143,7 @@ def draw_running(job: Job, sigma: float) -> None:
     if now.until_radius is not None and now.radius_possible is not None:
         st.caption(
             f"Radius {radius_text(now.until_radius)} asked for: {radius_text(now.radius)} is certified by now, and endless"
-            f" sampling would certify {radius_text(now.radius_possible)} at most."
+            f" sampling would certify {raised(now.radius_possible, '.3f')} at most."
         )
     draw_stop(job, stop)
     draw_strip(progress.views, labels, sigma, f"live-{job.id}")

@@ -16,6 +16,8 @@ from core.learn.smoothing_in_the_plane import (
     votes_at,
     wrong_and_certified,
 )
+from core.report.notation import radius_text
+from core.smoothing.radius import floored
 from core.ui.figure import draw_figure
 from core.ui.learn.plane import SIGMA, START, choose_plane_alpha, choose_plane_sigma, choose_votes
 from core.ui.learn.teaching import PROSE, draw_quiz, draw_terms
@@ -48,7 +50,7 @@ def _draw_wrong() -> None:
     with left:
         figure = plane_figure("A certified mistake")
         add_smoothed_border(figure, c.sigma)
-        add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {c.radius:.3f}")
+        add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {radius_text(c.radius)}")
         add_point(figure, point, label)
         alt = PROSE["wrong-alt"].format(true=CLASSES[label], c=c, said=CLASSES[c.candidate])
         draw_figure(figure, "limits-wrong", alt, "certified-but-wrong")
@@ -70,11 +72,14 @@ def _draw_norms() -> None:
             help="784: a digit of MNIST. 3,072: CIFAR-10. 150,528: ImageNet at 224 x 224 pixels.",
         )
         st.markdown(PROSE["norms"])
-        st.latex(rf"\frac R{{\sqrt d}}=\frac{{{c.radius:.3f}}}{{\sqrt{{{values}}}}}={c.radius / values**0.5:.2g}")
-        st.markdown(PROSE["norms-grey"].format(levels=255 * c.radius / values**0.5))
+        st.latex(
+            rf"\frac R{{\sqrt d}}=\frac{{{radius_text(c.radius)}}}{{\sqrt{{{values}}}}}"
+            f"={floored(c.radius / values**0.5, '.2g')}"
+        )
+        st.markdown(PROSE["norms-grey"].format(levels=floored(255 * c.radius / values**0.5, ".2g")))
         draw_terms("l2 norm", "l-infinity norm")
     with left:
-        alt = PROSE["norms-alt"].format(radius=c.radius, side=c.radius / 2**0.5)
+        alt = PROSE["norms-alt"].format(radius=radius_text(c.radius), side=radius_text(c.radius / 2**0.5))
         draw_figure(norm_balls(c.radius), "limits-norms", alt, "norms")
 
 

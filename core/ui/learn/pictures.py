@@ -12,7 +12,7 @@ from core.evaluation.recorded import RecordedEvaluation, stored_evaluations
 from core.figures.balls import noise_length_alt, noise_length_figure
 from core.figures.certificate import vote_bars, votes_alt
 from core.figures.curves import Curve, certified_curves, curves_alt
-from core.report.notation import class_colours
+from core.report.notation import class_colours, radius_text
 from core.studies.records import stored_study
 from core.ui.figure import draw_figure, draw_strip, keyed_columns
 from core.ui.learn.teaching import PROSE, draw_terms
@@ -56,7 +56,7 @@ def draw_dimensions() -> None:
         st.markdown(PROSE["dimensions-length"].format(values=values, length=length))
         st.latex(rf"\lVert\varepsilon\rVert_2\approx\sigma\sqrt d={c.sigma:g}\cdot\sqrt{{{values}}}={length:.2f}")
         if c.radius:
-            st.markdown(f"The certified radius is {c.radius:.3f}: the noise is {length / c.radius:.0f} times as long.")
+            st.markdown(f"The certified radius is {radius_text(c.radius)}: the noise is {length / c.radius:.0f} times as long.")
         draw_terms("denoiser", "denoised smoothing", "MSE and STAB", "one-shot diffusion denoising")
     st.page_link("pages/2_Denoise.py", label="Look at denoisers side by side", icon=":material/blur_off:")
 

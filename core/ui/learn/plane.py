@@ -31,6 +31,8 @@ from core.learn.smoothing_in_the_plane import (
     share_of_ones,
     votes_at,
 )
+from core.report.notation import radius_text
+from core.smoothing.radius import floored
 from core.ui.figure import draw_figure
 from core.ui.learn.teaching import PROSE, draw_terms
 from core.ui.linked import ALPHAS, linked_slider
@@ -162,7 +164,7 @@ def draw_bound() -> None:
         st.markdown(PROSE["bound-votes"].format(c=c, n=n, said=CLASSES[c.candidate]))
         st.latex(
             rf"\begin{{aligned}}\underline p&=\mathrm{{Beta}}^{{-1}}({alpha:g};\ {c.k},\ {n - c.k + 1})\\"
-            rf"&={c.p_lower:.4f}\end{{aligned}}"
+            rf"&={floored(c.p_lower, '.4f')}\end{{aligned}}"
         )
         st.caption(PROSE["bound-prior"].format(alpha=alpha))
         draw_terms("Clopper-Pearson bound", "n0 and n", "alpha")
@@ -198,7 +200,7 @@ def _draw_shift(c: PlaneCertificate) -> None:
         )
         st.latex(
             r"\begin{aligned}R&=\sigma\,\Phi^{-1}(\underline p)\\"
-            rf"&={c.sigma:g}\cdot\Phi^{{-1}}({c.p_lower:.4f})={c.radius:.4f}\end{{aligned}}"
+            rf"&={c.sigma:g}\cdot\Phi^{{-1}}({floored(c.p_lower, '.4f')})={floored(c.radius, '.4f')}\end{{aligned}}"
         )
         st.caption("Cohen et al. (2019), theorem 1, with everything that is not the majority counted as one other class.")
     with left:
@@ -212,9 +214,9 @@ def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | N
     if flip is not None and c.sigma > 0:
         add_circle(figure, point, flip.distance, f"true radius: {flip.distance:.3f}", dashed=True)
     if c.radius:
-        add_circle(figure, point, c.radius, f"certified: {c.radius:.3f}")
+        add_circle(figure, point, c.radius, f"certified: {radius_text(c.radius)}")
     add_point(figure, point, c.candidate)
-    certified = f"a certified circle of radius {c.radius:.3f}" if c.radius else "no certified circle"
+    certified = f"a certified circle of radius {radius_text(c.radius)}" if c.radius else "no certified circle"
     true = f", within the dashed circle of radius {flip.distance:.3f} that reaches its border" if flip is not None else ""
     alt = f"The plane with the border of the vote. Around the point {certified}{true}."
     draw_movable_plane(figure, point, "bound-plane", alt=alt, name="certified-circle")
@@ -223,7 +225,7 @@ def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | N
 def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:
     ones = float(share_of_ones(np.array([point]), c.sigma)[0])
     true = ones if c.candidate == 1 else 1 - ones
-    verdict = f"says {CLASSES[c.candidate]} within **{c.radius:.3f}**" if c.radius else "abstains"
+    verdict = f"says {CLASSES[c.candidate]} within **{radius_text(c.radius)}**" if c.radius else "abstains"
     st.markdown(f"##### The vote {verdict}")
     if flip is None or c.sigma == 0:
         return

@@ -13,7 +13,7 @@ from core.evaluation.log import ABSTAINED
 from core.evaluation.log_pictures import CIFAR10, Behind, classes_of, dataset_of, images_behind, pictures_at
 from core.evaluation.recorded import RecordedEvaluation
 from core.plain_text import plain
-from core.report.notation import class_name
+from core.report.notation import class_name, radius_text
 from core.ui.figure import enlarged, keyed_columns
 from core.ui.linked import linked_choice, linked_number, linked_switch
 from core.ui.tradeoffs.logs import Chosen
@@ -145,7 +145,7 @@ def _draw_pictures(
         if one is None:
             continue
         name = class_name(label, words)
-        said = "abstains" if predict == -1 else f"radius {radius:.3f}"
+        said = "abstains" if predict == -1 else f"radius {radius_text(radius)}"
         if predict not in (-1, label):
             said = f"taken for {class_name(predict, words)}"
         images.append(_spaced(enlarged(one.picture, _SHOWN_SIDE)))

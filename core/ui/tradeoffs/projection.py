@@ -12,6 +12,7 @@ from core.evaluation.projection import Projection, VoteShares, project, vote_sha
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Projected, Spot, pareto_view, samples_effect, tradeoff_alt
 from core.plain_text import plain
+from core.smoothing.radius import asked_text
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.linked import ALPHAS, choose_alpha, linked_choice, linked_number, linked_switch
 from core.ui.tradeoffs.logs import Chosen
@@ -116,7 +117,9 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     own = summarise(log.outcomes, [radius])
     expected = summarise(there.outcomes, [radius])
     columns = keyed_columns("paired-samples", 3)
-    columns[0].metric(f"Certified at {radius:g}", f"{own.certified[radius]:.1%}", help=f"Measured, with n = {shares.n:,}.")
+    columns[0].metric(
+        f"Certified at {asked_text(radius)}", f"{own.certified[radius]:.1%}", help=f"Measured, with n = {shares.n:,}."
+    )
     columns[1].metric(
         f"Projected to n = {n:,}",
         f"{expected.certified[radius]:.1%}",
@@ -128,7 +131,7 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     made = log.made_by
     measured = (shares.n, own.certified[radius])
     alt = (
-        f"Lines of projected certified accuracy at radius {radius:g} against n. Measured: {measured[1]:.0%} at n ="
+        f"Lines of projected certified accuracy at radius {asked_text(radius)} against n. Measured: {measured[1]:.0%} at n ="
         f" {measured[0]:,}; projected to {n:,} at alpha {alpha:g}: {expected.certified[radius]:.0%}."
     )
     draw_figure(samples_effect(lines, measured, radius), "tradeoffs-samples", alt, "samples")

@@ -26,6 +26,7 @@ from core.figures.curves import (
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.plain_text import plain
 from core.report.notation import class_name
+from core.smoothing.radius import asked_text
 from core.ui.figure import draw_figure, offer_file, zipped
 from core.ui.linked import linked_choice, linked_switch
 from core.ui.tradeoffs.images import draw_images_behind, take_click
@@ -118,7 +119,7 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
     beyond = [r for r in radii if not any(log.made_by.allows(r) for log in chosen.logs.values())]
     if beyond:
         st.info(
-            f"No sigma and n of these logs can certify a radius of {', '.join(f'{r:g}' for r in beyond)}, whatever the votes.",
+            f"No sigma and n of these logs can certify a radius of {', '.join(map(asked_text, beyond))}, whatever the votes.",
             icon=":material/vertical_align_top:",
         )
 
@@ -197,7 +198,12 @@ def draw_classes(chosen: Chosen, radius: float) -> None:
         st.info(f"{len(shares)} classes are too many for bars: the 40 with most images are shown.", icon=":material/info:")
         shares = sorted(shares, key=lambda share: -share.images)[:40]
     parts = ", ".join(f"{share.name} {share.certified:.0%}" for share in shares[:12])
-    draw_figure(class_bars(shares, radius), "tradeoffs-classes", f"Bars by class, certified at {radius:g}: {parts}.", "classes")
+    draw_figure(
+        class_bars(shares, radius),
+        "tradeoffs-classes",
+        f"Bars by class, certified at {asked_text(radius)}: {parts}.",
+        "classes",
+    )
     st.caption("With so few images a class, look at the intervals before you compare.")
 
 
