@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from filelock import FileLock, Timeout
+
 from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine, log_text, read_image_votes, read_log, votes_path, votes_text
 from core.smoothing.settings import Settings
@@ -127,11 +129,24 @@ class LogFiles:
     """Writes an evaluation, each image on disk before the next begins; opened with ``with``.
 
     What made the log at ``path`` goes to the same name with .json, the votes to .votes.jsonl. Arguments and errors as of
-    :func:`begin_or_resume`; ``done`` are the images that an earlier run finished.
+    :func:`begin_or_resume`; ``done`` are the images that an earlier run finished. One process writes a log at a time.
     """
 
     def __init__(self, path: Path, made_by: Mapping[str, Any], resume: bool, on_notice: Callable[[str], None]) -> None:
         self._path = path
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise LabError(f"Another process writes {str(path)!r} now: wait for its end, or choose another --out.") from None
+        try:
+            self._begin(made_by, resume, on_notice)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _begin(self, made_by: Mapping[str, Any], resume: bool, on_notice: Callable[[str], None]) -> None:
+        path = self._path
         there = begin_or_resume(path, path.with_suffix(".json"), made_by, resume=resume, on_notice=on_notice, head=log_text())
         self.done = frozenset(read_log(path).idx.tolist()) if there else frozenset[int]()
         votes = votes_path(path)
@@ -147,9 +162,16 @@ class LogFiles:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._log.close()
-        if self._votes is not None:
-            self._votes.close()
+        try:
+            self._log.close()
+            if self._votes is not None:
+                self._votes.close()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
 
     def add(self, line: LogLine, votes: ImageVotes | None = None) -> None:
         """Write an image; the votes first, so that a line in the log has its votes."""

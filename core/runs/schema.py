@@ -141,7 +141,7 @@ def where(url: URL) -> str:
 class Database:
     """A database whose tables are there and of this version. Raises LabError where it cannot be reached, or holds others.
 
-    A file in a folder that cannot be written can still be read: from a copy, since SQLite itself would write beside it.
+    A file on a disk that is full or cannot be written can still be read: from a copy, since SQLite would write beside it.
     """
 
     def __init__(self, url: URL) -> None:
@@ -162,7 +162,7 @@ class Database:
         engine = self._current()
         if self._copy is not None:
             raise LabError(
-                f"The store of runs {where(self._url)!r} is in a folder that cannot be written: it can only be read."
+                f"The store of runs {where(self._url)!r} can only be read now: its disk is full, or cannot be written to."
             )
         with self._said(), engine.begin() as connection:
             yield connection
@@ -185,7 +185,7 @@ class Database:
             self._copy.cleanup()
 
     def _current(self) -> Engine:
-        if self._copy is not None and os.access(Path(str(self._url.database)).parent, os.W_OK):  # meanwhile
+        if self._copy is not None and _writable(Path(str(self._url.database)).parent):  # meanwhile
             self.close()
             self._copy, self._engine = None, self._open()
         return self._engine
@@ -193,17 +193,19 @@ class Database:
     def _open(self) -> Engine:
         if self.is_sqlite:
             path = Path(str(self._url.database))
+            url = self._url
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                if path.exists() and not _writable(path.parent):
+                    self._copy = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+                    for part in (path, path.with_name(f"{path.name}-wal")):  # without the second, the newest images are missing
+                        if part.exists():
+                            shutil.copy(part, self._copy.name)
+                    url = url.set(database=str(Path(self._copy.name) / path.name))
             except OSError as error:
-                raise LabError(f"The store of runs {str(path)!r} cannot be made ({error.strerror or error}).") from error
-            url = self._url
-            if path.exists() and not os.access(path.parent, os.W_OK):
-                self._copy = tempfile.TemporaryDirectory()
-                for part in (path, path.with_name(f"{path.name}-wal")):  # without the second, the newest images are missing
-                    if part.exists():
-                        shutil.copy(part, self._copy.name)
-                url = url.set(database=str(Path(self._copy.name) / path.name))
+                raise LabError(
+                    f"The store of runs {str(path)!r} cannot be made or read ({error.strerror or error})."
+                ) from error
             # A connection for each transaction costs little with a file, and leaves none to threads that have ended.
             engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
             event.listen(engine, "connect", _set_up_sqlite)
@@ -285,6 +287,17 @@ class Database:
         if "malformed" in reason:
             return "the file is damaged"
         return reason
+
+
+def _writable(folder: Path) -> bool:
+    """Whether there is room for what SQLite needs beside its file."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(2**16))
+            file.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:

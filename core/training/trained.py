@@ -71,11 +71,12 @@ class TrainedModel:
 
 def trained_models(visitor: Visitor = OPERATOR) -> list[TrainedModel]:
     """Those that a visitor may choose, the newest first. Folders that are incomplete or damaged are passed over."""
-    root = trained_folder()
-    if not root.is_dir():
-        return []
     found = []
-    for folder in root.iterdir():
+    try:
+        folders = list(trained_folder().iterdir())
+    except OSError:  # there is none yet, or it cannot be read
+        return []
+    for folder in folders:
         try:
             card = read_json_object(folder / CARD)
             if card.get(MARK) == folder.name and (folder / WEIGHTS).is_file():

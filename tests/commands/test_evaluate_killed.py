@@ -85,6 +85,8 @@ def command(folder: Path, out: Path, *more: str) -> list[str]:
         "64",
         "--n0",
         "16",
+        "--seed",
+        "0",
         "--device",
         "cpu",
         "--out",

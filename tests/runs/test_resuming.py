@@ -12,6 +12,7 @@ from core.errors import LabError
 from core.evaluation.log import LogLine, log_text, read_log, votes_path
 from core.runs.resuming import LogFiles, begin_or_resume, beside, changed_since, put_in_order, read_beside
 from core.versions import versions
+from tests.small_disk import run_on_disk
 
 MADE = {"sigma": 0.25, "noise": "gaussian", "table_radii": (0.25, 0.5), "within": None}
 
@@ -96,3 +97,41 @@ def test_a_log_with_an_image_twice_is_not_gone_on_with(tmp_path: Path) -> None:
         files.add(line)
     with pytest.raises(LabError, match="image 6 twice, in lines 2 and 3"):
         LogFiles(out, {"sigma": 0.25}, True, print)
+
+
+def test_one_process_writes_a_log_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "log.tsv"
+    files = LogFiles(path, MADE, False, print)
+    with pytest.raises(LabError, match="Another process writes"):
+        LogFiles(path, MADE, True, print)
+    with files:
+        files.add(LogLine(0, 1, 1, 0.5, True, 1.0))
+    with pytest.raises(LabError, match="exists already"):
+        LogFiles(path, MADE, False, print)
+    with LogFiles(path, MADE, True, print) as again:
+        assert again.done == {0}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["log.json", "log.tsv"]
+
+
+def test_a_full_disk_costs_no_finished_image(tmp_path: Path) -> None:
+    line = "LogLine(index, 1, 1, 0.5, True, 1.0), ImageVotes(index, 1, {1: 20, 2: 3}, 23, 0.7)"
+    code = (
+        "from core.evaluation.log import ImageVotes, LogLine, read_image_votes, read_log\n"
+        "from core.folders import home_folder\nfrom core.runs.resuming import LogFiles\n"
+        "path, done = home_folder() / 'log.tsv', 0\n"
+        "try:\n"
+        "    with LogFiles(path, {'sigma': 0.25}, False, print) as files:\n"
+        f"        for index in range(100_000):\n            files.add({line})\n            done += 1\n"
+        "except OSError as error:\n    print(error.strerror)\n"
+        "(home_folder() / 'rest').unlink()\n"  # there is room again
+        "with LogFiles(path, {'sigma': 0.25}, True, print) as files:\n"
+        "    print(done, len(files.done), len(read_log(path)), len(read_image_votes(path)))\n"
+        f"    index = max(files.done) + 1; files.add({line})\n"
+        "print(len(read_log(path)))\n"
+    )
+    before = "from core.folders import home_folder; (home_folder() / 'rest').write_bytes(bytes(10**5))"
+    said, counts, after = run_on_disk(tmp_path, code, 300, before=before).splitlines()
+    assert said == "No space left on device"
+    done, resumed, lines, votes = map(int, counts.split())
+    assert done == resumed == lines == votes > 100
+    assert int(after) == done + 1

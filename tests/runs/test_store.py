@@ -23,6 +23,7 @@ from core.errors import LabError
 from core.evaluation.log import HEADER, LogLine
 from core.evaluation.recorded import read_recorded
 from core.plain_text import file_name
+from core.runs import schema as schema_module
 from core.runs import store as store_module
 from core.runs.schema import VERSION, default_url, parse_url, where
 from core.runs.store import RunStore, export_files, import_log, recorded_run
@@ -564,7 +565,18 @@ def test_a_folder_that_cannot_be_written_can_be_read(tmp_path: Path) -> None:
     )
     listed, said = run_on_disk(tmp_path, code, 3000, before=before, read_only=True).splitlines()
     assert listed == "[('cut short', 2), ('mine', 1)]"
-    assert said.endswith("is in a folder that cannot be written: it can only be read.")
+    assert said.endswith("can only be read now: its disk is full, or cannot be written to.")
+
+
+def test_a_disk_without_any_room_can_be_read(tmp_path: Path) -> None:
+    before = (
+        f"from core.runs.store import RunStore\n{IMAGE}"
+        "store = RunStore(); store.take('mine', {}, [image(0)]); store.close()\n"
+        "from core.folders import home_folder\n"
+        "try:\n    (home_folder() / 'rest').write_bytes(bytes(10**7))\nexcept OSError:\n    pass\n"
+    )
+    code = "from core.runs.store import RunStore\nstore = RunStore(); print([run.name for run in store.runs()]); store.close()"
+    assert run_on_disk(tmp_path, code, 300, before=before) == "['mine']\n"
 
 
 def test_a_folder_that_can_be_written_again_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -573,10 +585,10 @@ def test_a_folder_that_can_be_written_again_is(tmp_path: Path, monkeypatch: pyte
     run = first.take("mine", SETTINGS, [image(0)])
     first.close()
     with monkeypatch.context() as refused:
-        refused.setattr(os, "access", lambda path, mode: False)
+        refused.setattr(schema_module, "_writable", lambda folder: False)
         store = RunStore(url)
         assert [found.images for found in store.runs()] == [1]
-        with pytest.raises(LabError, match="can only be read"):
+        with pytest.raises(LabError, match="can only be read now"):
             store.rename(run, "other")
     store.rename(run, "other")
     assert RunStore(url).run(run).name == "other"
