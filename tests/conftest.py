@@ -24,6 +24,7 @@ SLOW = (
     "commands/test_process.py",
     "evaluation/engines/test_ray.py",
     "evaluation/engines/test_local.py",
+    "load",
     "runs/test_store.py",
     "training/test_workers.py",
 )

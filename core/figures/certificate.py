@@ -1,6 +1,7 @@
 """A certificate drawn: the votes, the radius against its ceiling, both as samples come, and the radius beside attacks."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -139,18 +140,29 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
 
 def growth(points: Sequence[GrowthPoint], until_radius: float | None = None) -> go.Figure:
     """The anytime lower bound (above) and its radius (below) against samples, with a line at a radius that is to be settled."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    figure = go.Figure(_growth_axes(until_radius))
     samples = [p.samples for p in points]
-    seen: dict[str, Any] = {"hoverinfo": None, "col": 1}
-    add_line(figure, samples, [p.p_lower for p in points], name="lower bound", colour=BLUE, row=1, **seen)
-    add_line(figure, samples, [p.radius for p in points], name="radius", colour=BLUE, row=2, **seen)
-    add_line(figure, samples, [p.ceiling for p in points], name="ceiling", colour=ORANGE, dash="dash", width=2, row=2, **seen)
-    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot"}, row=1, col=1)
+    for trace, name in zip(figure.data, ("p_lower", "radius", "ceiling"), strict=True):
+        trace.update(x=samples, y=[getattr(p, name) for p in points])
     if points:
         for value, name, where in ((points[-1].ceiling, "ceiling", "bottom"), (points[-1].radius, "certified", "top")):
-            figure.add_annotation(
-                x=samples[-1], y=value, text=name, showarrow=False, xanchor="right", yanchor=where, row=2, col=1
-            )
+            at = {"x": samples[-1], "y": value, "xref": "x2", "yref": "y2", "xanchor": "right", "yanchor": where}
+            figure.add_annotation(text=name, showarrow=False, **at)
+    return figure
+
+
+@lru_cache(maxsize=8)
+def _growth_axes(until_radius: float | None) -> go.Figure:
+    """All but the data: drawn many times a second while certificates grow, and 16 ms of work."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    for name, row, colour, dash, width in (
+        ("lower bound", 1, BLUE, "solid", 3.0),
+        ("radius", 2, BLUE, "solid", 3.0),
+        ("ceiling", 2, ORANGE, "dash", 2.0),
+    ):
+        look: dict[str, Any] = {"colour": colour, "dash": dash, "width": width, "row": row, "col": 1}
+        add_line(figure, [], [], name=name, hoverinfo=None, **look)
+    figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot"}, row=1, col=1)
     if until_radius is not None:
         figure.add_hline(
             y=until_radius,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.ui.jobs.presence import attend
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
 from core.ui.login import enter
 
@@ -46,6 +47,7 @@ def open_page(title: str) -> None:
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
     enter()
+    attend()
     read_link()
 
 

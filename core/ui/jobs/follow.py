@@ -1,8 +1,12 @@
 """Following a job on a page: started or said why not, looked at while it is under way, stopped, drawn when it ended; and what a
 kill cut short, to be gone on with."""
 
+import math
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
 import streamlit as st
@@ -11,9 +15,18 @@ from core.models.hub.download import DownloadProgress
 from core.plain_text import plain
 from core.runs.unfinished import Unfinished, unfinished
 from core.ui.jobs.queue import Job
-from core.ui.jobs.session import queue
+from core.ui.jobs.session import queue, session_id
 from core.ui.login import visitor
 from core.ui.sentences import attempt, errors_shown, show_error
+
+LOOKS = 8.0
+"""Times a second that all pages together look at jobs: what one costs stands in docs/benchmarks.md."""
+RECONSIDERED = 8.0
+"""Seconds after which a page asks anew how often it is to look."""
+
+_pacing = threading.Lock()
+_lookers: dict[tuple[str, str], float] = {}
+"""Who looks at jobs, and until when that is to be thought."""
 
 
 def begin(submit: Callable[[], object]) -> bool:
@@ -29,6 +42,36 @@ def under_way(job: Job | None) -> bool:
     return job is not None and not job.finished
 
 
+def redrawn(draw: Callable[[], None], every: float | None) -> None:
+    """Draw something, and anew every so many seconds: less often where many pages do so. None draws it once."""
+    who = session_id(), f"{draw.__module__}.{draw.__qualname__}"
+
+    @st.fragment(run_every=None if every is None else RECONSIDERED)
+    def paced() -> None:
+        @st.fragment(run_every=None if every is None else _pace(who, every))
+        def look() -> None:
+            if every is not None:
+                _pace(who, every)
+            draw()
+
+        look()
+
+    paced()
+
+
+def _pace(who: tuple[str, str], every: float) -> float:
+    """Seconds until ``who``, who looks now, is to look again: so long that all who look keep to :data:`LOOKS` together."""
+    now = time.monotonic()
+    with _pacing:
+        for other in [other for other, until in _lookers.items() if until < now]:
+            del _lookers[other]
+        crowd = len(_lookers) + (who not in _lookers)
+        # In steps, so that one who comes or goes does not set everybody's clock anew.
+        pause = every * 1.5 ** max(0, math.ceil(math.log(crowd / (LOOKS * every), 1.5)))
+        _lookers[who] = now + 3 * max(pause, RECONSIDERED)
+    return pause
+
+
 def follow(draw: Callable[..., None], *finds: Callable[[], Job | None], busy: bool | None = None, every: float = 0.4) -> None:
     """Draw jobs, anew every few tenths of a second while one is under way, and the whole page once more when all have ended.
 
@@ -36,11 +79,11 @@ def follow(draw: Callable[..., None], *finds: Callable[[], Job | None], busy: bo
         draw: called with what each of ``finds`` finds, in their order. A job may end while it is drawn: look at its state once.
         finds: look a job up, which keeps it alive; None where it was not started, or was dropped to make room.
         busy: whether one was under way when the page drew what depends on it, which is drawn anew when all have ended.
-        every: seconds between two looks.
+        every: seconds between two looks, where few pages look.
     """
     busy = any(under_way(find()) for find in finds) if busy is None else busy
 
-    @st.fragment(run_every=every if busy else None)
+    @wraps(draw)
     def look() -> None:
         jobs = [find() for find in finds]
         if busy and not any(under_way(job) for job in jobs):
@@ -49,7 +92,7 @@ def follow(draw: Callable[..., None], *finds: Callable[[], Job | None], busy: bo
         if busy and not any(under_way(job) for job in jobs):
             st.rerun()  # the last ended while it was drawn
 
-    look()
+    redrawn(look, every if busy else None)
 
 
 def draw_job(job: Job, running: Callable[[Job], None], done: Callable[[Any], None]) -> None:

@@ -32,7 +32,7 @@ KEPT_RESULTS = 256
 KEPT_BYTES = 512 * 2**20
 """What finished jobs may hold in memory together; those looked at longest ago go first. The newest stays, however large."""
 ABANDONED_AFTER = 120.0
-"""Seconds without a look after which a job is stopped: its page is gone. A hidden tab still looks once a minute."""
+"""Seconds without a look after which a job stops by itself: its page shows something else. A hidden tab looks once a minute."""
 
 JobWork = Callable[["JobContext"], Any]
 
@@ -47,6 +47,7 @@ class Job:
         result: what the work returned.
         size: about how many bytes the finished job holds.
         whole: done, and not stopped before: the result may be served to others who ask for the same.
+        orphan: its session is gone for good.
         error: one sentence for the user, where it failed.
     """
 
@@ -60,6 +61,7 @@ class Job:
     result: Any = None
     size: int = 0
     whole: bool = False
+    orphan: bool = False
     error: str | None = None
     looked_at: float = field(default_factory=time.monotonic)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -75,9 +77,19 @@ class Job:
         return self._stop.is_set()
 
     @property
+    def abandoned(self) -> bool:
+        """Whether no page looked at it for long."""
+        return time.monotonic() - self.looked_at > ABANDONED_AFTER
+
+    @property
     def finished(self) -> bool:
         """Whether nothing more will change."""
         return self._finished.is_set()
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may be given its result."""
+        return self.whole and self.key is not None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until it is finished; for tests and scripts, never for a page."""
@@ -94,6 +106,7 @@ class JobContext:
     def report(self, progress: Any) -> None:
         """Show progress, and let whoever waited longest compute next."""
         self._job.progress = progress
+        self._stop_if_abandoned()
         if not self._aside:
             self._lock.hand_on(self._job)
 
@@ -110,7 +123,13 @@ class JobContext:
 
     def should_stop(self) -> bool:
         """Whether the user stopped the job or left."""
+        self._stop_if_abandoned()
         return self._job.stopping
+
+    def _stop_if_abandoned(self) -> None:
+        # Here, so that it ends by itself: nobody may come who would ask.
+        if self._job.abandoned:
+            self._job.stop()
 
 
 class _FairLock:
@@ -156,6 +175,7 @@ class JobQueue:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = _FairLock()
         self._last_served: dict[str, float] = {}
+        self._away: set[str] = set()
         # A thread that computes while the interpreter is taken down brings the whole process down with it.
         atexit.register(_close, weakref.ref(self))
 
@@ -166,15 +186,19 @@ class JobQueue:
             session: whose turn it uses.
             title: what the page calls it.
             work: called with a :class:`JobContext` in a thread of the queue; returns the result.
-            key: names the result; where a job of the same key was finished before, and is still kept, it comes back at once.
+            key: names the result; where a job of the same key was finished before, and is still kept, it comes back at once;
+                and one under way whose session is away, perhaps to load its page again, is gone on with.
 
         Raises:
             LabError: where the queue, or this session's share of it, is full.
         """
         job = Job(title, session, key, work)
         with self._changed:
-            same = None if key is None else next((j for j in self._jobs.values() if j.key == key and j.whole), None)
+            for other in [j for j in self._queued if j.abandoned]:
+                self._stop(other)
+            same = None if key is None else next((j for j in self._jobs.values() if j.key == key and self._serves(j)), None)
             if same is not None:
+                same.session, same.looked_at = (same.session if same.whole else session), time.monotonic()
                 self._jobs.move_to_end(same.id)
                 return same
             if sum(j.session == session for j in self._queued) >= MAX_QUEUED_PER_SESSION:
@@ -190,19 +214,36 @@ class JobQueue:
         """The job with this id, or None where it was dropped for others. Looking keeps it alive."""
         with self._changed:
             job = self._jobs.get(job_id)
-            now = time.monotonic()
             if job is not None:
-                job.looked_at = now
+                job.looked_at = time.monotonic()
                 self._jobs.move_to_end(job.id)
-            for other in [*self._queued, *self._running]:
-                if now - other.looked_at > ABANDONED_AFTER:
-                    self._stop(other)
         return job
 
     def stop(self, job: Job) -> None:
         """Stop a job: a queued one never starts, a running one returns what it has."""
         with self._changed:
             self._stop(job)
+
+    def mark_away(self, session: str) -> None:
+        """A session's connection has ended; it may come back, or its page may be loaded again as another session."""
+        with self._changed:
+            self._away.add(session)
+
+    def mark_present(self, session: str) -> None:
+        """A session is there, or there again."""
+        with self._changed:
+            self._away.discard(session)
+
+    def leave(self, session: str) -> None:
+        """A session is gone for good: its jobs are stopped, and what only it could have looked at is dropped."""
+        with self._changed:
+            self._away.discard(session)
+            for job in [job for job in self._jobs.values() if job.session == session]:
+                job.orphan = True
+                if not job.finished:
+                    self._stop(job)
+                elif not job.shared:
+                    del self._jobs[job.id]
 
     def close(self, seconds: float = 5.0) -> None:
         """Stop everything, and wait that long at most for what is under way."""
@@ -220,6 +261,10 @@ class JobQueue:
             order = self._order()
             return order.index(job) if job in order else 0
 
+    def _serves(self, job: Job) -> bool:
+        """Whether a job gives what another one of its key would."""
+        return job.whole or (not job.finished and not job.stopping and job.session in self._away)
+
     def _stop(self, job: Job) -> None:
         job.stop()
         if job in self._queued:
@@ -233,6 +278,8 @@ class JobQueue:
         job.work = None  # it holds the uploaded picture at its full size
         self._jobs.move_to_end(job.id)
         job._finished.set()
+        if job.orphan and not job.shared:
+            del self._jobs[job.id]
         finished = [j for j in self._jobs.values() if j.finished]
         held = sum(j.size for j in finished)
         for number, old in enumerate(finished[:-1]):

@@ -1,16 +1,21 @@
 """The queue and the models that all sessions of the process share, and the jobs that one browser tab has started."""
 
+from __future__ import annotations
+
 import hashlib
 import uuid
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.errors import LabError
-from core.models.cache import ModelCache
 from core.ui.jobs.queue import Job, JobQueue, JobWork
+
+if TYPE_CHECKING:
+    from core.models.cache import ModelCache
 
 Key = tuple[Hashable, ...]
 
@@ -24,6 +29,8 @@ def queue() -> JobQueue:
 @st.cache_resource(show_spinner=False)
 def models() -> ModelCache:
     """The one cache of loaded models of this process."""
+    from core.models.cache import ModelCache  # torch takes seconds, and the first page needs only the queue
+
     return ModelCache()
 
 

@@ -12,7 +12,7 @@ from core.plain_text import file_name, plain
 from core.runs.evaluation import MOST_MINUTES
 from core.runs.store import LONGEST_NAME, StoredRun, export_files, import_recorded
 from core.ui.figure import offer_file, zipped
-from core.ui.jobs.follow import under_way
+from core.ui.jobs.follow import redrawn, under_way
 from core.ui.linked import linked_choice
 from core.ui.login import visitor
 from core.ui.sentences import attempt, errors_shown, say_done
@@ -69,7 +69,7 @@ def _list(runs: Sequence[StoredRun]) -> None:
 def _watch(draw: Callable[[], None], runs: Sequence[StoredRun]) -> None:
     """Draw something of the store, anew while somebody works on one of the runs, or say why it cannot be used."""
     every = _EVERY if _busy() or any(state_of(run) == "running" for run in runs) else None
-    st.fragment(_NO_STORE(draw), run_every=every)()
+    redrawn(_NO_STORE(draw), every)
 
 
 def _draw_list(runs: Sequence[StoredRun]) -> None:

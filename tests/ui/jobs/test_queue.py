@@ -169,14 +169,20 @@ def test_a_users_mistake_is_a_sentence_and_a_fault_does_not_stop_the_queue(capfd
     assert third.result == 1
 
 
-def test_abandoned_jobs_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_no_page_looks_at_ends_without_anybody_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = JobQueue()
-    job = queue.submit("a", "", counting(100_000))
-    monkeypatch.setattr(core.ui.jobs.queue, "ABANDONED_AFTER", 0.05)
-    time.sleep(0.1)
-    other = queue.submit("b", "", counting(1))
-    queue.look(other.id)
-    assert job.wait(1)
+    monkeypatch.setattr(core.ui.jobs.queue, "ABANDONED_AFTER", 0.5)
+    job, looked_at = queue.submit("a", "", counting(100_000)), queue.submit("b", "", counting(100_000))
+    waiting = [queue.submit("b", "", counting(1)) for _ in range(MAX_QUEUED_PER_SESSION)]
+    for _ in range(10):
+        time.sleep(0.1)
+        queue.look(looked_at.id)
+    assert job.finished
+    assert not looked_at.stopping
+    last = queue.submit("b", "", counting(1))
+    assert all(job.finished for job in waiting), "nobody looks at those that wait: they make room"
+    queue.stop(looked_at)
+    assert last.wait(5)
 
 
 def holding(bytes_: int):
@@ -325,3 +331,44 @@ def test_small_and_circular_things():
     assert 0 < result_size(circle) < 300
     assert 0 < result_size(None) < 100
     assert result_size(Part) > 0
+
+
+def test_what_only_a_session_that_left_could_look_at_ends_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = JobQueue()
+    own, whole = done(queue, holding(10)), done(queue, holding(10), key=("shared",))
+    running = queue.submit("a", "", counting(100_000), key=("running",))
+    waiting = [queue.submit("a", "", counting(100_000)) for _ in range(3)]
+    other = queue.submit("b", "", counting(100_000, pause=0.001))
+    queue.mark_away("a")
+    assert not running.stopping, "it may come back"
+    queue.leave("a")
+    assert all(job.wait(1) for job in (running, *waiting))
+    assert not other.finished
+    assert [queue.look(job.id) for job in (own, running, *waiting)] == [None] * 5
+    assert queue.look(whole.id) is whole, "others may ask for it"
+    queue.stop(other)
+    assert other.wait(5)
+
+
+def test_a_page_that_is_loaded_again_goes_on_with_its_job() -> None:
+    queue = JobQueue()
+    job = queue.submit("before", "", counting(100_000), key=("k",))
+    assert queue.submit("other", "", counting(3), key=("k",)) is not job, "whoever started it may stop it"
+    queue.mark_away("before")
+    assert queue.submit("after", "", counting(3), key=("another",)) is not job
+    assert queue.submit("after", "", counting(3), key=("k",)) is job
+    queue.leave("before")
+    time.sleep(0.1)
+    assert not job.stopping
+    queue.leave("after")
+    assert job.wait(1)
+
+
+def test_who_came_back_keeps_its_job() -> None:
+    queue = JobQueue()
+    job = queue.submit("a", "", counting(100_000), key=("k",))
+    queue.mark_away("a")
+    queue.mark_present("a")
+    assert queue.submit("b", "", counting(3), key=("k",)) is not job
+    queue.stop(job)
+    assert job.wait(5)
