@@ -20,7 +20,7 @@ from core.folders import home_folder
 from core.runs.resuming import write_whole
 
 MOST_LEFT = 10
-"""Of a kind; the oldest make room."""
+"""Of a kind and an owner; the oldest make room."""
 _ASKED, _LOCK = "asked.json", "lock"
 _GONE = "It is not there any more: somebody finished or dropped it."
 
@@ -87,7 +87,8 @@ def remembered(kind: str, asked: Mapping[str, Any], left: Unfinished | None = No
     folder = left.folder if left is not None else _home(kind) / uuid.uuid4().hex
     if left is None:
         try:
-            for old in unfinished(kind)[MOST_LEFT - 1 :]:
+            same = [old for old in unfinished(kind) if old.asked.get("owner") == asked.get("owner")]
+            for old in same[MOST_LEFT - 1 :]:
                 old.drop()
             folder.mkdir(parents=True)
             write_whole(folder / _ASKED, json.dumps(asked))

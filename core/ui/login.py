@@ -161,6 +161,7 @@ def _offer_to_leave() -> None:
         st.session_state.clear()  # whoever comes next in this tab finds nothing of what was looked at
         if left is None:
             st.logout()
+            st.stop()  # the browser goes to where its cookie is taken away: until then, it is not said to be
         st.rerun()
 
 

@@ -220,6 +220,8 @@ def _draw_cached(kind: str, classifier: str | None) -> None:
         return
     repository = repositories[chosen]
     _draw_details(f"hub/{repository.name}", kind, classifier, "cached")
+    if not visitor().operates:
+        return  # all share what was downloaded, so it is not one visitor's to delete
     label = f"Delete from this machine ({repository.bytes / 1e6:,.0f} MB)"
     if st.button(label, icon=":material/delete:", key=f"delete-{kind}"):
         models().forget(f"hub/{repository.name}")

@@ -171,6 +171,41 @@ def test_what_a_visitor_may_spend_is_shown_and_bounds_the_plan(home: Path, monke
     book.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "box", "forged"),
+    [
+        (CERTIFY, "Classifier", "local//etc"),
+        (CERTIFY, "Denoiser", "trained/hers-1"),
+        (CERTIFY, "Denoiser", "local/{home}/models/hers-1"),
+        (APIS, "Vision API", "api/http//tmp/own.toml"),
+        (APIS, "Vision API", "api/http/{home}/endpoints/hers.toml"),
+    ],
+)
+def test_an_option_that_no_menu_offered_is_not_taken(
+    path: str, box: str, forged: str, home: Path, adas_model: TrainedModel
+) -> None:
+    """As a tab that speaks the protocol by itself would send it."""
+    (home / "endpoints").mkdir()
+    (home / "endpoints" / "hers.toml").write_text('url = "http://127.0.0.1:9/x"\nvisitors = ["ada@example.org"]\n')
+    at = page(path, BOB, auto="false")
+    menu = next(one for one in at.selectbox if one.label == box)
+    before, value = menu.value, forged.replace("{home}", str(home))
+    menu.options.append(value)
+    menu.set_value(value)
+    assert menu._widget_state.string_value == value
+    checked(at.run())
+    assert next(one for one in at.selectbox if one.label == box).value == before
+    assert not at.error
+
+
+def test_a_budget_beyond_the_limit_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_MAX_BUDGET", "2")
+    at = page(APIS, ADA)
+    at.number_input(key="api-budget").set_value(1e6)
+    checked(at.run())
+    assert at.number_input(key="api-budget").value <= 2
+
+
 @pytest.mark.parametrize("value", ["ten", "-1", "nan", "inf"])
 def test_a_limit_that_is_no_sum_lets_nothing_be_spent(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controls, "others_come_in", lambda: True)

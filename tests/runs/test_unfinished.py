@@ -23,9 +23,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def leave(kind: str = "training", number: int = 0) -> None:
+def leave(kind: str = "training", number: int = 0, **more: str) -> None:
     """As a kill would."""
-    with remembered(kind, {"number": number}) as kept:
+    with remembered(kind, {"number": number, **more}) as kept:
         kept.stays = True
 
 
@@ -91,6 +91,14 @@ def test_the_oldest_make_room(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         leave(number=number)
     assert sorted(work.asked["number"] for work in unfinished("training")) == [2, 3, 4]
     assert len(list((home / "unfinished" / "training").iterdir())) == 3
+
+
+def test_one_visitor_does_not_push_out_what_another_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_LEFT", 2)
+    leave(number=0, owner="ada")
+    for number in range(1, 5):
+        leave(number=number, owner="bob")
+    assert sorted(work.asked["number"] for work in unfinished("training")) == [0, 3, 4]
 
 
 def test_what_is_damaged_is_passed_over(home: Path) -> None:
