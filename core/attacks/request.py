@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from core.engines import EAGER, FLOAT32
 from core.errors import LabError
 from core.smoothing.settings import Settings
 
@@ -104,6 +105,10 @@ class AttackSettings:
     n_predict: int = 200
     tolerance: float = 0.05
     budget: int | None = None
+
+    def __post_init__(self) -> None:
+        # The attack follows the gradients of the networks themselves: so they are what is certified and confirmed.
+        object.__setattr__(self, "settings", replace(self.settings, engine=EAGER, precision=FLOAT32))
 
     def check(self) -> None:
         """Raise LabError where a number is out of range."""

@@ -12,6 +12,7 @@ from core.commands.apis import add_api_options, run_certify_api
 from core.commands.inputs import load_models
 from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
 from core.commands.results import certificate_lines, prediction_lines, run_over_pictures
+from core.commands.terminal import remark
 from core.errors import LabError
 from core.pictures.pixels import to_pixels
 from core.report.export import to_json
@@ -44,7 +45,7 @@ def run_certify(args: argparse.Namespace) -> int:
     classifier, denoiser = load_models(args)
 
     def run_one(image: Image.Image, **reporting: Any) -> Certificate:
-        how = {"device": args.device, "batch_size": args.batch_size, **reporting}
+        how = {"device": args.device, "batch_size": args.batch_size, "on_notice": remark, **reporting}
         certificate = certify_picture(image, classifier, denoiser, settings, **how)
         write_files(args, certificate, image, BaseClassifier(classifier, denoiser))
         return certificate
@@ -93,7 +94,7 @@ def add_predict_verb(verbs: Any) -> None:
     """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("predict", help="predict with the smoothed classifier, without a radius", allow_abbrev=False)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
-    asked = ("sigma", "n", "alpha", "seed", "noise", "sound")
+    asked = ("sigma", "n", "alpha", "seed", "noise", "sound", "engine", "precision")
     add_options(parser, "classifier", "denoiser", "size", *asked, n={"default": 1_000, "help": "samples (%(default)s)"})
     add_options(parser, "device", "batch_size", "json")
     parser.set_defaults(run=run_predict)
@@ -105,5 +106,5 @@ def run_predict(args: argparse.Namespace) -> int:
     settings.check_predict()
     classifier, denoiser = load_models(args)
     on_models = partial(predict_picture, classifier=classifier, denoiser=denoiser, settings=settings)
-    run_one = partial(on_models, device=args.device, batch_size=args.batch_size)
+    run_one = partial(on_models, device=args.device, batch_size=args.batch_size, on_notice=remark)
     return run_over_pictures(args, run_one, tell=prediction_lines, labels=classifier.labels, plural="predictions")

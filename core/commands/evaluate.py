@@ -15,6 +15,7 @@ from core.commands.terminal import Countdown, remark
 from core.data.classes import check_classes, check_label_order
 from core.data.datasets import LabelledImages
 from core.device import pick_device
+from core.engines import EAGER
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
 from core.models.load import Classifier
@@ -22,6 +23,7 @@ from core.report.notation import radius_text
 from core.runs.resuming import LogFiles, put_in_order, seed_of
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.settings import Settings
+from core.smoothing.under_noise import settled
 
 
 def add_evaluate_verb(verbs: Any) -> None:
@@ -31,7 +33,8 @@ def add_evaluate_verb(verbs: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the log; what made it goes to the same name with .json")
     parser.add_argument("--resume", action="store_true", help="go on with a log that the same command began")
     bound = {"help": "clopper-pearson, or with --until-radius anytime"}
-    add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size", method=bound)
+    networks = {"flag": "--network-engine"}  # --engine says who certifies
+    add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size", method=bound, engine=networks)
     add_engine_options(parser)
     add_api_options(parser)
     parser.set_defaults(run=run_evaluate)
@@ -39,7 +42,9 @@ def add_evaluate_verb(verbs: Any) -> None:
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """``--engine``, ``--ray-address`` and ``--workers``."""
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)")
+    parser.add_argument(
+        "--engine", dest="crew", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)"
+    )
     parser.add_argument(
         "--ray-address", metavar="HOST:PORT", help="of a running cluster, or auto; by default one is started on this machine"
     )
@@ -55,34 +60,38 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """Certify image after image; each line is on disk before the next image begins."""
     if is_api(args.classifier):
         refuse_with_api(args)
-        if args.engine != "local" or args.ray_address or args.workers:
+        if args.crew != "local" or args.ray_address or args.workers:
             raise LabError("An API is asked from this process alone: leave --engine, --ray-address and --workers out.")
         from core.commands.apis import run_evaluate_api
 
         return run_evaluate_api(args)
     check_image_choice(args)
     device = args.device
-    if args.engine == "ray":
+    if args.crew == "ray":
         args.device = "cpu"  # of this process, which loads the models and counts nothing
     pick_device(args.device)
     if args.resume and args.seed is None:
         args.seed = seed_of(args.out)
     settings = dataclasses.replace(settings_of(args), norm=args.norm or OWN_NORM[args.noise])
     settings.check()
-    with make_engine(args.engine, ray_address=args.ray_address, workers=args.workers) as engine:
+    with make_engine(args.crew, ray_address=args.ray_address, workers=args.workers) as engine:
         return _evaluate(args, engine, settings, engine.device(device))
 
 
 def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, device: str) -> int:
     classifier, denoiser = load_models(args)
-    made_by = {**image_choice(args), **dataclasses.asdict(settings), "device": device, **model_choice(classifier, denoiser)}
     data = chosen_images(args)
+    side = args.noise_size
+    size = None if side is None else (side, side)
+    shape = tuple(data.images.shape[1:])
+    if args.crew == "ray" and settings.engine == "auto":
+        settings = dataclasses.replace(settings, engine=EAGER)  # what the nodes have is not known here
+    settings = settled(settings, classifier, denoiser, device=args.device, shape=shape, on_notice=remark)
+    made_by = {**image_choice(args), **dataclasses.asdict(settings), "device": device, **model_choice(classifier, denoiser)}
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
     _remark_on_labels(classifier, data)
     left = data.where(torch.tensor([index not in files.done for index in data.indices.tolist()]))
-    side = args.noise_size
-    size = None if side is None else (side, side)
     task = EvaluationTask(left, classifier, denoiser, settings, device=device, size=size)
     countdown = Countdown(len(left))
     with files:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from core.engines import ENGINES, PRECISIONS
 from core.errors import LabError
 from core.report.notation import read_number, read_numbers
 from core.smoothing.bounds import METHODS
@@ -63,6 +64,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         " for a class"},
     "tries": {"type": int, "default": Settings.tries, "metavar": "N",
         "help": "certificates of this picture, with other sigmas, seeds or models, among which alpha is shared (%(default)s)"},
+    "engine": {"choices": ENGINES, "default": Settings.engine,
+        "help": "what computes the networks: torch (eager), torch.compile, or OpenVINO where it is installed (%(default)s)"},
+    "precision": {"choices": PRECISIONS, "default": Settings.precision,
+        "help": "their number format; auto rounds only where these models' certified accuracy was measured (%(default)s)"},
     "device": {"default": "auto", "help": "auto, cuda, cuda:NUMBER, mps or cpu (%(default)s)"},
     "batch_size": {"type": int, "help": "copies at once; by default what suits device and picture"},
     "json": {"action": "store_true", "help": "print one JSON document on stdout"},
@@ -79,10 +84,11 @@ def add_options(parser: argparse._ActionsContainer, *names: str, **otherwise: Ma
 
     Args:
         names: of the options, ``two_sided`` for ``--two-sided``.
-        otherwise: what argparse is told differently of one of them.
+        otherwise: what argparse is told differently of one of them; its ``flag``, too.
     """
     for name in names:
-        parser.add_argument(f"--{name.replace('_', '-')}", **{**OPTIONS[name], **otherwise.get(name, {})})
+        told = {"flag": f"--{name.replace('_', '-')}", "dest": name, **OPTIONS[name], **otherwise.get(name, {})}
+        parser.add_argument(told.pop("flag"), **told)
 
 
 def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Settings:

@@ -19,7 +19,7 @@ from core.smoothing.certification import Certification
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
-from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise
+from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under_noise, settled
 from core.versions import versions
 
 
@@ -43,7 +43,7 @@ def evaluate(
     """Certify every image not in ``done``, in order, and yield its line and its votes as soon as it is finished.
 
     The noise of image i comes from a seed of its own, made of the run's seed and i, so a line does not depend on which
-    images were certified before it, or together with it.
+    images were certified before it, or together with it. One program computes all of them.
 
     Raises:
         LabError: as :func:`core.certify`.
@@ -51,8 +51,10 @@ def evaluate(
     wanted = [number for number, index in enumerate(data.indices.tolist()) if index not in done]
 
     def samplings() -> Iterator[Sampling]:
+        shape = tuple(data.images.shape[1:])
+        same = settled(settings, classifier, denoiser, device=device, shape=shape)
         for number in wanted:
-            own = replace(settings, seed=image_seed(settings.seed, int(data.indices[number])))
+            own = replace(same, seed=image_seed(settings.seed, int(data.indices[number])))
             own.check()
             picture = PictureUnderNoise(data.images[number].float() / 255, classifier, denoiser, own, device=device)
             yield Sampling(picture, Certification(own, picture.shape))
@@ -166,6 +168,14 @@ class Worker:
         self._denoiser = load_denoiser(setup.denoiser.ref)
         _check_same(setup.classifier, self._classifier)
         _check_same(setup.denoiser, self._denoiser)
+        shape = (3, *(setup.size or self._classifier.input_size or (1, 1)))
+        here = settled(setup.settings, self._classifier, self._denoiser, device=device, shape=shape)
+        if here != setup.settings:
+            asked = setup.settings
+            raise LabError(
+                f"A worker computes by {here.engine} in {here.precision}, and this process by {asked.engine} in"
+                f" {asked.precision}, which is another network: choose an engine that every node has."
+            )
 
     def certify(self, piece: Piece, should_stop: Callable[[], bool]) -> Iterator[Evaluated]:
         """Certify the images of a piece and yield each as it is finished; a stop ends it."""

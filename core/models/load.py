@@ -17,6 +17,7 @@ from core.models.hub.repository import look_up
 from core.models.hub.search import fetch_listing, wanted_files
 from core.models.network import ClassicalDenoiser, Classifier, Denoiser, InBfloat16, LoadedNetwork
 from core.models.references import Reference, model_folder, parse_reference
+from core.models.storage import measured_formats
 
 __all__ = ["Classifier", "Denoiser", "load_classifier", "load_denoiser", "sigma_warning"]
 
@@ -102,7 +103,8 @@ def _load(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Wa
     with unplanned() if parsed.kind == "bundled" else nullcontext():  # what comes with the Lab is no stranger's
         loaded = read_network(path, kind, ref=ref, size=size)
     digest = weights_digest(path.parent if path.is_file() else path, loaded.weights)
-    return replace(loaded, ref=ref, revision=digest, weights_sha256=digest)
+    formats = measured_formats(path) if parsed.kind == "bundled" else {}
+    return replace(loaded, ref=ref, revision=digest, weights_sha256=digest, formats=formats)
 
 
 def _from_hub(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Watch) -> LoadedNetwork:

@@ -5,8 +5,8 @@ Beside them the denoisers without training, from SciPy and scikit-image: ``class
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ class LoadedNetwork:
         revision: commit hash on the Hub; elsewhere the sha256 of the weights.
         weights_sha256: of the weights file; where there are several, of the list of their names and hashes. None where the
             format names no file.
+        formats: beside which other model (its reference, ``none``) and in which number formats certified accuracy was measured
+            and is that of float32, with the least and the greatest sigma where it was.
     """
 
     network: nn.Module
@@ -54,6 +56,7 @@ class LoadedNetwork:
     ref: str = ""
     revision: str | None = None
     weights_sha256: str | None = None
+    formats: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
     def at_size(self, size: tuple[int, int] | None) -> LoadedNetwork:
         """The same classifier for pictures of another size, which it brings to its own inside."""
@@ -72,7 +75,7 @@ class NamedNetwork(nn.Module):
         self.ref, self.revision, self.weights_sha256 = loaded.ref, loaded.revision, loaded.weights_sha256
         self.input_size, self.own_size = loaded.input_size, loaded.own_size or loaded.input_size
         self.labels, self.labels_assumed = loaded.labels, loaded.labels_assumed
-        self.sigma_range, self.notes = loaded.sigma_range, loaded.notes
+        self.sigma_range, self.notes, self.formats = loaded.sigma_range, loaded.notes, loaded.formats
         self.eval().requires_grad_(False)
 
 

@@ -20,6 +20,8 @@ from core.models.network import LoadedNetwork
 from core.models.networks import build
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "card.json"
+POINT = 1.0 + 1e-9
+"""Percent of certified accuracy that a number format may cost before ``auto`` leaves it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,21 @@ def read_config(folder: Path) -> ModelConfig:
         raise LabError(f"{str(folder)!r} is no model of the Lab: {CONFIG} cannot be read ({error.strerror}).") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise LabError(f"{str(path)!r} does not describe a model of the Lab: {error}.") from error
+
+
+def measured_formats(folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
+    """Of a model's card: beside which other model, in which number formats and for which sigmas (least and greatest) certified
+    accuracy was measured and is within a point of that in float32, at every radius and sigma.
+
+    The card has it as ``formats``: {other: {format: {sigma: {radius: [percent in float32, percent in this format]}}}}.
+    """
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for other, measured in json.loads((folder / CARD).read_text()).get("formats", {}).items():
+        for name, by_sigma in measured.items():
+            if all(there >= here - POINT for radii in by_sigma.values() for here, there in radii.values()):
+                sigmas = [float(sigma) for sigma in by_sigma]
+                found.setdefault(other, {})[name] = min(sigmas), max(sigmas)
+    return found
 
 
 def read_model(folder: Path) -> tuple[nn.Module, ModelConfig]:

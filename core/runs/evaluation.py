@@ -12,12 +12,13 @@ from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.log import LogLine
-from core.runs.resuming import changed_since
+from core.runs.resuming import UNSAID, changed_since
 from core.runs.store import RunStore, StoredRun
 from core.smoothing.certificate import model_record
 from core.smoothing.radius import OWN_NORM
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
+from core.smoothing.under_noise import settled
 from core.versions import versions
 
 MOST_IMAGES = 100_000
@@ -112,7 +113,7 @@ def request_of(run: StoredRun, minutes: float) -> EvaluationRequest:
             classifier=str(s["classifier"]["ref"]),
             denoiser=str(s["denoiser"]["ref"]),
             images=int(s["images"]),
-            settings=Settings.of(s),
+            settings=Settings.of(UNSAID | dict(s)),
             minutes=minutes,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -147,6 +148,8 @@ def evaluate_into(
         LabError: as :func:`core.certify`; where the run was begun with other parameters or somebody is at it; or where the
             store is gone.
     """
+    shape = tuple(data.images.shape[1:])
+    request = replace(request, settings=settled(request.settings, classifier, denoiser, device=device, shape=shape))
     chosen, document = request.chosen(data), request.document(classifier, denoiser, device)
     changed: list[str] = []
     if begun is not None:

@@ -11,13 +11,18 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
+from core.engines import EAGER, FLOAT32
 from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine, log_text, read_image_votes, read_log, votes_path, votes_text
 from core.smoothing.settings import Settings
 from core.versions import versions
 
 VERSIONS = "versions"
-UNSAID = {field.name: field.default for field in fields(Settings) if field.default is not MISSING} | {"norm": "l2"}
+UNSAID = {field.name: field.default for field in fields(Settings) if field.default is not MISSING} | {
+    "norm": "l2",
+    "engine": EAGER,
+    "precision": FLOAT32,
+}
 """What was begun before there was a choice does not say it, and was made with this."""
 
 

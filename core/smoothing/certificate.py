@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from core.engines import EAGER, FLOAT32
 from core.pictures.reading import ImageRecord
 from core.smoothing.settings import Settings, Terms
 
@@ -62,6 +63,7 @@ class Provenance:
         labels: the classifier's class names, or None.
         device: as torch names it.
         versions: of the Lab and the packages it computes with.
+        engine, precision: what computed the networks, and the number format it computed in.
     """
 
     image: ImageRecord
@@ -70,6 +72,8 @@ class Provenance:
     labels: tuple[str, ...] | None
     device: str
     versions: dict[str, str]
+    engine: str = EAGER
+    precision: str = FLOAT32
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,8 @@ class Certificate(_Sampled):
         n: samples counted (fewer than ``n_planned`` where the run ended before).
         method: ``clopper-pearson``, ``anytime``, or ``group-sequential``: then ``radius`` is one of ``table_radii``, and
             ``p_lower`` the probability which that radius needs, shown by a test.
+        engine, precision: what computed the networks, and in which number format; ``eager`` and ``float32`` are torch's own.
+            All samples come from one such program: another rounds otherwise, and is another base classifier.
         failure_probability: alpha over tries; twice that where a run planned with a fixed n was stopped and fell back on the
             anytime bound, since either may then have been the one reported.
         stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
@@ -183,6 +189,8 @@ class Certificate(_Sampled):
     within: float | None = None
     table_radii: tuple[float, ...] = ()
     tries: int = 1
+    engine: str = EAGER
+    precision: str = FLOAT32
 
     @property
     def settings(self) -> Settings:
@@ -208,9 +216,11 @@ class Prediction(_Sampled):
 
     Attributes:
         p_value: of the two-sided binomial test that the two largest counts are equally likely.
-        noise, sound: as in :class:`Certificate`.
+        noise, sound, engine, precision: as in :class:`Certificate`.
     """
 
     p_value: float
     noise: str = "gaussian"
     sound: bool = False
+    engine: str = EAGER
+    precision: str = FLOAT32

@@ -55,6 +55,7 @@ class Running(TypedDict, total=False):
     batch_size: int | None
     on_progress: Callable[[Progress], None] | None
     should_stop: Callable[[], bool]
+    on_notice: Callable[[str], None]
 
 
 def certify_picture(
@@ -66,7 +67,7 @@ def certify_picture(
 ) -> Certificate:
     """:func:`certify` with its settings in one object."""
     settings.check()
-    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=running.get("device", "auto"))
+    picture = _under_noise(image, classifier, denoiser, settings, running=running)
     c, told = Certification(settings, picture.shape), -math.inf
 
     def progress(seconds: float) -> Progress | None:
@@ -89,7 +90,7 @@ def predict_picture(
 ) -> Prediction:
     """:func:`predict` with its settings in one object; of these n0 and what concerns the radius play no part."""
     vote = PredictionVote(settings)
-    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=running.get("device", "auto"))
+    picture = _under_noise(image, classifier, denoiser, settings, running=running)
 
     def progress(seconds: float) -> Progress:
         return Progress(done=vote.done, total=settings.n, seconds=seconds, counts=tuple(vote.counts.tolist()))
@@ -116,6 +117,8 @@ def certify(
     within: float | None = None,
     table_radii: Sequence[float] | None = None,
     tries: int = 1,
+    engine: str = "auto",
+    precision: str = "auto",
     **running: Unpack[Running],
 ) -> Certificate:
     """Certify the smoothed classifier's prediction for one picture.
@@ -124,13 +127,14 @@ def certify(
         image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
         classifier: (B, 3, H, W) pixels in [0, 1] -> (B, C) logits; any callable, an ``nn.Module`` in evaluation mode included.
         denoiser: ``(noisy, sigma)`` -> same shape; None smooths the classifier alone.
-        sigma, n0, n, alpha, seed, method, noise, norm, sound, two_sided, until_radius, within, table_radii, tries: the
-            :class:`core.smoothing.settings.Settings`, which say what each is; by default the seed is drawn from the operating
-            system, and the certificate names it.
+        sigma, n0, n, alpha, seed, method, noise, norm, sound, two_sided, until_radius, within, table_radii, tries, engine,
+            precision: the :class:`core.smoothing.settings.Settings`, which say what each is; by default the seed is drawn
+            from the operating system, and the certificate names it.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``; modules are moved there.
         batch_size: copies at once; by default what suits device and picture.
         on_progress: called after every batch, in this thread.
         should_stop: asked after every batch. A stopped run returns what is valid: the anytime bound of the samples it has.
+        on_notice: told, in a sentence, where the engine that was asked for cannot be used, and the networks run eagerly.
 
     Raises:
         LabError: where an argument or what a network returns is not usable; the sentence says what was expected.
@@ -149,6 +153,8 @@ def predict(
     seed: int | None = None,
     noise: str = "gaussian",
     sound: bool = False,
+    engine: str = "auto",
+    precision: str = "auto",
     **running: Unpack[Running],
 ) -> Prediction:
     """Predict the smoothed classifier's class for one picture, or abstain. Arguments as for :func:`certify`.
@@ -156,6 +162,16 @@ def predict(
     A stopped run abstains: the test is valid for a fixed n only.
     """
     return predict_picture(image, classifier, denoiser, Settings.of(locals()), **running)
+
+
+def _under_noise(
+    image: ImageSource, classifier: ClassifierLike, denoiser: DenoiserLike | None, settings: Settings, running: Running
+) -> PictureUnderNoise:
+    device, batch_size = running.get("device", "auto"), running.get("batch_size")
+    picture = PictureUnderNoise(image, classifier, denoiser, settings, device=device, batch_size=batch_size)
+    if picture.program.notice is not None and "on_notice" in running:
+        running["on_notice"](picture.program.notice)
+    return picture
 
 
 def _sampled(

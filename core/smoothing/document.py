@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from core.engines import ENGINES, PRECISIONS
 from core.errors import LONGEST_FILE, LabError, one_line
 from core.pictures.reading import MAX_PIXELS, ImageRecord
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
@@ -306,4 +307,6 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "within": _or_null(partial(_real, most=1.0, open_=True)),
     "table_radii": _table_radii,
     "tries": partial(_whole, least=1, most=MOST_TRIES),
+    "engine": partial(_one_of, choices=ENGINES[1:]),
+    "precision": partial(_one_of, choices=PRECISIONS[1:]),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from core.engines.programs import EAGERLY, Program
 from core.errors import LabError
 
 ClassifierLike = Callable[[Tensor], Tensor]
@@ -22,16 +23,17 @@ DenoiserLike = Callable[[Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class BaseClassifier:
-    """The classifier behind the denoiser, checked at every call: what smoothing votes with."""
+    """The classifier behind the denoiser, checked at every call: what smoothing votes with, by this program."""
 
     classifier: ClassifierLike
     denoiser: DenoiserLike | None
+    program: Program = EAGERLY
 
     def denoise(self, noisy: Tensor, sigma: float) -> Tensor:
         """Denoise (B, C, H, W); the same tensor where there is no denoiser."""
         if self.denoiser is None:
             return noisy
-        out = self.denoiser(noisy, sigma)
+        out = self.program.call(self.denoiser, noisy, sigma)
         if not isinstance(out, Tensor) or out.shape != noisy.shape:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise LabError(f"The denoiser returned {got} for a batch of {tuple(noisy.shape)}: expected the same shape.")
@@ -39,7 +41,8 @@ class BaseClassifier:
 
     def logits(self, noisy: Tensor, sigma: float) -> Tensor:
         """(B, C, H, W) noisy pixels -> (B, classes) logits."""
-        out = self.classifier(self.denoise(noisy, sigma))
+        run = self.program.run
+        out = self.program.call(self.classifier, self.denoise(noisy, sigma)) if run is None else run(noisy)
         if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(noisy):
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise LabError(f"The classifier returned {got} for {len(noisy)} pictures: expected ({len(noisy)}, classes).")

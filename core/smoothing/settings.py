@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any
 
+from core.engines import ENGINES, PRECISIONS
 from core.errors import LabError
 from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, least_n_to_certify, least_n_to_predict
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, check_sigma, radii, share_needed
@@ -57,6 +58,10 @@ class Settings:
             whether a class can be certified at all.
         tries: certificates of this picture, with other sigmas, seeds or models, among which alpha is shared: each has
             alpha / tries (Bonferroni), so that with probability at least 1 - alpha all of them hold, the best one too.
+        engine: what computes the networks: ``eager``, ``compile`` (torch.compile), ``openvino``; ``auto`` for what suits.
+        precision: the number format they compute in: ``float32`` or ``bfloat16``; ``auto`` for float32, or a faster one in
+            which the certified accuracy of these very models was measured. A network that rounds is another network: what
+            votes is named in the certificate.
     """
 
     sigma: float
@@ -73,6 +78,8 @@ class Settings:
     within: float | None = None
     table_radii: tuple[float, ...] | None = None
     tries: int = 1
+    engine: str = "auto"
+    precision: str = "auto"
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -141,6 +148,9 @@ class Settings:
 
     def _check_numbers(self) -> None:
         check_sigma(self.sigma)
+        for name, asked, known in (("engine", self.engine, ENGINES), ("precision", self.precision, PRECISIONS)):
+            if asked not in known:
+                raise LabError(f"Unknown {name} {asked!r}: choose one of {', '.join(known)}.")
         for name, value in (("n0", self.n0), ("n", self.n)):
             if not isinstance(value, Integral) or not 1 <= value <= MAX_N:
                 raise LabError(f"{name} is {value}: expected a whole number of samples, 1 to {MAX_N:,}.")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from core.device import pick_device
+from core.engines.programs import Pair, choose
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, image_record, to_pixels
 from core.smoothing.certificate import Provenance, model_labels, model_record, model_size
@@ -40,6 +41,38 @@ CHECKED = 4
 """Copies that are classified before the first picture is sampled: :func:`core.smoothing.sampling.check_alone`."""
 
 
+def settled(
+    settings: Settings,
+    classifier: ClassifierLike,
+    denoiser: DenoiserLike | None,
+    *,
+    device: str,
+    shape: tuple[int, ...],
+    on_notice: Callable[[str], None] = lambda sentence: None,
+) -> Settings:
+    """The settings with the engine and the precision that these models get here, for pictures of a (3, H, W) shape.
+
+    What is to be compiled is compiled now, so that all pictures of a run come from one program.
+    """
+    where, size = pick_device(device), model_size(classifier)
+    pixels = torch.zeros((3, *size) if size is not None else shape)
+    ready(classifier, where, "classifier")
+    ready(denoiser, where, "denoiser")
+    program = choose(
+        _pair(pixels.to(where), classifier, denoiser, settings.sigma), settings.engine, settings.precision, wait=True
+    )
+    if program.notice is not None:
+        on_notice(program.notice)
+    return replace(settings, engine=program.engine, precision=program.precision)
+
+
+def _pair(
+    pixels: Tensor, classifier: ClassifierLike, denoiser: DenoiserLike | None, sigma: float, batch_size: int | None = None
+) -> Pair:
+    rows = max(1, batch_size or default_batch_size(pixels))
+    return Pair(classifier, denoiser, sigma=sigma, shape=tuple(pixels.shape), rows=rows, device=pixels.device)
+
+
 class PictureUnderNoise:
     """One picture, one base classifier, and one kind of noise, which sigma, seed, noise and sound of the settings say.
 
@@ -55,6 +88,7 @@ class PictureUnderNoise:
         settings: Settings,
         *,
         device: str = "auto",
+        batch_size: int | None = None,
     ) -> None:
         self.device = pick_device(device)
         pixels = to_pixels(image, model_size(classifier))
@@ -65,17 +99,21 @@ class PictureUnderNoise:
             )
         ready(classifier, self.device, "classifier")
         ready(denoiser, self.device, "denoiser")
-        self.base = BaseClassifier(classifier, denoiser)
         self.pixels = pixels.to(self.device)
         self.shape = tuple(pixels.shape)
         self.sigma, self._settings = settings.sigma, settings
+        pair = _pair(self.pixels, classifier, denoiser, settings.sigma, batch_size=batch_size)
+        self.program = choose(pair, settings.engine, settings.precision)
+        self.base = BaseClassifier(classifier, denoiser, self.program)
         self.provenance = Provenance(
             image_record(pixels),
             model_record(classifier),
             model_record(denoiser),
             labels=model_labels(classifier),
             device=str(self.device),
-            versions=versions(),
+            versions=versions() | self.program.versions,
+            engine=self.program.engine,
+            precision=self.program.precision,
         )
         self._streams: dict[str, NoiseSource] = {}
 

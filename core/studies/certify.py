@@ -44,6 +44,7 @@ def study(
     base = BaseClassifier(classifier, denoiser)
     views = look_at(pixels.to(device), base, request.settings)
     points: list[GrowthPoint] = []
+    notices: list[str] = []
     labels = model_labels(classifier)
 
     def told(part: str) -> Callable[[Progress], None]:
@@ -66,6 +67,7 @@ def study(
             device=str(device),
             on_progress=told(part),
             should_stop=should_stop,
+            on_notice=notices.append,
         )
 
     first, without = certified("certificate", denoiser), None
@@ -73,7 +75,7 @@ def study(
         second = certified("without", None)
         without = second if _ended(second) else None
     warning = sigma_warning(denoiser, request.settings.sigma, classifier)
-    notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []))
+    notes = (*getattr(classifier, "notes", ()), *getattr(denoiser, "notes", ()), *([warning] if warning else []), *notices[:1])
     return Study(certificate=first, without=without, points=tuple(points), views=views, notes=notes)
 
 

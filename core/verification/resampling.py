@@ -11,6 +11,7 @@ from functools import partial
 from PIL import Image
 
 from core.device import pick_device
+from core.engines import FLOAT32
 from core.errors import LabError
 from core.pictures.reading import fit_to
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower, clopper_pearson_upper, least_n_to_certify, upper_bound
@@ -19,7 +20,6 @@ from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
 from core.verification.verify import DIFFERS, NOT_CHECKED, SAME, Check, models_of_catalogue
-from core.versions import versions
 
 LEVEL = 0.001
 """The chance that a true certificate is called inconsistent with fresh samples."""
@@ -60,6 +60,7 @@ def resample(
     check_fresh_seed(certificate, fresh_seed)
     c = certificate
     own = Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=c.seed, noise=c.noise, sound=c.sound)
+    own = replace(own, engine=c.engine, precision=c.precision)  # another is another base classifier
     runs = [("same seed", own, compare_same_seed)] if same_seed else []
     if fresh_seed is not None:
         runs.append(("fresh seed", replace(own, seed=fresh_seed), compare_fresh_seed))
@@ -79,10 +80,11 @@ def resample(
                     on_progress=partial(on_progress, part),
                     should_stop=should_stop,
                 )
-                if not again.stopped:
+                reason = _unlike(certificate, again)
+                if not again.stopped and reason is None:
                     checks.append(compare(certificate, again))
                     continue
-                reason = f"Sampling was stopped after {again.n:,} of {again.n_planned:,} votes."
+                reason = reason or f"Sampling was stopped after {again.n:,} of {again.n_planned:,} votes."
             except LabError as error:  # a stranger's numbers may be possible one by one and not together
                 reason = f"It could not be sampled again: {error}"
         checks.append(Check(f"counts, {part}", NOT_CHECKED, reason))
@@ -182,8 +184,24 @@ def _excuses(certificate: Certificate, again: Certificate) -> list[str]:
     """Why the very same counts cannot be expected here; empty where they can."""
     made, here = (c.device.partition(":")[0] for c in (certificate, again))
     pairs = [("on ", made, here)]
-    pairs += [(f"with {name} ", certificate.versions.get(name, "unknown"), versions()[name]) for name in ("torch", "numpy")]
-    return [f"it was made {how}{made!r} and this is {here!r}" for how, made, here in pairs if made != here]
+    packages = ("torch", "numpy", *(["openvino"] if certificate.engine == again.engine == "openvino" else []))
+    then, now = certificate.versions, again.versions
+    pairs += [(f"with {name} ", then.get(name, "unknown"), now.get(name, "unknown")) for name in packages]
+    pairs.append(("by the engine ", certificate.engine, again.engine))
+    excuses = [f"it was made {how}{made!r} and this is {here!r}" for how, made, here in pairs if made != here]
+    if certificate.precision != FLOAT32:
+        excuses.append(f"how {certificate.precision} rounds is the processor's own affair")
+    return excuses
+
+
+def _unlike(certificate: Certificate, again: Certificate) -> str | None:
+    """Why the votes here are another network's; None where they are not."""
+    if certificate.precision == FLOAT32 or certificate.engine == again.engine:
+        return None  # the engines of float32 differ in the last digits, as devices do
+    return (
+        f"It was computed by {certificate.engine} in {certificate.precision}, which cannot be had here: computed by"
+        f" {again.engine}, which rounds otherwise, the votes are another network's and say nothing about it."
+    )
 
 
 def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> float:

@@ -189,7 +189,7 @@ def test_no_such_thing_as_exact_laplace_noise() -> None:
 
 def test_every_number_is_among_the_altered_ones() -> None:
     # Picture, models and sampling tell of these; device and versions are as stated.
-    elsewhere = {"seed", "sound", "image", "classifier", "denoiser", "device", "versions"}
+    elsewhere = {"seed", "sound", "image", "classifier", "denoiser", "device", "versions", "engine", "precision"}
     altered = {what.split()[0] for what in ALTERED} | ALTERED_ASKED.keys() | {"within", "table_radii"}
     assert {field.name for field in dataclasses.fields(Certificate)} - elsewhere == altered
 
