@@ -8,7 +8,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from core.errors import one_line
 
@@ -86,16 +86,22 @@ def csv_text(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     "label,n\\n'=1+1,-3\\n-0.5,\\n"
     """
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows([_csv_cell(value) for value in row] for row in (head, *rows))
+    csv.writer(file, lineterminator="\n").writerows([csv_cell(value) for value in row] for row in (head, *rows))
     return file.getvalue()
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
+    """One of its cells; numbers, and texts that are numbers, stay as they are."""
     if not isinstance(value, str):
         return value
     cell = one_line(value)
     computed = cell.lstrip()[:1] in tuple("=+-@") and not re.fullmatch(r"[+-]?[\d.,]+(e[+-]?\d+)?%?", cell)
     return f"'{cell}" if computed else cell
+
+
+def cells(rows: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Rows of a table on a page, which Streamlit's own button saves as CSV, too."""
+    return [{name: csv_cell(value) for name, value in row.items()} for row in rows]
 
 
 def file_name(text: str, missing: str = "file") -> str:

@@ -54,7 +54,9 @@ def faults(at: Any) -> list[str]:
             for name, text in fields(message):
                 if "e.example" in text or "A" * 50 in text:
                     found += [f"{name}: {text[:300]!r}"] if is_live(name, text) else []
-    return found
+    texts = [cell for table in at.dataframe for cell in table.value.to_numpy().ravel() if isinstance(cell, str)]
+    computed = re.compile(r"\s*[=+@]|\s*-(?![\d.])|.*[\n\r]|.*A{200}", re.DOTALL)
+    return found + [f"a cell: {cell[:300]!r}" for cell in texts if computed.match(cell) or INVISIBLE.search(cell)]
 
 
 def is_live(name: str, text: str) -> bool:

@@ -13,7 +13,7 @@ from core.models.hub.cached import cached, delete_cached
 from core.models.hub.search import Details, Found, curated, details, search
 from core.models.load import sigma_warning
 from core.models.references import bundled_names, parse_reference, trained_folder
-from core.plain_text import named, plain
+from core.plain_text import cells, named, plain
 from core.training.trained import OWNER, trained_models
 from core.ui.jobs.session import models
 from core.ui.linked import key_for, linked_choice
@@ -269,6 +269,8 @@ def _draw_use(reference: str, kind: str, classifier: str | None, where: str) -> 
 
 def _choose_row(rows: Sequence[Mapping[str, object]], key: str) -> int | None:
     """The row of a table that is ticked; of a shorter table it may be gone."""
-    picked = st.dataframe(rows, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=key)
+    picked = st.dataframe(
+        cells(rows), hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=key
+    )
     chosen = picked.selection.rows
     return chosen[0] if chosen and chosen[0] < len(rows) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.figures.certificate import icon_array, number_line, number_line_alt, of_hundred, vote_bars, votes_alt
+from core.figures.certificate import icon_array, number_line, number_line_alt, of_hundred, radius_bar, vote_bars, votes_alt
 from core.report.notation import class_colours
+from tests.strangers_text import LONG, POLYGLOT, is_live
 
 
 @pytest.mark.parametrize("counts", [[1000, 0], [994, 3, 3], [1, 1, 1], [50_001, 49_999], [7, 2, 1], [997, 1, 1, 1]])
@@ -71,3 +72,16 @@ def test_words_for_those_who_cannot_see_it() -> None:
     assert "Certified l2 radius 0.300" in text
     assert "base classifier 0.100" in text
     assert "smoothed classifier 0.900" in text
+
+
+def test_names_of_strangers_are_names() -> None:
+    labels = (LONG, f"{LONG}2", "7", "2020-01-01", "<a href='//e.example'>in</a>", "%{y}")
+    bars = vote_bars([6, 5, 4, 3, 2, 1], labels)
+    assert len(set(bars.data[0].y)) == 6  # cut to one name, they are two bars
+    assert bars.layout.yaxis.type == "category"
+    icons = icon_array([6, 5, 4, 3, 2, 1], labels)
+    radius = radius_bar((POLYGLOT, 0.2), 0.5, (LONG, 0.1))
+    for figure in (bars, icons, radius):
+        assert not is_live("PlotlyChart.spec", figure.to_json())
+    for trace in icons.data:
+        assert "%{" not in trace.hovertemplate

@@ -9,7 +9,7 @@ from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVe
 from core.figures.certificate import number_line, number_line_alt
 from core.pictures.pixels import to_pixels
 from core.pictures.reading import png_bytes
-from core.plain_text import plain
+from core.plain_text import cells, plain
 from core.report.notation import class_name, norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import draw_at_radius
@@ -130,7 +130,7 @@ def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
         }
         for target, verdict in attacked.verdicts.items()
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    st.dataframe(cells(rows), hide_index=True, width="stretch")
 
 
 def _draw_at_radius(study: AttackStudy, key: str) -> None:

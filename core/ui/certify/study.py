@@ -9,7 +9,7 @@ from PIL import Image
 from core.device import pick_device
 from core.figures.certificate import growth, growth_alt, icon_array, radius_bar, vote_bars, votes_alt
 from core.pictures.pixels import to_pixels
-from core.plain_text import plain
+from core.plain_text import cells, plain
 from core.report import words
 from core.report.export import python_snippet, to_csv, to_json
 from core.report.notation import class_colours, class_name, norm_name, radius_text
@@ -123,7 +123,7 @@ def draw_table(choices: Sequence[Choice], requests: Sequence[StudyRequest], jobs
                 "n": c.n,
             }
         rows.append(row)
-    st.dataframe(rows, hide_index=True, width="stretch")
+    st.dataframe(cells(rows), hide_index=True, width="stretch")
     if done:
         offer_file("All as CSV", to_csv(done), "certificates.csv", "certificates-csv")
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.device import pick_device
 from core.pictures.reading import Picture
-from core.plain_text import plain
+from core.plain_text import cells, plain
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
@@ -87,7 +87,7 @@ def _draw_checks(found: Verification) -> None:
     order = sorted(found.checks, key=lambda check: (check.status != DIFFERS, check.status != NOT_CHECKED))
     rows = [{"checked": check.name, "result": _MARKS[check.status], "what was found": check.sentence} for check in order]
     wide = {"what was found": st.column_config.TextColumn(width="large")}
-    st.dataframe(rows, hide_index=True, width="stretch", column_config=wide)
+    st.dataframe(cells(rows), hide_index=True, width="stretch", column_config=wide)
 
 
 def _choose_sampling(document: bytes, certificate: Certificate, picture: Picture | None, found: Verification) -> list[Key]:

@@ -12,7 +12,7 @@ from core.device import pick_device
 from core.figures.denoising import PANELS_AROUND, contact_sheet, linked_alt, linked_panels, sweep_alt, sweep_figure
 from core.pictures.pixels import to_picture
 from core.pictures.reading import Picture, data_uri
-from core.plain_text import html_text, plain
+from core.plain_text import cells, html_text, plain
 from core.report.export import measures_csv, summaries_csv
 from core.report.notation import class_name
 from core.studies.comparison import Comparison, ComparisonRequest, Measure, Panel, Top, close_up, run_comparison
@@ -214,7 +214,7 @@ def draw_comparison(
         for s in result.summaries
     ]
     with st.expander("The averages as a table", icon=":material/table:"):
-        st.dataframe(averages, hide_index=True, width="stretch")
+        st.dataframe(cells(averages), hide_index=True, width="stretch")
     stem, file, key = without_ending(asked.picture.name), io.BytesIO(), asked.stamp
     contact_sheet(result.panels, titles, result.labels).save(file, "PNG")
     with st.container(horizontal=True):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data.local import title_of_data
 from core.evaluation.families import denoiser_words
-from core.plain_text import file_name, plain
+from core.plain_text import cells, file_name, plain
 from core.runs.evaluation import MOST_MINUTES
 from core.runs.store import LONGEST_NAME, StoredRun, export_files, import_recorded
 from core.ui.figure import offer_file, zipped
@@ -89,7 +89,7 @@ def _draw_list(runs: Sequence[StoredRun]) -> None:
         for run in runs
     ]
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(cells(rows)),
         hide_index=True,
         key="runs-table",
         height="content" if len(rows) <= MOST_ROWS else "auto",

@@ -24,7 +24,7 @@ from core.figures.curves import (
     radius_histogram,
 )
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
-from core.plain_text import plain
+from core.plain_text import cells, plain
 from core.report.notation import class_name
 from core.smoothing.radius import asked_text
 from core.ui.figure import draw_figure, offer_file, zipped
@@ -108,7 +108,7 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
     }
     table = curve_table(summaries, radii, best, sigmas)
     st.dataframe(
-        pd.DataFrame(list(table.rows), columns=list(table.head)),
+        pd.DataFrame(cells(dict(zip(table.head, row, strict=True)) for row in table.rows)),
         hide_index=True,
         key="tradeoffs-table",
         height="content" if len(table.rows) <= MOST_ROWS else "auto",
@@ -216,7 +216,7 @@ def draw_settings(chosen: Chosen) -> None:
         st.caption("The logs differ in n or alpha, or do not all say theirs: more samples alone give larger radii.")
     with st.expander("What these logs were made with", icon=":material/receipt_long:"):
         rows = [{"log": chosen.titles[key], **_settings(log)} for key, log in chosen.logs.items()]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="tradeoffs-settings", alt="Settings of each log.")
+        st.dataframe(pd.DataFrame(cells(rows)), hide_index=True, key="tradeoffs-settings", alt="Settings of each log.")
         st.caption("As the file beside each log says; empty where it does not, or where there is none.")
 
 
