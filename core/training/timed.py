@@ -145,8 +145,8 @@ def fit_for(
     )
 
 
-_SAVED = ("number", "first", "batch_size", "rate", "loss", "strips", "strip", "looked_at", "weights")
-"""What a checkpoint holds of a course as it is."""
+_SAVED = ("number", "first", "batch_size", "rate", "loss", "looked_at", "weights")
+"""What a checkpoint holds of a course as it is. No pictures: uploads are not written to disk, nor what became of them."""
 
 
 class _Timed:
@@ -302,7 +302,7 @@ class _Timed:
             self.best, self.saved_at = self.moments[saved["best"]], saved["seconds"]
             for name in _SAVED:
                 setattr(self, name, saved[name])
-            self.strip, self.strips = self.strip.cpu(), [(second, strip.cpu()) for second, strip in self.strips]
+            self.strip = self.plan.validation.strip(learner.average.network)
         except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
             assert self.checkpoint is not None
             raise damaged(self.checkpoint.path) from error

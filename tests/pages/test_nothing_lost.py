@@ -23,6 +23,9 @@ from core.runs.store import RunStore
 from core.runs.unfinished import unfinished
 from core.training import timed
 from core.training.trained import trained_models
+from core.ui.tradeoffs import run_store as run_store_module
+from tests.runs.postgres_server import programs, running_postgres
+from tests.small_disk import run_on_disk
 
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there"),
@@ -179,3 +182,109 @@ def test_an_api_is_asked_for_the_missing_answers_alone() -> None:
     assert not unfinished("api")
     assert "cut short" not in words(page("5_Vision_APIs").info)
     book.close()
+
+
+PAGES = """
+import sys, warnings
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+
+warnings.simplefilter("ignore")
+
+
+def page(name, **query):
+    at = AppTest.from_file("app.py", default_timeout=90).switch_page(f"pages/{name}.py")
+    for key, value in query.items():
+        at.query_params[key] = value
+    return checked(at.run())
+
+
+def checked(at):
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def press(at, label):
+    next(b for b in at.button if b.label == label).click()
+    return checked(at.run())
+
+
+def told(at):
+    return " ".join(e.value for e in [*at.error, *at.info]).replace("\\\\", "").replace(chr(0x2060), "")
+
+
+for path in sorted(Path("pages").glob("*.py")):
+    page(path.stem)
+at = page("3_Trade-offs", view="runs")
+print(list(at.dataframe[0].value["name"]), list(at.dataframe[0].value["images"]))
+print(told(page("5_Vision_APIs")))
+quick = {"classifier": "bundled/shapes", "denoiser-shapes": "none", "evaluation-n": "20", "evaluation-images": "2"}
+at = press(page("3_Trade-offs", view="new", **quick), "Start")
+while not at.error:
+    checked(at.run())
+print(told(at))
+at = press(page("6_Train", **{"train-minutes": "0.1", "train-checked": "0"}), "Train")
+while not at.error:
+    checked(at.run())
+print(told(at), [b.label for b in at.get("download_button")])
+"""
+STORED = """
+from core.evaluation.log import LogLine
+from core.runs.store import RunStore
+store = RunStore()
+store.take("mine", {"sigma": 0.25}, [LogLine(0, 1, 1, 0.5, True, 1.0)])
+store.close()
+"""
+FILLED = (
+    STORED
+    + """
+from core.folders import home_folder
+try:
+    (home_folder() / "rest").write_bytes(bytes(10**7))
+except OSError:
+    pass
+"""
+)
+
+
+@pytest.mark.parametrize("read_only", [True, False], ids=["read-only", "full"])
+def test_every_page_is_drawn_without_room_says_so_and_shows_what_was_finished(tmp_path: Path, read_only: bool) -> None:
+    before = STORED if read_only else FILLED
+    runs, asking, evaluation, training = run_on_disk(tmp_path, PAGES, 600, before=before, read_only=read_only).splitlines()
+    assert runs == "['mine'] ['1']"
+    assert "answers.sqlite' cannot be used" in asking
+    assert "runs.sqlite' can only be read now: its disk is full, or cannot be written to." in evaluation
+    assert "The denoiser cannot be written into the Lab's folder" in training
+    assert "a crash would lose it" in training
+    assert "'Download'" in training  # the denoiser itself is not lost
+
+
+def test_a_server_that_goes_and_comes_back_under_an_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = programs()
+    if found is None:
+        pytest.skip("no PostgreSQL is installed here (Debian: apt-get install postgresql)")
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with running_postgres(found) as server:
+        monkeypatch.setenv("LAB_STORE", server.url())
+        monkeypatch.setattr(run_store_module, "RETRY_SECONDS", 0.0)
+        store = RunStore()
+        at = press(page("3_Trade-offs", **EVALUATION), "Start")
+        until(at, lambda at: any(run.images >= 3 for run in store.runs()))
+        server.stop()
+        deadline = time.monotonic() + 60
+        while not at.error:
+            assert time.monotonic() < deadline, "nothing was said"
+            checked(at.run())
+        assert "cannot be used" in words(at.error)
+        assert "cannot be used" in words(page("3_Trade-offs", view="runs").error)
+        server.start()
+        (cut,) = store.runs()
+        assert 3 <= cut.images < 20
+        monkeypatch.setattr(store_module, "SILENT_SECONDS", 0.0)  # a minute later
+        at = page("3_Trade-offs", view="runs")
+        assert list(at.dataframe[0].value["state"]) == ["interrupted"]
+        press(at, "Resume")
+        until(at, lambda at: store.run(cut.id).state == "finished")
+        assert store.run(cut.id).images == 20
+        store.close()
+        run_store_module._opened.clear()

@@ -15,6 +15,7 @@ from core.folders import answers_file
 from core.models.networks import build
 from core.models.storage import ModelConfig
 from core.runs.store import RunStore
+from core.runs.unfinished import remembered
 from core.training.trained import TrainedModel, save_trained, trained_models
 from core.ui import login
 from core.ui.apis import controls
@@ -226,3 +227,12 @@ def test_alone_on_this_machine_nothing_is_held_back(store: RunStore, adas_run: i
     assert not at.toggle(key="presenter-mode").value
     assert not [t for t in at.toggle if str(t.key).startswith("share-")]
     assert controls.allowance("api/google") is None
+
+
+def test_what_was_cut_short_is_offered_to_who_began_it_alone() -> None:
+    for kind in ("training", "api"):
+        with remembered(kind, {"name": "hers", "owner": visitor_of(ADA).key}) as kept:
+            kept.stays = True
+    for path in (TRAIN, APIS):
+        assert {"Go on", "Drop it"} <= labels(page(path, ADA))
+        assert labels(page(path, BOB)) & {"Go on", "Drop it"} == set()

@@ -647,3 +647,18 @@ def test_a_server_that_goes_away_and_comes_back_has_what_was_finished(
         store.finish(run)
     assert [line.idx for line in store.lines(run)] == [0, 1, 2, 3]
     store.close()
+
+
+def test_a_locked_file_is_a_sentence_and_goes_on_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_module, "BUSY_SECONDS", 0.2)
+    store = RunStore(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    run = store.begin("mine", {})
+    writer = sqlite3.connect(tmp_path / "runs.sqlite", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LabError, match=r"it was busy for more than 0\.2 s"):
+        store.add(run, [image(0)])
+    writer.execute("ROLLBACK")
+    writer.close()
+    store.add(run, [image(0)])
+    assert len(store.lines(run)) == 1
+    store.close()

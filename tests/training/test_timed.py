@@ -196,6 +196,9 @@ def test_weights_and_optimiser_go_on_as_they_were(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(timed._Timed, "_restore", spy)
     with pytest.raises(_KilledError):
         train([Phase("mse", good_loss(), 1.0)], 3.0, note, checkpoint=checkpoint)
+    pictures = {tuple(IMAGES.shape[1:]), (6, *IMAGES.shape[1:])}
+    assert not [name for name, value in saved.items() if isinstance(value, torch.Tensor) and tuple(value.shape) in pictures]
+    assert not {"strip", "strips"} & saved.keys()
     for part in ("network", "average"):
         assert seen[0][part].keys() == saved[part].keys()
         assert all(torch.equal(seen[0][part][name], saved[part][name]) for name in saved[part])
