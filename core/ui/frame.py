@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from starlette.exceptions import HTTPException
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from core.ui.jobs.presence import attend
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
@@ -26,6 +31,8 @@ PAGES = (
 SPEED = "last_speed"
 PARAMETER, SWITCH = "present", "presenter-mode"
 YES = ("1", "true", "yes", "on")
+UPLOADS_OF_A_TAB, UPLOADS_OF_ALL = 256 * 2**20, 2**30
+"""Bytes of uploaded files that are held for one tab, and for all together."""
 GROWN = 50
 """So many modules more are worth a new look at what garbage collection may pass over."""
 
@@ -46,7 +53,9 @@ def open_page(title: str) -> None:
         st.markdown("**Denoised Smoothing Lab**")
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
+    bound_uploads(admit=False)
     enter()
+    bound_uploads(admit=True)
     attend()
     read_link()
 
@@ -76,6 +85,45 @@ def close_page() -> None:
 def presenting() -> bool:
     """Whether presenter mode is on."""
     return bool(st.session_state.get(SWITCH, False))
+
+
+class BoundedUploads:
+    """Takes the files of tabs that show a page, up to a limit for each and for all.
+
+    The server by itself takes any number of files from whoever opened a connection, seen or not by a page.
+    """
+
+    def __init__(self, manager: MemoryUploadedFileManager) -> None:
+        self._add, self._files = manager.add_file, manager.file_storage
+        self._admitted: set[str] = set()
+
+    def admit(self, session: str) -> None:
+        """Take files of a tab from now on."""
+        if len(self._admitted) > 500:
+            self._admitted = {known for known in self._admitted if runtime.get_instance().is_active_session(known)}
+        self._admitted.add(session)
+
+    def __call__(self, session_id: str, file: UploadedFileRec) -> None:
+        """Take a file, or answer the tab that it is not taken."""
+        if session_id not in self._admitted:
+            raise HTTPException(403, "Open a page first.")
+        held = {tab: sum(len(one.data) for one in list(files.values())) for tab, files in list(self._files.items())}
+        held[session_id] = held.get(session_id, 0) + len(file.data)
+        if held[session_id] > UPLOADS_OF_A_TAB or sum(held.values()) > UPLOADS_OF_ALL:
+            raise HTTPException(413, "Too many files are held: remove some first.")
+        self._add(session_id, file)
+
+
+def bound_uploads(*, admit: bool) -> None:
+    """Bound what is uploaded to this server, and let this tab upload."""
+    context = get_script_run_ctx()
+    manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
+    if context is None or not isinstance(manager, MemoryUploadedFileManager):
+        return  # a page that runs without a server
+    if not isinstance(manager.add_file, BoundedUploads):
+        manager.add_file = BoundedUploads(manager)  # type: ignore[method-assign]
+    if admit:
+        manager.add_file.admit(context.session_id)
 
 
 def spare_modules() -> None:

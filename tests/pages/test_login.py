@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tomllib
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +176,19 @@ def test_without_a_login_a_banner_says_that_all_share(
     assert inside(at)
     assert (login.OPEN in [w.value for w in at.warning]) is shared
     assert not any(b.key == "sign-out" for b in at.button)
+
+
+def test_the_provider_to_try_prints_what_the_app_needs() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.openid_provider", "--port", "0", "--app", "http://localhost:8600"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as provider:
+        assert provider.stdout is not None
+        auth = tomllib.loads("".join(iter(provider.stdout.readline, "\n")))["auth"]
+        assert set(auth) == set(OIDC)
+        assert auth["redirect_uri"] == "http://localhost:8600/oauth2callback"
+        with urllib.request.urlopen(auth["server_metadata_url"]) as answer:
+            assert json.load(answer)["issuer"] in auth["server_metadata_url"]
+        provider.terminate()
