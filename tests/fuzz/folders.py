@@ -57,8 +57,8 @@ def make_zip(random: Random) -> tuple[str, bytes]:
                 (random.choice(PLACES) + random.choice(NAMES) + random.choice(ENDS)).encode("utf-8", "replace").decode()
             )
             entry.compress_type = random.choice(PACKED)
-            content = pictures.make(random)[1] if random.random() < 0.9 else random.randbytes(500)
-            if random.random() < 0.02:
+            content = pictures.small(random) if random.random() < 0.9 else random.randbytes(500)
+            if random.random() < 0.005:
                 content, entry.compress_type = bytes(DEFLATE_BOMB), zipfile.ZIP_DEFLATED
             with archive.open(entry, "w") as file:
                 file.write(content)

@@ -88,20 +88,19 @@ def reworded(text: str, random: Random) -> str:
 def encoded(text: str, random: Random) -> bytes:
     """A text as bytes, most often right; halves of characters are written as they stand."""
     data = text.encode(random.choice(("utf-8",) * 8 + ("utf-8-sig", "utf-16")), "surrogatepass")
-    return damaged(data, random) if random.random() < 0.3 else data
+    return damaged(data, random) if random.random() < 0.1 else data
 
 
 def altered(document: Any, random: Random) -> Any:
     """A JSON document with a few of its values or keys replaced, renamed, left out, or put where others belong."""
     document = json.loads(json.dumps(document))
-    for _ in range(random.randint(1, 3)):
+    for _ in range(random.choice((1, 1, 1, 2, 3))):
         places = list(_places(document))
         if not places:
             break
         holder, key = random.choice(places)
-        value = holder[key]
-        if isinstance(value, int | float) and random.random() < 0.7:  # what is nearly right gets further
-            holder[key] = random.choice((value + 1, value - 1, -value, 2 * value, value / 3, not value, float(value)))
+        if random.random() < 0.6:
+            holder[key] = _nearly(holder[key], random)
             continue
         match random.randrange(6):
             case 0 if isinstance(holder, dict):
@@ -123,7 +122,7 @@ def dumped(document: Any, random: Random) -> bytes:
     if random.random() < 0.01:
         return random.choice((b"[", b'{"a":')) * 100_000
     text = json.dumps(document, ensure_ascii=random.random() < 0.5, indent=random.choice((None, 2)))
-    return encoded(reworded(text, random) if random.random() < 0.3 else text, random)
+    return encoded(reworded(text, random) if random.random() < 0.1 else text, random)
 
 
 def _places(document: Any) -> Any:
@@ -131,6 +130,22 @@ def _places(document: Any) -> Any:
     for key in list(keys)[:2_000]:
         yield document, key
         yield from _places(document[key])
+
+
+def _nearly(value: Any, random: Random) -> Any:
+    """What is nearly right gets further: a number a little off, a text with strange letters, a list with one more or less."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return random.choice((value + 1, max(0, value - 1), 2 * value, value / 3, float(value), value * 1.000_000_1))
+        case str():
+            return random.choice((f"{value}{random.choice(WORDS)}"[:1_000], value[::-1], value.upper(), value[1:]))
+        case list() if value:
+            return random.choice((value[1:], [*value, value[0]], value[::-1], [value[0]] * len(value)))
+        case dict() if value:
+            return dict(list(value.items())[1:])
+    return value
 
 
 def _value(random: Random) -> Any:

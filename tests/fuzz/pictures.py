@@ -21,13 +21,17 @@ LARGEST = isqrt(MAX_PIXELS)
 
 def make(random: Random) -> tuple[str, bytes]:
     """A name and the bytes of a file."""
-    name = random.choice(NAMES)
-    if random.random() < 0.01:
-        return name, _bomb(random.choice(list(BOMBS)))
+    if random.random() < 0.005:
+        return random.choice(NAMES), _bomb(random.choice(list(BOMBS)))
+    return random.choice(NAMES), small(random)
+
+
+def small(random: Random) -> bytes:
+    """A small file, most often damaged."""
     data = random.choice(_corpus())
     if data.startswith(b"\x89PNG") and random.random() < 0.7:
-        return name, _damaged_png(data, random)
-    return name, damaged(data, random) if random.random() < 0.95 else data
+        return _damaged_png(data, random)
+    return damaged(data, random) if random.random() < 0.95 else data
 
 
 def use(made: tuple[str, bytes], folder: Path) -> Iterator[str]:

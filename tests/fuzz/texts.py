@@ -95,7 +95,7 @@ def use_votes(made: tuple[str, bytes], folder: Path) -> Iterator[str]:
 
 def make_endpoint(random: Random) -> tuple[str, str, bytes]:
     """An endpoint's name and description, and what the endpoint answers."""
-    text = reworded(ENDPOINT, random) if random.random() < 0.8 else ENDPOINT
+    text = reworded(ENDPOINT, random) if random.random() < 0.5 else ENDPOINT
     if random.random() < 0.3:
         text = encoded(text, random).decode("utf-8", "replace")
     answer = dumped(altered(ANSWER, random), random)

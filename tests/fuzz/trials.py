@@ -81,6 +81,7 @@ class Trials:
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def __enter__(self) -> Trials:
+        self._begin()
         return self
 
     def __exit__(self, *raised: object) -> None:
