@@ -87,7 +87,7 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
             raise LabError(f"The endpoint {name!r} has an unknown key {odd[0]!r}: expected {', '.join(sorted(known))}.")
     send, answer, picture = raw.get("send", {}), raw.get("answer", {}), raw.get("picture", {})
     url = raw.get("url")
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    if not isinstance(url, str) or not _is_usable(url):
         raise LabError(f"The endpoint {name!r} has no usable url: expected url = 'https://...'.")
     how = send.get("how", "body")
     if how not in WAYS:
@@ -124,6 +124,15 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
         model=str(raw.get("model", "unknown")),
         visitors=None if visitors is None else tuple(visitors),
     )
+
+
+def _is_usable(url: str) -> bool:
+    """Whether an address is http or https and names a host, of the length that names of hosts may have, and a port if any."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and 0 < len(parts.hostname or "") < 254 and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def described_endpoints(visitor: Visitor = OPERATOR) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Labelled pictures that are on this machine already: to compare a picture with, or to evaluate on. Nothing is downloaded."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from core.data.parquet import split_files
 from core.data.samples import sample_picture, samples
 from core.data.shapes import SHAPES_LABELS, SIDE
 from core.errors import LabError
-from core.folders import data_folder, home_folder
+from core.folders import data_folder, home_folder, made_once
 from core.models.hub.access import repository_folder
 from core.models.hub.repository import from_cache
 from core.models.labels import CIFAR10_LABELS
@@ -34,7 +33,7 @@ class LocalPictures:
     what: str
 
 
-@functools.lru_cache(maxsize=2)
+@made_once(2)
 def local_pictures(labels: tuple[str, ...], size: tuple[int, int]) -> LocalPictures:
     """The largest set of pictures of these classes that is here: a data set, or else the samples, brought to (height, width).
 

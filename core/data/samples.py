@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from core.errors import LabError
-from core.folders import ASSETS
+from core.folders import ASSETS, made_once
 from core.pictures.reading import Picture, read_picture
 
 SAMPLES_FOLDER = ASSETS / "samples"
@@ -37,7 +37,7 @@ class Sample:
     classifier: str
 
 
-@functools.cache
+@made_once()
 def samples() -> tuple[Sample, ...]:
     """All samples whose pixels can be had here, in the order of the index.
 
@@ -47,7 +47,7 @@ def samples() -> tuple[Sample, ...]:
     return tuple(Sample(**{text: entry[text] for text in texts}) for entry in _index().values() if _available(entry))
 
 
-@functools.lru_cache(maxsize=64)
+@made_once(64)
 def sample_picture(name: str) -> Picture:
     """The picture of a sample, RGB, 8 bits. It is shared: copy it before changing it.
 

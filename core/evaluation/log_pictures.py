@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 
 from core.evaluation.log import Outcomes
 from core.evaluation.recorded import RecordedEvaluation
+from core.folders import made_once
 from core.models.labels import CIFAR10_LABELS
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def pictures_at(dataset: str | None, numbers: Sequence[int]) -> dict[int, LogPic
     return found
 
 
-@lru_cache(maxsize=2)
+@made_once(2)
 def _test_set(reference: str) -> tuple[LabelledImages, dict[int, int]]:
     """The test pictures, and where each stands by its own number; 30 MB of CIFAR-10 are kept."""
     from core.data.datasets import load_dataset

@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from core.errors import LONGEST_FILE, LabError, one_line
 from core.evaluation.log import ImageVotes, LogLine, Outcomes, log_text, parse_log, parse_votes, votes_path, votes_text
-from core.folders import EVALUATIONS
+from core.folders import EVALUATIONS, made_once
 from core.smoothing.bounds import METHODS, lower_bound
 from core.smoothing.radius import OWN_NORM, own_radius
 
@@ -126,7 +125,7 @@ def read_stored(path: Path) -> RecordedEvaluation:
     return _read_once(path, *(file.stat().st_mtime if file.exists() else 0.0 for file in files))
 
 
-@lru_cache(maxsize=64)
+@made_once(64)
 def _read_once(path: Path, *modified: float) -> RecordedEvaluation:
     return read_recorded(path)
 

@@ -9,13 +9,12 @@ import base64
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from core.folders import ASSETS
+from core.folders import ASSETS, made_once
 from core.pictures.reading import png_bytes, read_picture
 from core.smoothing.certificate import Certificate, GrowthPoint
 from core.smoothing.document import certificate_of
@@ -131,6 +130,6 @@ def _request_of(stored: dict[str, Any]) -> StudyRequest:
     return StudyRequest(settings=Settings.of({"n": 1_000, "method": "anytime"} | stored), **rest)
 
 
-@cache
+@made_once()
 def _read(path: Path, modified: float) -> tuple[Study, StudyRequest]:
     return parse_study(path.read_text())

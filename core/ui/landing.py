@@ -1,11 +1,10 @@
 """Finished certificates on the landing page: the same for everybody, so they are drawn once and repeated for the others."""
 
-from functools import cache
-
 import streamlit as st
 
 from core.data.samples import Sample, sample_picture, samples
 from core.figures.certificate import icon_array, radius_bar, votes_alt
+from core.folders import made_once
 from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, percent
@@ -15,7 +14,7 @@ from core.ui.figure import FigureSheet, draw_strip, enlarged
 from core.ui.linked import key_for
 
 
-@cache
+@made_once()
 def finished() -> dict[str, tuple[Sample, Study, StudyRequest]]:
     """The samples whose finished studies come with the Lab, by name."""
     return {s.name: (s, *found) for s in samples() if (found := stored_study(s.name)) is not None}
