@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
+from core.apis.demo import DemoServer
 from core.models.references import parse_reference
 from tests.strangers_text import INVISIBLE, POLYGLOT
 
@@ -166,3 +168,16 @@ def test_a_folder_of_classes(run, models, picture, tmp_path: Path) -> None:
     out = tmp_path / "log.tsv"
     words = ("--classifier", models.sure, *MODELS, "--n", 20, "--n0", 5)
     assert is_shown_as_text(run("evaluate", "--dataset", f"folder/{tmp_path / 'data'}", *words, "--out", out))
+
+
+def test_what_an_api_answers(run, stranger, odd) -> None:
+    server = DemoServer(stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    described = odd.parent / "stranger.toml"
+    described.write_text(f'url = "{server.url}"\nprice = 0.001\n')
+    words = ("--classifier", f"api/http/{described}", "--denoiser", "none", "--n", 20, "--n0", 5, "--budget", 1)
+    ran = run("certify", odd, *words, "--answers", odd.parent / "answers.sqlite")
+    server.shutdown()
+    server.server_close()
+    assert ran.code == 0, ran.err
+    assert is_shown_as_text(ran)

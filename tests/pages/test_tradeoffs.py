@@ -250,6 +250,18 @@ def test_the_archive_of_logs_reads_back_as_the_same_logs() -> None:
         assert np.array_equal(getattr(again.outcomes, name), getattr(read.outcomes, name))
 
 
+def test_the_archive_of_logs_holds_each_in_its_own_folder_whatever_it_is_called() -> None:
+    from core.ui.tradeoffs.logs import Chosen
+    from core.ui.tradeoffs.view import logs_archive
+
+    read = read_recorded(ROOT / "assets" / "evaluations" / "cifar10-mse-0.25.tsv")
+    keys = ("../../a", "a", "..\\a", "a\nb\u202e", "/")
+    with zipfile.ZipFile(io.BytesIO(logs_archive(Chosen(dict.fromkeys(keys, read), dict.fromkeys(keys, ""))))) as archive:
+        logs = [name for name in archive.namelist() if name.endswith(".tsv")]
+    assert len(set(logs)) == len(keys)
+    assert not any(sign in name for name in logs for sign in "/\\\n\u202e")
+
+
 def test_logs_of_one_family_get_a_row_of_the_best_sigma_and_which_it_is(published_logs: Path) -> None:
     at = page(logs="none", radii="0.25, 1")
     files = [(path.name, path.read_text()) for path in sorted(published_logs.glob("*.tsv"))]

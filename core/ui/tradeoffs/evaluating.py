@@ -15,7 +15,7 @@ from core.evaluation.curve import best_steps, summarise
 from core.evaluation.families import denoiser_words
 from core.evaluation.log import LogLine, Outcomes
 from core.figures.curves import Curve, certified_curves, curves_alt
-from core.plain_text import plain
+from core.plain_text import named, plain
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest, evaluate_into, request_of
 from core.runs.store import StoredRun
@@ -257,9 +257,8 @@ def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
         minutes = float(st.session_state.get("evaluation-minutes", progress.minutes))
         draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job}")
     if progress.changed:
-        st.caption(
-            f"Begun with another version of {', '.join(progress.changed)}: the last digits of the images since may differ."
-        )
+        others = plain(", ".join(map(named, progress.changed)))
+        st.caption(f"Begun with another version of {others}: the last digits of the images since may differ.")
     if progress.skipped:
         st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")
     if progress.done and curve:

@@ -24,7 +24,7 @@ from core.figures.curves import (
     radius_histogram,
 )
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
-from core.plain_text import cells, plain
+from core.plain_text import cells, file_name, plain
 from core.report.notation import class_name
 from core.smoothing.radius import asked_text
 from core.ui.figure import draw_figure, offer_file, zipped
@@ -258,6 +258,8 @@ def logs_archive(chosen: Chosen) -> bytes:
     """The compared logs as a ZIP archive: the log, what made it, and the votes."""
     files: dict[str, bytes] = {}
     for key, log in chosen.logs.items():
-        stem = key.replace("/", "-").replace("\\", "-")
+        stem = file_name(key, "log")
+        if f"{stem}.tsv" in files:  # two keys that are one name
+            stem = f"{stem}-{len(files)}"
         files |= evaluation_files(stem, log.outcomes.lines(), log.made_by.document, log.votes.values())
     return zipped(files)
