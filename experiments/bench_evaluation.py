@@ -112,7 +112,7 @@ def benchmark_evaluation(
     return Benchmark(
         about_models(classifier, denoiser, device) | asked,
         ("evaluate_samples_per_second", "certify_samples_per_second"),
-        speeds_by_round(whole, one_by_one, images * (settings.n0 + settings.n), rounds, on_round=on_round),
+        speeds_by_round((whole, one_by_one), images * (settings.n0 + settings.n), rounds, on_round=on_round),
     )
 
 

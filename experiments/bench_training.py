@@ -151,7 +151,7 @@ def benchmark_training(
         "steps": steps,
     }
     names = ("training_images_per_second", "bare_images_per_second")
-    return Benchmark(about, names, speeds_by_round(training, bare, steps * batch, rounds, on_round=on_round))
+    return Benchmark(about, names, speeds_by_round((training, bare), steps * batch, rounds, on_round=on_round))
 
 
 def _sigmas(count: int, generator: torch.Generator) -> torch.Tensor:

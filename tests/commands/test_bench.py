@@ -46,3 +46,17 @@ def test_text_without_denoiser_at_another_size(run, models):
 )
 def test_mistakes(run, models, option, value, words):
     assert words in run("bench", "--classifier", models.sure, "--denoiser", "none", option, value).one_line()
+
+
+def test_engines_are_compared_by_turns(run, models):
+    words = ("bench", "--classifier", models.sure, "--denoiser", models.denoiser, "--n", 80, "--rounds", 3)
+    document = run(*words, "--engines", "eager", "--json").document
+    float32, bfloat16 = document["programs"]
+    assert [(p["engine"], p["precision"]) for p in (float32, bfloat16)] == [("eager", "float32"), ("eager", "bfloat16")]
+    assert all(len(row) == 5 for row in document["rounds"])  # the loop, and each program twice
+    assert float32["times_cohen"] == pytest.approx(sorted(row[1] / row[0] for row in document["rounds"])[1])
+    assert bfloat16["ratio"] == pytest.approx(sorted(row[3] / row[4] for row in document["rounds"])[1])
+    assert document["notices"] == []
+    out = run(*words, "--engines", "eager").out
+    assert "the loop of Cohen et al., eager float32, batches of 100" in out
+    assert "Unknown engine 'turbo'" in run(*words, "--engines", "eager,turbo").one_line()
