@@ -81,14 +81,9 @@ class Rekognition:
 
 _BUSY = {"ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException", "LimitExceededException"}
 _DENIED = {
-    "AccessDeniedException",
-    "UnrecognizedClientException",
-    "InvalidSignatureException",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "SubscriptionRequiredException",
-}
+    "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException",
+    "IncompleteSignature", "MissingAuthenticationToken", "SubscriptionRequiredException",
+}  # fmt: skip
 
 
 def _failure(error: Exception) -> QueryFailedError:

@@ -59,8 +59,7 @@ _TABLES = {
 def read_endpoint(path: Path) -> Endpoint:
     """Read the TOML description; docs/vision-apis.md explains each key.
 
-    Raises:
-        LabError: where the file cannot be read, a key is unknown, or a value is not usable.
+    Raises LabError where the file cannot be read, a key is unknown, or a value is not usable.
     """
     try:
         return parse_endpoint(path.read_text(encoding="utf-8"), str(path))

@@ -40,8 +40,7 @@ class LabelMap:
     def of(groups: Mapping[str, object]) -> LabelMap:
         """Check a mapping of class names to words.
 
-        Raises:
-            LabError: where a word stands in two classes, or the map is not one of names to lists of words.
+        Raises LabError where a word stands in two classes, or the map is not one of names to lists of words.
         """
         seen: dict[str, str] = {}
         made: list[tuple[str, tuple[str, ...]]] = []
@@ -103,8 +102,7 @@ def read_label_map(path: Path) -> LabelMap:
 def parse_label_map(text: str) -> LabelMap:
     """A map as people type it, one class a line: ``cat: tabby, kitten``. Empty lines are passed over.
 
-    Raises:
-        LabError: where a line has no colon, or as :meth:`LabelMap.of`.
+    Raises LabError where a line has no colon, or as :meth:`LabelMap.of`.
     """
     groups: dict[str, list[str]] = {}
     for line in filter(str.strip, text.splitlines()):

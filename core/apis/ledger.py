@@ -142,8 +142,7 @@ class Ledger:
     def working_on(self, run: str) -> Any:
         """Hold a run for this process. What an earlier one left under way is set in doubt.
 
-        Raises:
-            LabError: where another process works on it now.
+        Raises LabError where another process works on it now.
         """
         lock = FileLock(self.path.with_name(self.path.name + ".locks") / f"{run[:32]}.lock")
         try:

@@ -55,8 +55,7 @@ def is_api(reference: str) -> bool:
 def describe_provider(reference: str, price: float | None = None, rate: float | None = None) -> Described:
     """Describe a provider; ``price`` (dollars) and ``rate`` (a second) replace the public ones.
 
-    Raises:
-        LabError: where there is no such provider, or its TOML file is not usable.
+    Raises LabError where there is no such provider, or its TOML file is not usable.
     """
     kind, rest = _parse(reference)
     if kind == "http":

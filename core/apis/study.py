@@ -150,8 +150,7 @@ def without_budget(request: RemoteRequest) -> RemoteRequest:
 def names_of_classes(data: LabelledImages) -> tuple[str, ...]:
     """The names that an API's labels are compared with: the data set's own, or ImageNet's for class numbers up to 999.
 
-    Raises:
-        LabError: where nothing names the classes.
+    Raises LabError where nothing names the classes.
     """
     if data.names is not None:
         return data.names

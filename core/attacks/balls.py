@@ -86,8 +86,7 @@ class Ball:
     def stretched(self, direction: Tensor) -> Tensor:
         """The change along a direction that is ``radius`` long after it is clipped to [0, 1].
 
-        Raises:
-            LabError: where [0, 1] has no room for so much in this direction.
+        Raises LabError where [0, 1] has no room for so much in this direction.
         """
         wide = _double(direction)
         low, high = self._room

@@ -212,8 +212,7 @@ class SmoothedTarget:
 def differentiable_logits(base: BaseClassifier, pictures: Tensor, sigma: float) -> Tensor:
     """(B, 3, H, W) that require gradients -> (B, classes) logits that carry them.
 
-    Raises:
-        LabError: where the denoiser or the classifier is a black box, or returns NaN or infinity.
+    Raises LabError where the denoiser or the classifier is a black box, or returns NaN or infinity.
     """
     try:
         denoised = base.denoise(pictures, sigma)

@@ -94,8 +94,7 @@ def check_image_choice(args: argparse.Namespace) -> None:
 def chosen_images(args: argparse.Namespace) -> LabelledImages:
     """The images of the data set that the options let through.
 
-    Raises:
-        LabError: where there is none, or the data set cannot be had.
+    Raises LabError where there is none, or the data set cannot be had.
     """
     data = fetched_dataset(args.dataset, args.split)
     keep = (data.indices >= args.start) & (data.indices % args.every == 0)
@@ -121,8 +120,7 @@ def model_choice(classifier: object, denoiser: object | None) -> dict[str, Any]:
 def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:
     """The models that the options name; a doubtful sigma is remarked on.
 
-    Raises:
-        LabError: where a model or the device is not there.
+    Raises LabError where a model or the device is not there.
     """
     pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
     side = getattr(args, "noise_size", None)
@@ -164,8 +162,7 @@ def read_picture_remarking(path: Path) -> Picture:
 def writable_folder(path: Path) -> Path:
     """Make the folder where it is missing, and see that a file can be written there: before the work, not after it.
 
-    Raises:
-        LabError: where that is not possible.
+    Raises LabError where that is not possible.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

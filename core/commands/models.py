@@ -185,11 +185,7 @@ def _cached_line(entry: CachedRepository) -> str:
 
 
 def print_deleted(name: str, as_json: bool) -> int:
-    """Delete a repository from the cache.
-
-    Raises:
-        LabError: where it is not there.
-    """
+    """Delete a repository from the cache. Raises LabError where it is not there."""
     name = name.strip().removeprefix("hub/")
     freed = delete_cached(name)
     if as_json:

@@ -121,11 +121,7 @@ def refuse_with_api(args: argparse.Namespace, *settled: str) -> None:
 
 
 def numbers_of(option: str, text: str, *, what: str = "numbers", example: str = "0.25,0.5") -> list[float]:
-    """The numbers of an option, ascending.
-
-    Raises:
-        LabError: where they are none; ``what`` they should be, and an ``example``.
-    """
+    """The numbers of an option, ascending. Raises LabError where they are none; ``what`` they should be, and an ``example``."""
     numbers, wrong = read_numbers(text)
     if wrong or not numbers:
         raise LabError(f"{option} {text!r} is no list of {what}: expected something like {example}.")

@@ -201,8 +201,7 @@ def _sigma_range_of(text: str) -> tuple[float, float]:
 def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
     """The pictures to train on and those to measure on, both before training, so that a missing split is found at once.
 
-    Raises:
-        LabError: where there are none, or both are the same pictures.
+    Raises LabError where there are none, or both are the same pictures.
     """
     train, test = fetched_dataset(args.dataset, "train"), fetched_dataset(args.dataset, "test")
     if train.images.shape == test.images.shape and torch.equal(train.images, test.images):

@@ -48,8 +48,7 @@ def draw_sigmas(count: int, span: tuple[float, float], power: float, generator: 
 def scheduled_sigmas(strength: Tensor, low: float, high: float) -> Tensor:
     """Those of a diffusion model's sigmas, (T,) in [0, 1] pixel units, that lie in [low, high].
 
-    Raises:
-        LabError: where none does.
+    Raises LabError where none does.
     """
     levels = strength[(strength >= low) & (strength <= high)]
     if not len(levels):

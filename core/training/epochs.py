@@ -179,8 +179,7 @@ class _Epochs:
     def failed(self, loss: float) -> None:
         """Fall back on what the last finished epoch left, and say so.
 
-        Raises:
-            LabError: where there is none, or nobody to tell.
+        Raises LabError where there is none, or nobody to tell.
         """
         what = "gradients stopped being numbers" if math.isfinite(loss) else f"loss became {loss}"
         trouble = f"The {what} in epoch {self.epoch + 1}"
@@ -224,11 +223,7 @@ class _Epochs:
         }
 
     def restore(self) -> None:
-        """Be the run that the checkpoint holds.
-
-        Raises:
-            LabError: where it is damaged, of another run or of another network.
-        """
+        """Be the run that the checkpoint holds. Raises LabError where it is damaged, of another run or of another network."""
         learner, path = self.learner, self.trainer.checkpoint
         assert path is not None
         saved = read_checkpoint(path, learner.device, self.stated)

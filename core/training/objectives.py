@@ -226,8 +226,7 @@ class DeeplySupervised(nn.Module):
 def feature_layers(classifier: nn.Module) -> list[nn.Module]:
     """The layers whose outputs are a classifier's features: all that normalise, or all convolutions where none does.
 
-    Raises:
-        LabError: where there are neither.
+    Raises LabError where there are neither.
     """
     for kinds in (_NORMS, _CONVOLUTIONS):
         found: list[nn.Module] = [layer for layer in classifier.modules() if isinstance(layer, kinds)]

@@ -131,8 +131,7 @@ def cifar10_pictures(labels: Sequence[str] | None, checked: int) -> TrainingPict
 def uploaded_pictures(uploaded: Uploaded, labels: Sequence[str] | None, checked: int) -> TrainingPictures:
     """Somebody's own pictures, parted by chance (the same each time): a sixth is watched and certified, at most 60.
 
-    Raises:
-        LabError: where they are too few, or a folder is named after no class of the classifier.
+    Raises LabError where they are too few, or a folder is named after no class of the classifier.
     """
     count = len(uploaded.images)
     if count < FEWEST_PICTURES:

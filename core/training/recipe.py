@@ -73,11 +73,7 @@ class Recipe:
 
 
 def check_recipe(recipe: Recipe, device: torch.device) -> None:
-    """See that the names are known and the precision is the device's.
-
-    Raises:
-        LabError: where one is not.
-    """
+    """See that the names are known and the precision is the device's. Raises LabError where one is not."""
     for name, value, known in (
         ("precision", recipe.precision, PRECISIONS),
         ("schedule", recipe.schedule, SCHEDULES),

@@ -105,11 +105,7 @@ def check_room(visitor: Visitor = OPERATOR) -> None:
 
 
 def check_name(name: str) -> str:
-    """A name for a model, without spaces around it.
-
-    Raises:
-        LabError: where it is none.
-    """
+    """A name for a model, without spaces around it. Raises LabError where it is none."""
     name = name.strip()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name) or len(name) > LONGEST_NAME or "--" in name:
         raise LabError(f"The name must be of letters, digits and single hyphens, at most {LONGEST_NAME} of them.")
@@ -173,8 +169,7 @@ def _own_trained(name: str, visitor: Visitor) -> TrainedModel:
 def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
     """Let others choose a kept model, or no longer.
 
-    Raises:
-        LabError: where there is none of this name, it is somebody else's, or it cannot be written.
+    Raises LabError where there is none of this name, it is somebody else's, or it cannot be written.
     """
     found = _own_trained(name, visitor)
     try:
@@ -184,11 +179,7 @@ def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
 
 
 def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
-    """Delete a kept model.
-
-    Raises:
-        LabError: where there is none of this name, it is somebody else's, or it cannot be deleted.
-    """
+    """Delete a kept model. Raises LabError where there is none of this name, it is somebody else's, or it cannot be deleted."""
     _own_trained(name, visitor)
     try:
         shutil.rmtree(trained_folder() / parse_reference(f"trained/{name}").name)
@@ -199,8 +190,7 @@ def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
 def zip_trained(name: str, visitor: Visitor = OPERATOR) -> bytes:
     """A kept model as a zip: a folder of its name with :data:`FILES` in it.
 
-    Raises:
-        LabError: where there is none any more that the visitor may see.
+    Raises LabError where there is none any more that the visitor may see.
     """
     if name not in {model.name for model in trained_models(visitor)}:
         raise LabError(f"There is no trained denoiser {name!r} any more.")

@@ -30,8 +30,7 @@ AT_ONCE = 64
 def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
     """Part a training set: every :data:`HELD_OUT`-th picture aside, the rest to train on.
 
-    Raises:
-        LabError: where fewer than 100 pictures are given.
+    Raises LabError where fewer than 100 pictures are given.
     """
     if len(data) < 100:
         raise LabError(f"Only {len(data)} pictures to train on: at least 100 are needed.")

@@ -107,7 +107,10 @@ def test_an_evaluation_goes_on_from_its_last_finished_image(home: Path) -> None:
     assert cut.state == "running"
     with sqlite3.connect(home / "runs.sqlite") as database:  # a minute later
         database.execute("UPDATE lab_runs SET beat = beat - ?", (store_module.SILENT_SECONDS,))
-    at = page("3_Trade-offs", view="runs")
+    at = page("3_Trade-offs", view="new")
+    assert f"was cut short after {len(finished)} images" in words(at.info)
+    at = press(at, "Go on with it")
+    assert (at.selectbox(key="view").value, at.selectbox(key="run").value) == ("runs", str(cut.id))
     assert list(at.dataframe[0].value["state"]) == ["interrupted"]
     assert f"Interrupted after {len(finished)} of 20 images" in words(at.info)
     press(at, f"Resume: {20 - len(finished)} images are missing")

@@ -1,6 +1,7 @@
 """Evaluations from a page: what to run and its budget; started, resumed, followed; each image goes to the store at once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +27,10 @@ from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.queue import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, link_seed, linked_choice, linked_number
+from core.ui.login import visitor
 from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.tradeoffs.logs import choose_table_radii
-from core.ui.tradeoffs.run_store import run_store
+from core.ui.tradeoffs.run_store import run_store, stored_runs
 
 FROM_HUB = "hub"
 WITHIN = 0.05
@@ -41,6 +43,7 @@ ENDINGS = {
 
 def draw_new_evaluation() -> None:
     """Everything for a new evaluation: controls, budget, start, progress, curve, stop, and going on."""
+    _offer_interrupted()
     request, name = _choose()
     busy = under_way(EVALUATIONS.latest())
     ready = bool(request.dataset)
@@ -55,6 +58,15 @@ def draw_new_evaluation() -> None:
         begin_anew(lambda: start_evaluation(request, name))
     _say_effort(request)
     draw_own_job(busy=busy)
+
+
+def _offer_interrupted() -> None:
+    """Lead to the visitor's newest run whose worker is gone; where the store cannot be used, starting a run says so."""
+    with suppress(LabError):
+        cut = (run for run in stored_runs() if run.interrupted and run.may_resume and visitor().owns(run.owner))
+        if run := next(cut, None):
+            st.info(plain(f"{run.name} was cut short after {run.images:,} images."), icon=":material/power_off:")
+            st.button("Go on with it", icon=":material/resume:", on_click=_turn_to, args=("runs", run.id), key="interrupted")
 
 
 def _choose() -> tuple[EvaluationRequest, str]:
