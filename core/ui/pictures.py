@@ -1,12 +1,16 @@
 """Choosing pictures: a sample (part of the link), uploads, or one of a data set of the Hub."""
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 import streamlit as st
 
 from core.data.parquet import LabelledPicture, fetch_split, sample_pictures
 from core.data.samples import Sample, sample_picture, samples
+from core.errors import LabError
 from core.pictures.reading import Picture, read_picture
 from core.plain_text import named, plain
 from core.ui.figure import enlarged
@@ -17,10 +21,14 @@ from core.ui.linked import key_for, linked_choice
 from core.ui.sentences import errors_shown, show_error
 
 MAX_UPLOADS = 12
+MOST_PIXELS = 100_000_000
+"""Of the uploads of a page together."""
 PICTURE_TYPES = ["png", "jpg", "jpeg", "webp"]
 GALLERIES = SessionJobs("galleries")
 USUAL_SET = "hub/uoft-cs/cifar10"
 DRAWN = 10
+_read = OrderedDict[tuple[bytes, str], Picture]()
+_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,14 @@ def choose_pictures(classifier: str) -> list[Choice]:
     chosen: list[Choice] = []
     if len(uploads) > MAX_UPLOADS:
         st.warning(f"{len(uploads)} pictures were uploaded: the first {MAX_UPLOADS} are used.", icon=":material/warning:")
+    pixels = 0
     for file in uploads[:MAX_UPLOADS]:
         with errors_shown():
             picture = read_upload(file.getvalue(), file.name)
+            if pixels + pixels_of(picture) > MOST_PIXELS:
+                most = MOST_PIXELS // 1_000_000
+                raise LabError(f"{picture.name} is left out: with it the pictures have over {most} million pixels together.")
+            pixels += pixels_of(picture)
             for note in picture.notes:
                 st.info(plain(note), icon=":material/info:")
             chosen.append(Choice(picture, None))
@@ -68,10 +81,27 @@ def choose_sample(classifier: str, disabled: bool = False) -> Sample:
     return known[linked_choice("Sample picture", titles, next(iter(known)), key, disabled=disabled)]
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
 def read_upload(data: bytes, name: str) -> Picture:
-    """Read an uploaded file once; raises LabError as :func:`core.pictures.reading.read_picture`."""
-    return read_picture(data, name)
+    """Read an uploaded file once; raises LabError as :func:`core.pictures.reading.read_picture`.
+
+    The last pictures are kept for all sessions, of :data:`MOST_PIXELS` together. Nobody may change them.
+    """
+    key = hashlib.sha256(data).digest(), name
+    with _lock:
+        if key in _read:
+            _read.move_to_end(key)
+            return _read[key]
+    picture = read_picture(data, name)
+    with _lock:
+        _read[key] = picture
+        while sum(map(pixels_of, _read.values())) > MOST_PIXELS:
+            _read.popitem(last=False)
+    return picture
+
+
+def pixels_of(picture: Picture) -> int:
+    """How many it has; in memory 4 bytes each."""
+    return picture.image.width * picture.image.height
 
 
 def choose_from_gallery() -> Picture | None:

@@ -118,6 +118,15 @@ def test_several_uploads_make_a_table_and_bad_ones_a_sentence() -> None:
     assert list(at.dataframe[0].value["picture"]) == ["one.png", "two.png"]
 
 
+def test_uploads_of_more_pixels_than_a_page_holds_are_left_out_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.ui.pictures.MOST_PIXELS", 2 * 40 * 40)
+    at = page(auto="false")
+    at.file_uploader(key="uploads").set_value([(f"{name}.png", png(name), "image/png") for name in range(4)])
+    at.run()
+    said = "is left out: with it the pictures have over 0 million pixels together."
+    assert [e.value for e in at.error] == [plain(f"{name}.png {said}") for name in (2, 3)]
+
+
 def test_without_automatic_computing_a_click_starts_it() -> None:
     at = page(auto="false", seed="11")
     (start,) = [b for b in at.button if b.label == "Start"]
