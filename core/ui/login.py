@@ -88,11 +88,13 @@ def _login() -> _Login:
     if "auth" in sections and not providers:
         raise LabError("The section [auth] of this Lab's secrets names no provider: its operator has to add client_id.")
     passphrases = {str(k): str(v) for k, v in _table(lab.get("passphrases", {}), "passphrases of [lab]").items()}
-    if os.environ.get("LAB_PASSPHRASE"):
+    if "LAB_PASSPHRASE" in os.environ:  # an empty one is no hash, and opens nothing
         passphrases[FROM_ENVIRONMENT] = os.environ["LAB_PASSPHRASE"]
     admitted = lab.get("visitors", [])
     if not isinstance(admitted, list):
         raise LabError("In this Lab's secrets, visitors of [lab] is to be a list of e-mail addresses and @domains.")
+    if ("visitors" in lab or "passphrases" in lab) and not providers and not passphrases:
+        raise LabError("The section [lab] of this Lab's secrets is for a login, and there is none: its operator has to add it.")
     return _Login(providers, tuple(sorted(passphrases.items())), tuple(map(str, admitted)))
 
 
@@ -107,6 +109,8 @@ def _of_provider(login: _Login) -> Visitor:
     user = st.user
     email, subject = str(user.get("email") or ""), str(user.get("sub") or "")
     name = email or str(user.get("name") or "") or "signed in"
+    if user.get("provider", "default") not in {provider or "default" for provider in login.providers}:
+        raise LabError(SIGN_IN_FIRST)  # by one that was taken out of the configuration since
     if not subject:
         raise LabError("The provider does not say who you are (its answer has no 'sub').")
     address = "" if user.get("email_verified") is False or "@" not in email else email

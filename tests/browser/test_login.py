@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_report import AxeReport
 from joserfc.jwk import RSAKey
 from page_state import settled
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -120,6 +121,21 @@ def test_a_provider_signs_in_and_a_page_opened_later_knows_it(browser: Browser, 
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     page.goto(address)
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_sign_in(browser: Browser, with_login: Served, axe: AxeReport, shots: Path, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(with_login[0])
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    settled(page)
+    page.screenshot(path=shots / f"login-phone-{scheme}.png")
+    assert axe.look(page, f"Login, phone, {scheme}") == []
+    page.get_by_label("Passphrase").press_sequentially(PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=HEADING)).to_be_visible()
     context.close()
 
 

@@ -109,6 +109,8 @@ def test_the_environment_may_hold_the_one_passphrase(monkeypatch: pytest.MonkeyP
         ({"lab": {"passphrases": {"class": HASH}, "visitors": "@example.org"}}, "is to be a list"),
         ({"auth": {"redirect_uri": "x", "cookie_secret": "y"}}, "names no provider"),
         ({"auth": "yes"}, "[auth] is to be a table"),
+        ({"lab": {"visitors": ["@example.org"]}}, "is for a login, and there is none"),
+        ({"lab": {"passphrases": {}}}, "is for a login, and there is none"),
     ],
 )
 def test_a_login_that_is_configured_wrongly_opens_nothing(secrets: dict[str, Any], told: str) -> None:
@@ -151,6 +153,21 @@ def test_whom_a_provider_signs_in_is_let_in_if_listed(user: dict[str, Any], admi
 
 def test_a_user_whom_no_provider_of_the_configuration_signed_in_is_nobody() -> None:
     assert not inside(page({"lab": {"passphrases": {"class": HASH}}}, ADA))
+
+
+def test_an_empty_passphrase_of_the_environment_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_PASSPHRASE", "")
+    at = page()
+    assert not inside(at)
+    say(at, "anything at all")
+    assert "is no hash" in errors(at)
+
+
+def test_a_provider_that_was_taken_away_signs_nobody_in() -> None:
+    named = {"redirect_uri": OIDC["redirect_uri"], "cookie_secret": OIDC["cookie_secret"], "school": OIDC}
+    assert inside(page({"auth": named}, ADA | {"provider": "school"}))
+    assert not inside(page({"auth": OIDC}, ADA | {"provider": "school"}))
+    assert not inside(page({"auth": named}, ADA | {"provider": "default"}))
 
 
 @pytest.mark.parametrize(
