@@ -112,7 +112,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
 
     def build() -> nn.Module:
         # Made without weights: left alone, the class would download its own.
-        return maker(pretrained=None, device=torch.get_default_device(), **options)
+        return maker(pretrained=None, device=torch.device("cpu"), **options)
 
     try:
         if file not in KNOWN:

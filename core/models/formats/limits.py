@@ -1,9 +1,9 @@
 """What a model of strangers may cost: its files, and the network that its config describes, before anything of it is allocated.
 
-A network is first built on torch's meta device, where tensors have shapes and no memory, and given a picture there
-(:func:`plan`). All that it does is counted, and the bytes of its weights bound what it may take: a small file never costs a
-big machine. The few networks that compute with numbers while they are built cannot be planned so: they are tried in a
-process of their own, which may be killed (:mod:`core.models.formats.registry`).
+A network is first built with tensors that have shapes and no memory (those of torch's meta device, but for small ones, which
+networks compute with while they are built), and given a picture so (:func:`plan`). All that it does is counted, and the bytes
+of its weights bound what it may take: a small file never costs a big machine. What asks for numbers that are not there
+cannot be planned: it is tried in a process of its own, which may be killed (:mod:`core.models.formats.registry`).
 """
 
 import struct
@@ -11,7 +11,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ MAX_MODULES, MAX_OPERATIONS, MAX_PARTS, MAX_SECONDS = 10_000, 20_000, 10_000, 10
 _TENSOR, _TENSOR_PER_BYTE = 128_000_000, 8
 _WORK, _WORK_PER_BYTE = 200e9, 5_000
 """Operations for one picture. SAM 2 at 896 pixels, the most for its size among those of timm, takes 3,900 a byte of float16."""
+SMALL = 4096
+"""Numbers of a tensor that is computed."""
 _ELEMENT = 10
 """Operations that a number costs which is only written: memory is slower than arithmetic."""
 
@@ -120,7 +122,7 @@ def unplanned() -> Iterator[None]:
 
 
 def plan(build: Callable[[], nn.Module], weights_bytes: int, *inputs: tuple[int, ...]) -> None:
-    """See what a network would take to be built and to answer for one picture, on the meta device.
+    """See what a network would take to be built and to answer for one picture, without doing it.
 
     Args:
         build: makes the network.
@@ -137,13 +139,16 @@ def plan(build: Callable[[], nn.Module], weights_bytes: int, *inputs: tuple[int,
     meter = _Meter(weights_bytes)
     built = False
     try:
-        with torch.no_grad(), torch.device("meta"), meter, _registrations_counted(meter):
+        with torch.no_grad(), meter, _registrations_counted(meter):
             network = build().eval()
             built = True
             meter.check_parameters(sum(parameter.numel() for parameter in network.parameters()))
             if inputs:
-                network(*map(torch.empty, inputs))
+                network(*map(torch.ones, inputs))
     except Exception as error:
+        if meter.refusal is None and "unallocated storage" in str(error):
+            with suppress(LabError):
+                meter.refuse(f"lists of more than {SMALL:,} numbers that it is built by")
         if meter.refusal is not None:
             raise meter.refusal from error
         if isinstance(error, NotImplementedError) or "meta" in str(error).lower():
@@ -154,8 +159,14 @@ def plan(build: Callable[[], nn.Module], weights_bytes: int, *inputs: tuple[int,
         raise
 
 
+def lay_out(build: Callable[[], nn.Module]) -> nn.Module:
+    """A network of no stranger's with the shapes of its weights, and without memory for them."""
+    with torch.no_grad(), _Meter(MAX_WEIGHTS_BYTES):
+        return build()
+
+
 class _Meter(TorchDispatchMode):
-    """Counts what is done within ``with``, and stops it at the limits. What is done in memory is first done without it."""
+    """Within ``with`` everything large is done without memory and counted, and is stopped at the limits."""
 
     def __init__(self, weights_bytes: int) -> None:
         super().__init__()
@@ -165,7 +176,9 @@ class _Meter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func is torch.ops.aten._local_scalar_dense.default:  # one number, of a tensor that is there
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor | torch.device)]
+        is_real = all(_in_memory(one) for one in given)
+        if is_real and func is torch.ops.aten._local_scalar_dense.default:
             return func(*args, **kwargs)
         if func is torch.ops.aten.unbind.int and args[0].shape[args[1] if len(args) > 1 else 0] > MAX_PARTS:
             self.refuse(f"more than {MAX_PARTS:,} parts of one tensor")
@@ -174,7 +187,7 @@ class _Meter(TorchDispatchMode):
             out = func(*shapes, **named)
         except NotImplementedError:
             # Such as torch.unique: what comes out depends on the numbers, and is no more than what goes in, which was counted.
-            if not all(map(_in_memory, (leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)))):
+            if not is_real:
                 raise
             return func(*args, **kwargs)
         self.operations += 1
@@ -188,7 +201,8 @@ class _Meter(TorchDispatchMode):
         if largest > _TENSOR + _TENSOR_PER_BYTE * self.weights_bytes:
             self.refuse(f"{largest / 1e9:,.1f} GB in one tensor")
         self.check()
-        return func(*args, **kwargs) if any(map(_in_memory, tree_leaves((args, kwargs)))) else out
+        is_small = sum(tensor.numel() for tensor in tensors) <= SMALL
+        return func(*args, **kwargs) if is_real and is_small else out
 
     def check(self) -> None:
         """Raise LabError where a count is beyond its limit."""

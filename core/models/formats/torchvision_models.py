@@ -5,12 +5,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library
-from core.models.formats.limits import check_memory, check_size, plan
+from core.models.formats.limits import check_memory, check_size, lay_out, plan
 from core.models.formats.listing import Listing, Loadability
 from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Preprocessing, own_sides, prepared, three
 from core.models.formats.weights import give_cifar_stem, load_into, read_weights
@@ -63,9 +62,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     arch = _architecture(listing, path.name)
     tensors = read_weights(path)
     options = _options(arch, tensors, own="mean" not in config)
-    with torch.device("meta"):
-        usual = models.get_model(arch, weights=None, **options)
-    classes = _classes(tensors, usual, path)
+    classes = _classes(tensors, lay_out(lambda: models.get_model(arch, weights=None, **options)), path)
     if classes != 1000:
         options.pop("transform_input", None)
     network: nn.Module = models.get_model(arch, weights=None, num_classes=classes, **options)

@@ -41,9 +41,7 @@ class DRUNet(PaddedDenoiser):
         if len(widths) != 4:
             raise ValueError(f"{len(widths)} widths: DRUNet has four levels")
         # Without pretrained=None the class would download its own weights.
-        network = _library("deepinv", "deepinv.models").DRUNet(
-            nc=widths, nb=blocks, pretrained=None, device=torch.get_default_device()
-        )
+        network = _library("deepinv", "deepinv.models").DRUNet(nc=widths, nb=blocks, pretrained=None, device="cpu")
         super().__init__(network, 8, least_side=32)  # what the class takes as it is; others it cuts into overlapping parts
 
 
@@ -52,9 +50,7 @@ class FFDNet(PaddedDenoiser):
 
     def __init__(self, depth: int = 12, width: int = 96) -> None:
         maker = _library("deepinv", "deepinv.models").FFDNet
-        super().__init__(
-            maker(n_conv_layers=depth, nf=width, img_channels=3, pretrained=None, device=torch.get_default_device()), 2
-        )
+        super().__init__(maker(n_conv_layers=depth, nf=width, img_channels=3, pretrained=None, device="cpu"), 2)
 
 
 class OneShotDenoiser(nn.Module):

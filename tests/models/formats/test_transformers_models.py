@@ -228,6 +228,7 @@ SMALL_PERCEIVER = {
 }
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize(
     ("kind", "architecture", "settings"),
     [
