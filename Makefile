@@ -1,6 +1,7 @@
 # make run    sets up and starts the app, for this machine alone    make lint   checks style and types
 # make serve  the same for whoever reaches this machine             make bench  measures the speed of certification
 # make test   sets up and passes checks and tests                   make clean  removes what the other targets made
+# make test-lowest  passes the tests of strangers' models with the lowest versions of their libraries that requirements.txt admits
 #
 # make test ARGS='-m "not slow and not browser"' leaves out what takes long.
 # PYTHON=python3.12 chooses an interpreter; ARGS="..." is handed to streamlit, pytest or the benchmark.
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # An environment that was half made, or whose interpreter was upgraded away, is made anew.
 BROKEN := $(shell test -d $(VENV) && { $(IN_VENV) -c 'import pip' 2>/dev/null || echo broken; })
 
-.PHONY: run serve test lint bench clean broken
+.PHONY: run serve test test-lowest lint bench clean broken
 
 run: $(VENV)/app-installed
 	$(IN_VENV) -m streamlit run app.py --server.showEmailPrompt=false $(ARGS)
@@ -27,6 +28,9 @@ serve: $(VENV)/app-installed
 
 test: lint
 	$(IN_VENV) -m pytest $(ARGS)
+
+test-lowest: $(VENV)/lowest/installed
+	$(VENV)/lowest/bin/python -m pytest -m lowest tests/models/formats $(ARGS)
 
 lint: $(VENV)/dev-installed
 	$(IN_VENV) -m ruff check .
@@ -51,6 +55,15 @@ $(VENV)/dev-installed: requirements-dev.txt requirements-apis.txt requirements-o
 	@$(call make_venv)
 	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $(VENV)/app-installed $@
+
+# A second environment that sees all of the first, and has its own of the four libraries.
+PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
+$(VENV)/lowest/installed: $(VENV)/dev-installed requirements.txt
+	$(IN_VENV) -m venv --clear --without-pip $(VENV)/lowest
+	$(IN_VENV) -c '$(PURELIB)' > "$$($(VENV)/lowest/bin/python -c '$(PURELIB)')/newest.pth"
+	$(IN_VENV) -m pip --python $(VENV)/lowest/bin/python install --disable-pip-version-check \
+		$$(sed -nE 's/^(timm|transformers|diffusers|deepinv)>=([0-9.]+).*/\1==\2/p' requirements.txt)
+	@touch $@
 
 define make_venv
 command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3.12 run" >&2; exit 1; }; \

@@ -69,6 +69,7 @@ def test_outside_the_range_of_training_the_user_is_warned(name: str, fitting: fl
     assert "more harm than good" in (sigma_warning(KNOWN[name], outside) or "")
 
 
+@pytest.mark.lowest
 def test_deepinv_architectures_can_be_described(tmp_path: Path) -> None:
     torch.manual_seed(0)
     models = import_library("deepinv.models")

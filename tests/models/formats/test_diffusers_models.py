@@ -204,6 +204,7 @@ def test_betas_may_be_given_one_by_one() -> None:
         betas_of({"trained_betas": ["a", "b"]})
 
 
+@pytest.mark.lowest
 def test_attention_under_its_old_names_loads(tmp_path: Path) -> None:
     """As in google/ddpm-cifar10-32, which is older than today's names."""
     network = unet(

@@ -27,7 +27,8 @@ from core.models.formats.registry import read_network
 from core.models.formats.transformers_models import _own_settings
 from core.models.load import load_classifier, load_denoiser
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of strangers' libraries, which the tests call by themselves
+# Warnings are of strangers' libraries, which the tests call by themselves.
+pytestmark = [pytest.mark.lowest, pytest.mark.filterwarnings("ignore")]
 
 
 class Hostile:

@@ -138,6 +138,7 @@ def test_unwanted_repositories(names: list[str], config: dict[str, Any] | None, 
         wanted(names, config)
 
 
+@pytest.mark.lowest
 @pytest.mark.parametrize("make", [save_timm, save_vit, save_squeezenet])
 def test_gradients_reach_the_picture_through_every_format(tmp_path: Path, make: Callable[[Path], Any]) -> None:
     make(tmp_path)
