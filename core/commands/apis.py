@@ -29,6 +29,9 @@ from core.runs.resuming import LogFiles, seed_of
 from core.smoothing.certificate import model_record
 from core.smoothing.settings import Settings
 
+DECIDING = ("sigma", "n0", "n", "alpha", "seed", "method", "mixture")
+"""Settings that decide a line of an evaluation by an API."""
+
 LONGEST_SIDE = 224
 """Larger pictures are cut and scaled to this side before the noise: denoising them takes seconds a copy."""
 
@@ -184,7 +187,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     device = str(pick_device(args.device))
     made_by = {
         **image_choice(args),
-        **{name: getattr(settings, name) for name in ("sigma", "n0", "n", "alpha", "seed", "method")},
+        **{name: value for name, value in settings.document().items() if name in DECIDING},
         "device": device,
         "budget_a_picture": budget,
         "labels": [list(group) for group in labels.groups],

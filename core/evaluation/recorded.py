@@ -13,7 +13,7 @@ import numpy as np
 from core.errors import LONGEST_FILE, LabError, one_line
 from core.evaluation.log import ImageVotes, LogLine, Outcomes, log_text, parse_log, parse_votes, votes_path, votes_text
 from core.folders import EVALUATIONS, made_once
-from core.smoothing.bounds import METHODS, lower_bound
+from core.smoothing.bounds import METHODS, UNIFORM, lower_bound
 from core.smoothing.radius import OWN_NORM, own_radius
 
 _SIGMA_IN_NAME = re.compile(r"sigma[_=-]?(\d+(?:\.\d+)?|\.\d+)", re.IGNORECASE)
@@ -38,6 +38,7 @@ class MadeBy:
     n: int | None = None
     alpha: float | None = None
     method: str = "clopper-pearson"
+    mixture: float = UNIFORM
     noise: str = "gaussian"
     norm: str = "l2"
     two_sided: bool = False
@@ -64,7 +65,7 @@ class MadeBy:
             return None
         if self.norm != OWN_NORM.get(self.noise) or self.method not in METHODS:
             return None
-        return own_radius(self.noise, lower_bound(self.n, self.n, self.alpha, self.method), None, self.sigma)
+        return own_radius(self.noise, lower_bound(self.n, self.n, self.alpha, self.method, self.mixture), None, self.sigma)
 
     def allows(self, radius: float) -> bool:
         """Whether a radius, which may be rounded to three digits, is within the ceiling."""
@@ -187,6 +188,7 @@ def _read_side(text: bytes, name: str) -> MadeBy:
         n=_whole(document, "n", name),
         alpha=None if alpha is None else alpha / tries,
         method=str(document.get("method", "clopper-pearson")),
+        mixture=_number(document, "mixture", name) or UNIFORM,
         noise=noise,
         norm=norm or "l2",
         two_sided=bool(document.get("two_sided", False)),

@@ -66,7 +66,7 @@ class EvaluationRequest:
             "split": self.split,
             "images": self.images,
             "chosen": "at random, by the seed",
-            **asdict(settings),
+            **settings.document(),
             "device": device,
             "classifier": asdict(model_record(classifier)),
             "denoiser": asdict(model_record(denoiser)),

@@ -13,6 +13,10 @@ from core.errors import LabError
 
 METHODS = ("clopper-pearson", "anytime")
 
+MIXTURE, UNIFORM = 0.5, 1.0
+"""Of the anytime bound: b of its Beta(1, b) prior. It was uniform in certificates and logs that do not say; 1/2 has more weight
+near 1, where the votes of what can be certified are."""
+
 GROUP_SEQUENTIAL = "group-sequential"
 """No bound but a test of given radii: core/smoothing/table.py."""
 
@@ -35,16 +39,17 @@ def clopper_pearson_upper(k: int, n: int, alpha: float) -> float:
     return 1.0 if k == n else float(special.betainccinv(k + 1, n - k, alpha))
 
 
-def anytime_lower(k: int, n: int, alpha: float) -> float:
+def anytime_lower(k: int, n: int, alpha: float, mixture: float = MIXTURE) -> float:
     """Lower bound that holds at every ``n`` at once, so that sampling may stop whenever one likes.
 
-    For a candidate p, the likelihood ratio against p, averaged over a uniform prior on [p, 1], is a test martingale
-    M_n(p) with mean 1 if p is the truth. By Ville's inequality it ever reaches 1/alpha with probability at most alpha.
-    The bound is the smallest p not rejected, M_n(p) < 1/alpha (Robbins 1970's method of mixtures; see docs/statistics.md).
-    Even the greatest value over a run is a valid bound; a certificate uses the last one, which its counts alone give.
+    For a candidate p, the likelihood ratio against p, averaged over a Beta(1, ``mixture``) prior on [p, 1], is a test
+    martingale M_n(p) with mean 1 if p is the truth. By Ville's inequality it ever reaches 1/alpha with probability at most
+    alpha. The bound is the smallest p not rejected, M_n(p) < 1/alpha (Robbins 1970's method of mixtures; see
+    docs/statistics.md). Even the greatest value over a run is a valid bound; a certificate uses the last one, which its counts
+    alone give.
 
-    >>> round(anytime_lower(990, 1000, 0.001), 4)
-    0.9715
+    >>> round(anytime_lower(100, 100, 0.001), 4), round(anytime_lower(100, 100, 0.001, mixture=UNIFORM), 4)
+    (0.9226, 0.9132)
     """
     _check(k, n, alpha)
     if k == 0:
@@ -54,7 +59,7 @@ def anytime_lower(k: int, n: int, alpha: float) -> float:
     threshold = -math.log(alpha)
 
     def excess(p: float) -> float:
-        return log_martingale(p, k, n) - threshold
+        return log_martingale(p, k, n, mixture) - threshold
 
     # On (0, k/n) the log martingale falls from +infinity; at k/n it is below any threshold that alpha < 1/2 sets.
     low, high = np.finfo(float).tiny, min(k / n, 1 - 1e-16)
@@ -67,17 +72,18 @@ def anytime_lower(k: int, n: int, alpha: float) -> float:
     return max(0.0, float(root) - 2e-14)
 
 
-def log_martingale(p: float, k: int, n: int) -> float:
-    """log M_n(p): Beta(k+1, n-k+1) P[Beta(k+1, n-k+1) > p] / (1-p) over p^k (1-p)^(n-k), all in logs."""
-    above = float(special.betaincc(k + 1, n - k + 1, p))  # P[Beta > p]
+def log_martingale(p: float, k: int, n: int, mixture: float = MIXTURE) -> float:
+    """log M_n(p): b Beta(k+1, n-k+b) P[Beta(k+1, n-k+b) > p] / (1-p)^b over p^k (1-p)^(n-k), all in logs; b is ``mixture``."""
+    b = mixture
+    above = float(special.betaincc(k + 1, n - k + b, p))  # P[Beta > p]
     if above == 0.0:
         return -math.inf
-    mixture = special.betaln(k + 1, n - k + 1) + math.log(above) - math.log1p(-p)
-    return float(mixture - special.xlogy(k, p) - special.xlog1py(n - k, -p))
+    averaged = math.log(b) + special.betaln(k + 1, n - k + b) + math.log(above) - b * math.log1p(-p)
+    return float(averaged - special.xlogy(k, p) - special.xlog1py(n - k, -p))
 
 
-def lower_bound(k: int, n: int, alpha: float, method: str) -> float:
-    """The lower bound by name: ``clopper-pearson`` or ``anytime``.
+def lower_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXTURE) -> float:
+    """The lower bound by name: ``clopper-pearson`` or ``anytime``, the latter with this mixture.
 
     Raises:
         LabError: where the name is unknown.
@@ -86,11 +92,11 @@ def lower_bound(k: int, n: int, alpha: float, method: str) -> float:
         case "clopper-pearson":
             return clopper_pearson_lower(k, n, alpha)
         case "anytime":
-            return anytime_lower(k, n, alpha)
+            return anytime_lower(k, n, alpha, mixture)
     raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
 
 
-def upper_bound(k: int, n: int, alpha: float, method: str) -> float:
+def upper_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXTURE) -> float:
     """The upper bound by name: of ``k`` votes for a class, n - k are not for it, and their share is bounded from below.
 
     >>> upper_bound(10, 1000, 0.001, "anytime") == 1 - anytime_lower(990, 1000, 0.001)
@@ -101,7 +107,7 @@ def upper_bound(k: int, n: int, alpha: float, method: str) -> float:
     """
     if method == "clopper-pearson":
         return clopper_pearson_upper(k, n, alpha)
-    return 1 - lower_bound(n - k, n, alpha, method)
+    return 1 - lower_bound(n - k, n, alpha, method, mixture)
 
 
 def prediction_p_value(first: int, second: int) -> float:

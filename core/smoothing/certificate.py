@@ -1,11 +1,12 @@
 """What CERTIFY and PREDICT return, and how they name picture and models. Needs no torch."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from core.engines import EAGER, FLOAT32
 from core.pictures.reading import ImageRecord
+from core.smoothing.bounds import UNIFORM
 from core.smoothing.settings import Settings, Terms
 
 CERTIFICATE_SCHEMA = "denoised-smoothing-lab/certificate/1"
@@ -162,6 +163,7 @@ class Certificate(_Sampled):
         runner_up: the class with most votes beside the candidate, of a two-sided certificate (the first of several).
         p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
         radii: the radius in each norm that this noise certifies; ``radii[norm]`` is ``radius``.
+        mixture: of the anytime bound: :data:`core.smoothing.bounds.MIXTURE`.
         settled: what ended it. ``reached``: ``radius`` is at least ``until_radius``. ``out of reach``: with probability at
             least ``1 - alpha``, a statement of its own, no number of samples would certify that radius (with ``within``: any
             class) by this bound. ``within``: it is at least ``1 - within`` times what n_planned samples would give, if the
@@ -191,6 +193,7 @@ class Certificate(_Sampled):
     tries: int = 1
     engine: str = EAGER
     precision: str = FLOAT32
+    mixture: float = UNIFORM
 
     @property
     def settings(self) -> Settings:
@@ -200,7 +203,7 @@ class Certificate(_Sampled):
     @property
     def terms(self) -> Terms:
         """What its bound and radius rest on."""
-        return self.settings.terms((3, self.image.height, self.image.width))
+        return replace(self.settings.terms((3, self.image.height, self.image.width)), mixture=self.mixture)
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as a document: what ``--json`` prints, the app offers for download, and ``verify`` reads."""

@@ -132,6 +132,7 @@ class Certification:
             failure_probability=self.terms.alpha * (1 if self.method == s.method else 2),
             settled=self._outcome(),
             table_radii=s.table_radii or (),
+            mixture=self.terms.mixture,
         )
 
 

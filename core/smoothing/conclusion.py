@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from scipy import special
 
 from core.errors import LabError
-from core.smoothing.bounds import GROUP_SEQUENTIAL, anytime_lower, lower_bound, upper_bound
+from core.smoothing.bounds import GROUP_SEQUENTIAL, UNIFORM, anytime_lower, lower_bound, upper_bound
 from core.smoothing.radius import NORMS, floored, steepness
 from core.smoothing.settings import Settings, Terms
 from core.smoothing.table import radii_reached, table_is_settled
@@ -59,9 +59,9 @@ def conclude(counts: Sequence[int], candidate: int | None, terms: Terms) -> Conc
 def class_bounds(votes: int, others: int, n: int, terms: Terms) -> tuple[float, float | None]:
     """The lower bound on a class with ``votes`` of ``n``; two-sided also the upper one on one with ``others``, else None."""
     if not terms.two_sided:
-        return lower_bound(votes, n, terms.alpha, terms.method), None
-    p_lower = lower_bound(votes, n, terms.alpha / 2, terms.method)
-    return p_lower, min(upper_bound(others, n, terms.alpha / 2, terms.method), 1 - p_lower)
+        return lower_bound(votes, n, terms.alpha, terms.method, mixture=terms.mixture), None
+    p_lower = lower_bound(votes, n, terms.alpha / 2, terms.method, mixture=terms.mixture)
+    return p_lower, min(upper_bound(others, n, terms.alpha / 2, terms.method, mixture=terms.mixture), 1 - p_lower)
 
 
 def _from_table(votes: int, n: int, terms: Terms) -> Conclusion:
@@ -180,17 +180,17 @@ def radius_possible(counts: Sequence[int], candidate: int, terms: Terms) -> floa
 
     One-sided, that is the radius of the candidate's true probability, which is bounded from above. Two-sided, the true
     runner-up's is bounded from below, too: no class is singled out beforehand, so alpha/2 is shared among all of them; and it
-    is at least an equal part of what the candidate leaves.
+    is at least an equal part of what the candidate leaves. The mixture is uniform: what is bounded here is seldom near an end.
     """
     n, others = sum(counts), len(counts) - 1
     if n == 0:
         return math.inf
     k = counts[candidate]
     if not terms.two_sided:
-        return terms.radius(upper_bound(k, n, terms.alpha, "anytime"))
-    p = upper_bound(k, n, terms.alpha / 2, "anytime")
+        return terms.radius(upper_bound(k, n, terms.alpha, "anytime", mixture=UNIFORM))
+    p = upper_bound(k, n, terms.alpha / 2, "anytime", mixture=UNIFORM)
     most = max(votes for index, votes in enumerate(counts) if index != candidate)
-    return terms.radius(p, max(min(1 - p, 1.0) / others, anytime_lower(most, n, terms.alpha / 2 / others)))
+    return terms.radius(p, max(min(1 - p, 1.0) / others, anytime_lower(most, n, terms.alpha / 2 / others, UNIFORM)))
 
 
 def samples_fixed_beforehand(share: float, until_radius: float, terms: Terms) -> int | None:

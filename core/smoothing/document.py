@@ -16,7 +16,7 @@ from typing import Any
 from core.engines import ENGINES, PRECISIONS
 from core.errors import LONGEST_FILE, LabError, one_line
 from core.pictures.reading import MAX_PIXELS, ImageRecord
-from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS
+from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, MIXTURE, UNIFORM
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ModelRecord
 from core.smoothing.conclusion import OUTCOMES
 from core.smoothing.radius import NOISES, NORMS
@@ -306,6 +306,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "settled": _or_null(partial(_one_of, choices=OUTCOMES)),
     "within": _or_null(partial(_real, most=1.0, open_=True)),
     "table_radii": _table_radii,
+    "mixture": lambda value, name: float(_one_of(str(_real(value, name)), name, (str(MIXTURE), str(UNIFORM)))),
     "tries": partial(_whole, least=1, most=MOST_TRIES),
     "engine": partial(_one_of, choices=ENGINES[1:]),
     "precision": partial(_one_of, choices=PRECISIONS[1:]),

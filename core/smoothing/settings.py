@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from numbers import Integral
 from typing import Any
 
 from core.engines import ENGINES, PRECISIONS
 from core.errors import LabError
-from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, least_n_to_certify, least_n_to_predict
+from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, MIXTURE, least_n_to_certify, least_n_to_predict
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, check_sigma, radii, share_needed
 
 MAX_N = 1_000_000
@@ -134,6 +134,10 @@ class Settings:
             table_radii=self.table_radii or (),
         )
 
+    def document(self) -> dict[str, Any]:
+        """All of them for the file that says what made a log, with the mixture where the bound has one."""
+        return asdict(self) | ({"mixture": MIXTURE} if self.method == "anytime" else {})
+
     @property
     def may_end_early(self) -> bool:
         """Whether sampling ends before n where what was asked is settled."""
@@ -210,6 +214,7 @@ class Terms:
         alpha: the chance that the conclusion may be wrong; two bounds have half of it each.
         norm: of the radius; empty for the noise's own.
         n_planned: samples that were planned.
+        mixture: of the anytime bound, :data:`core.smoothing.bounds.MIXTURE`.
     """
 
     alpha: float
@@ -221,6 +226,7 @@ class Terms:
     two_sided: bool = False
     n_planned: int = 0
     table_radii: tuple[float, ...] = ()
+    mixture: float = MIXTURE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm", self.norm or OWN_NORM[self.noise])

@@ -104,17 +104,18 @@ def test_abstentions_of_unknown_votes_stay_and_are_counted() -> None:
     assert project(vote_shares(made()), 1_000_000, 0.05).outcomes.abstained.sum() == 1  # 300 of 1,000 never certify
 
 
-def test_the_anytime_bound_is_projected_by_its_own_formula() -> None:
+@pytest.mark.parametrize("said", [{}, {"mixture": 0.5}], ids=["older", "now"])
+def test_the_anytime_bound_is_projected_by_its_own_formula(said: dict[str, float]) -> None:
     from core.smoothing.bounds import anytime_lower
 
     votes, n = (990, 900, 600), 1000
-    bounds = [anytime_lower(k, n, 0.001) for k in votes]
+    bounds = [anytime_lower(k, n, 0.001, said.get("mixture", 1.0)) for k in votes]
     lines = "".join(f"{i}\t3\t3\t{l2_radius(p, 0.25):.6g}\t1\t1\n" for i, p in enumerate(bounds))
     kept = "".join(
         json.dumps({"idx": i, "candidate": 3, "n": n, "p_lower": p, "settled": None, "counts": {"3": k, "1": n - k}}) + "\n"
         for i, (k, p) in enumerate(zip(votes, bounds, strict=True))
     )
-    side = json.dumps({"sigma": 0.25, "n": n, "alpha": 0.001, "method": "anytime"}).encode()
+    side = json.dumps({"sigma": 0.25, "n": n, "alpha": 0.001, "method": "anytime"} | said).encode()
     text = ("\t".join(HEADER) + "\n" + lines).encode()
     log = recorded_from("log.tsv", text, side, kept.encode())
     assert project(vote_shares(log), n, 0.001).outcomes.radius == pytest.approx(log.outcomes.radius, rel=1e-5)

@@ -10,16 +10,19 @@ import pytest
 from numpy.polynomial.legendre import leggauss
 from scipy import special, stats
 
-from core.smoothing.bounds import anytime_lower, clopper_pearson_lower, log_martingale, lower_bound
+from core.smoothing.bounds import MIXTURE, UNIFORM, anytime_lower, clopper_pearson_lower, log_martingale, lower_bound
 from core.smoothing.radius import l2_radius
 
-NODES, WEIGHTS = leggauss(300)
+NODES, WEIGHTS = leggauss(600)
 
 
-def log_quadrature(p: np.ndarray, k: int, n: int) -> np.ndarray:
-    """log M_n(p), the mean over q in [p, 1] of (q/p)^k ((1-q)/(1-p))^(n-k); Gauss-Legendre is exact for n < 600."""
+def log_quadrature(p: np.ndarray, k: int, n: int, mixture: float) -> np.ndarray:
+    """log M_n(p), the mean of (q/p)^k ((1-q)/(1-p))^(n-k) over q of a Beta(1, mixture) distribution above p.
+
+    ((1-q)/(1-p))^mixture is uniform on [0, 1] then; of a mixture of 1 or 1/2 Gauss-Legendre is exact for n < 600.
+    """
     assert n < 600
-    q = p[:, None] + (1 - p[:, None]) * (NODES + 1) / 2  # (grid, nodes)
+    q = 1 - (1 - p[:, None]) * ((NODES + 1) / 2) ** (1 / mixture)  # (grid, nodes)
     log_ratio = k * (np.log(q) - np.log(p)[:, None]) + (n - k) * (np.log1p(-q) - np.log1p(-p)[:, None])
     return special.logsumexp(log_ratio, axis=1, b=WEIGHTS / 2)
 
@@ -28,20 +31,24 @@ SMALL = [(1, 1), (2, 3), (5, 10), (10, 10), (1, 50), (40, 50), (99, 100), (100, 
 
 
 @pytest.mark.parametrize(("k", "n"), SMALL)
-def test_martingale_is_the_mixture_integral(k, n):
+@pytest.mark.parametrize("mixture", [MIXTURE, UNIFORM])
+def test_martingale_is_the_mixture_integral(k, n, mixture):
     p = np.linspace(0.02, 0.98, 97)
     p = p[p <= max(k / n, 0.1) + 0.1]
-    closed = [log_martingale(float(each), k, n) for each in p]
-    assert closed == pytest.approx(log_quadrature(p, k, n), abs=1e-8)
+    closed = [log_martingale(float(each), k, n, mixture) for each in p]
+    assert closed == pytest.approx(log_quadrature(p, k, n, mixture), abs=1e-8)
 
 
 @pytest.mark.parametrize(("k", "n"), SMALL)
 @pytest.mark.parametrize("alpha", [0.05, 0.001])
-def test_bound_is_the_smallest_candidate_not_rejected(k, n, alpha):
+@pytest.mark.parametrize("mixture", [MIXTURE, UNIFORM])
+def test_bound_is_the_smallest_candidate_not_rejected(k, n, alpha, mixture):
     step = 1 / 5_000
     grid = np.arange(step / 2, 1, step)
-    kept = grid[log_quadrature(grid, k, n) < -np.log(alpha)]
-    assert kept[0] - step <= anytime_lower(k, n, alpha) <= kept[0]
+    rejected = log_quadrature(grid, k, n, mixture) >= -np.log(alpha)
+    kept = grid[~rejected]
+    assert kept[0] - step <= anytime_lower(k, n, alpha, mixture) <= kept[0]
+    assert not rejected[grid > kept[0]].any() or n == k, "what is not rejected is one piece"
 
 
 @pytest.mark.parametrize("p", [0.3, 0.5, 0.9, 0.99])
@@ -59,12 +66,21 @@ def test_martingale_stays_in_the_mean_at_every_step(p):
             assert after == pytest.approx(math.exp(log_martingale(p, k, n)), rel=1e-8)
 
 
-@pytest.mark.parametrize(("n", "ratio"), [(100, 0.90), (1_000, 0.96), (10_000, 0.98), (100_000, 0.99)])
-def test_price_of_stopping_at_any_time(n, ratio):
-    k = 99 * n // 100
-    anytime = l2_radius(anytime_lower(k, n, 0.001), 1.0)
-    fixed = l2_radius(clopper_pearson_lower(k, n, 0.001), 1.0)
-    assert anytime / fixed == pytest.approx(ratio, abs=0.01)
+PRICES = {
+    # n: of the fixed-n radius, with the uniform mixture and with the present one; all votes for the class, and 99% of them
+    100: ((0.907, 0.948), (0.902, 0.918)),
+    1_000: ((0.959, 0.977), (0.962, 0.960)),
+    10_000: ((0.975, 0.986), (0.984, 0.982)),
+    100_000: ((0.982, 0.990), (0.994, 0.993)),
+}
+
+
+@pytest.mark.parametrize("n", PRICES)
+def test_price_of_stopping_at_any_time(n):
+    for k, (uniform, present) in zip((n, 99 * n // 100), PRICES[n], strict=True):
+        fixed = l2_radius(clopper_pearson_lower(k, n, 0.001), 1.0)
+        for mixture, ratio in ((UNIFORM, uniform), (MIXTURE, present)):
+            assert l2_radius(anytime_lower(k, n, 0.001, mixture), 1.0) / fixed == pytest.approx(ratio, abs=6e-4)
 
 
 @pytest.mark.parametrize("alpha", [0.4, 0.05, 0.001, 1e-12, 1e-100])
@@ -76,10 +92,10 @@ def test_extreme_counts(alpha):
                 bound = anytime_lower(k, n, alpha)
                 assert 0 <= bound <= clopper_pearson_lower(k, n, alpha), (k, n)
                 assert bound > 0 or clopper_pearson_lower(k, n, alpha) < 1e-5, (k, n)
-    # Every vote the same: M_n(p) = (1 - p^(n+1)) / ((n+1) (1-p) p^n), which must be 1 / alpha at the bound.
+    # Every vote the same: M_n(p) is the mean over a uniform u of (1 - (1-p) u^2)^n / p^n, which must be 1 / alpha at the bound.
     p = anytime_lower(1_000_000, 1_000_000, alpha)
-    log_m = math.log(-math.expm1(1_000_001 * math.log(p))) - math.log(1_000_001) - math.log1p(-p) - 1_000_000 * math.log(p)
-    assert log_m == pytest.approx(-math.log(alpha), rel=1e-6)
+    logs = 1_000_000 * (np.log1p(-(1 - p) * ((NODES + 1) / 2) ** 2) - math.log(p))
+    assert special.logsumexp(logs, b=WEIGHTS / 2) == pytest.approx(-math.log(alpha), rel=1e-6)
 
 
 def test_martingale_far_above_the_share_is_nothing():

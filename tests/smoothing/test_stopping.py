@@ -13,7 +13,7 @@ from scipy import special, stats
 
 import core
 from core.errors import LabError
-from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
+from core.smoothing.bounds import MIXTURE, UNIFORM, anytime_lower, clopper_pearson_lower
 from core.smoothing.conclusion import (
     OUT_OF_REACH,
     REACHED,
@@ -55,11 +55,12 @@ def certify(share=0.99, **settings):
     return core.certify(GREY, classifier_with(share), **(chosen | settings))
 
 
-def log_martingale(k: np.ndarray, n: int, p: float) -> np.ndarray:
+def log_martingale(k: np.ndarray, n: int, p: float, b: float = MIXTURE) -> np.ndarray:
     """log M_n(p) of many counts, through scipy's own Beta distribution."""
     k, back = np.unique(k, return_inverse=True)
     with np.errstate(divide="ignore"):
-        mixture = special.betaln(k + 1, n - k + 1) + stats.beta.logsf(p, k + 1, n - k + 1) - math.log1p(-p)
+        tail = stats.beta.logsf(p, k + 1, n - k + b)
+    mixture = math.log(b) + special.betaln(k + 1, n - k + b) + tail - b * math.log1p(-p)
     return (mixture - k * math.log(p) - (n - k) * math.log1p(-p))[back]
 
 
@@ -71,7 +72,7 @@ def simulate(share: float, n: int, alpha: float, seed: int) -> tuple[np.ndarray,
         k, done = k + rng.binomial(at - done, share, RUNS), at
         # The lower bound passes a probability exactly when the martingale against it passes 1/alpha.
         reached = log_martingale(k, at, NEEDED) >= -math.log(alpha)
-        out = log_martingale(at - k, at, 1 - NEEDED) >= -math.log(alpha)
+        out = log_martingale(at - k, at, 1 - NEEDED, UNIFORM) >= -math.log(alpha)
         for now, sign in ((reached, 1), (out, -1)):
             first = now & (outcome == 0)
             outcome[first], samples[first] = sign, at
@@ -98,7 +99,7 @@ def test_the_simulated_rule_is_the_one_in_use(share):
         k = int(rng.binomial(at, share))
         rule = radius_outcome((at - k, k), 1, RADIUS, Terms(**rules()))
         reached = log_martingale(np.array([k]), at, NEEDED)[0] >= math.log(1_000)
-        out = log_martingale(np.array([at - k]), at, 1 - NEEDED)[0] >= math.log(1_000)
+        out = log_martingale(np.array([at - k]), at, 1 - NEEDED, UNIFORM)[0] >= math.log(1_000)
         assert rule == (REACHED if reached else OUT_OF_REACH if out else None)
 
 

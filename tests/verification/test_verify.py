@@ -147,6 +147,7 @@ ALTERED_ASKED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "until_radius": ({"until_radius": 1.0}, {"settled"}),
     "settled": ({"settled": "out of reach"}, {"settled"}),
     "tries": ({"tries": 2}, {"p_lower"}),
+    "mixture": ({"mixture": 1.0}, {"p_lower", "radius", "radius_ceiling"}),
 }
 
 
