@@ -23,7 +23,8 @@ _HELP = {
     "n0": "These pick the class to count; they are not counted again.",
     "tries": "Whoever tries several sigmas, seeds or denoisers on one picture and keeps the best certificate has as many"
     " chances to err. Say how many beforehand: each then has alpha divided by that number.",
-    "bound": "Anytime costs a few per cent of the radius, more where n is small, and lets you stop at any moment with a valid certificate.",
+    "bound": "Anytime costs a few per cent of the radius, more where n is small, and lets you stop at any moment"
+    " with a valid certificate.",
     "noise": "Sigma is the standard deviation in each channel, whatever the noise.",
     "norm": "How the size of a change is measured: l2 its length, l1 the sum over all colour values, l-infinity the greatest of"
     " them.",
