@@ -132,7 +132,7 @@ def project(shares: VoteShares, n: int, alpha: float) -> Projection:
     assert made.sigma is not None
     known = shares.votes >= 0
     scaled = np.where(known, shares.votes, 0) * (n / shares.n)
-    bounds = np.where(known, _lower_bounds(scaled, n, alpha, made.method, made.mixture), 0.0)
+    bounds = np.where(known, _lower_bounds(scaled, n, alpha, made.method, mixture=made.mixture), 0.0)
     certified = bounds > 0.5
     radius = np.where(certified, radii_of(np.maximum(bounds, 0.5), made.noise, made.sigma), 0.0)
     predict = np.where(certified, shares.candidate, ABSTAINED)
@@ -146,7 +146,7 @@ def _lower_bounds(k: NDArray[np.float64], n: int, alpha: float, method: str, mix
     values, places = np.unique(k, return_inverse=True)  # a root is sought for each; many images have as many votes
     if method == "clopper-pearson":
         return np.where(values > 0, special.betaincinv(np.maximum(values, 1e-9), n - values + 1, alpha), 0.0)[places]
-    return np.array([lower_bound(value, n, alpha, method, mixture) for value in values])[places]
+    return np.array([lower_bound(value, n, alpha, method, mixture=mixture) for value in values])[places]
 
 
 def radii_of(p: NDArray[np.float64], noise: str, sigma: float) -> NDArray[np.float64]:

@@ -107,7 +107,7 @@ def upper_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXT
     """
     if method == "clopper-pearson":
         return clopper_pearson_upper(k, n, alpha)
-    return 1 - lower_bound(n - k, n, alpha, method, mixture)
+    return 1 - lower_bound(n - k, n, alpha, method, mixture=mixture)
 
 
 def prediction_p_value(first: int, second: int) -> float:
