@@ -1,6 +1,5 @@
 """One look for all figures, and the traces that most of them are made of; nothing is told by colour alone."""
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.plain_text import file_name, html_text
 from core.report.notation import CATEGORIES
 
 Numbers = Sequence[float] | NDArray[np.float64]
@@ -119,15 +119,19 @@ def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
             include_plotlyjs=place == 0,
             full_html=False,
             default_height="480px" if several else "80vh",
-            config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg", "filename": name}},
+            config={
+                "displaylogo": False,
+                "responsive": True,
+                "toImageButtonOptions": {"format": "svg", "filename": file_name(name)},
+            },
         )
-        words = html.escape(alt)
+        words = html_text(alt)
         parts.append(
             f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{chart}<figcaption>{words}</figcaption>'
             "</figure>\n"
         )
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(name)}</title>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html_text(name)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
         f'<body style="background:{GROUND};color:{INK};font-family:sans-serif;margin:1rem">\n{"".join(parts)}</body></html>\n'
     )

@@ -6,7 +6,9 @@ import re
 
 import plotly.graph_objects as go
 
+from core.figures.certificate import icon_array, vote_bars
 from core.figures.template import stand_alone
+from tests.strangers_text import POLYGLOT
 
 
 def test_a_saved_figure_needs_nothing_else() -> None:
@@ -15,3 +17,14 @@ def test_a_saved_figure_needs_nothing_else() -> None:
     assert len(saved) > 1_000_000
     assert "words with &quot;quotes&quot; &amp; &lt;signs&gt;" in saved
     assert not re.search(r"<script[^>]+src=", saved)
+
+
+def test_a_page_that_stands_alone_runs_nothing_of_a_strangers() -> None:
+    attack = "</script><script>owned()</script><img src=x onerror=owned()>"
+    page = stand_alone(
+        [(vote_bars([3, 1], (attack, POLYGLOT)), attack), (icon_array([3, 1], (attack, POLYGLOT)), POLYGLOT)], attack
+    )
+    own = page.replace("owned()", "")
+    assert "<script>owned" not in page
+    assert "<img src=x" not in page
+    assert own.count("<script") == own.count("</script>")
