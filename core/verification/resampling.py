@@ -114,6 +114,8 @@ def cannot_sample_here(certificate: Certificate) -> str | None:
     here = models_of_catalogue(certificate)
     if isinstance(here, str):
         return here
+    if certificate.engine == "compile":
+        return "The app compiles nothing for a stranger's certificate: use 'python -m core verify' on the command line."
     side = max(certificate.image.height, certificate.image.width)
     if certificate.n0 + certificate.n > MAX_SAMPLES_HERE or side > MAX_SIDE_HERE:
         return (

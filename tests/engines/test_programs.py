@@ -31,7 +31,7 @@ needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None
 
 
 class Alternating(nn.Module):
-    """Answers otherwise every second time."""
+    """Answers otherwise every third time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Alternating(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         self.calls += 1
         red = pixels.mean(dim=(2, 3))
-        return red if self.calls % 2 else -red
+        return red if self.calls % 3 else -red
 
 
 class Branching(nn.Module):
@@ -108,12 +108,18 @@ def test_bfloat16_is_another_network_and_is_named(classifier, denoiser):
 )
 @needs_openvino
 def test_what_cannot_be_compiled_is_computed_eagerly_and_said_in_a_sentence(model, engine, why):
+    program = choose(pair(model), engine, "float32")
+    assert (program.engine, program.precision, program.run) == ("eager", "float32", None)
+    assert why in program.notice
+    assert program.notice.endswith("the networks are computed eagerly.")
+
+
+def test_a_notice_reaches_who_asked(classifier):
     told: list[str] = []
-    certificate = certify(PICTURE, model, engine=engine, on_notice=told.append, **ASKED)
+    certificate = certify(PICTURE, lambda pixels: classifier(pixels), engine="openvino", on_notice=told.append, **ASKED)
     assert (certificate.engine, certificate.precision) == ("eager", "float32")
     (sentence,) = told
-    assert why in sentence
-    assert sentence.endswith("the networks are computed eagerly.")
+    assert "only torch modules can be compiled" in sentence
 
 
 def test_an_engine_that_is_not_installed_is_said_in_a_sentence(classifier, monkeypatch):
@@ -255,3 +261,13 @@ def test_a_card_says_where_a_format_was_measured(there, kept, tmp_path):
     measured = {"0.25": {"0.25": [58.4, there], "0.5": [43.6, 44.0]}, "0.5": {"0.25": [50.0, 50.0]}}
     (tmp_path / "card.json").write_text(json.dumps({"formats": {"bundled/it": {"bfloat16": measured}}}))
     assert measured_formats(tmp_path).get("bundled/it") == kept
+
+
+def test_the_card_of_the_usual_pair_holds_what_auto_takes():
+    from core import load_classifier, load_denoiser
+
+    classifier, denoiser = load_classifier("bundled/cifar10"), load_denoiser("bundled/cifar10-stab")
+    assert programs.measured(classifier, denoiser, 0.25) == ("bfloat16",)
+    assert programs.measured(classifier, denoiser, 1.5) == ()
+    assert programs.measured(classifier, None, 0.25) == ()
+    assert programs.measured(load_classifier("bundled/cifar10", size=(64, 64)), denoiser, 0.25) == ()
