@@ -19,6 +19,9 @@ BROKEN := $(shell test -d $(VENV) && { $(IN_VENV) -c 'import pip' 2>/dev/null ||
 
 .PHONY: run serve test test-lowest lint bench clean broken
 
+# One heap for all threads: else the C library keeps one for each, as large as the largest job that ever ran there.
+run serve: export MALLOC_ARENA_MAX ?= 1
+
 run: $(VENV)/app-installed
 	$(IN_VENV) -m streamlit run app.py --server.showEmailPrompt=false $(ARGS)
 

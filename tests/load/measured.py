@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +72,7 @@ class App:
 def measured_app(home: Path, threads: int = 1) -> Iterator[App]:
     """Start an app that computes with so many threads, keeps what it keeps under ``home``, and end it."""
     meter = home / "meter"
-    own = {"LAB_METER": str(meter), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    own = {"LAB_METER": str(meter), "OMP_NUM_THREADS": str(threads), "MALLOC_ARENA_MAX": "1"}
     command = (*SERVER, f"--server.disconnectedSessionTTL={KEPT}")
     with running_app(home, command, environment=own, output=home / "output.txt") as address:
         yield App(address, meter)

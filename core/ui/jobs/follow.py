@@ -19,7 +19,7 @@ from core.ui.jobs.session import queue, session_id
 from core.ui.login import visitor
 from core.ui.sentences import attempt, errors_shown, show_error
 
-LOOKS = 8.0
+LOOKS = 6.0
 """Times a second that all pages together look at jobs: what one costs stands in docs/benchmarks.md."""
 RECONSIDERED = 8.0
 """Seconds after which a page asks anew how often it is to look."""

@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import sys
 
 import streamlit as st
 from streamlit import runtime
@@ -64,9 +65,9 @@ def _end_session(session: str) -> None:
 
 
 def _give_back_memory() -> None:
-    """Free what was left, and have the C library give back what it keeps of it for each thread that ever ran, where it can."""
+    """Free what was left, and have the C library give its pages back, where it can."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
 
