@@ -35,8 +35,9 @@ ABOUT = {
 open_page("Trade-offs")
 st.title("What robustness costs")
 st.markdown(
-    "Whole test sets, certified image by image. Each curve says what share of the images is classified right **and** cannot be"
-    " changed by any perturbation shorter than the radius (l2). More noise reaches further, from a lower start."
+    "Whole test sets, certified image by image. Each curve says for what share of the images the smoothed classifier's vote is"
+    " right **and** certified to stay so under every change shorter than the radius (l2), each certificate being wrong with"
+    " probability at most alpha. More noise reaches further, from a lower start."
 )
 
 titles = VIEWS | {key: title for key, (title, _, _) in COMPUTING.items()}

@@ -32,8 +32,9 @@ from core.ui.sentences import show_error
 open_page("Vision APIs")
 st.title("Certify a vision API")
 st.markdown(
-    "The API is asked about many noisy, denoised copies of a picture; the majority of its answers is provably the same for"
-    " every picture within the certified radius. Nothing of the vendor's model need be known; every answer paid for is kept."
+    "The API is asked about many noisy, denoised copies of a picture; up to a chance of error, alpha, the majority of its"
+    " answers is the same for every picture within the certified radius. Nothing of the vendor's model need be known; every"
+    " answer paid for is kept."
 )
 
 draw_left("api", told_of_asking, go_on_asking)

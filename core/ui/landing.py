@@ -31,8 +31,9 @@ def draw_first(name: str, large: bool) -> FigureSheet:
         st.markdown(
             f"##### {c.counts[c.candidate or 0]:,} of {c.n:,} noisy copies of this picture were seen as"
             f" **{plain(class_name(c.candidate, c.labels))}**. So no change of the picture smaller than"
-            f" **{floored(c.radius, '.2f')}** (l2 norm) can change that majority, whatever an attacker tries: this"
-            f" is proven, up to a chance of {percent(c.failure_probability)} that the sample of noise misled us."
+            f" **{floored(c.radius, '.2f')}** (l2 norm) can change that majority, whatever an attacker tries:"
+            f" this follows from the vote, up to a chance of {percent(c.failure_probability)} that the sample of noise misled"
+            f" us{'' if c.sound else ', and but for the rounding of floating-point numbers'}."
         )
     sheet = FigureSheet("landing", "certificate")
     left, right = st.columns([1.5, 1])
