@@ -4,14 +4,20 @@ The variables of the environment are those of the client library: HF_ENDPOINT, H
 HF_HUB_OFFLINE. The library reads most of them once, when it is imported; here they are read at each use.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
+import math
 import os
+import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from core.errors import LabError
 
@@ -19,9 +25,15 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10.0
 """How long the Hub may stay silent before it counts as gone."""
+ANSWER_SECONDS = 60.0
+"""How long an answer that is no file may take in all, however steadily it drips in."""
+PATIENCE_SECONDS = 30.0
+"""How long is waited in all where the Hub asks for patience (429) and says for how long."""
 LOOK_SECONDS = 0.1
 """How often a stop is looked for; a stop is obeyed within 0.5 s."""
 SHOWN_ADDRESS = "https://huggingface.co"
+STORAGE_DOMAINS = ("huggingface.co", "hf.co")
+"""Where the Hub keeps large files, beside its own host; LAB_HUB_HOSTS names more, for mirrors."""
 
 
 def endpoint() -> str:
@@ -81,12 +93,46 @@ def telling(name: str, revision: str | None = None) -> Iterator[None]:
     Raises:
         LabError: one sentence; :class:`HubUnreachableError` where the Hub could not be asked.
     """
+    from huggingface_hub import get_session
+
+    hooks = get_session().event_hooks["response"]
+    if _check_redirect not in hooks:
+        hooks.append(_check_redirect)
     try:
         yield
     except LabError:
         raise
     except Exception as error:
         raise told(error, name, revision) from error
+
+
+def _check_redirect(response: Any) -> None:
+    """See that an answer sends on to the Hub's own hosts alone: another might be one that only this machine can reach."""
+    if not response.has_redirect_location:
+        return
+    target = response.url.join(response.headers["location"])
+    own = [response.url.host, urlsplit(endpoint()).hostname or ""]
+    domains = [*own, *STORAGE_DOMAINS, *filter(None, os.environ.get("LAB_HUB_HOSTS", "").replace(" ", "").split(","))]
+    known = any(target.host == domain or target.host.endswith(f".{domain}") for domain in domains if domain)
+    if not known or target.scheme not in ("https", response.url.scheme):
+        raise LabError(
+            f"The Hub at {endpoint()} sends the request on to {target.scheme}://{target.host}, which is none of its hosts:"
+            " nothing was asked there; if it is meant, name it in LAB_HUB_HOSTS."
+        )
+
+
+def patiently(ask: Callable[[], T], abandon: Abandon) -> T:
+    """Ask, and again after the time that the Hub wants where it is asked too often (429), within :data:`PATIENCE_SECONDS`."""
+    waited = 0.0
+    while True:
+        try:
+            return ask()
+        except Exception as error:
+            response = getattr(error, "response", None)
+            seconds = _seconds_wanted(response) if getattr(response, "status_code", None) == 429 else None
+            if seconds is None or waited + seconds > PATIENCE_SECONDS or abandon.wait(seconds):
+                raise
+            waited += seconds
 
 
 def told(error: Exception, name: str, revision: str | None = None) -> LabError:
@@ -117,6 +163,8 @@ def told(error: Exception, name: str, revision: str | None = None) -> LabError:
         return LabError(f"The Hub refused the request for {name!r} ({status}): check the name.")
     if "OfflineModeIsEnabled" in kinds:
         return LabError(not_cached(name, revision))
+    if "TooManyRedirects" in kinds:
+        return HubUnreachableError(f"The Hub at {endpoint()} sends requests for {name!r} in a circle: try again later.")
     if "TimeoutException" in kinds or isinstance(error, TimeoutError):
         return HubUnreachableError(f"The Hub at {endpoint()} did not answer in time: check the connection and try again.")
     if "ConnectError" in kinds or "ProxyError" in kinds or "UnsupportedProtocol" in kinds:
@@ -158,11 +206,15 @@ def _not_found(name: str, status: int | None) -> str:
     return f"There is no repository {name!r} that your token can see: check the spelling and the token's rights."
 
 
-def _retry_after(response: object) -> str:
+def _seconds_wanted(response: object) -> int | None:
     seconds = str(getattr(response, "headers", {}).get("Retry-After", "")).strip()
-    if not seconds.isdigit():
+    return int(seconds) if re.fullmatch("[0-9]{1,9}", seconds) else None
+
+
+def _retry_after(response: object) -> str:
+    count = _seconds_wanted(response)
+    if count is None:
         return "in a few minutes"
-    count = int(seconds)
     return f"in {count} s" if count < 120 else f"in {round(count / 60)} minutes"
 
 
@@ -195,12 +247,16 @@ class Abandon:
 
 
 def run_stoppable(
-    work: Callable[[Abandon], T], should_stop: Callable[[], bool] | None = None, look: Callable[[], None] | None = None
+    work: Callable[[Abandon], T],
+    should_stop: Callable[[], bool] | None = None,
+    look: Callable[[], None] | None = None,
+    most_seconds: float = math.inf,
 ) -> T:
     """Do work in a thread of its own; ``look`` and ``should_stop`` are called here, every tenth of a second.
 
     Raises:
         DownloadStoppedError: where ``should_stop`` says so, at once, even while the work waits for the network.
+        HubUnreachableError: where it takes longer than ``most_seconds``.
         Exception: whatever the work raises.
     """
     outcome: list[T] = []
@@ -213,7 +269,7 @@ def run_stoppable(
         except BaseException as error:  # raised again by whoever waits
             failure.append(error)
 
-    thread = threading.Thread(target=run, name="hub", daemon=True)
+    thread, ends = threading.Thread(target=run, name="hub", daemon=True), time.monotonic() + most_seconds
     thread.start()
     try:
         while thread.is_alive():
@@ -223,6 +279,10 @@ def run_stoppable(
             if thread.is_alive() and should_stop is not None and should_stop():
                 raise DownloadStoppedError(
                     "The download was stopped; what has arrived is kept, and the next try goes on from there."
+                )
+            if thread.is_alive() and time.monotonic() > ends:
+                raise HubUnreachableError(
+                    f"The Hub at {endpoint()} did not answer in full within {most_seconds:g} s: try again in a few minutes."
                 )
     finally:
         abandon.ask()

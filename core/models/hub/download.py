@@ -20,6 +20,7 @@ from core.models.hub.access import (
     Abandon,
     HubUnreachableError,
     endpoint,
+    patiently,
     request_headers,
     run_stoppable,
     telling,
@@ -34,6 +35,9 @@ MAX_TOTAL_BYTES = 10_000_000_000
 SPARE_DISK_BYTES = 200_000_000
 RETRIES = 3
 """How often a transfer that broke off is taken up again before the user is told."""
+SLOWEST = 1_000
+"""Bytes a second that a transfer has to bring, after its first seconds: a drip would keep a job for ever."""
+SLOW_SECONDS = 60.0
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -159,7 +163,7 @@ class _Transfer:
         resumed = part.exists()
         for attempt in range(RETRIES + 1):
             try:
-                hashed = self._receive(file, part, abandon)
+                hashed = patiently(lambda: self._receive(file, part, abandon), abandon)
             except Exception as error:
                 broke_off = isinstance(told(error, self._repository.name, self._repository.revision), HubUnreachableError)
                 transient = broke_off and getattr(error, "response", None) is None  # a status is an answer: it is told at once
@@ -214,6 +218,7 @@ class _Transfer:
         return digest.hexdigest()
 
     def _write(self, response: Any, out: BinaryIO, size: int, abandon: Abandon) -> None:
+        began, before = time.monotonic(), self._fresh
         # Without a chunk size bytes come as they arrive: with one, up to a whole chunk is lost where the connection breaks.
         for piece in response.iter_bytes():
             if abandon.asked:
@@ -226,6 +231,12 @@ class _Transfer:
             out.write(piece)
             self._in_file += len(piece)
             self._fresh += len(piece)
+            seconds = time.monotonic() - began
+            if seconds > SLOW_SECONDS and self._fresh - before < seconds * SLOWEST:
+                raise HubUnreachableError(
+                    f"The Hub sends less than {gigabytes(SLOWEST)} a second of {self._repository.name!r}: try again later, what"
+                    " has arrived is kept."
+                )
 
 
 def _find(repository: HubRepository, name: str) -> HubFile:

@@ -8,12 +8,15 @@ from typing import Any
 
 from core.errors import LabError
 from core.models.hub.access import (
+    ANSWER_SECONDS,
+    PATIENCE_SECONDS,
     TIMEOUT_SECONDS,
     HubUnreachableError,
     access_token,
     endpoint,
     is_offline,
     not_cached,
+    patiently,
     repository_folder,
     run_stoppable,
     telling,
@@ -108,7 +111,11 @@ def look_up(
         return from_cache(name, revision, kind=kind)
     try:
         with telling(name, revision):
-            return run_stoppable(lambda _: _ask(name, revision, kind), should_stop)
+            return run_stoppable(
+                lambda abandon: patiently(lambda: _ask(name, revision, kind), abandon),
+                should_stop,
+                most_seconds=ANSWER_SECONDS + PATIENCE_SECONDS,
+            )
     except HubUnreachableError as error:
         try:
             found = from_cache(name, revision, kind=kind)

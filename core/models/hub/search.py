@@ -9,7 +9,17 @@ from typing import Any
 from core.errors import LabError
 from core.folders import ASSETS
 from core.models.formats.listing import CONFIGS, MAX_CONFIG_BYTES, SUFFIXES, Listing, read_json_object
-from core.models.hub.access import TIMEOUT_SECONDS, endpoint, is_offline, request_headers, run_stoppable, telling
+from core.models.hub.access import (
+    ANSWER_SECONDS,
+    PATIENCE_SECONDS,
+    TIMEOUT_SECONDS,
+    endpoint,
+    is_offline,
+    patiently,
+    request_headers,
+    run_stoppable,
+    telling,
+)
 from core.models.hub.cached import CachedRepository, cached
 from core.models.hub.download import fetch_files
 from core.models.hub.repository import HubRepository, license_of, look_up
@@ -90,7 +100,11 @@ def search(
     # Some entries fall away as not loadable or are found twice.
     asked = min(3 * limit, MAX_FOUND) if only_loadable else limit
     with telling(text.strip() or task):
-        found = run_stoppable(lambda _: list(_ask(text.strip(), task, asked)), should_stop)
+        found = run_stoppable(
+            lambda abandon: patiently(lambda: list(_ask(text.strip(), task, asked)), abandon),
+            should_stop,
+            most_seconds=ANSWER_SECONDS + PATIENCE_SECONDS,
+        )
     entries = {info.id: _entry(info, task, info.id in here) for info in found}
     kept = [entry for entry in entries.values() if not (only_loadable and entry.loadable is False)]
     return sorted(kept, key=lambda entry: -(entry.downloads or 0))[:limit]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from loopback_hub import LoopbackHub
 
 from core.errors import LabError
-from core.models.hub import repository
-from core.models.hub.access import cache_folder, endpoint, is_offline, repository_folder, telling
+from core.models.hub import access, download, repository
+from core.models.hub.access import DownloadStoppedError, cache_folder, endpoint, is_offline, repository_folder, telling
 from core.models.hub.download import fetch_files
 from core.models.hub.repository import look_up
 
@@ -26,7 +28,8 @@ FILES = {"config.json": "{}", "model.safetensors": b"12345678"}
         (400, {}, r"refused the request for 'lab/net' \(400\)"),
     ],
 )
-def test_refusals(hub: LoopbackHub, status: int, headers: dict[str, str], words: str) -> None:
+def test_refusals(hub: LoopbackHub, status: int, headers: dict[str, str], words: str, monkeypatch) -> None:
+    monkeypatch.setattr(access, "PATIENCE_SECONDS", 10)
     hub.add("lab/net", FILES)
     hub.status, hub.headers = status, headers
     with pytest.raises(LabError, match=words) as told:
@@ -37,10 +40,99 @@ def test_refusals(hub: LoopbackHub, status: int, headers: dict[str, str], words:
 def test_a_status_in_the_middle_of_a_download_is_told_at_once(hub: LoopbackHub) -> None:
     hub.add("lab/net", FILES)
     found = look_up("lab/net")
-    hub.status, hub.headers, hub.status_on = 429, {"Retry-After": "5"}, "/storage/*"
-    with pytest.raises(LabError, match="try again in 5 s"):
+    hub.status, hub.headers, hub.status_on = 429, {"Retry-After": "600"}, "/storage/*"
+    with pytest.raises(LabError, match="try again in 10 minutes"):
         fetch_files(found, ["model.safetensors"])
     assert len(hub.asked("/storage/*")) == 1
+
+
+@pytest.mark.parametrize("where", ["/api/*", "*/resolve/*", "/storage/*"])
+def test_patience_is_had_for_as_long_as_the_hub_says(hub: LoopbackHub, where: str) -> None:
+    hub.add("lab/net", FILES)
+    hub.status, hub.headers, hub.status_on, hub.status_times = 429, {"Retry-After": "1"}, where, 2
+    began = time.monotonic()
+    folder = fetch_files(look_up("lab/net"), ["model.safetensors"])
+    assert (folder / "model.safetensors").read_bytes() == FILES["model.safetensors"]
+    assert time.monotonic() - began > 1.9
+
+
+def test_patience_ends_with_the_wish(hub: LoopbackHub) -> None:
+    hub.add("lab/net", FILES)
+    hub.status, hub.headers = 429, {"Retry-After": "25"}
+    began = time.monotonic()
+    with pytest.raises(DownloadStoppedError):
+        look_up("lab/net", should_stop=lambda: time.monotonic() - began > 0.3)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://localhost:{port}/api/models/lab/net",
+        "https://evil.example/huggingface.co",
+        "http://127.0.0.1.evil.example/",
+        "//evil.example/x",
+        "ftp://127.0.0.1/x",
+    ],
+)
+@pytest.mark.parametrize("where", ["/api/models/*", "*/resolve/*", "/storage/*"])
+def test_nobody_is_sent_on_to_another_host(hub: LoopbackHub, where: str, location: str) -> None:
+    hub.add("lab/net", FILES)
+    port = hub.url.rpartition(":")[2]
+    hub.status, hub.status_on, hub.headers = 307, where, {"Location": location.format(port=port)}
+    with pytest.raises(LabError, match=r"sends the request on to .*, which is none of its hosts: nothing was asked there"):
+        fetch_files(look_up("lab/net"), ["model.safetensors"])
+    assert len(hub.asked("/api/models/lab/net*")) <= 2
+
+
+def test_hosts_of_a_mirror_are_named_by_the_operator(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("lab/net", FILES)
+    found = look_up("lab/net")
+    address = hub.storage_url.replace("127.0.0.1", "localhost")
+    hub.status, hub.status_on, hub.status_times = 302, "*/resolve/*", 1
+    hub.headers = {"Location": f"{address}/storage/{found.file('model.safetensors').sha256}"}
+    monkeypatch.setenv("LAB_HUB_HOSTS", "files.example, localhost")
+    assert (fetch_files(found, ["model.safetensors"]) / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("where", ["/api/models/*", "*/resolve/*"])
+def test_a_circle_of_redirects_is_told(hub: LoopbackHub, where: str) -> None:
+    hub.add("lab/net", FILES)
+    hub.status, hub.status_on, hub.headers = 302, where, {"Location": f"{hub.url}/lab/net/resolve/main/x"}
+    if where.startswith("/api"):
+        hub.status_on = "*"
+    with pytest.raises(LabError, match="sends requests for 'lab/net' in a circle"):
+        fetch_files(look_up("lab/net"), ["model.safetensors"])
+
+
+def test_what_drips_in_is_given_up(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("lab/net", {"config.json": "{}", "model.safetensors": bytes(400_000)})
+    found = look_up("lab/net")
+    hub.pace = 0.3
+    monkeypatch.setattr(download, "SLOW_SECONDS", 0.5)
+    monkeypatch.setattr(download, "SLOWEST", 1_000_000)
+    with pytest.raises(LabError, match=r"sends less than 1\.0 MB a second of 'lab/net': try again later"):
+        fetch_files(found, ["model.safetensors"])
+    hub.pace = 0
+    hub.requests.clear()
+    assert (fetch_files(found, ["model.safetensors"]) / "model.safetensors").stat().st_size == 400_000
+    assert "Range" in hub.asked("*/resolve/*")[0].headers
+
+
+def test_an_answer_has_a_minute(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("lab/net", FILES)
+    monkeypatch.setattr(repository, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(repository, "PATIENCE_SECONDS", 0.1)
+    hub.delay = 2
+    with pytest.raises(LabError, match=r"did not answer in full within 0\.3 s: try again"):
+        look_up("lab/net")
+
+
+def test_a_name_that_no_server_knows(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+    with pytest.raises(LabError, match=r"The Hub at http://hub\.invalid cannot be reached: check the network and HF_ENDPOINT"):
+        look_up("lab/net")
 
 
 def test_no_network_and_no_answer(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
