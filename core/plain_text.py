@@ -16,7 +16,7 @@ LONGEST_NAME = 80
 """Of a label or a name among other words."""
 _WORD_JOINER = "\u2060"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>~$&#|]|^[-+=])")
-_NUMBERED = re.compile(r"^(\d+)([.)])")
+_NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _AFTERWARDS = re.compile(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?=@)|(?<=[-<])(?=[->])", re.IGNORECASE)
 _LATEX = {sign: rf"\{sign}" for sign in "&%_#${}"} | {
     "~": r"\textasciitilde{}",

@@ -51,7 +51,8 @@ class LogLine:
 
     def text(self) -> str:
         """The line as it stands in the file, without its end."""
-        return f"{self.idx}\t{self.label}\t{self.predict}\t{float(self.radius)!r}\t{int(self.correct)}\t{self.seconds:.3f}"
+        radius = repr(float(self.radius)).removesuffix(".0")
+        return f"{self.idx}\t{self.label}\t{self.predict}\t{radius}\t{int(self.correct)}\t{self.seconds:.3f}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -242,13 +242,13 @@ def test_the_checkpoint_of_another_network_or_a_damaged_one_is_refused(tmp_path)
     images, labels = task()
     other = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
     fit(other, noisy_cross_entropy, images, labels, RECIPE, checkpoint=tmp_path / "c.pt")
-    with pytest.raises(LabError, match="is damaged, or of another network or version: remove it"):
+    with pytest.raises(LabError, match="is damaged, or of another network or version: begin anew without it"):
         train(checkpoint=tmp_path / "c.pt", resume=True)
     torch.save({"network": network().state_dict(), "recipe": dataclasses.asdict(RECIPE)}, tmp_path / "c.pt")
-    with pytest.raises(LabError, match="is damaged, or of another network or version: remove it"):
+    with pytest.raises(LabError, match="is damaged, or of another network or version: begin anew without it"):
         train(checkpoint=tmp_path / "c.pt", resume=True)
     (tmp_path / "c.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(LabError, match="is damaged, or of another network or version: remove it"):
+    with pytest.raises(LabError, match="is damaged, or of another network or version: begin anew without it"):
         train(checkpoint=tmp_path / "c.pt", resume=True)
 
 
