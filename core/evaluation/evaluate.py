@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.data.datasets import LabelledImages
+from core.engines import EAGER
 from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine
 from core.models.load import load_classifier, load_denoiser
@@ -133,7 +134,12 @@ class EvaluationTask:
             if record.ref.startswith("python/"):
                 raise LabError(f"{who} load models by reference, and {record.ref!r} has none: {otherwise}.")
         wanted = {name: version for name, version in versions().items() if name in SAME_VERSIONS}
-        return WorkerSetup(classifier=classifier, denoiser=denoiser, size=self.size, settings=self.settings, versions=wanted)
+        settings = self.settings
+        if settings.engine == "auto":  # what other processes have is not known here
+            settings = replace(settings, engine=EAGER)
+        shape = tuple(self.data.images.shape[1:])
+        settings = settled(settings, self.classifier, self.denoiser, device=self.device, shape=shape)
+        return WorkerSetup(classifier=classifier, denoiser=denoiser, size=self.size, settings=settings, versions=wanted)
 
     def piece(self, rows: Sequence[int]) -> Piece:
         """The images of some rows."""
