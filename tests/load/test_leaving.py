@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +87,9 @@ def test_a_short_drop_of_the_connection_ends_nothing(app: App) -> None:
     asyncio.run(visit())
 
 
+@pytest.mark.skipif(
+    "LAB_LOAD" not in os.environ, reason="minutes of waiting: LAB_LOAD=1 runs it; ten sessions do the same in test_load"
+)
 def test_a_hundred_sessions_come_and_go_and_leave_nothing(app: App) -> None:
     async def come_and_go(sessions: int) -> None:
         for begin in range(0, sessions, 10):
