@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def test_a_strangers_words_are_no_markdown(certificate: Certificate) -> None:
     assert "spy" in outcome(at, "counts, same seed: same")
     for box in (*at.caption, *at.error, *at.info, *at.warning, *at.markdown):
         assert "![" not in box.value
-        assert "](http:" not in box.value
+        assert not re.search(r"(?<!\\)\]\(", box.value)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_asking_spends_what_was_planned_and_asking_again_nothing() -> None:
 def test_the_budget_ends_it_and_a_larger_one_goes_on() -> None:
     at = ask(page(**{"api-budget": "0.03"}))
     assert metric(at, "Spent") == "$0.0300"
-    assert any("budget of $0.03 is spent" in w.value for w in at.warning)
+    assert any("budget of \\$0.03 is spent" in w.value for w in at.warning)
     at.number_input(key="api-budget").set_value(0.1).run()
     assert metric(at, "Queries at most") == "20"
     assert metric(ask(at), "Spent") == "$0.0500"
