@@ -130,7 +130,7 @@ def test_models_in_the_wrong_place(run, models, picture):
 
 
 def test_models_that_return_nan(run, models, picture, tmp_path):
-    assert "NaN" in run("certify", picture, "--classifier", models.nan, "--denoiser", "none").one_line()
+    assert "not finite numbers" in run("certify", picture, "--classifier", models.nan, "--denoiser", "none").one_line()
     assert "NaN" in run("predict", picture, "--classifier", models.sure, "--denoiser", models.nan_denoiser).one_line()
     assert "NaN" in run("denoise", picture, "--denoiser", models.nan_denoiser, "--out", tmp_path / "out").one_line()
     assert not list((tmp_path / "out").iterdir())
