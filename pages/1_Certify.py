@@ -20,7 +20,7 @@ from core.ui.certify.study import (
 from core.ui.certify.verify import draw_verify
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.linked import choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown

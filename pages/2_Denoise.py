@@ -8,7 +8,7 @@ from core.ui.denoise.comparison import COMPARISONS, AskedComparison, draw_compar
 from core.ui.denoise.controls import choose_denoisers, choose_draws, choose_sigmas
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import follow, under_way
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.linked import choose_sigma, linked_switch
 from core.ui.models import choose_classifier, draw_find_button, model_title, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown

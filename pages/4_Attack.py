@@ -6,7 +6,7 @@ from core.ui.attack.controls import ATTACKS, attack_key, choose_attack, start_at
 from core.ui.attack.view import draw_attacked, draw_attacking
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.models import choose_classifier, choose_denoiser
 from core.ui.pictures import choose_pictures
 

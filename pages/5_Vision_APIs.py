@@ -25,7 +25,7 @@ from core.ui.apis.controls import (
 from core.ui.apis.view import draw_asked, draw_asking, draw_plan, draw_preview
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.pictures import choose_pictures
 from core.ui.sentences import show_error
 

@@ -6,7 +6,7 @@ from core.models.catalogue import classifiers
 from core.runs.unfinished import Unfinished
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.train.controls import TRAININGS, choose_training, go_on_training, start_training
 from core.ui.train.view import draw_kept, draw_trained, draw_training, told_of_training
 

@@ -14,7 +14,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from core.ui.jobs.presence import attend
+from core.ui.jobs.session import attend
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
 from core.ui.login import enter
 

@@ -15,7 +15,7 @@ from core.pictures.reading import Picture, read_picture
 from core.plain_text import named, plain
 from core.ui.figure import enlarged
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs
 from core.ui.linked import key_for, linked_choice
 from core.ui.sentences import errors_shown, show_error

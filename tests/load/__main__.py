@@ -16,7 +16,7 @@ from load.measured import BOUNDED, KEPT, App, leave_all, measured_app, open_all,
 from load.tab import Tab
 
 from core.ui.jobs.follow import RECONSIDERED
-from core.ui.jobs.presence import GRACE
+from core.ui.jobs.session import GRACE
 
 FIRST_VIEW = 5.0
 """Seconds within which each is to see the start page."""

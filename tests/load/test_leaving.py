@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from load.measured import BOUNDED, KEPT, App, leave_all, measured_app, open_all, until, within
 from load.tab import Tab
 
-from core.ui.jobs.presence import GRACE
+from core.ui.jobs.session import GRACE
 
 SLACK = 15.0
 """Seconds that a machine with other things to do may add."""

@@ -23,7 +23,8 @@ from core.training.objectives import Objective, StabTerms, stability
 from core.training.pictures import TrainingPictures
 from core.training.recipe import TrainingRequest
 from core.training.trained import trained_models
-from core.ui.jobs.queue import JobContext, JobQueue
+from core.ui.jobs.job import JobContext
+from core.ui.jobs.queue import JobQueue
 
 pytestmark = pytest.mark.skipif(not (BUNDLED_FOLDER / "shapes").exists(), reason="the bundled classifier is not there")
 

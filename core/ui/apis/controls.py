@@ -24,7 +24,7 @@ from core.models.catalogue import denoisers
 from core.plain_text import plain
 from core.runs.unfinished import Unfinished, remembered, unfinished
 from core.smoothing.settings import Settings
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import (
     METHODS,

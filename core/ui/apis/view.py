@@ -14,7 +14,7 @@ from core.report import words
 from core.report.notation import class_name, duration, radius_text
 from core.ui.figure import FigureSheet, draw_live_figure, enlarged, keyed_columns, offer_file, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 
 
 def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:

@@ -14,7 +14,7 @@ from core.report.notation import class_name, norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.figure import enlarged, keyed_columns
 from core.ui.jobs.follow import begin, follow
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs
 
 _TITLES = {

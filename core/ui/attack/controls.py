@@ -11,7 +11,7 @@ from core.attacks.request import NORMS, PICTURE, AttackRequest, Climb
 from core.attacks.study import attack_study
 from core.device import pick_device
 from core.report.notation import norm_name
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import (
     choose_seed,

@@ -16,7 +16,7 @@ from core.ui.attack.at_radius import draw_at_radius
 from core.ui.attack.controls import TARGET_NAMES
 from core.ui.figure import draw_figure, enlarged, keyed_columns, offer_file, side_by_side, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 
 STAGES = {
     "certify": "certifying the picture",

@@ -24,7 +24,7 @@ from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headl
 from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file, without_ending
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import draw_stop, draw_waiting
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import drawn_seed
 from core.ui.pictures import Choice

@@ -13,7 +13,7 @@ from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models
 from core.ui.pictures import PICTURE_TYPES, read_upload
 from core.ui.sentences import errors_shown

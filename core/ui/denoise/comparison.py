@@ -18,7 +18,7 @@ from core.report.notation import class_name
 from core.studies.comparison import Comparison, ComparisonRequest, Measure, Panel, Top, close_up, run_comparison
 from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, without_ending
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting
-from core.ui.jobs.queue import Job, JobContext, JobWork
+from core.ui.jobs.job import Job, JobContext, JobWork
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.sentences import show_error
 

@@ -14,7 +14,7 @@ import streamlit as st
 from core.models.hub.download import DownloadProgress
 from core.plain_text import plain
 from core.runs.unfinished import Unfinished, unfinished
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.jobs.session import queue, session_id
 from core.ui.login import visitor
 from core.ui.sentences import attempt, errors_shown, show_error

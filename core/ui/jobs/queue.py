@@ -5,25 +5,17 @@ session, but only one computes at a time: whenever a job reports progress it han
 longest. So a long certificate slows another user's short one to half speed at worst, and never makes it wait for the end.
 """
 
-from __future__ import annotations
-
 import atexit
-import dataclasses
 import sys
 import threading
 import time
 import traceback
-import uuid
 import weakref
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import Counter, OrderedDict
 from typing import Any
 
-from PIL import Image
-
 from core.errors import LabError
+from core.ui.jobs.job import FairLock, Job, JobContext, JobWork, result_size
 
 MAX_RUNNING = 8
 MAX_QUEUED = 64
@@ -34,138 +26,6 @@ KEPT_BYTES = 512 * 2**20
 SWITCHED = 0.0005
 """Seconds that a thread may hold Python while others wait. The server's loop lets go of it with each message it sends: with
 Python's own 0.005, 100 visitors at once had their page after 25 s while jobs ran, instead of 15."""
-ABANDONED_AFTER = 120.0
-"""Seconds without a look after which a job stops by itself: its page shows something else. A hidden tab looks once a minute."""
-
-JobWork = Callable[["JobContext"], Any]
-
-
-@dataclass
-class Job:
-    """Work on its way. Pages read it and may call :meth:`stop`; only the queue writes it.
-
-    Attributes:
-        state: ``queued``, ``running``, ``done`` (with a result, also after a stop) or ``failed``.
-        progress: the last thing the work reported.
-        result: what the work returned.
-        size: about how many bytes the finished job holds.
-        whole: done, and not stopped before: the result may be served to others who ask for the same.
-        orphan: its session is gone for good.
-        error: one sentence for the user, where it failed.
-    """
-
-    title: str
-    session: str
-    key: tuple[Any, ...] | None
-    work: JobWork | None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    state: str = "queued"
-    progress: Any = None
-    result: Any = None
-    size: int = 0
-    whole: bool = False
-    orphan: bool = False
-    error: str | None = None
-    looked_at: float = field(default_factory=time.monotonic)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _finished: threading.Event = field(default_factory=threading.Event)
-
-    def stop(self) -> None:
-        """Ask the work to end; what it returns is kept as the result."""
-        self._stop.set()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether a stop was asked for."""
-        return self._stop.is_set()
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether no page looked at it for long."""
-        return time.monotonic() - self.looked_at > ABANDONED_AFTER
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will change."""
-        return self._finished.is_set()
-
-    @property
-    def shared(self) -> bool:
-        """Whether others may be given its result."""
-        return self.whole and self.key is not None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until it is finished; for tests and scripts, never for a page."""
-        return self._finished.wait(timeout)
-
-
-class JobContext:
-    """What the work sees of its job."""
-
-    def __init__(self, job: Job, lock: _FairLock) -> None:
-        self._job, self._lock = job, lock
-        self._aside = False
-
-    def report(self, progress: Any) -> None:
-        """Show progress, and let whoever waited longest compute next."""
-        self._job.progress = progress
-        self._stop_if_abandoned()
-        if not self._aside:
-            self._lock.hand_on(self._job)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Let others compute meanwhile: for work that waits for a network, which would hold the turn and not use it."""
-        self._aside = True
-        self._lock.give_back(self._job)
-        try:
-            yield
-        finally:
-            self._lock.take(self._job)
-            self._aside = False
-
-    def should_stop(self) -> bool:
-        """Whether the user stopped the job or left."""
-        self._stop_if_abandoned()
-        return self._job.stopping
-
-    def _stop_if_abandoned(self) -> None:
-        # Here, so that it ends by itself: nobody may come who would ask.
-        if self._job.abandoned:
-            self._job.stop()
-
-
-class _FairLock:
-    """A lock that is handed out in the order of asking."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: deque[Job] = deque()
-        self._holder: Job | None = None
-
-    def take(self, job: Job) -> None:
-        with self._changed:
-            self._waiting.append(job)
-            # A stopped job need not wait: all it still does is to put its result together.
-            self._changed.wait_for(lambda: job.stopping or (self._holder is None and self._waiting[0] is job))
-            self._waiting.remove(job)
-            if self._holder is None:
-                self._holder = job
-
-    def give_back(self, job: Job) -> None:
-        with self._changed:
-            if self._holder is job:
-                self._holder = None
-            self._changed.notify_all()
-
-    def hand_on(self, job: Job) -> None:
-        if self._waiting and not job.stopping:
-            self.give_back(job)
-            self.take(job)
-
-    def wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
 
 
 class JobQueue:
@@ -176,7 +36,7 @@ class JobQueue:
         self._queued: list[Job] = []
         self._running: list[Job] = []
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._lock = _FairLock()
+        self._lock = FairLock()
         self._last_served: dict[str, float] = {}
         self._away: set[str] = set()
         sys.setswitchinterval(SWITCHED)
@@ -342,32 +202,3 @@ class JobQueue:
 def _close(queue: weakref.ref[JobQueue]) -> None:
     if (there := queue()) is not None:
         there.close()
-
-
-def result_size(result: object) -> int:
-    """Bytes of everything reached through dataclasses, mappings and sequences; what is reached twice counts once.
-
-    Pictures, arrays and tensors count by their pixels and elements, on whatever device they are.
-
-    >>> result_size({"picture": Image.new("RGB", (1000, 1000))}) > 4_000_000  # Pillow keeps four bytes a pixel
-    True
-    """
-    seen: set[int] = set()
-    waiting, total = [result], 0
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, Image.Image):
-            total += item.width * item.height * (1 if item.mode in ("1", "L", "P") else 4)
-            continue
-        elements = getattr(item, "nbytes", None)  # arrays and tensors
-        total += elements if isinstance(elements, int) else sys.getsizeof(item)
-        if isinstance(item, dict):
-            waiting += [*item.keys(), *item.values()]
-        elif isinstance(item, list | tuple | set | frozenset):
-            waiting += item
-        elif dataclasses.is_dataclass(item) and not isinstance(item, type):
-            waiting += [getattr(item, field.name) for field in dataclasses.fields(item)]
-    return total

@@ -24,7 +24,7 @@ from core.smoothing.settings import Settings, fresh_seed
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.frame import SPEED
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow, under_way
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, link_seed, linked_choice, linked_number
 from core.ui.login import visitor

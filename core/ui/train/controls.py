@@ -23,7 +23,7 @@ from core.training.pictures import (
 )
 from core.training.recipe import MOST_MINUTES, MOST_WEIGHT, TrainingRequest
 from core.training.trained import check_name, check_room
-from core.ui.jobs.queue import Job, JobContext
+from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.login import visitor

@@ -14,7 +14,7 @@ from core.training.trained import TrainedModel, delete_trained, share_trained, t
 from core.training.validation import CertifiedCount
 from core.ui.figure import draw_figure, draw_live_figure, enlarged, keyed_columns, offer_file, side_by_side
 from core.ui.jobs.follow import draw_stop, draw_waiting
-from core.ui.jobs.queue import Job
+from core.ui.jobs.job import Job
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.login import visitor

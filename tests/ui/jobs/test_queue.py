@@ -13,9 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
+import core.ui.jobs.job
 import core.ui.jobs.queue
 from core.errors import LabError
-from core.ui.jobs.queue import MAX_QUEUED_PER_SESSION, Job, JobContext, JobQueue, result_size
+from core.ui.jobs.job import Job, JobContext, result_size
+from core.ui.jobs.queue import MAX_QUEUED_PER_SESSION, JobQueue
 
 BUSY = 1.0
 """Seconds that a machine with other things to do may add to what is promised."""
@@ -171,7 +173,7 @@ def test_a_users_mistake_is_a_sentence_and_a_fault_does_not_stop_the_queue(capfd
 
 def test_a_job_that_no_page_looks_at_ends_without_anybody_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = JobQueue()
-    monkeypatch.setattr(core.ui.jobs.queue, "ABANDONED_AFTER", 0.5)
+    monkeypatch.setattr(core.ui.jobs.job, "ABANDONED_AFTER", 0.5)
     job, looked_at = queue.submit("a", "", counting(100_000)), queue.submit("b", "", counting(100_000))
     waiting = [queue.submit("b", "", counting(1)) for _ in range(MAX_QUEUED_PER_SESSION)]
     for _ in range(10):
