@@ -11,18 +11,9 @@ from typing import Any
 
 import torch
 
-from core.commands.bench import (
-    ALPHA,
-    Benchmark,
-    OnRound,
-    about_models,
-    check_least,
-    check_positive,
-    models_for_size,
-    print_benchmark,
-    speeds_by_round,
-)
+from core.commands.bench import ALPHA, about_models, models_for_size
 from core.commands.options import add_options
+from core.commands.speeds import Benchmark, OnRound, check_positive, print_benchmark, speeds_by_round
 from core.commands.terminal import CommandParser, run_program
 from core.data.datasets import LabelledImages
 from core.device import pick_device
@@ -55,9 +46,9 @@ def run_bench_evaluation(args: argparse.Namespace) -> int:
     classifier, denoiser, size = models_for_size(args)
     how = {"device": pick_device(args.device), "size": size, "rounds": args.rounds}
 
-    def measure(on_round: OnRound) -> Benchmark:
+    def measure(on_round: OnRound) -> dict[str, Any]:
         settings = Settings(args.sigma, n=args.n, alpha=ALPHA)
-        return benchmark_evaluation(classifier, denoiser, settings=settings, on_round=on_round, **how)
+        return benchmark_evaluation(classifier, denoiser, settings=settings, on_round=on_round, **how).document
 
     return print_benchmark(args, measure, _text)
 
@@ -84,16 +75,15 @@ def benchmark_evaluation(
     on_round: OnRound = lambda done, total: None,
 ) -> Benchmark:
     """Samples a second of :func:`core.evaluation.evaluate.evaluate`, which fills batches with several random pictures, and of
-    :func:`core.certify`, picture by picture. Arguments as for :func:`benchmark_certification`.
+    :func:`core.certify`, picture by picture.
 
     Args:
+        classifier, denoiser: as for :func:`core.certify`.
+        size: side of the pictures, in pixels.
         settings: of each certificate.
         images: how many a measurement takes.
-
-    Raises:
-        LabError: where a number is out of range.
+        rounds: each measures both twice.
     """
-    check_least("a benchmark", size=(size, 8), images=(images, 1), rounds=(rounds, 1))
     pixels = torch.randint(0, 256, (images, 3, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     data = LabelledImages(pixels, torch.zeros(images, dtype=torch.long), torch.arange(images), None)
     ready(classifier, device, "classifier")

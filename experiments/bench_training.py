@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.commands.bench import Benchmark, OnRound, check_least, check_positive, checked_size, print_benchmark, speeds_by_round
 from core.commands.options import add_options
+from core.commands.speeds import Benchmark, OnRound, check_positive, checked_size, print_benchmark, speeds_by_round
 from core.commands.terminal import CommandParser, run_program
 from core.device import describe_device, pick_device
+from core.errors import LabError
 from core.models.load import load_classifier
 from core.models.networks import DENOISERS, build
 from core.smoothing.certificate import model_record
@@ -59,8 +60,8 @@ def run_bench_training(args: argparse.Namespace) -> int:
     recipe = Recipe(batch_size=args.batch_size, precision=args.precision, channels_last=not args.no_channels_last)
     how = {"device": device, "recipe": recipe, "size": side, "rounds": args.rounds}
 
-    def measure(on_round: OnRound) -> Benchmark:
-        return benchmark_training(args.arch, classifier=classifier, on_round=on_round, **how)
+    def measure(on_round: OnRound) -> dict[str, Any]:
+        return benchmark_training(args.arch, classifier=classifier, on_round=on_round, **how).document
 
     return print_benchmark(args, measure, _text)
 
@@ -105,7 +106,9 @@ def benchmark_training(
     """
     recipe = replace(recipe or Recipe(batch_size=64), epochs=1)
     check_recipe(recipe, device)
-    check_least("a benchmark of training", size=(size, 8), steps=(steps, LEAST_STEPS), rounds=(rounds, 1))
+    for what, value, least in (("size", size, 8), ("steps", steps, LEAST_STEPS), ("rounds", rounds, 1)):
+        if value < least:
+            raise LabError(f"The {what} of a benchmark of training is {value}: expected at least {least}.")
     torch.manual_seed(0)
     network = build("denoiser", architecture, options or {}).to(device, memory_format=recipe.memory_format).train()  # type: ignore[call-overload]
     objective: Objective = mse

@@ -57,6 +57,7 @@ def test_engines_are_compared_by_turns(run, models):
     assert float32["times_cohen"] == pytest.approx(sorted(row[1] / row[0] for row in document["rounds"])[1])
     assert bfloat16["ratio"] == pytest.approx(sorted(row[3] / row[4] for row in document["rounds"])[1])
     assert document["notices"] == []
-    out = run(*words, "--engines", "eager").out
+    out = run(*words, "--engines", "eager", "--batch-size", 8).out
+    assert "batches of 8;" in out
     assert "the loop of Cohen et al., eager float32, batches of 100" in out
     assert "Unknown engine 'turbo'" in run(*words, "--engines", "eager,turbo").one_line()

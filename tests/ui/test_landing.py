@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What was made of the figures, in order."""
     names: list[str] = []
     for name in ("icon_array", "radius_bar"):
@@ -22,7 +24,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(landing, name, lambda *args, name=name, make=make: names.append(name) or make(*args))
     for drawn in (landing.draw_first, landing.draw_others):
         drawn.clear()
-    return names
+    yield names
+    for drawn in (landing.draw_first, landing.draw_others):
+        drawn.clear()
 
 
 def visit(**query: str) -> AppTest:
@@ -51,3 +55,15 @@ def test_presenter_mode_has_a_copy_of_its_own(made: list[str]) -> None:
     assert made == 2 * ["radius_bar", "icon_array"]
     assert plain != large
     assert shown(visit()) == plain
+
+
+@pytest.mark.usefixtures("made")
+def test_no_radius_is_written_as_more_than_is_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for name, (sample, study, request) in landing.finished().items():
+        certificate = dataclasses.replace(study.certificate, radius=0.6176)
+        found[name] = sample, dataclasses.replace(study, certificate=certificate), request
+    monkeypatch.setattr(landing, "finished", lambda: found)
+    words = [text for text in shown(visit()) if text.startswith(("markdown", "page_link"))]
+    assert sum("0.61" in text for text in words) == len([one for one in found.values() if not one[1].certificate.abstained])
+    assert not [text for text in words if "0.62" in text]
