@@ -157,7 +157,7 @@ def _weights(pair: Pair) -> int:
 
 
 def measured(classifier: Any, denoiser: Any, sigma: float) -> tuple[str, ...]:
-    """The formats in which a pair's certified accuracy was measured and is that of float32, by the card it was loaded with."""
+    """The formats in which a pair's certified accuracy was measured within a point of float32's, as its card says."""
     holder, other = (classifier, None) if denoiser is None else (denoiser, classifier)
     formats = getattr(holder, "formats", None)
     own_size = getattr(classifier, "own_size", None) == getattr(classifier, "input_size", None)

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, RowMapping, func, select, true
@@ -23,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine
-from core.evaluation.recorded import RecordedEvaluation, evaluation_files, read_recorded, recorded_from
+from core.evaluation.recorded import RecordedEvaluation, evaluation_files, recorded_from
 from core.plain_text import file_name
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
 from core.visitor import OPERATOR, Visitor
@@ -301,17 +300,8 @@ def _stored(row: RowMapping) -> StoredRun:
     return StoredRun(**{**told, "created": created, "silent": max(0.0, time.time() - row["beat"])})
 
 
-def import_log(store: RunStore, path: Path) -> int:
-    """Take a log over, with the .json and the votes beside it where they are there; returns the number of its run.
-
-    Raises:
-        LabError: as :func:`core.evaluation.recorded.read_recorded`; nothing is taken over then.
-    """
-    return import_recorded(store, read_recorded(path))
-
-
 def import_recorded(store: RunStore, log: RecordedEvaluation) -> int:
-    """The same of a log that was read already."""
+    """Take a log over, with what made it and its votes where they are known; returns the number of its run."""
     images = ((line, log.votes.get(line.idx)) for line in log.outcomes.lines())
     settings = log.made_by.document
     if settings is None:

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from core.models.load import sigma_warning
 from core.pictures.pixels import to_picture, to_pixels
-from core.smoothing.certificate import Certificate, GrowthPoint, model_labels
+from core.smoothing.certificate import Certificate, GrowthPoint, model_labels, model_size
 from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.noise import noisy_copies
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
 from core.smoothing.under_noise import noise_source
+from core.studies.comparison import best_classes
 from core.studies.records import Study, StudyProgress, StudyRequest, View
 
 MAX_POINTS = 300
@@ -40,7 +41,7 @@ def study(
     Raises:
         LabError: as :func:`core.certify`.
     """
-    pixels = to_pixels(picture, getattr(classifier, "input_size", None))
+    pixels = to_pixels(picture, model_size(classifier))
     base = BaseClassifier(classifier, denoiser)
     views = look_at(pixels.to(device), base, request.settings)
     points: list[GrowthPoint] = []
@@ -85,7 +86,7 @@ def _ended(certificate: Certificate) -> bool:
 
 
 @torch.inference_mode()
-def look_at(pixels: Tensor, base: BaseClassifier, settings: Settings, top: int = 5) -> dict[str, View]:
+def look_at(pixels: Tensor, base: BaseClassifier, settings: Settings) -> dict[str, View]:
     """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes.
 
     Args:
@@ -99,9 +100,5 @@ def look_at(pixels: Tensor, base: BaseClassifier, settings: Settings, top: int =
     if base.denoiser is not None:
         stages["denoised"] = base.denoise(noisy[None], sigma)[0]
     alone = dataclasses.replace(base, denoiser=None)
-    shares = alone.logits(torch.stack(list(stages.values())), sigma).float().softmax(dim=1).cpu()
-    best = shares.topk(min(top, shares.shape[1]), dim=1)
-    return {
-        name: View(to_picture(stage), tuple(zip(indices.tolist(), values.tolist(), strict=True)))
-        for (name, stage), indices, values in zip(stages.items(), best.indices, best.values, strict=True)
-    }
+    best = best_classes(alone.logits(torch.stack(list(stages.values())), sigma))
+    return {name: View(to_picture(stage), top) for (name, stage), top in zip(stages.items(), best, strict=True)}

@@ -145,14 +145,16 @@ def top_classes(classifier: ClassifierLike, pictures: Tensor) -> list[Top]:
     Raises:
         LabError: where its logits have the wrong shape, or are NaN or infinite.
     """
-    logits = BaseClassifier(classifier, None).logits(pictures, 0.0).float()
+    logits = BaseClassifier(classifier, None).logits(pictures, 0.0)
     if not bool(logits.isfinite().all()):
         raise LabError("The classifier returned logits that are NaN or infinite: it is damaged; choose another.")
-    best = logits.softmax(dim=1).cpu().topk(min(TOP, logits.shape[1]), dim=1)
-    return [
-        tuple(zip(row_indices, row_values, strict=True))
-        for row_indices, row_values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-    ]
+    return best_classes(logits)
+
+
+def best_classes(logits: Tensor) -> list[Top]:
+    """The best :data:`TOP` classes of each row of (B, classes) logits."""
+    best = logits.float().softmax(dim=1).cpu().topk(min(TOP, logits.shape[1]), dim=1)
+    return [tuple(zip(*row, strict=True)) for row in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
 
 
 def summarise_draws(measures: Iterable[Measure], clean_class: int) -> list[Summary]:

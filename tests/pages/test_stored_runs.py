@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from core.evaluation.log import HEADER, ImageVotes, LogLine
 from core.evaluation.recorded import read_recorded
 from core.models.references import BUNDLED_FOLDER
-from core.runs.store import RunStore, StoredRun, import_log
+from core.runs.store import RunStore, StoredRun, import_recorded
 from core.ui.tradeoffs import run_store as run_store_module
 from core.ui.tradeoffs.runs import run_archive
 from tests.runs.postgres_server import programs, running_postgres
@@ -311,7 +311,7 @@ def test_what_was_deleted_meanwhile_is_a_sentence(store: RunStore) -> None:
 
 
 def test_the_archive_is_what_evaluate_writes(store: RunStore, tmp_path: Path) -> None:
-    run = import_log(store, ROOT / "assets" / "evaluations" / "cifar10-mse-0.25.tsv")
+    run = import_recorded(store, read_recorded(ROOT / "assets" / "evaluations" / "cifar10-mse-0.25.tsv"))
     at = page(view="runs")
     assert any(b.label == "Download" for b in at.get("download_button"))
     beside = sorted(path.name for path in (ROOT / "assets" / "evaluations").glob("cifar10-mse-0.25.*"))
@@ -354,7 +354,7 @@ def test_runs_of_the_store_are_not_mixed_into_the_best_sigma_of_other_logs(store
     assert made_by is not None
     before = list(page(published="none", radii="0.5").dataframe[0].value["log"])
     few = store.take("lucky", made_by, [(LogLine(i, 1, 1, 0.5, True, 1.0), None) for i in (0, 40, 80)])
-    again = import_log(store, path)
+    again = import_recorded(store, read_recorded(path))
     at = page(published="none", radii="0.5", runs=[f"run-{few}", f"run-{again}"])
     table = at.dataframe[0].value
     assert sorted(table["log"]) == sorted([*before, "lucky", "cifar10-mse-0.25"])

@@ -26,7 +26,7 @@ from core.plain_text import file_name
 from core.runs import schema as schema_module
 from core.runs import store as store_module
 from core.runs.schema import VERSION, default_url, parse_url, where
-from core.runs.store import RunStore, export_files, import_log, recorded_run
+from core.runs.store import RunStore, export_files, import_recorded, recorded_run
 from core.visitor import visitor_named
 from tests.runs.postgres_server import PostgresServer, programs, running_postgres
 from tests.runs.store_writers import REFUSED, image
@@ -244,7 +244,7 @@ def test_a_worker_is_heard_of_while_an_image_takes_long(store: RunStore, monkeyp
 
 def test_a_log_is_imported_and_exported_to_the_last_digit(store: RunStore) -> None:
     path = ROOT / "assets" / "evaluations" / "cifar10-mse-0.25.tsv"
-    run = import_log(store, path)
+    run = import_recorded(store, read_recorded(path))
     stored, log = store.run(run), read_recorded(path)
     assert (stored.state, stored.planned, stored.images) == ("finished", len(log.outcomes), len(log.outcomes))
     assert stored.denoiser == log.made_by.denoiser
@@ -258,13 +258,13 @@ def test_a_log_is_imported_and_exported_to_the_last_digit(store: RunStore) -> No
 def test_logs_of_the_field_are_imported_and_wrong_ones_leave_nothing(store: RunStore, tmp_path: Path) -> None:
     path = tmp_path / "theirs_sigma_0.50.tsv"
     path.write_text("\t".join(HEADER) + "\n7\t1\t1\t0.25\t1\t0:00:02.5\n9\t1\t-1\t0.0\t0\t0:01:00\n")
-    run = import_log(store, path)
+    run = import_recorded(store, read_recorded(path))
     assert store.lines(run) == [LogLine(7, 1, 1, 0.25, True, 2.5), LogLine(9, 1, -1, 0.0, False, 60.0)]
     assert store.run(run).settings == {"sigma": 0.5}
     assert not store.votes(run)
     path.write_text(path.read_text() + "7\t1\t1\t0.25\t1\t1.0\n")
     with pytest.raises(LabError, match="has image 7 twice"):
-        import_log(store, path)
+        import_recorded(store, read_recorded(path))
     assert len(store.runs()) == 1
 
 
@@ -277,7 +277,7 @@ def test_the_files_of_a_run_are_those_that_evaluate_writes(store: RunStore, tmp_
     assert sorted(files) == ["stab 0.25-first.json", "stab 0.25-first.tsv", "stab 0.25-first.votes.jsonl"]
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    again = import_log(store, tmp_path / "stab 0.25-first.tsv")
+    again = import_recorded(store, read_recorded(tmp_path / "stab 0.25-first.tsv"))
     assert store.run(again).settings == SETTINGS
     assert store.votes(again) == store.votes(run)
     assert [line.text() for line in store.lines(again)] == [line.text() for line in store.lines(run)]

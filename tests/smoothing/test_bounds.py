@@ -13,12 +13,15 @@ from scipy import stats
 from core.errors import LabError
 from core.smoothing.bounds import (
     METHODS,
+    UNIFORM,
+    anytime_lower,
     clopper_pearson_lower,
     clopper_pearson_upper,
     least_n_to_certify,
     least_n_to_predict,
     lower_bound,
     prediction_p_value,
+    upper_bound,
 )
 
 COUNTS = [
@@ -120,6 +123,12 @@ def test_bounds_by_name():
     assert lower_bound(90, 100, 0.001, "anytime") < lower_bound(90, 100, 0.001, "clopper-pearson")
     with pytest.raises(LabError, match=r"Unknown bound 'wald': choose one of clopper-pearson, anytime\."):
         lower_bound(90, 100, 0.001, "wald")
+
+
+def test_the_upper_bound_has_the_mixture_of_the_lower_one():
+    older = upper_bound(10, 1000, 0.001, "anytime", mixture=UNIFORM)
+    assert older == 1 - anytime_lower(990, 1000, 0.001, mixture=UNIFORM)
+    assert abs(older - upper_bound(10, 1000, 0.001, "anytime")) > 1e-4
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -12,13 +12,21 @@ from scipy import stats
 from core.errors import LabError
 from core.smoothing.bounds import anytime_lower
 from core.smoothing.certify import certify
-from core.verification.resampling import anytime_p_value, consistency_p_value, fisher_p_value, resample
+from core.verification.resampling import anytime_p_value, compare_same_seed, consistency_p_value, fisher_p_value, resample
 from core.verification.verify import DIFFERS, NOT_CHECKED, SAME, check_arithmetic
 
 
 def sampled(case, certificate=None, **options):
     c = case.certificate if certificate is None else certificate
     return resample(c, case.picture, case.classifier, case.denoiser, device="cpu", **options)
+
+
+def one_vote_moved(certificate):
+    counts = list(certificate.counts)
+    candidate = certificate.candidate
+    loser = next(index for index, votes in enumerate(counts) if votes and index != candidate)
+    counts[candidate], counts[loser] = counts[candidate] + 1, counts[loser] - 1
+    return dataclasses.replace(certificate, counts=tuple(counts))
 
 
 def test_the_same_seed_gives_the_same_counts_whatever_the_batches(case) -> None:
@@ -51,11 +59,7 @@ def test_inflated_counts_are_caught_by_either(case, anytime_case, forged) -> Non
 
 
 def test_a_single_moved_vote_is_seen_with_the_same_seed(case) -> None:
-    counts = list(case.certificate.counts)
-    candidate = case.certificate.candidate
-    loser = next(index for index, votes in enumerate(counts) if votes and index != candidate)
-    counts[candidate], counts[loser] = counts[candidate] + 1, counts[loser] - 1
-    (check,) = sampled(case, dataclasses.replace(case.certificate, counts=tuple(counts)))
+    (check,) = sampled(case, one_vote_moved(case.certificate))
     assert check.status == DIFFERS
     assert "1 of 250 votes" in check.sentence
 
@@ -70,11 +74,7 @@ def test_another_seed_or_candidate_than_the_true_one_is_seen(case) -> None:
 
 
 def test_elsewhere_exactness_is_not_expected_and_the_statistics_decide(case, forged) -> None:
-    counts = list(case.certificate.counts)
-    candidate = case.certificate.candidate
-    loser = next(index for index, votes in enumerate(counts) if votes and index != candidate)
-    counts[candidate], counts[loser] = counts[candidate] + 1, counts[loser] - 1
-    close = dataclasses.replace(case.certificate, counts=tuple(counts))
+    close = one_vote_moved(case.certificate)
     old = close.versions | {"torch": "1.0"}
     for made_elsewhere in (dataclasses.replace(close, device="cuda:1"), dataclasses.replace(close, versions=old)):
         (check,) = sampled(case, made_elsewhere)
@@ -83,6 +83,21 @@ def test_elsewhere_exactness_is_not_expected_and_the_statistics_decide(case, for
         assert check.p_value > 0.001
     (check,) = sampled(case, dataclasses.replace(forged(case.certificate), device="cuda"))
     assert check.status == DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("made", "here", "why"),
+    [
+        ({"engine": "openvino"}, {}, "by the engine 'openvino' and this is 'eager'"),
+        ({"precision": "bfloat16"}, {"precision": "bfloat16"}, "how bfloat16 rounds"),
+    ],
+)
+def test_what_rounds_otherwise_is_not_expected_to_count_the_same(case, made, here, why) -> None:
+    true = case.certificate
+    assert compare_same_seed(one_vote_moved(true), true).status == DIFFERS
+    check = compare_same_seed(dataclasses.replace(one_vote_moved(true), **made), dataclasses.replace(true, **here))
+    assert check.status == SAME
+    assert why in check.sentence
 
 
 def test_a_stopped_certificate_is_sampled_to_where_it_stopped(case) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +16,9 @@ from core.errors import LabError
 from core.evaluation.engines import EvaluationTask, make_engine
 from core.evaluation.engines import dispatch as dispatching
 from core.evaluation.engines.dispatch import Dispatcher, Event
-from core.evaluation.evaluate import Evaluated, Piece, Settings, check_versions
+from core.evaluation.evaluate import Evaluated, Piece, Settings, Worker, check_versions
 from core.evaluation.log import ImageVotes, LogLine
+from tests.evaluation.engines.engine_tasks import save_classifier, small_task
 
 SETTINGS = Settings(sigma=0.25, n0=10, n=100)
 
@@ -178,3 +181,19 @@ def test_devices_that_are_not_there_in_such_numbers() -> None:
                 EvaluationTask(task_of(3).data, lambda x: x, None, Settings(sigma=0.25, n0=1, n=9, alpha=0.1), device="mps")
             )
         )
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "says"),
+    [("openvino", "float32", "by eager in float32"), ("openvino", "bfloat16", "by eager in bfloat16")],
+)
+def test_a_worker_without_the_engine_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, precision: str, says: str
+) -> None:
+    setup = small_task(save_classifier(tmp_path)).setup("Several workers", "use one worker")
+    assert (setup.settings.engine, setup.settings.precision) == ("eager", "float32"), "settled, so that all have the same"
+    Worker(setup, "cpu")
+    monkeypatch.setattr("core.engines.programs.why_not", lambda engine, pair: "it is not installed")
+    asked = replace(setup, settings=replace(setup.settings, engine=engine, precision=precision))
+    with pytest.raises(LabError, match=f"A worker computes {says}, and this process by {engine} in {precision}"):
+        Worker(asked, "cpu")
