@@ -92,9 +92,9 @@ def beside(path: Path) -> Path:
     return path.with_name(path.name + ".made.json")
 
 
-def read_beside(path: Path, names: Sequence[str]) -> dict[str, Any]:
+def read_beside(path: Path, names: Sequence[str], side: Path | None = None) -> dict[str, Any]:
     """What made a file of JSON lines. Raises LabError where it cannot be read, or lacks one of the parameters ``names``."""
-    side = beside(path)
+    side = side or beside(path)
     try:
         made = json.loads(side.read_text(encoding="utf-8"))
         missing = [name for name in names if name not in made]

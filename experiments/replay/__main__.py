@@ -13,9 +13,13 @@ from core.commands.inputs import add_image_choice, check_image_choice, chosen_im
 from core.commands.options import FIXED_SEED, add_options
 from core.commands.terminal import CommandParser, Countdown, print_json, remark, run_program
 from core.device import pick_device
-from core.runs.resuming import begin_or_resume
+from core.errors import LabError
+from core.runs.resuming import begin_or_resume, read_beside
 from core.smoothing.settings import Settings
 from experiments.replay.savings import Saving, read_votes_at_looks, sample_at_looks, saving
+
+SHAPE = (3, 32, 32)
+"""Of pictures; in l2, Gaussian noise's own norm, it plays no part."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -25,9 +29,12 @@ def build_parser() -> argparse.ArgumentParser:
         description="Measure what ending early saves, on the same noisy copies as a fixed n.",
         allow_abbrev=False,
     )
-    add_image_choice(parser)
-    parser.add_argument("--out", type=Path, required=True, help="file of votes, one line an image")
+    add_image_choice(parser, required=False)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file of votes, one line an image")
     parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+    parser.add_argument(
+        "--summary", type=Path, metavar="FILE", help="sample nothing: replay such a file, with its sigma, n0 and n"
+    )
     add_options(parser, "classifier", "denoiser", "size", "sigma", "n0", "n", "alpha", "seed", seed=FIXED_SEED)
     add_options(parser, "table_radii", table_radii={"default": (0.25, 0.5, 0.75), "help": "(0.25,0.5,0.75)"})
     add_options(parser, "within", within={"default": 0.05, "help": "(%(default)s)"})
@@ -37,22 +44,52 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run_replay(args: argparse.Namespace) -> int:
-    """Sample what is not sampled yet, then replay everything."""
+    """Sample what is not sampled yet, then replay everything; or replay what lies there."""
+    if args.summary is not None:
+        if args.dataset is not None or args.out is not None:
+            raise LabError("--summary reads a file that is there: leave --dataset and --out away.")
+        asked = ("sigma", "n0", "n")
+        made = read_beside(args.summary, asked, side=args.summary.with_suffix(".json"))
+        vars(args).update({name: made[name] for name in asked})
+    elif args.dataset is None or args.out is None:
+        raise LabError("expected --dataset and --out FILE, where the votes go; or --summary FILE for what lies there.")
     check_image_choice(args)
-    table, device = tuple(args.table_radii), str(pick_device(args.device))
-    settings = Settings(sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, norm="l2")
+    rules = _rules(args)
+    if args.summary is None:
+        _sample(args, device=str(pick_device(args.device)))
+    runs = read_votes_at_looks(args.out if args.summary is None else args.summary)
+    savings = [saving(runs, rule, asked, radii=args.table_radii, shape=SHAPE) for rule, asked in rules.items()]
+    if args.json:
+        print_json({"images": len(runs), "n": args.n, "n0": args.n0, "rules": [found.to_dict() for found in savings]})
+    else:
+        print(f"{len(runs)} images, sigma {args.sigma:g}, against a fixed n of {args.n:,}")
+        for one in savings:
+            print(_text(one))
+    return 0
+
+
+def _fixed(args: argparse.Namespace) -> Settings:
+    return Settings(sigma=args.sigma, n0=args.n0, n=args.n, alpha=args.alpha, seed=args.seed, norm="l2")
+
+
+def _rules(args: argparse.Namespace) -> dict[str, Settings]:
+    settings, table = _fixed(args), tuple(args.table_radii)
     in_table = replace(settings, method="group-sequential", table_radii=table)
     anytime = replace(settings, method="anytime", within=args.within)
     for asked in (settings, in_table, anytime):
         asked.check()
+    return {
+        **{f"until radius {radius:g}": replace(anytime, within=None, until_radius=radius) for radius in table if radius > 0},
+        **{f"table radius {radius:g} alone": replace(in_table, table_radii=(radius,)) for radius in table},
+        "table radii together": in_table,
+        f"within {args.within:g}": anytime,
+    }
+
+
+def _sample(args: argparse.Namespace, device: str) -> None:
     classifier, denoiser = load_models(args)
     made_by = {
-        "dataset": args.dataset,
-        "split": args.split,
-        "sigma": args.sigma,
-        "n0": args.n0,
-        "n": args.n,
-        "seed": args.seed,
+        **{name: getattr(args, name) for name in ("dataset", "split", "sigma", "n0", "n", "seed")},
         "device": device,
         **model_choice(classifier, denoiser),
     }
@@ -64,26 +101,10 @@ def run_replay(args: argparse.Namespace) -> int:
         for image, label, index in zip(data.images, data.labels.tolist(), data.indices.tolist(), strict=True):
             if index in done:
                 continue
-            found = sample_at_looks(image, classifier, denoiser, settings, label=label, index=index, device=device)
+            found = sample_at_looks(image, classifier, denoiser, _fixed(args), label=label, index=index, device=device)
             file.write(found.to_line() + "\n")
             file.flush()
             countdown.tell(f"image {index}")
-    runs = read_votes_at_looks(args.out)
-    shape = tuple(data.images.shape[1:])
-    rules = {
-        **{f"until radius {radius:g}": replace(anytime, within=None, until_radius=radius) for radius in table if radius > 0},
-        **{f"table radius {radius:g} alone": replace(in_table, table_radii=(radius,)) for radius in table},
-        "table radii together": in_table,
-        f"within {args.within:g}": anytime,
-    }
-    savings = [saving(runs, rule, asked, radii=table, shape=shape) for rule, asked in rules.items()]
-    if args.json:
-        print_json({"images": len(runs), "n": args.n, "n0": args.n0, "rules": [found.to_dict() for found in savings]})
-    else:
-        print(f"{len(runs)} images, sigma {args.sigma:g}, against a fixed n of {args.n:,}")
-        for one in savings:
-            print(_text(one))
-    return 0
 
 
 def _text(found: Saving) -> str:

@@ -125,6 +125,14 @@ def test_the_command_goes_on_where_it_was(tmp_path: Path, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out) == first
     assert main([*arguments, "--resume", "--sigma", "0.5"]) == 2
     assert "another sigma" in capsys.readouterr().err
+    shown = ["--summary", str(out), "--alpha", "0.05", "--table-radii", "0.05,0.1", "--json"]
+    assert main(shown) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    for wrong, says in ((["--out", str(out)], "leave --dataset"), (["--summary", str(tmp_path / "none")], "cannot be read")):
+        assert main([*shown, *wrong]) == 2
+        assert says in capsys.readouterr().err
+    assert main(["--out", str(out)]) == 2
+    assert "expected --dataset and --out FILE" in capsys.readouterr().err
 
 
 def test_a_radius_that_no_run_can_show_is_replayed_too():

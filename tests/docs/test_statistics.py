@@ -1,0 +1,191 @@
+"""Every figure of docs/statistics.md is what the code gives: its passages are written anew from computed numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from core.smoothing.bounds import (
+    MIXTURE,
+    UNIFORM,
+    anytime_lower,
+    clopper_pearson_lower,
+    least_n_to_certify,
+    least_n_to_predict,
+    prediction_p_value,
+)
+from core.smoothing.conclusion import OUT_OF_REACH, REACHED, conclude, radius_outcome, samples_fixed_beforehand
+from core.smoothing.radius import l2_radius, own_radius, radius_ceiling
+from core.smoothing.settings import Terms
+from core.smoothing.table import EARLY, PRIOR, UNLIKELY, chance, limits, looks
+from tests.docs.markdown_pages import ROOT
+
+PAGE = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
+ALPHA, N, SIGMA, RADIUS = 0.001, 10_000, 0.25, 0.5
+TERMS = Terms(alpha=ALPHA, sigma=SIGMA, shape=(3, 32, 32), method="anytime", n_planned=N)
+NEEDED = TERMS.share_needed(RADIUS)
+NS, ENDS = (100, 1_000, N), (1.0, 0.99, 0.9)
+
+
+def radius(k: int, n: int, *others: int, two_sided: bool = False) -> float:
+    terms = Terms(alpha=ALPHA, sigma=1, shape=(3, 32, 32), two_sided=two_sided)
+    return conclude((k, *(others or (n - k,))), 0, terms).radius
+
+
+def kept(n: int, share: float, mixture: float = MIXTURE) -> float:
+    """The part of the fixed-n radius that the anytime bound leaves."""
+    k = round(share * n)
+    return l2_radius(anytime_lower(k, n, ALPHA, mixture), 1) / l2_radius(clopper_pearson_lower(k, n, ALPHA), 1)
+
+
+def prices() -> Iterator[str]:
+    for n in NS:
+        parts = (f"{kept(n, share):.3f} ({kept(n, share, UNIFORM):.3f})" for share in ENDS)
+        yield f"| {n:,} | " + " | ".join(parts) + " |"
+    yield f"gives about {1 / kept(N, 0.99) - 1:.0%} more again at n = 10,000"
+
+
+def two_sides() -> Iterator[str]:
+    lost = {(n, share): 1 - radius(k := round(share * n), n, two_sided=True) / radius(k, n) for n in NS for share in ENDS}
+    some = [sorted(lost[n, share] for share in ENDS[1:]) for n in NS]
+    yield (
+        f"{100 * some[0][0]:.0f} to {some[0][1]:.0%} at n = 100, {some[1][1]:.0%} at 1,000, {some[2][1]:.1%} at 10,000, where"
+        f" the class has 90 to 99% ({lost[100, 1]:.1%}, {lost[1_000, 1]:.1%} and {lost[N, 1]:.1%} where all votes"
+        " are its own)"
+    )
+    assert f"{some[1][0]:.0%} {some[2][0]:.1%}" == f"{some[1][1]:.0%} {some[2][1]:.1%}"
+    spread = [radius(700, 1_000, 100, 100, 100, two_sided=sides) for sides in (True, False)]
+    yield f"gives {spread[0] / spread[1]:.1f} times the radius"
+    b = 1 / math.sqrt(2)
+    laplace = own_radius("laplace", 0.9, 0.02, 1) / max(-b * math.log(1 - 0.9 + 0.02), b / 2 * math.log(0.9 / 0.02))
+    yield f"at pA = 0.9 and pB = 0.02 by {laplace - 1:.0%}"
+
+
+def ceilings() -> Iterator[str]:
+    fixed, anytime = (
+        [f"{radius_ceiling(1, n, ALPHA, method):.3f}" for n in (*NS, 100_000)] for method in ("clopper-pearson", "anytime")
+    )
+    named = zip(fixed, ("n = 100", "1,000", "10,000", "100,000"), strict=True)
+    yield ", ".join(f"{ceiling} sigma for {n}" for ceiling, n in named)
+    yield f"({', '.join(anytime[:3])} and {anytime[3]} sigma)"
+    least = least_n_to_certify(ALPHA)
+    yield f"a vote of {least} can be certified ({ALPHA}^(1/{least}) = {ALPHA ** (1 / least):.3f}), with the anytime bound of"
+    yield f"{least_n_to_certify(ALPHA, 'anytime')}, and below that"
+    decides = least_n_to_predict(ALPHA)
+    assert decides == 11
+    yield (
+        f"At alpha = 0.001 the least n that can decide is {decides}: ten votes that agree have a p-value of 2 / 2^10 ="
+        f" {prediction_p_value(10, 0):.5f}, eleven of {prediction_p_value(11, 0):.5f}"
+    )
+
+
+def followed(share: float, ends: Callable[[int, int], bool]) -> Iterator[tuple[int, np.ndarray]]:
+    """At each look of a run its sample number and the chances, exact, that it ends there with 0, 1, 2, ... votes against."""
+    alive, done = np.ones(1), 0
+    for at in looks(N):
+        if not alive.size:
+            return
+        alive, done = np.convolve(alive, stats.binom.pmf(np.arange(at - done + 1), at - done, 1 - share)), at
+        alive = np.trim_zeros(np.where(alive > 1e-9, alive, 0), "b")
+        ending = np.array([at == N or (p > 0 and ends(at, against)) for against, p in enumerate(alive)], dtype=bool)
+        yield at, np.where(ending, alive, 0)
+        alive = np.where(ending, 0, alive)
+
+
+def settled(at: int, against: int) -> str | None:
+    return radius_outcome((at - against, against), 0, RADIUS, TERMS)
+
+
+def until_a_radius() -> Iterator[str]:
+    open_ones, first, end = {}, 0, 0  # votes against with which a look settles nothing; more samples allow more of them
+    for at in looks(N):
+        outcome = partial(settled, at)
+        while outcome(first) == REACHED:
+            first += 1
+        end = max(first, end)
+        while outcome(end) != OUT_OF_REACH:
+            end += 1
+        open_ones[at] = range(first, end)
+    shares = (0.9999, 0.999, 0.99, 0.985, 0.97, 0.95, 0.9, 0.7)
+    means = (
+        sum(at * chances.sum() for at, chances in followed(share, lambda at, against: against not in open_ones[at]))
+        for share in shares
+    )
+    yield "| true share of the votes | " + " | ".join(f"{100 * share:.4g}%" for share in shares) + " |"
+    yield "| mean samples | " + " | ".join(f"{mean:,.0f}" for mean in means) + " |"
+    known = (samples_fixed_beforehand(share, RADIUS, TERMS) for share in shares)
+    yield "had the share been known | " + " | ".join("–" if n is None else f"{n:,}" for n in known) + " |"
+    yield f"r = {RADIUS} (which needs {NEEDED:.1%} of the votes)"
+
+
+def given_up() -> Iterator[str]:
+    limit = limits(NEEDED, N, ALPHA)
+
+    def unlikely(at: int, against: int) -> bool:
+        return chance(at - against, at, limit[-1], N) < UNLIKELY
+
+    allowed = dict(zip(looks(N), limit, strict=True))
+    found = []
+    for share in (0.983, 0.98):
+        some = lost = 0.0
+        for at, chances in followed(share, lambda at, against: against <= allowed[at] or unlikely(at, against)):
+            against = np.arange(len(chances))
+            ended = np.where((against > allowed[at]) & (at < N), chances, 0)
+            some += ended.sum()
+            lost += (ended * stats.binom.cdf(limit[-1] - against, N - at, 1 - share)).sum()
+        found.append((some, lost))
+    (some, lost), (more, gone) = found
+    yield f"(which needs {NEEDED:.1%}) with a true share of 98.3%, {some:.0%} are given up, and {lost / some:.0%} of these,"
+    yield f"{lost:.1%} of all, would have been certified with all n samples; with 98% it is {gone / more:.1%} of {more:.0%}."
+
+
+def table() -> Iterator[str]:
+    def fixed(needed: float) -> int:
+        return max(k for k in range(N // 5) if clopper_pearson_lower(N - k, N, ALPHA) >= needed)
+
+    shares = [TERMS.share_needed(r) for r in (0.25, 0.5, 0.75)]
+    last = [f"{limits(share, N, ALPHA)[-1]:,}" for share in shares]
+    plain = [f"{fixed(share):,}" for share in shares]
+    yield f"the limits are {last[0]}, {last[1]} and {last[2]} votes against for the radii 0.25, 0.5 and 0.75"
+    yield f"in place of {plain[0]}, {plain[1]} and {plain[2]}."
+    yield f"with fewer than {math.ceil(math.log(ALPHA) / math.log(shares[2])):,} samples"
+    yield f"a part ({EARLY}, growing with"
+    yield f"below {UNLIKELY:.0%} by a beta-binomial prediction with a Beta(1, {PRIOR}) prior"
+
+
+GROUPS = (prices, two_sides, ceilings, until_a_radius, given_up, table)
+
+
+@cache
+def passages(group: Callable[[], Iterator[str]]) -> tuple[str, ...]:
+    return tuple(group())
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+def test_the_page_says_what_the_code_gives(group: Callable[[], Iterator[str]]) -> None:
+    for passage in passages(group):
+        assert passage in PAGE
+
+
+CHOSEN = re.findall(
+    r"\S+",
+    """0.001 1,000 10,000 20,000 1,024 0.25 0.5 0.75 0.05 5% 2% 3,072 70% 10% 97% 98.5% 99% 90% 3.2
+    1902.02918 2002.08118 2003.01908""",
+)
+"""Settings and examples, runs of tests, a section's number, those of preprints."""
+
+
+def test_no_other_figure_stands_there() -> None:
+    before, after = PAGE.split("On real pictures:")
+    left = before + after.split("### Within a part of the radius")[1]  # the stored votes' table: tests/experiments
+    for group in GROUPS:
+        for passage in passages(group):
+            left = left.replace(passage, "")
+    figures = re.findall(r"(?<![\d.,])\d+(?:,\d{3})*(?:\.\d+)?%?", left)
+    assert {figure for figure in figures if re.search(r"[.,%]", figure)} == set(CHOSEN)
