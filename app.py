@@ -9,7 +9,7 @@ from core.ui.landing import draw_first, draw_others, finished
 FIRST = "red-car"
 
 open_page("Start")
-st.title("A prediction that provably holds")
+st.title("A certified prediction")
 if not finished():
     st.warning("No finished certificates are stored: run 'python -m assets.certificates.make' once.", icon=":material/warning:")
     st.stop()

@@ -1,4 +1,4 @@
-"""Denoised smoothing: provably robust classification with any pretrained classifier.
+"""Denoised smoothing: certified classification with any pretrained classifier.
 
 >>> from core import load_classifier, load_denoiser, certify
 """

@@ -1,4 +1,4 @@
-"""Make a remote vision API provably robust: plan the cost, ask within the budget, read the certificate."""
+"""Certify what a remote vision API answers: plan the cost, ask within the budget, read the certificate."""
 
 import streamlit as st
 

@@ -45,19 +45,20 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run_replay(args: argparse.Namespace) -> int:
     """Sample what is not sampled yet, then replay everything; or replay what lies there."""
+    path: Path = args.out or args.summary
     if args.summary is not None:
-        if args.dataset is not None or args.out is not None:
+        if args.dataset or args.out:
             raise LabError("--summary reads a file that is there: leave --dataset and --out away.")
         asked = ("sigma", "n0", "n")
-        made = read_beside(args.summary, asked, side=args.summary.with_suffix(".json"))
+        made = read_beside(path, asked, side=path.with_suffix(".json"))
         vars(args).update({name: made[name] for name in asked})
-    elif args.dataset is None or args.out is None:
+    elif not (args.dataset and args.out):
         raise LabError("expected --dataset and --out FILE, where the votes go; or --summary FILE for what lies there.")
     check_image_choice(args)
     rules = _rules(args)
     if args.summary is None:
         _sample(args, device=str(pick_device(args.device)))
-    runs = read_votes_at_looks(args.out if args.summary is None else args.summary)
+    runs = read_votes_at_looks(path)
     savings = [saving(runs, rule, asked, radii=args.table_radii, shape=SHAPE) for rule, asked in rules.items()]
     if args.json:
         print_json({"images": len(runs), "n": args.n, "n0": args.n0, "rules": [found.to_dict() for found in savings]})

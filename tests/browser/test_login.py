@@ -23,7 +23,7 @@ from tests.app_process import COMMAND, free_port, running_app
 from tests.openid_provider import OpenIdProvider
 from tests.runs.store_writers import image
 
-HEADING = "A prediction that provably holds"
+HEADING = "A certified prediction"
 Served = tuple[str, OpenIdProvider, Path]
 PASSPHRASE = "nine small grey elephants"
 
