@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import dataclass, field
-from functools import cache
+from pathlib import Path
 from typing import Any
 
+from core.folders import made_once
+from core.models.formats.weights import weights_digest
 from core.models.network import CLASSICAL
 from core.models.references import BUNDLED_FOLDER, bundled_names
 from core.models.storage import CARD, WEIGHTS, ModelConfig, read_config
+from core.smoothing.certificate import ModelRecord
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Entry:
         return None if self.config is None else self.config.sigma_range
 
 
-@cache
+@made_once()
 def catalogue() -> tuple[Entry, ...]:
     """All entries, classifiers first. Read once a process; no weights are loaded."""
     entries = []
@@ -44,6 +47,21 @@ def catalogue() -> tuple[Entry, ...]:
     entries.append(Entry("none", "denoiser", "No denoiser"))
     entries += [Entry(f"classical/{name}", "denoiser", title) for name, (title, _) in CLASSICAL.items()]
     return tuple(sorted(entries, key=lambda entry: entry.kind))
+
+
+def stored_record(ref: str) -> ModelRecord:
+    """An entry's model as a certificate names it, without loading it."""
+    kind, _, name = ref.partition("/")
+    if kind != "bundled":
+        return ModelRecord(ref, None)
+    folder = BUNDLED_FOLDER / name  # a name of the catalogue, so it cannot lead elsewhere
+    digest = _digest(folder, (folder / WEIGHTS).stat().st_mtime_ns)
+    return ModelRecord(ref, digest, digest)
+
+
+@made_once()
+def _digest(folder: Path, modified: int) -> str | None:
+    return weights_digest(folder, (WEIGHTS,))
 
 
 _DATA = {"cifar10": "CIFAR-10", "shapes": "Shapes"}

@@ -131,8 +131,8 @@ def floored(value: float, form: str) -> str:
 def asked_text(radius: float) -> str:
     """A radius at which something is told, to six digits: what holds there holds at what is written.
 
-    >>> asked_text(0.25), asked_text(8 / 255)
-    ('0.25', '0.0313725')
+    >>> asked_text(0.25), asked_text(2 / 255)
+    ('0.25', '0.00784313')
     """
     return floored(radius, ".6g")
 

@@ -8,16 +8,11 @@ import hashlib
 import math
 from collections import Counter
 from dataclasses import KW_ONLY, asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from core.models.catalogue import catalogue
-from core.models.formats.weights import weights_digest
-from core.models.references import BUNDLED_FOLDER
-from core.models.storage import WEIGHTS
+from core.models.catalogue import catalogue, stored_record
 from core.pictures.reading import fit_to
 from core.plain_text import named
 from core.smoothing.bounds import GROUP_SEQUENTIAL
@@ -308,18 +303,4 @@ def models_of_catalogue(certificate: Certificate) -> ModelsHere | str:
         found.append(entry)
     classifier, denoiser = found
     labels = None if classifier.config is None else classifier.config.labels
-    return ModelsHere(_record(classifier.ref), _record(denoiser.ref), labels)
-
-
-def _record(ref: str) -> ModelRecord:
-    kind, _, name = ref.partition("/")
-    if kind != "bundled":
-        return ModelRecord(ref, None)
-    folder = BUNDLED_FOLDER / name  # a name of the catalogue, so it cannot lead elsewhere
-    digest = _hash(folder, (folder / WEIGHTS).stat().st_mtime_ns)
-    return ModelRecord(ref, digest, digest)
-
-
-@cache
-def _hash(folder: Path, modified: int) -> str | None:
-    return weights_digest(folder, (WEIGHTS,))
+    return ModelsHere(stored_record(classifier.ref), stored_record(denoiser.ref), labels)

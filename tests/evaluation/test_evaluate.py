@@ -169,3 +169,17 @@ def test_evaluate_is_certify_image_by_image_and_stops_within_a_batch(pictures):
     cut = list(evaluate(data, Counting(), None, settings, device="cpu", should_stop=should_stop))
     assert len(asked) == 12
     assert [line.idx for line, _ in cut] == [0, 10]
+
+
+def test_the_program_is_settled_before_the_first_picture_and_computes_all(pictures, monkeypatch):
+    asked = []
+
+    def recorded(image, classifier, denoiser, settings, **how):
+        asked.append((settings.engine, settings.precision))
+        return PictureUnderNoise(image, classifier, denoiser, settings, **how)
+
+    monkeypatch.setattr("core.evaluation.evaluate.PictureUnderNoise", recorded)
+    data = LabelledImages(pictures, torch.zeros(9, dtype=torch.int64), torch.arange(9), None)
+    settings = dataclasses.replace(SETTINGS, engine="auto", precision="auto")
+    assert len(list(evaluate(data, Counting(), None, settings, device="cpu"))) == 9
+    assert asked == 9 * [("eager", "float32")]
