@@ -13,6 +13,7 @@ from core.commands.options import add_options
 from core.commands.terminal import CommandParser, print_json, run_program
 from core.runs.resuming import read_beside
 from experiments.attack_dataset.lines import AttackSummary, read_lines, summarise_attacks
+from experiments.line_by_line import markdown_table, models_of
 
 INSIDE = (
     "classifier + denoiser",
@@ -65,13 +66,12 @@ def attack_table(rows: Sequence[tuple[dict[str, Any], AttackSummary]]) -> str:
     searched = any(s.found or s.mean_base is not None for _, s in rows)
     head = INSIDE + SEARCHED if searched else INSIDE
     body = [_inside(made_by, s) + (_searched(s) if searched else ()) for made_by, s in rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *body))
+    return markdown_table(head, body)
 
 
 def _inside(made_by: dict[str, Any], s: AttackSummary) -> tuple[str, ...]:
-    pair = " + ".join(f"`{made_by[part]['ref']}`" for part in ("classifier", "denoiser"))
     return (
-        pair,
+        models_of(made_by),
         made_by["norm"],
         str(s.images),
         str(s.certified),
@@ -98,7 +98,7 @@ def _number(value: float | None) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "attack_tables")
+    return run_program(build_parser, argv, "attack_tables")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def benchmark_evaluation(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "bench_evaluation")
+    return run_program(build_parser, argv, "bench_evaluation")
 
 
 if __name__ == "__main__":

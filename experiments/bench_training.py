@@ -163,7 +163,7 @@ def _sigmas(count: int, generator: torch.Generator) -> torch.Tensor:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "bench_training")
+    return run_program(build_parser, argv, "bench_training")
 
 
 if __name__ == "__main__":

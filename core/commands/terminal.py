@@ -109,17 +109,17 @@ class CommandParser(argparse.ArgumentParser):
         raise LabError(f"{message}; '{self.prog} --help' shows what is accepted.")
 
 
-def run_program(build_parser: Callable[[], argparse.ArgumentParser], argv: Sequence[str], name: str) -> int:
+def run_program(build_parser: Callable[[], argparse.ArgumentParser], argv: Sequence[str] | None, name: str) -> int:
     """Parse a command line, do what it asks for, and return the exit code.
 
     0: done. 1: nobody read the output to its end. 2: a user's mistake, told in one line on stderr. 130: stopped by Ctrl-C.
 
     Args:
         build_parser: makes a parser whose result has ``run``, which takes the parsed command line.
-        argv: the words after the program.
+        argv: the words after the program; None for this process's own.
         name: what a line on stderr begins with.
     """
-    arguments = list(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A file name or label that the terminal's encoding lacks must not end the run.
         if hasattr(stream, "reconfigure"):

@@ -5,22 +5,20 @@ python -m experiments.compare_modes --help
 
 import argparse
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
+from core.commands.inputs import add_image_choice
 from core.commands.options import FIXED_SEED, add_options, numbers_of, settings_of
-from core.commands.terminal import CommandParser, InterruptFlag, ProgressLine, print_json, remark, run_program
-from core.device import pick_device
+from core.commands.terminal import CommandParser, print_json, run_program
 from core.errors import LabError
-from core.report.notation import duration
-from core.runs.resuming import begin_or_resume, beside, read_beside
+from core.runs.resuming import read_beside
 from core.smoothing.settings import Settings
-from experiments.compare_modes.records import read_modes
+from experiments.compare_modes.records import ModesLine, read_modes
 from experiments.compare_modes.run import ModesSettings, compare_modes
 from experiments.compare_modes.summary import summarise_modes
 from experiments.compare_modes.text import modes_table, modes_text
+from experiments.line_by_line import Pictures, add_lines_options, run_line_by_line
 
 DEFAULTS = ModesSettings(Settings(0.25, n=1_000))
 
@@ -49,8 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--until-n", type=int, default=DEFAULTS.until_n, help="the most samples for each (%(default)s)")
     add_options(parser, "seed", "device", "json", seed=FIXED_SEED)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="one JSON line a picture; what made it goes to FILE.made.json")
-    parser.add_argument("--resume", action="store_true", help="go on with a file that the same command began")
+    add_lines_options(parser, required=False)
     parser.add_argument(
         "--summary", nargs="+", type=Path, metavar="FILE", help="certify nothing: print the tables of such files, in Markdown"
     )
@@ -59,48 +56,26 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run_compare_modes(args: argparse.Namespace) -> int:
-    """Certify picture after picture, each line on disk before the next begins, and sum up; or sum up what lies there."""
+    """Certify picture after picture and sum up; or sum up what lies there."""
     if args.summary is not None:
         return _print_tables(args)
     if args.dataset is None or args.out is None:
         raise LabError("expected --dataset and --out FILE, where the lines go; or --summary FILE for what lies there.")
     settings = _settings(args)
     settings.check()
-    check_image_choice(args)
-    device = str(pick_device(args.device))
-    classifier, denoiser = load_models(args)
-    made_by = {**image_choice(args), **settings.to_dict(), "device": device, **model_choice(classifier, denoiser)}
-    data = chosen_images(args)
-    there = begin_or_resume(args.out, beside(args.out), made_by, resume=args.resume, on_notice=remark)
-    chosen = set(data.indices.tolist())
-    finished = [line for line in read_modes(args.out) if line.idx in chosen] if there else []
-    progress, began, begun_with = ProgressLine(), time.monotonic(), len(finished)
-    with InterruptFlag() as interrupt, args.out.open("a", encoding="utf-8") as file:
-        for line in compare_modes(
-            data,
-            classifier,
-            denoiser,
-            settings,
-            device=device,
-            done=frozenset(line.idx for line in finished),
-            should_stop=interrupt.is_set,
-        ):
-            file.write(line.text() + "\n")
-            file.flush()
-            finished.append(line)
-            each = (time.monotonic() - began) / (len(finished) - begun_with)
-            progress.show(f"{len(finished)} of {len(data)} pictures, {duration(each * (len(data) - len(finished)))} left")
-        progress.clear()
-    if interrupt.is_set():
-        remark(f"stopped after {len(finished)} of {len(data)} pictures: --resume goes on.")
-        if not finished:
-            return 130
-    summary = summarise_modes(finished, sigma=args.sigma, alpha=args.alpha)
-    if args.json:
-        print_json({"file": str(args.out), "made_by": made_by, "summary": summary.to_dict()})
-    else:
-        print(modes_text(summary))
-    return 130 if interrupt.is_set() else 0
+
+    def compared(p: Pictures[ModesLine]) -> Iterator[ModesLine]:
+        device, done = str(p.device), p.done
+        return compare_modes(p.data, p.classifier, p.denoiser, settings, device=device, done=done, should_stop=p.should_stop)
+
+    return run_line_by_line(
+        args,
+        settings.to_dict(),
+        compared,
+        read=read_modes,
+        summarise=lambda lines: summarise_modes(lines, sigma=args.sigma, alpha=args.alpha),
+        told=modes_text,
+    )
 
 
 def _print_tables(args: argparse.Namespace) -> int:
@@ -126,7 +101,7 @@ def _settings(args: argparse.Namespace) -> ModesSettings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "compare_modes")
+    return run_program(build_parser, argv, "compare_modes")
 
 
 if __name__ == "__main__":

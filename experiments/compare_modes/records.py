@@ -89,6 +89,6 @@ def read_modes(path: Path) -> list[ModesLine]:
     lines: dict[int, ModesLine] = {}
     for number, line in read_json_lines(path, ModesLine.from_dict, wrong=", is no line of a comparison of modes: {line!r}"):
         if line.idx in lines:
-            raise LabError(f"{path.name}, line {number}, holds picture {line.idx} again: two runs wrote to this file.")
+            raise LabError(f"{path.name}, line {number}, holds picture {line.idx} again: two runs wrote to it; begin another.")
         lines[line.idx] = line
     return list(lines.values())

@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.compare_modes.paired import Ratio
 from experiments.compare_modes.summary import ModesSummary, Share
+from experiments.line_by_line import markdown_table, models_of
 
 
 def modes_text(summary: ModesSummary) -> str:
@@ -40,11 +41,11 @@ def modes_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
 def _accuracy_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
     columns = {(norm, r): None for _, s in rows for norms in s.accuracy.values() for norm in norms for r in norms[norm]}
     body = [
-        [_pair(made), str(s.images), noise, *(_told(norms.get(norm, {}).get(r)) for norm, r in columns)]
+        [models_of(made), str(s.images), noise, *(_told(norms.get(norm, {}).get(r)) for norm, r in columns)]
         for made, s in rows
         for noise, norms in s.accuracy.items()
     ]
-    return _table(["classifier + denoiser", "pictures", "noise", *(f"{norm}, {r}" for norm, r in columns)], body)
+    return markdown_table(["classifier + denoiser", "pictures", "noise", *(f"{norm}, {r}" for norm, r in columns)], body)
 
 
 def _rounding_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
@@ -60,7 +61,7 @@ def _rounding_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
     for made, s in rows:
         body.append(
             [
-                _pair(made),
+                models_of(made),
                 f"{s.rounded.certified_float} / {s.rounded.certified} / {s.sound.certified}",
                 f"{s.rounded.mean_float:.4f} / {s.rounded.mean:.4f} / {s.sound.mean:.4f}",
                 _ratio(s.rounded.ratio),
@@ -68,12 +69,12 @@ def _rounding_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
                 _ratio(s.sound.ratio),
             ]
         )
-    return _table(head, body)
+    return markdown_table(head, body)
 
 
 def _time_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
-    body = [[_pair(made), made["device"], _ratio(s.sound_processor_time), _ratio(s.sound_time)] for made, s in rows]
-    return _table(
+    body = [[models_of(made), made["device"], _ratio(s.sound_processor_time), _ratio(s.sound_time)] for made, s in rows]
+    return markdown_table(
         ["classifier + denoiser", "device", "processor time, sound / float", "time of the clock, sound / float"], body
     )
 
@@ -87,14 +88,14 @@ def _sides_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
     ]
     body = [
         [
-            _pair(made),
+            models_of(made),
             f"{s.sides.mean_one:.4f} / {s.sides.mean_two:.4f}",
             f"{s.sides.larger} / {s.sides.smaller} / {s.sides.equal}",
             f"{s.sides.gained} / {s.sides.lost}",
         ]
         for made, s in rows
     ]
-    return _table(head, body)
+    return markdown_table(head, body)
 
 
 def _until_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
@@ -119,7 +120,7 @@ def _until_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
             )
             body.append(
                 [
-                    _pair(made),
+                    models_of(made),
                     f"{one.radius:g}",
                     f"{one.reached} / {one.out_of_reach} / {one.open}",
                     f"{one.mean:,.0f}",
@@ -130,15 +131,7 @@ def _until_table(rows: Sequence[tuple[dict[str, Any], ModesSummary]]) -> str:
                     known,
                 ]
             )
-    return _table(head, body)
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *body))
-
-
-def _pair(made_by: dict[str, Any]) -> str:
-    return " + ".join(f"`{made_by[part]['ref']}`" for part in ("classifier", "denoiser"))
+    return markdown_table(head, body)
 
 
 def _told(share: Share | None) -> str:

@@ -117,7 +117,7 @@ def _text(found: Saving) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, sys.argv[1:] if argv is None else argv, "replay")
+    return run_program(build_parser, argv, "replay")
 
 
 if __name__ == "__main__":
