@@ -76,7 +76,7 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists nested thousands deep
-        raise LabError(f"The endpoint {name!r} is no TOML ({error}).") from error
+        raise LabError(f"The endpoint {name!r} is no TOML ({error}): write it as docs/vision-apis.md shows.") from error
     for table, known in _TABLES.items():
         part = raw if not table else raw.get(table, {})
         if not isinstance(part, dict):
@@ -102,7 +102,7 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     }
     odd_numbers = [key for key, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]
     if odd_numbers:
-        raise LabError(f"The endpoint {name!r} has a {odd_numbers[0]} that is no number.")
+        raise LabError(f"The endpoint {name!r} has a {odd_numbers[0]} that is no number: write {odd_numbers[0]} = 1.")
     try:
         headers = {str(key): str(value) for key, value in send.get("headers", {}).items()}
         body = dict(send.get("json", {}))

@@ -229,7 +229,9 @@ class Ledger:
         try:
             return [Query(**row | {"answer": _labels(row["answer"]), "price": row["price"] / NANO}) for row in found]
         except (ValueError, TypeError) as error:
-            raise LabError(f"The file of answers {str(self.path)!r} is damaged: {first_line(error)}.") from error
+            raise LabError(
+                f"The file of answers {str(self.path)!r} is damaged ({first_line(error)}): bring back a copy, or move it away."
+            ) from error
 
     def spent(self, run: str) -> float:
         """US dollars paid or possibly paid for a run, queries under way included."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.errors import LabError
+from core.errors import LabError, first_line
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import HubRepository, look_up
 from core.models.references import parse_reference
@@ -129,7 +129,7 @@ def _opened(file: Path) -> Any:
     try:
         return pq.ParquetFile(file)
     except (OSError, pa.ArrowInvalid) as error:
-        raise LabError(f"{str(file)!r} cannot be read as parquet: {str(error).splitlines()[0]}") from error
+        raise LabError(f"{str(file)!r} cannot be read as parquet ({first_line(error)}): name another file.") from error
 
 
 _FILE = re.compile(r"(?:(?P<config>[^/]+)/)?(?P<split>[A-Za-z_]\w*)(?:-\d+-of-(?P<of>\d+)(?:-[0-9a-f]+)?|/[^/]+)?\.parquet")
@@ -184,7 +184,7 @@ def split_files(repository: HubRepository, split: str) -> list[str]:
             found.setdefault(config, {}).setdefault(part, []).append(name)
     cached = " in the cache, and the Hub was not asked" if repository.from_cache else ""
     if not found:
-        raise LabError(f"The data set {repository.name!r} has no parquet files{cached}: the Lab reads no others.")
+        raise LabError(f"The data set {repository.name!r} has no parquet files{cached}: choose one that has.")
     config = next((usual for usual in _USUAL if usual in found), sorted(found)[0])
     splits = found[config]
     if split not in splits:
@@ -196,7 +196,7 @@ def split_files(repository: HubRepository, split: str) -> list[str]:
     if match and match["of"] and len(names) != int(match["of"]):
         raise LabError(
             f"The split {split!r} of {repository.name!r} has {len(names)} of its {int(match['of'])} files{cached}:"
-            " a part of a split is not taken for the whole."
+            " a part is not taken for the whole; choose another split or data set."
         )
     return names
 
@@ -209,7 +209,7 @@ def sample_pictures(split: Split, count: int, seed: int) -> list[LabelledPicture
     """
     sizes = [count_rows(file) for file in split.files]
     if not sum(sizes):
-        raise LabError(f"The split of {split.reference!r} is empty.")
+        raise LabError(f"The split of {split.reference!r} is empty: choose another.")
     rows = np.random.default_rng(seed).permutation(sum(sizes))[:count]
     picked: dict[int, LabelledPicture] = {}
     first = 0

@@ -291,7 +291,7 @@ def _zipped(name: str, content: bytes) -> Iterator[tuple[str, str | None, bytes 
 
 def _check_entries(name: str, count: int, most: int) -> None:
     if count > most:
-        raise LabError(f"{name} has {count:,} files in it: at most {MOST_ENTRIES:,} are read.")
+        raise LabError(f"{name} has {count:,} files in it: at most {MOST_ENTRIES:,} are read; upload fewer.")
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | str:

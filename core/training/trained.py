@@ -161,7 +161,7 @@ def _own_trained(name: str, visitor: Visitor) -> TrainedModel:
     """One that a visitor may change. Raises LabError where there is none of this name, or it is somebody else's."""
     found = next((model for model in trained_models(visitor) if model.name == name), None)
     if found is None:
-        raise LabError(f"There is no trained denoiser {name!r} any more.")
+        raise LabError(f"There is no trained denoiser {name!r} any more: choose another.")
     visitor.check_owns(found.owner, f"The denoiser {name}")
     return found
 
@@ -175,7 +175,7 @@ def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
     try:
         _note_owner(trained_folder() / found.name, found.owner, shared)
     except OSError as error:
-        raise LabError(f"{name} cannot be changed ({error.strerror}).") from error
+        raise LabError(f"{name} cannot be changed ({error.strerror}): make the Lab's folder writable.") from error
 
 
 def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
@@ -184,7 +184,7 @@ def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
     try:
         shutil.rmtree(trained_folder() / parse_reference(f"trained/{name}").name)
     except OSError as error:
-        raise LabError(f"{name} cannot be deleted ({error.strerror}).") from error
+        raise LabError(f"{name} cannot be deleted ({error.strerror}): make the Lab's folder writable.") from error
 
 
 def zip_trained(name: str, visitor: Visitor = OPERATOR) -> bytes:
@@ -193,12 +193,12 @@ def zip_trained(name: str, visitor: Visitor = OPERATOR) -> bytes:
     Raises LabError where there is none any more that the visitor may see.
     """
     if name not in {model.name for model in trained_models(visitor)}:
-        raise LabError(f"There is no trained denoiser {name!r} any more.")
+        raise LabError(f"There is no trained denoiser {name!r} any more: choose another.")
     folder = trained_folder() / parse_reference(f"trained/{name}").name
     try:
         return _zipped(name, {file: (folder / file).read_bytes() for file in FILES})
     except OSError as error:
-        raise LabError(f"There is no trained denoiser {name!r} any more.") from error
+        raise LabError(f"There is no trained denoiser {name!r} any more: choose another.") from error
 
 
 def zip_unsaved(network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str) -> bytes:

@@ -112,10 +112,10 @@ def _of_provider(login: _Login) -> Visitor:
     if user.get("provider", "default") not in {provider or "default" for provider in login.providers}:
         raise LabError(SIGN_IN_FIRST)  # by one that was taken out of the configuration since
     if not subject:
-        raise LabError("The provider does not say who you are (its answer has no 'sub').")
+        raise LabError("The provider does not say who you are (its answer has no 'sub'): sign in in another way.")
     address = "" if user.get("email_verified") is False or "@" not in email else email
     if login.admitted and not is_admitted(address, login.admitted):
-        raise LabError(f"You are signed in as {name}, who is not among this Lab's visitors.")
+        raise LabError(f"You are signed in as {name}, who is not among this Lab's visitors: ask its operator.")
     return visitor_named(name, address, "oidc", str(user.get("iss") or user.get("provider") or ""), subject)
 
 

@@ -166,7 +166,7 @@ def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise LabError(f"The model gives {shape} for one picture: expected one number a class, of at least two.")
     if not bool(logits.isfinite().all()):
-        raise LabError("The model's outputs are not finite numbers: its weights are damaged.")
+        raise LabError("The model's outputs are not finite numbers, as damaged weights give: expected a finite number a class.")
     if labels is not None and len(labels) != logits.shape[1]:
         raise LabError(f"The model gives {logits.shape[1]} numbers for its {len(labels)} classes: its files contradict.")
 

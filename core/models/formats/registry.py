@@ -53,7 +53,7 @@ def judge(listing: Listing, kind: str) -> Loadability:
     return _claim(listing, kind)[1]
 
 
-def format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFormat:
+def _format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFormat:
     """The format of a model that can be loaded, as far as its listing tells; ``aside`` is what else a message should say.
 
     Raises:
@@ -61,8 +61,22 @@ def format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFo
     """
     form, found = _claim(listing, kind)
     if found.loadable is False:
-        raise LabError(f"{ref!r} cannot be loaded as a {kind}: {found.reason}{aside}.")
+        raise _refused(ref, kind, f"{found.reason}{aside}")
     return form
+
+
+def wanted_files(listing: Listing, kind: str, ref: str, aside: str = "") -> list[str]:
+    """The files that loading takes, beside those that describe the model. Raises LabError where that cannot be told."""
+    form = _format_of(listing, kind, ref, aside)
+    try:
+        return form.wanted(listing)
+    except LabError as error:
+        raise _refused(ref, kind, str(error)) from error
+
+
+def _refused(ref: str, kind: str, why: str) -> LabError:
+    """The one sentence for a model that is not loaded: readers say what is wrong with it, and not which it is."""
+    return LabError(f"{ref!r} cannot be loaded as a {kind}: {why.rstrip('.')}. Choose another model, or mend its files.")
 
 
 def _claim(listing: Listing, kind: str) -> tuple[ModelFormat, Loadability]:
@@ -91,7 +105,7 @@ def read_network(
     """
     ref = ref or f"local/{path}"
     listing = listing or list_path(path)
-    form, folder = format_of(listing, kind, ref), path.parent if path.is_file() else path
+    form, folder = _format_of(listing, kind, ref), path.parent if path.is_file() else path
     try:
         try:
             with confined(folder):
@@ -100,11 +114,14 @@ def read_network(
             _read_apart(path, kind, ref=ref, listing=listing, size=size)
             with confined(folder), unplanned():
                 return form.read(folder, listing, size)
-    except (LabError, MemoryError):
+    except MemoryError:
         raise
     except Exception as error:  # files of strangers: every library fails in its own way
-        why = first_line(error)
-        raise LabError(f"{ref!r} cannot be loaded as a {kind}: its files do not fit together ({why}).") from error
+        is_told = isinstance(error, LabError)
+        if is_told and repr(ref) in str(error):
+            raise
+        why = str(error) if is_told else f"its files do not fit together ({first_line(error)})"
+        raise _refused(ref, kind, why) from error
 
 
 def _read_apart(path: Path, kind: str, ref: str, listing: Listing, size: tuple[int, int] | None) -> None:
@@ -127,9 +144,8 @@ def _read_apart(path: Path, kind: str, ref: str, listing: Listing, size: tuple[i
         )
         told = json.loads(done.stdout.splitlines()[-1])
     except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise LabError(
-            f"{ref!r} cannot be loaded as a {kind}: it takes over {memory / 1e9:.1f} GB of memory or {seconds:.0f} seconds."
-        ) from error
+        why = f"it takes over {memory / 1e9:.1f} GB of memory or {seconds:.0f} seconds"
+        raise _refused(ref, kind, why) from error
     if told:
         raise LabError(told)
 
@@ -160,5 +176,5 @@ def answer_apart() -> None:
     except LabError as error:
         told = str(error)
     except MemoryError:
-        told = f"{asked['ref']!r} cannot be loaded as a {asked['kind']}: it takes more than {asked['memory'] / 1e9:.1f} GB."
+        told = str(_refused(asked["ref"], asked["kind"], f"it takes more than {asked['memory'] / 1e9:.1f} GB of memory"))
     print("", json.dumps(told), sep="\n")

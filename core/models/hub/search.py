@@ -239,7 +239,7 @@ def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | N
     for file in present:
         if file.size > MAX_CONFIG_BYTES:
             raise LabError(
-                f"{file.name!r} of {repository.name!r} has {file.size:,} bytes, which is no config: it is not loaded."
+                f"{file.name!r} of {repository.name!r} has {file.size:,} bytes, which is no config: choose another model."
             )
     folder = fetch_files(repository, [file.name for file in present], should_stop=should_stop)
     name = next((name for name in ("config.json", "unet/config.json") if repository.file(name)), None)
@@ -254,8 +254,8 @@ def wanted_files(repository: HubRepository, listing: Listing, kind: str) -> list
     Raises:
         LabError: with the reason, where it cannot be loaded.
     """
-    from core.models.formats.registry import format_of  # not before it is needed: it brings torch
+    from core.models.formats import registry  # not before it is needed: it brings torch
 
     aside = " (only the cache was asked)" if repository.from_cache else ""
-    form = format_of(listing, kind, f"hub/{repository.name}", aside)
-    return list(dict.fromkeys([*(name for name in CONFIGS if name in listing.names), *form.wanted(listing)]))
+    wanted = registry.wanted_files(listing, kind, f"hub/{repository.name}", aside)
+    return list(dict.fromkeys([*(name for name in CONFIGS if name in listing.names), *wanted]))

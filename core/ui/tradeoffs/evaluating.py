@@ -313,7 +313,9 @@ def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
 
 def _resume(run: StoredRun, minutes: float) -> Job:
     if not run.may_resume:
-        raise LabError(f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it already.")
+        raise LabError(
+            f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it; choose another."
+        )
     return start_evaluation(request_of(run, minutes), run.name, run)
 
 

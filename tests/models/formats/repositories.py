@@ -14,13 +14,12 @@ from safetensors.torch import save_file
 
 from core.models.formats.foreign import import_library
 from core.models.formats.listing import Listing
-from core.models.formats.registry import format_of
+from core.models.formats.registry import wanted_files
 
 
 def wanted(names: Sequence[str], config: dict[str, Any] | None, kind: str = "classifier") -> list[str]:
     """The files that loading takes, beside those that describe it; or LabError."""
-    listing = Listing(tuple(names), config or {})
-    return format_of(listing, kind, "hub/someone/something").wanted(listing)
+    return wanted_files(Listing(tuple(names), config or {}), kind, "hub/someone/something")
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image.Image:

@@ -146,8 +146,9 @@ def test_a_config_that_blows_the_network_up_is_refused_before_it_takes_memory(tm
 def test_weights_that_are_no_numbers_are_damaged(tmp_path: Path) -> None:
     network = save(tmp_path, num_classes=7)
     save_file({name: value * float("nan") for name, value in network.state_dict().items()}, tmp_path / "model.safetensors")
-    with pytest.raises(LabError, match="not finite"):
-        read_network(tmp_path, "classifier")
+    named = r"^'hub/someone/net' cannot be loaded as a classifier: .* not finite .*expected .*\. Choose another model"
+    with pytest.raises(LabError, match=named):
+        read_network(tmp_path, "classifier", ref="hub/someone/net")
 
 
 @pytest.mark.parametrize("flat", [False, True])
