@@ -65,7 +65,7 @@ def _format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelF
     return form
 
 
-def wanted_files(listing: Listing, kind: str, ref: str, aside: str = "") -> list[str]:
+def files_to_load(listing: Listing, kind: str, ref: str, aside: str = "") -> list[str]:
     """The files that loading takes, beside those that describe the model. Raises LabError where that cannot be told."""
     form = _format_of(listing, kind, ref, aside)
     try:

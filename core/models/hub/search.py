@@ -257,5 +257,5 @@ def wanted_files(repository: HubRepository, listing: Listing, kind: str) -> list
     from core.models.formats import registry  # not before it is needed: it brings torch
 
     aside = " (only the cache was asked)" if repository.from_cache else ""
-    wanted = registry.wanted_files(listing, kind, f"hub/{repository.name}", aside)
+    wanted = registry.files_to_load(listing, kind, f"hub/{repository.name}", aside)
     return list(dict.fromkeys([*(name for name in CONFIGS if name in listing.names), *wanted]))

@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 
 from core.models.formats.foreign import import_library
 from core.models.formats.listing import Listing
-from core.models.formats.registry import wanted_files
+from core.models.formats.registry import files_to_load
 
 
 def wanted(names: Sequence[str], config: dict[str, Any] | None, kind: str = "classifier") -> list[str]:
     """The files that loading takes, beside those that describe it; or LabError."""
-    return wanted_files(Listing(tuple(names), config or {}), kind, "hub/someone/something")
+    return files_to_load(Listing(tuple(names), config or {}), kind, "hub/someone/something")
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image.Image:
