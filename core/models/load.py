@@ -42,15 +42,13 @@ def load_classifier(
     should_stop: ShouldStop | None = None,
 ) -> Classifier:
     """Load a classifier by reference, in evaluation mode on the CPU.
+    Raises LabError where the reference is unknown, is no classifier, does not fit the limits, or its files are damaged.
 
     Args:
         reference: ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]`` or ``local/PATH``.
         size: (height, width) at which noise is added and the certificate holds; the classifier scales inside where its own
             input differs. None for what suits the model.
         on_progress: told how far a download is; ``should_stop`` is asked whether to give it up.
-
-    Raises:
-        LabError: where the reference is unknown, is no classifier, does not fit the limits, or its files are damaged.
     """
     if size is not None and (len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in size)):
         raise LabError(f"The size {size!r} is no picture size: expected height and width of 1 to {MAX_SIDE} pixels.")
@@ -66,14 +64,12 @@ def load_denoiser(
     reference: str, *, on_progress: ProgressListener | None = None, should_stop: ShouldStop | None = None
 ) -> Denoiser | ClassicalDenoiser | None:
     """Load a denoiser by reference, in evaluation mode on the CPU.
+    Raises LabError where the reference is unknown, is no denoiser, does not fit the limits, or its files are damaged.
 
     Args:
         reference: ``bundled/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``, ``classical/NAME``, or
             ``none``, which gives None.
         on_progress, should_stop: as for :func:`load_classifier`.
-
-    Raises:
-        LabError: where the reference is unknown, is no denoiser, does not fit the limits, or its files are damaged.
     """
     parsed = parse_reference(reference)
     if parsed.kind == "none":

@@ -164,10 +164,7 @@ CLASSICAL: dict[str, tuple[str, Callable[[Pixels, float], Pixels]]] = {
 
 class ClassicalDenoiser:
     """A denoiser from scikit-image, one picture at a time on the CPU: a yardstick, not made for speed.
-
-    Raises:
-        LabError: where the name is unknown.
-    """
+    Raises LabError where the name is unknown."""
 
     sigma_range = None
 

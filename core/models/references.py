@@ -70,8 +70,9 @@ def pinned(ref: str, revision: str | None) -> str:
 
 
 def parse_reference(text: str) -> Reference:
-    """Parse ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``,
-    ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
+    """Parse ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``,
+    ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
+    Raises LabError where it is none of these, or where a name could lead out of the place that it names.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
     Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main', precision=None)
@@ -79,9 +80,6 @@ def parse_reference(text: str) -> Reference:
     'torchvision/resnet50'
     >>> parse_reference("bundled/cifar10:bf16").precision
     'bf16'
-
-    Raises:
-        LabError: where it is none of these, or where a name could lead out of the place that it names.
     """
     text, precision = _without_precision(text.strip())
     if precision is not None:
@@ -113,10 +111,7 @@ def parse_reference(text: str) -> Reference:
 
 def check_repository_name(name: str) -> None:
     """See that a Hub repository is named ``OWNER/NAME``, as the Hub allows it.
-
-    Raises:
-        LabError: for anything else, paths above all.
-    """
+    Raises LabError for anything else, paths above all."""
     parts = name.split("/")
     fine = len(parts) == 2 and all(_PLAIN.fullmatch(part) for part in parts)
     if not fine or "--" in name or ".." in name or name.endswith((".git", ".", "-")) or "./" in name or "-/" in name:
@@ -127,11 +122,7 @@ def check_repository_name(name: str) -> None:
 
 
 def check_revision(revision: str) -> None:
-    """See that a revision is a branch, a tag or a commit hash.
-
-    Raises:
-        LabError: for anything else.
-    """
+    """See that a revision is a branch, a tag or a commit hash. Raises LabError for anything else."""
     if not _REVISION.fullmatch(revision) or ".." in revision:
         raise LabError(f"{_shown(revision)} is no revision: expected a branch, a tag or a commit hash, such as main.")
 
@@ -167,10 +158,7 @@ def _shown(text: str) -> str:
 
 def model_folder(reference: Reference) -> Path:
     """The folder a ``bundled`` or ``trained`` reference names, or the folder or weights file of a ``local`` one.
-
-    Raises:
-        LabError: where there is none.
-    """
+    Raises LabError where there is none."""
     if reference.kind == "bundled":
         known = bundled_names()
         if reference.name not in known:

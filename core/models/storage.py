@@ -64,10 +64,7 @@ def save_model(folder: Path, network: nn.Module, config: ModelConfig, card: dict
 @torch.no_grad()
 def round_to_half(network: nn.Module) -> None:
     """Round a network's float weights and statistics to those that float16 has, in place; they stay float32.
-
-    Raises:
-        LabError: where one is too large for float16, and nothing is changed.
-    """
+    Raises LabError where one is too large for float16, and nothing is changed."""
     values = [value for value in network.state_dict().values() if value.is_floating_point()]
     if not all(bool(value.half().isfinite().all()) for value in values):
         raise LabError(
@@ -78,11 +75,7 @@ def round_to_half(network: nn.Module) -> None:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read config.json.
-
-    Raises:
-        LabError: where it is missing or not what ``save_model`` writes.
-    """
+    """Read config.json. Raises LabError where it is missing or not what ``save_model`` writes."""
     path = folder / CONFIG
     try:
         raw = json.loads(path.read_text())
@@ -115,10 +108,7 @@ def measured_formats(folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
 
 def read_model(folder: Path) -> tuple[nn.Module, ModelConfig]:
     """Build the network that a folder describes, on the CPU, in evaluation mode.
-
-    Raises:
-        LabError: where a file is missing, damaged, or does not fit the architecture.
-    """
+    Raises LabError where a file is missing, damaged, or does not fit the architecture."""
     config, path = read_config(folder), folder / WEIGHTS
     if not path.is_file():
         raise LabError(f"{str(folder)!r} has no {WEIGHTS}: train the model, or name another folder.")
@@ -160,10 +150,7 @@ def wanted(listing: Listing) -> list[str]:
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """The network of a folder, on the CPU, for pictures of a size.
-
-    Raises:
-        LabError: where a file is missing, damaged, or does not fit the architecture.
-    """
+    Raises LabError where a file is missing, damaged, or does not fit the architecture."""
     network, config = read_model(folder)
     # Pixel by pixel in memory: 1.4 times faster on a CPU.
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -76,10 +76,7 @@ def verdict(listing: Listing, kind: str) -> Loadability | None:
 
 def wanted(listing: Listing) -> list[str]:
     """Weights under a published name, or the only ones that there are with their config.
-
-    Raises:
-        LabError: where there is neither.
-    """
+    Raises LabError where there is neither."""
     known = known_weights(listing)
     if known is not None:
         return [known]
@@ -95,10 +92,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     """Load a weights file into deepinv's own class; nothing is downloaded by it.
 
     The config of weights that are not known by name is ``{"library": "deepinv", "architecture": "DRUNet", "options": {},
-    "sigma_range": [0, 0.2]}``.
-
-    Raises:
-        LabError: where the architecture is unknown, or the weights do not fit it.
+    "sigma_range": [0, 0.2]}``. Raises LabError where the architecture is unknown, or the weights do not fit it.
     """
     (file,) = wanted(listing)
     known = KNOWN.get(file) or _described(listing.config)

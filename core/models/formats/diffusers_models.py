@@ -63,10 +63,7 @@ def wanted(listing: Listing) -> list[str]:
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:
     """Load a UNet2DModel with the schedule beside it.
-
-    Raises:
-        LabError: where files do not fit, or its schedule cannot be used.
-    """
+    Raises LabError where files do not fit, or its schedule cannot be used."""
     config, weights, *schedules = (folder / name for name in wanted(listing))
     settings = read_json_object(config)
     schedule = read_json_object(schedules[0]) if schedules else _DEFAULT
@@ -132,10 +129,7 @@ def _unet(weights: Path, diffusers: ModuleType) -> nn.Module:
 
 def betas_of(schedule: dict[str, Any]) -> Tensor:
     """(T,) betas of a schedule, from its numbers alone: configs name scheduler classes that may no longer exist.
-
-    Raises:
-        LabError: where the schedule is unknown or its numbers are not usable.
-    """
+    Raises LabError where the schedule is unknown or its numbers are not usable."""
     given = schedule.get("trained_betas")
     if not given and "beta_start" not in schedule:  # other processes: variance exploding, consistency, flow matching
         named = schedule.get("_class_name", "schedule without a name")

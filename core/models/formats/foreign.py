@@ -44,10 +44,7 @@ _declared: list[torch.library.Library] = []
 
 def import_library(name: str) -> ModuleType:
     """Import torchvision, timm, transformers, diffusers or deepinv (or a module of theirs) where it is needed.
-
-    Raises:
-        ModuleNotFoundError: where it is not installed.
-    """
+    Raises ModuleNotFoundError where it is not installed."""
     with _lock, _confinement(None):
         if not _declared and not hasattr(torch.ops.torchvision, "nms"):
             _declare_missing()
@@ -91,14 +88,12 @@ def is_of_network(name: object) -> bool:
 
 def plain_settings(settings: Mapping[str, Any], known: set[str], what: str) -> dict[str, Any]:
     """Settings that a network takes, lists as tuples.
+    Raises LabError where one is none of the network's own, or is no plain value.
 
     Args:
         settings: of the config.
         known: the names that the network takes.
         what: what the config calls them, for the message.
-
-    Raises:
-        LabError: where one is none of the network's own, or is no plain value.
     """
     for name, value in settings.items():
         if name not in known or not is_of_network(name) or not is_plain(value):
@@ -135,9 +130,7 @@ def confined(folder: Path) -> Iterator[None]:
     """Keep this thread, and those it starts, to reading a model's folder and the installed libraries.
 
     It is no wall against code that already runs: it sees to it that none begins to.
-
-    Raises:
-        ForbiddenError: where a library is made to do anything else.
+    Raises ForbiddenError where a library is made to do anything else.
     """
     _install()
     blobs = [folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else []  # where the cache's links lead

@@ -45,10 +45,7 @@ _ELEMENT = 10
 
 def check_size(*paths: Path) -> int:
     """The bytes of the weights files.
-
-    Raises:
-        LabError: where they are more than :data:`MAX_WEIGHTS_BYTES`, unpack to more than they are, or cannot be read.
-    """
+    Raises LabError where they are more than :data:`MAX_WEIGHTS_BYTES`, unpack to more than they are, or cannot be read."""
     try:
         size = sum(path.stat().st_size for path in paths)
         for path in paths:
@@ -86,11 +83,7 @@ def _check_archive(path: Path) -> None:
 
 
 def check_memory(name: str, weights_bytes: int) -> None:
-    """See that a model of that size can be loaded.
-
-    Raises:
-        LabError: with what it needs and what is free.
-    """
+    """See that a model of that size can be loaded. Raises LabError with what it needs and what is free."""
     free, needed = memory_left(), _COPIES * weights_bytes
     if free is not None and needed > free:
         raise LabError(

@@ -144,10 +144,7 @@ class Listing:
 
     def weights(self, *, sharded: bool = False) -> list[str]:
         """The files that hold the weights of a classifier; ``sharded`` where its format may have several, with an index.
-
-        Raises:
-            LabError: where there are none, or several of which any may be meant.
-        """
+        Raises LabError where there are none, or several of which any may be meant."""
         for name in PREFERRED:
             if name in self.names:
                 return [name]
@@ -169,10 +166,7 @@ def _is_weights(name: str) -> bool:
 
 def list_path(path: Path) -> Listing:
     """What a folder holds, or a weights file: one is described by a JSON file of the same name beside it, else by config.json.
-
-    Raises:
-        LabError: where it cannot be read, the file is no weights file, or a config is damaged.
-    """
+    Raises LabError where it cannot be read, the file is no weights file, or a config is damaged."""
     if path.is_file() and path.suffix not in SUFFIXES:
         raise LabError(f"{path.name!r} is no weights file: expected one that ends in {', '.join(SUFFIXES)}.")
     folder = path.parent if path.is_file() else path
@@ -191,11 +185,7 @@ def list_path(path: Path) -> Listing:
 
 
 def read_json_object(path: Path, model: str = "the model") -> dict[str, Any]:
-    """Read a file of a model that holds one JSON object.
-
-    Raises:
-        LabError: where it cannot be read, or holds something else.
-    """
+    """Read a file of a model that holds one JSON object. Raises LabError where it cannot be read, or holds something else."""
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise LabError(f"{path.name!r} of {model} has {path.stat().st_size:,} bytes, which is no config: it is not loaded.")

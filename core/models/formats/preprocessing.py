@@ -152,10 +152,7 @@ def prepared(
 
 def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str] | None) -> None:
     """See that a classifier gives one finite number a class for a picture, before anyone relies on what its files promise.
-
-    Raises:
-        LabError: where it cannot take a picture of three colours at its size, or what it gives are no logits.
-    """
+    Raises LabError where it cannot take a picture of three colours at its size, or what it gives are no logits."""
     picture = torch.linspace(0, 1, 3 * size[0] * size[1]).reshape(1, 3, *size)
     try:
         with torch.inference_mode():
@@ -173,10 +170,7 @@ def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str
 
 def three(values: object, what: str) -> tuple[float, float, float]:
     """Mean or std as three finite numbers; a single one counts for every channel.
-
-    Raises:
-        LabError: where they are not that, or a std is not above 0.
-    """
+    Raises LabError where they are not that, or a std is not above 0."""
     listed = [values] * 3 if isinstance(values, int | float) else values
     if not isinstance(listed, list | tuple) or len(listed) != 3 or any(type(value) not in (int, float) for value in listed):
         raise LabError(f"The model's {what} is {values!r}: expected three numbers, one a colour.")
@@ -187,10 +181,7 @@ def three(values: object, what: str) -> tuple[float, float, float]:
 
 def own_sides(given: int | Sequence[int] | None) -> tuple[int, int] | None:
     """(height, width) that a config's ``input_size`` names: a side, both sides, or channels and sides; None for none.
-
-    Raises:
-        LabError: where the network takes other pictures than those of three colours.
-    """
+    Raises LabError where the network takes other pictures than those of three colours."""
     if given is None or isinstance(given, int):
         return None if given is None else (given, given)
     if len(given) == 3 and given[0] != 3:

@@ -55,10 +55,7 @@ def judge(listing: Listing, kind: str) -> Loadability:
 
 def _format_of(listing: Listing, kind: str, ref: str, aside: str = "") -> ModelFormat:
     """The format of a model that can be loaded, as far as its listing tells; ``aside`` is what else a message should say.
-
-    Raises:
-        LabError: with the reason, where it cannot.
-    """
+    Raises LabError with the reason, where it cannot."""
     form, found = _claim(listing, kind)
     if found.loadable is False:
         raise _refused(ref, kind, f"{found.reason}{aside}")
@@ -94,14 +91,12 @@ def read_network(
     path: Path, kind: str, *, ref: str | None = None, listing: Listing | None = None, size: tuple[int, int] | None = None
 ) -> LoadedNetwork:
     """Whatever lies in a folder (a Hub snapshot or any other), or a weights file, by the reader of its format.
+    Raises LabError where the format is unknown, files are missing or damaged, or it is of another kind.
 
     Args:
         ref: its reference, for messages; by default local/PATH.
         listing: what the Hub lists; by default what is there.
         size: (height, width) for noise and certificate; None for what suits.
-
-    Raises:
-        LabError: where the format is unknown, files are missing or damaged, or it is of another kind.
     """
     ref = ref or f"local/{path}"
     listing = listing or list_path(path)
@@ -126,10 +121,7 @@ def read_network(
 
 def _read_apart(path: Path, kind: str, ref: str, listing: Listing, size: tuple[int, int] | None) -> None:
     """Read a model in a process of its own, limited in memory and time, to see that it can be done.
-
-    Raises:
-        LabError: where it cannot, with the reason.
-    """
+    Raises LabError where it cannot, with the reason."""
     weights = sum(file.stat().st_size for file in _weights(path, listing))
     memory, seconds = _MEMORY + _MEMORY_PER_BYTE * weights, _SECONDS + weights / _BYTES_A_SECOND
     described = asdict(listing) | {"config": dict(listing.config)}

@@ -56,10 +56,7 @@ def wanted(listing: Listing) -> list[str]:
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """Build the architecture with timm, load the weights, and put the preprocessing inside.
-
-    Raises:
-        LabError: where timm has no such architecture, a setting is not usable, or the weights do not fit.
-    """
+    Raises LabError where timm has no such architecture, a setting is not usable, or the weights do not fit."""
     path, config, timm = folder / listing.weights()[0], listing.config, import_library("timm")
     arch = config.get("architecture")
     if not isinstance(arch, str) or not timm.is_model(arch):

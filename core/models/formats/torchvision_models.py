@@ -54,9 +54,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
 
     The config may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean, standard deviation and size are
     those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR stem.
-
-    Raises:
-        LabError: where the architecture is unknown, a setting is not usable or the weights do not fit.
+    Raises LabError where the architecture is unknown, a setting is not usable or the weights do not fit.
     """
     path, config, models = folder / listing.weights()[0], listing.config, import_library("torchvision.models")
     arch = _architecture(listing, path.name)
@@ -102,13 +100,11 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
 
 def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
     """A classifier of torchvision with weights of its own, which are downloaded on first use.
+    Raises LabError where either name is unknown, the weights do not fit into memory, or cannot be downloaded.
 
     Args:
         arch, weights: such as ``resnet18`` and ``IMAGENET1K_V1``; None takes the newest.
         size: (height, width) for noise and certificate; None for the network's own.
-
-    Raises:
-        LabError: where either name is unknown, the weights do not fit into memory, or cannot be downloaded.
     """
     models, known = import_library("torchvision.models"), list_torchvision()
     if arch not in known:

@@ -53,10 +53,7 @@ def wanted(listing: Listing) -> list[str]:
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """Load with AutoModelForImageClassification, from the folder alone, and put the processor's arithmetic inside.
-
-    Raises:
-        LabError: where its files do not fit, or it has fewer than two classes.
-    """
+    Raises LabError where its files do not fit, or it has fewer than two classes."""
     transformers = import_library("transformers")
     weights = tuple(name for name in wanted(listing) if name.endswith(SUFFIXES))
     with quiet(transformers):
@@ -100,11 +97,7 @@ def _maker(transformers: Any, settings: Mapping[str, Any]) -> Any:
 
 def _own_settings(transformers: Any, maker: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those settings of a config that describe the network and its classes. Others, such as where weights lie and which kernels
-    compute, are left out.
-
-    Raises:
-        LabError: where one of them is no plain value.
-    """
+    compute, are left out. Raises LabError where one of them is no plain value."""
     known = {*inspect.signature(maker).parameters, *maker.attribute_map, "num_labels", "model_type"} - _OF_THE_LIBRARY
     own = {name: value for name, value in settings.items() if name in known and is_of_network(name)}
     parts = {name: value for name, value in own.items() if name in maker.sub_configs and isinstance(value, dict)}
@@ -157,13 +150,11 @@ def read_processor(transformers: Any, folder: Path, config: Any) -> Preprocessin
 
     The library's own processor is asked for its settings, which knows the defaults of every model; where it cannot be built,
     the file is taken at its word.
+    Raises LabError where the file is damaged, or the processor turns colours into something else than the settings say.
 
     Args:
         folder: with preprocessor_config.json; without one, what most models take is assumed.
         config: the model's, for its size where the processor names none.
-
-    Raises:
-        LabError: where the file is damaged, or the processor turns colours into something else than the settings say.
     """
     path = folder / PREPROCESSOR
     if not path.exists():
@@ -269,10 +260,7 @@ def _pair(value: Any) -> tuple[int, int] | None:
 
 def _check_colours(processor: Any, found: Preprocessing) -> tuple[int, int]:
     """See that pictures of one colour come out of the library's processor as the settings say; give (height, width) of those.
-
-    Raises:
-        LabError: where they do not.
-    """
+    Raises LabError where they do not."""
     height, width = given = found.fitting.own_size
     for colour in _COLOURS:
         picture = Image.fromarray(np.full((height, width, 3), colour, dtype=np.uint8))

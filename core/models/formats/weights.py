@@ -22,9 +22,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a weights file, unwrapped from the dictionary of a training checkpoint and from wrappers' prefixes.
 
     Pickles are read with ``weights_only=True``: nothing in them can run.
-
-    Raises:
-        LabError: where it is damaged or too large, or a pickle holds more than tensors.
+    Raises LabError where it is damaged or too large, or a pickle holds more than tensors.
     """
     check_size(path)
     try:
@@ -69,10 +67,7 @@ def weights_digest(folder: Path, names: tuple[str, ...]) -> str | None:
 
 def load_into(network: nn.Module, tensors: dict[str, Tensor], what: str) -> nn.Module:
     """Load weights into a network of the same shape, as float32, in evaluation mode.
-
-    Raises:
-        LabError: naming the first key that does not fit.
-    """
+    Raises LabError naming the first key that does not fit."""
     expected = network.state_dict()
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
     optional = {name for name in expected if name.endswith("num_batches_tracked")}

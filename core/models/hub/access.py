@@ -89,10 +89,7 @@ class HubUnreachableError(LabError):
 @contextlib.contextmanager
 def telling(name: str, revision: str | None = None) -> Iterator[None]:
     """Turn whatever goes wrong within ``with`` into a :class:`~core.errors.LabError` about the repository ``name``.
-
-    Raises:
-        LabError: one sentence; :class:`HubUnreachableError` where the Hub could not be asked.
-    """
+    Raises LabError, in one sentence; :class:`HubUnreachableError` where the Hub could not be asked."""
     from huggingface_hub import get_session
 
     hooks = get_session().event_hooks["response"]

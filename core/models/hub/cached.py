@@ -89,10 +89,7 @@ def cached(kind: str = "model") -> list[CachedRepository]:
 @contextmanager
 def repository_lock(name: str, kind: str = "model", should_stop: Callable[[], bool] | None = None) -> Iterator[None]:
     """Have a repository of the cache to oneself. The thread that holds it may take it again.
-
-    Raises:
-        DownloadStoppedError: where ``should_stop`` says so while another one holds it.
-    """
+    Raises DownloadStoppedError where ``should_stop`` says so while another one holds it."""
     key = str(repository_folder(name, kind))
     names: set[str] = _held.__dict__.setdefault("names", set())
     if key in names:
@@ -130,10 +127,7 @@ def _take(stack: ExitStack, name: str, kind: str, should_stop: Callable[[], bool
 
 def delete_cached(name: str, *, kind: str = "model") -> int:
     """Take a repository out of the cache, all commits; give the bytes it took. Waits for a download of it that is under way.
-
-    Raises:
-        LabError: where it is not in the cache or cannot be deleted.
-    """
+    Raises LabError where it is not in the cache or cannot be deleted."""
     check_repository_name(name)
     entry = next((entry for entry in cached(kind) if entry.name == name), None)
     folder = repository_folder(name, kind)

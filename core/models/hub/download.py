@@ -69,15 +69,13 @@ def fetch_files(
     should_stop: Callable[[], bool] | None = None,
 ) -> Path:
     """Bring files of a commit into the cache and give the folder they lie in (the snapshot of that commit).
+    Raises LabError where a file is not there, too large for the limits or the disk, does not match its hash, or the Hub fails;
+    :class:`~core.models.hub.access.DownloadStoppedError` where it was stopped.
 
     Args:
         names: of the files; those that are cached already are left as they are.
         on_progress: called every tenth of a second, in the thread of the caller.
         should_stop: asked as often; the download ends within half a second, and what has arrived is kept for the next try.
-
-    Raises:
-        LabError: where a file is not there, too large for the limits or the disk, does not match its hash, or the Hub fails;
-            :class:`~core.models.hub.access.DownloadStoppedError` where it was stopped.
     """
     files = [_find(repository, name) for name in names]
     folder = repository.folder / "snapshots" / repository.commit
@@ -99,11 +97,7 @@ def fetch_files(
 
 
 def check_sizes(name: str, files: Sequence[HubFile]) -> None:
-    """See that files are within the limits, before the first byte.
-
-    Raises:
-        LabError: naming the file, its size and the limit.
-    """
+    """See that files are within the limits, before the first byte. Raises LabError naming the file, its size and the limit."""
     for file in files:
         if file.size > MAX_FILE_BYTES:
             raise LabError(

@@ -100,9 +100,7 @@ def look_up(
     """Ask the Hub for a repository and resolve the revision to a commit.
 
     Offline (HF_HUB_OFFLINE=1), and where the Hub is out of reach, the cache is asked.
-
-    Raises:
-        LabError: where the name is none, or the Hub says that it is not there, not yours, gone, or busy.
+    Raises LabError where the name is none, or the Hub says that it is not there, not yours, gone, or busy.
     """
     check_repository_name(name)
     if revision is not None:
@@ -125,11 +123,7 @@ def look_up(
 
 
 def from_cache(name: str, revision: str | None = None, *, kind: str = "model") -> HubRepository:
-    """What the cache holds of a repository, without a word to the Hub.
-
-    Raises:
-        LabError: where the cache holds no such commit.
-    """
+    """What the cache holds of a repository, without a word to the Hub. Raises LabError where the cache holds no such commit."""
     check_repository_name(name)
     commit = cached_commit(name, revision, kind)
     if commit is None:
@@ -202,20 +196,14 @@ def _file(sibling: Any) -> HubFile:
 
 def check_file_name(name: str) -> None:
     """See that a file's name stays within its folder.
-
-    Raises:
-        LabError: where it is absolute, climbs up, or would mean something else on another system.
-    """
+    Raises LabError where it is absolute, climbs up, or would mean something else on another system."""
     if _OUTSIDE.search(name) or Path(name).is_absolute():
         raise LabError(f"The repository lists a file {name!r}, whose name leads out of its folder: it is not touched.")
 
 
 def check_upload(name: str) -> None:
     """See that an upload has a chance: before the training, not after it. The Hub itself is not asked.
-
-    Raises:
-        LabError: where the name is none, the network is forbidden, or there is no token.
-    """
+    Raises LabError where the name is none, the network is forbidden, or there is no token."""
     check_repository_name(name)
     if is_offline():
         raise LabError("HF_HUB_OFFLINE=1 forbids the network: unset it, or leave out --push-to-hub.")
@@ -225,10 +213,7 @@ def check_upload(name: str) -> None:
 
 def upload_model(folder: Path, name: str, *, private: bool = False) -> str:
     """Make the repository where there is none (a private one if asked), commit a model's files to it, and give the commit hash.
-
-    Raises:
-        LabError: where the Hub does not answer, or the token may not write there.
-    """
+    Raises LabError where the Hub does not answer, or the token may not write there."""
     check_upload(name)
     from huggingface_hub import HfApi
 

@@ -79,15 +79,13 @@ def search(
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Found]:
     """Search the Hub, the most downloaded first; offline (HF_HUB_OFFLINE=1) list what is cached.
+    Raises LabError where the task is unknown or the Hub cannot be asked.
 
     Args:
         text: words that occur in the name; empty for all.
         task: one of :data:`TASKS`.
         limit: most entries, up to :data:`MAX_FOUND`.
         only_loadable: leave out what the Lab surely cannot load.
-
-    Raises:
-        LabError: where the task is unknown or the Hub cannot be asked.
     """
     if task not in TASKS:
         raise LabError(f"Unknown task {task!r}: choose one of {', '.join(TASKS)}.")
@@ -209,10 +207,7 @@ class Details:
 
 def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[], bool] | None = None) -> Details:
     """Look at ``hub/OWNER/NAME[@REVISION]`` as a ``classifier`` or ``denoiser``: only its small config files are downloaded.
-
-    Raises:
-        LabError: where it is no Hub reference, or the Hub does not know it.
-    """
+    Raises LabError where it is no Hub reference, or the Hub does not know it."""
     parsed = parse_reference(reference)
     if parsed.kind != "hub":
         raise LabError(f"{reference!r} is not on the Hub: expected hub/OWNER/NAME[@REVISION].")
@@ -231,10 +226,7 @@ def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[
 
 def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | None = None) -> Listing:
     """What a repository holds, with its config, after fetching the small files that describe a model.
-
-    Raises:
-        LabError: where they cannot be fetched or are no JSON.
-    """
+    Raises LabError where they cannot be fetched or are no JSON."""
     present = [file for name in CONFIGS if (file := repository.file(name)) is not None]
     for file in present:
         if file.size > MAX_CONFIG_BYTES:
@@ -250,10 +242,7 @@ def fetch_listing(repository: HubRepository, should_stop: Callable[[], bool] | N
 
 def wanted_files(repository: HubRepository, listing: Listing, kind: str) -> list[str]:
     """The files that loading a repository as ``kind`` (``classifier`` or ``denoiser``) takes.
-
-    Raises:
-        LabError: with the reason, where it cannot be loaded.
-    """
+    Raises LabError with the reason, where it cannot be loaded."""
     from core.models.formats import registry  # not before it is needed: it brings torch
 
     aside = " (only the cache was asked)" if repository.from_cache else ""

@@ -29,10 +29,7 @@ DENOISERS: dict[str, type[nn.Module]] = {
 
 def build(kind: str, architecture: str, options: dict[str, Any]) -> nn.Module:
     """Make an untrained network of an architecture in ``CLASSIFIERS`` or ``DENOISERS`` with options as config.json holds them.
-
-    Raises:
-        LabError: where the architecture is unknown, does not take these options, or its library is not installed.
-    """
+    Raises LabError where the architecture is unknown, does not take these options, or its library is not installed."""
     known = CLASSIFIERS if kind == "classifier" else DENOISERS
     if architecture not in known:
         raise LabError(f"Unknown {kind} architecture {architecture!r}: choose one of {', '.join(known)}.")

@@ -79,10 +79,10 @@ class _Stage(nn.Module):
 class UNetDenoiser(nn.Module):
     """A U-Net conditioned on a continuous sigma, in the shape of DRUNet (Zhang et al. 2021, arXiv 2008.13751).
 
-    Two things differ from DRUNet. Pixels are first folded 2x2 into channels, as FFDNet does (Zhang et al. 2018,
-    arXiv 1710.04026), which halves the cost. And input and output are scaled as in Karras et al. (2022, arXiv
-    2206.00364, table 1), so that one network serves every sigma: the picture it returns leans on the noisy one where
-    sigma is small and on the network where sigma is large.
+    Two things differ from DRUNet. Pixels are first folded 2x2 into channels, as FFDNet does (Zhang et al. 2018, arXiv
+    1710.04026), which halves the cost. And input and output are scaled as in Karras et al. (2022, arXiv 2206.00364, table 1),
+    so that one network serves every sigma: the picture it returns leans on the noisy one where sigma is small and on the
+    network where sigma is large. Raises ValueError where there are not as many blocks as widths.
 
     Args:
         widths: channels of each level, fine to coarse.
@@ -90,9 +90,6 @@ class UNetDenoiser(nn.Module):
         blocks_up: residual blocks of each level on the way up.
         norm: batch norm after the convolutions, with which STAB gets further in the same time (docs/training-notes.md).
         sigma_data: standard deviation of the pixels themselves, in [0, 1] units.
-
-    Raises:
-        ValueError: where there are not as many blocks as widths.
     """
 
     def __init__(
