@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
 COMMAND = (sys.executable, "-m", "streamlit", "run", "app.py")
 
 
@@ -77,3 +81,9 @@ def wait_for(address: str, process: subprocess.Popen[bytes], seconds: float = 60
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"the app did not start within {seconds:g} s (exit code {process.poll()})")
+
+
+def run(visit: Coroutine[None, None, T]) -> T:
+    """Run a coroutine in a thread of its own: Playwright leaves its loop running in the thread of the tests."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, visit).result()

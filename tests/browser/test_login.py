@@ -187,14 +187,19 @@ def test_behind_a_proxy_each_address_has_its_own_tries(browser: Browser, with_lo
     with Forwarding(port, "203.0.113.9") as theirs, Forwarding(port, "203.0.113.10") as ours:
         page = browser.new_context().new_page()
         page.goto(theirs.url)
-        for number in range(TRIES):
+        kept_out = page.get_by_text("Too many wrong passphrases")
+        for number in range(3 * TRIES):  # a click that a busy machine's page missed as it was drawn anew is no try
             page.get_by_label("Passphrase").fill(f"a guess with the number {number}")
             page.get_by_role("button", name="Enter").click()
             settled(page)
-            expect(page.get_by_text("This is not the passphrase.")).to_be_visible()
+            expect(page.get_by_text("This is not the passphrase.").or_(kept_out)).to_be_visible()
+            if kept_out.is_visible():
+                break
+        assert number >= TRIES
         page.get_by_label("Passphrase").fill(PASSPHRASE)
         page.get_by_role("button", name="Enter").click()
-        expect(page.get_by_text("Too many wrong passphrases")).to_be_visible()
+        settled(page)
+        expect(kept_out).to_be_visible()
         page.goto(ours.url)
         page.get_by_label("Passphrase").fill(PASSPHRASE)
         page.get_by_role("button", name="Enter").click()

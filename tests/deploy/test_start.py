@@ -19,7 +19,9 @@ def make_command(target: str) -> list[str]:
     """What a target of the Makefile starts, with this interpreter."""
     if shutil.which("make") is None:
         pytest.skip("no make is installed")
-    shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # Where make itself runs the tests, one that is called would tell which folder it enters and leaves.
+    command = ["make", "--no-print-directory", "-n", target]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [sys.executable, *shlex.split(shown.strip().splitlines()[-1])[1:]]
 
 

@@ -12,7 +12,7 @@ import requests
 
 from core.ui.frame import UPLOADS_OF_A_TAB
 from core.visitor import hashed_passphrase
-from tests.app_process import running_app
+from tests.app_process import run, running_app
 from tests.load.tab import Tab
 
 SIZE = 19 * 2**20
@@ -44,7 +44,7 @@ def sent(address: str, count: int) -> list[int]:
                 answers.append(answer.status_code)
             return answers
 
-    return asyncio.run(visit())
+    return run(visit())
 
 
 def test_a_tab_holds_so_many_bytes_and_no_more(open_app: str) -> None:

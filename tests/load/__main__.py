@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from app_process import run
 from load.measured import BOUNDED, KEPT, App, leave_all, measured_app, open_all, until, within
 from load.tab import Tab
 
@@ -117,7 +118,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="threads that compute")
     asked = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as home, measured_app(Path(home), asked.threads) as app:
-        report = asyncio.run(measure(app, asked.sessions, asked.jobs, asked.polls, asked.seconds))
+        report = run(measure(app, asked.sessions, asked.jobs, asked.polls, asked.seconds))
     print(report.text())
     return int(bool(report.wrong))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from app_process import run
 from load.measured import BOUNDED, KEPT, App, leave_all, measured_app, open_all, until, within
 from load.tab import Tab
 
@@ -49,7 +50,7 @@ def test_a_job_whose_tab_was_closed_ends_and_waits_for_nobody(app: App) -> None:
         assert not await computes(app)
         assert tab.faults == []
 
-    asyncio.run(visit())
+    run(visit())
 
 
 def test_a_page_that_is_loaded_again_goes_on_with_its_job(app: App) -> None:
@@ -67,7 +68,7 @@ def test_a_page_that_is_loaded_again_goes_on_with_its_job(app: App) -> None:
         await until(lambda: after.samples > reached, 60)
         await after.leave()
 
-    asyncio.run(visit())
+    run(visit())
 
 
 def test_a_short_drop_of_the_connection_ends_nothing(app: App) -> None:
@@ -84,7 +85,7 @@ def test_a_short_drop_of_the_connection_ends_nothing(app: App) -> None:
         await tab.leave()
         assert tab.faults == []
 
-    asyncio.run(visit())
+    run(visit())
 
 
 @pytest.mark.skipif(
@@ -106,4 +107,4 @@ def test_a_hundred_sessions_come_and_go_and_leave_nothing(app: App) -> None:
         after = await app.settled(before)
         assert [name for name in BOUNDED if not within(after, before, name)] == [], (before, after)
 
-    asyncio.run(visit())
+    run(visit())
