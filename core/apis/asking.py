@@ -29,15 +29,12 @@ from core.apis.queries import QueryPictures
 ATTEMPTS = 6
 """How often one query is sent that the API turns away or that does not reach it, before the run gives up for now."""
 
-PATIENCE = 120.0
-"""Seconds that an API may ask to wait; where it asks for longer, the run ends for now."""
+PATIENCE = 120.0  # seconds that an API may ask to wait; where it asks for longer, the run ends for now
 
 
-MOST_WAIT = 60.0
-"""Seconds between two attempts, at most, unless the API itself asks for longer."""
+MOST_WAIT = 60.0  # seconds between two attempts, at most, unless the API itself asks for longer
 
-_GLANCE = 0.1
-"""Seconds after which a waiting thread looks whether it was stopped."""
+_GLANCE = 0.1  # seconds after which a waiting thread looks whether it was stopped
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,7 @@ class Clarifai:
         return best_first(labels)
 
 
-_SUCCESS, _THROTTLED, _HOURLY, _MONTHLY = 10000, 11005, 11003, 11004
-"""Codes of clarifai.api.status.StatusCode."""
+_SUCCESS, _THROTTLED, _HOURLY, _MONTHLY = 10000, 11005, 11003, 11004  # codes of clarifai.api.status.StatusCode
 
 
 def _status_failure(code: int, said: str) -> QueryFailedError:

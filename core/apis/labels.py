@@ -17,8 +17,7 @@ from core.smoothing.certificate import Certificate, Provenance
 from core.smoothing.certification import Certification
 from core.smoothing.settings import Settings
 
-OTHER = "other"
-"""The class of every answer whose best label no group of the map names, and of an empty answer."""
+OTHER = "other"  # the class of every answer whose best label no group of the map names, and of an empty answer
 
 NO_ANSWER = "no usable answer"
 """The class of queries that brought none: unusable, or in doubt. Counting them against every class keeps the bound valid."""

@@ -27,10 +27,8 @@ from core.visitor import OPERATOR, Visitor
 RESERVED, ANSWERED, UNUSABLE, IN_DOUBT = "reserved", "answered", "unusable", "in doubt"
 SETTLED = (ANSWERED, UNUSABLE, IN_DOUBT)
 
-BUSY_SECONDS = 30.0
-"""How long one waits for others who write."""
-NANO = 1_000_000_000
-"""Money is counted in whole billionths of a dollar: sums of floats would creep past a budget."""
+BUSY_SECONDS = 30.0  # how long one waits for others who write
+NANO = 1_000_000_000  # money is counted in whole billionths of a dollar: sums of floats would creep past a budget
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, spec TEXT NOT NULL, began REAL NOT NULL);
@@ -85,8 +83,7 @@ class BudgetSpentError(LabError):
     """One more query would exceed the budget, or what a visitor or the server may spend."""
 
 
-DAYS = 30
-"""Over which an allowance counts."""
+DAYS = 30  # over which an allowance counts
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ class Label:
     score: float
 
 
-Answer = tuple[Label, ...]
-"""Labels, the best first. Empty where the API saw nothing that it has a word for."""
+Answer = tuple[Label, ...]  # labels, the best first. Empty where the API saw nothing that it has a word for.
 
 
 def best_first(labels: Iterable[Label]) -> Answer:

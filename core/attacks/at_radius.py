@@ -20,27 +20,16 @@ if TYPE_CHECKING:
 SIMPLE_KINDS = tuple(kind for kind in KINDS if kind != "gradient")
 DIRECTIONS = (*SIMPLE_KINDS, "gradient")
 
-AT_ONCE = 1024
-"""Pictures of a data set that are compared at once."""
+AT_ONCE = 1024  # pictures of a data set that are compared at once
 
 
 def simple_change(kind: str, ball: Ball, *, seed: int = 0) -> Tensor:
-    """A changed picture at exactly the ball's radius, as exactly as float32 pixels can be, and never beyond it.
+    """A changed picture, (3, H, W) float32, at exactly the ball's radius, as exactly as float32 can be, and never beyond it.
 
     ``random``: a uniformly random direction (random signs in linf). ``pixel``: all channels of one pixel, which the seed
     chooses among those with room, pushed to the opposite end. ``patch``: the same for a square that the seed places, only as
-    large as the radius needs. ``grey``: every value by the same amount, towards the middle grey.
-
-    Args:
-        kind: one of :data:`SIMPLE_KINDS`.
-        ball: the picture, and how long the change is to be.
-        seed: of the direction or place.
-
-    Returns:
-        (3, H, W) float32 on the device of the picture.
-
-    Raises:
-        LabError: where [0, 1] has no room for a change of this kind and length, or there is no such kind.
+    large as the radius needs. ``grey``: every value by the same amount, towards the middle grey. Raises LabError where [0, 1]
+    has no room for it, or there is no such kind.
     """
     image = ball.image
     rng = np.random.default_rng(derived_seed(seed, "simple", kind))
@@ -106,36 +95,22 @@ def _only(way: Tensor, row: int, column: int, side: int) -> Tensor:
 
 @dataclass(frozen=True)
 class AtRadius:
-    """A picture at a radius in one direction.
+    """A picture at a radius in one direction."""
 
-    Attributes:
-        kind: one of :data:`DIRECTIONS`.
-        pixels: (3, H, W) float32 in [0, 1], or None where [0, 1] has no room for so much in this direction.
-        size: how far away it really is: the radius but for float32 rounding.
-        greatest: the greatest change of a value, in grey levels of 255.
-        changed: pixels that changed at all.
-        missing: one sentence where there is no picture.
-    """
-
-    kind: str
-    pixels: Tensor | None = field(repr=False, compare=False)
-    size: float = 0.0
-    greatest: float = 0.0
-    changed: int = 0
-    missing: str = ""
+    kind: str  # one of DIRECTIONS
+    pixels: Tensor | None = field(repr=False, compare=False)  # (3, H, W); None: [0, 1] has no room in this direction
+    size: float = 0.0  # how far away it really is: the radius but for rounding
+    greatest: float = 0.0  # the greatest change of a value, in grey levels of 255
+    changed: int = 0  # pixels that changed at all
+    missing: str = ""  # one sentence where there is no picture
 
 
 def pictures_at_radius(
     image: Tensor, radius: float, norm: str = "l2", *, seed: int = 0, gradient: Tensor | None = None
 ) -> tuple[AtRadius, ...]:
-    """Pictures at exactly a radius: random, one pixel, patch, grey and, where a change is given, along it.
+    """(3, H, W) pictures at exactly a radius: random, one pixel, patch, grey and, where ``gradient`` names a change, along it.
 
-    Args:
-        image: (3, H, W) in [0, 1].
-        gradient: (3, H, W), a change or gradient to go along: that of an attack, for instance.
-
-    Raises:
-        LabError: where the norm or radius is out of range.
+    Raises LabError where the norm or radius is out of range.
     """
     ball, found = Ball(image, norm, radius), []
     for kind in DIRECTIONS:
@@ -165,21 +140,13 @@ def pictures_at_radius(
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The nearest picture of another class.
-
-    Attributes:
-        idx, label: its number and class in its data set.
-        distance: how far away it is, in ``norm``.
-        norm: in which it was looked for.
-        searched: how many pictures of other classes there were.
-        pixels: (3, H, W) uint8.
-    """
+    """The nearest picture of another class: its number and class in its data set, and its (3, H, W) uint8 pixels."""
 
     idx: int
     label: int
-    distance: float
+    distance: float  # in ``norm``
     norm: str
-    searched: int
+    searched: int  # pictures of other classes that there were
     pixels: Tensor = field(repr=False, compare=False)
 
     def share(self, radius: float) -> float:
@@ -188,15 +155,9 @@ class Neighbour:
 
 
 def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, norm: str = "l2") -> Neighbour:
-    """Look through a data set.
+    """Look through a data set for the picture nearest to a (3, H, W) ``image`` of class ``label``.
 
-    Args:
-        image: (3, H, W) in [0, 1].
-        label: its class, among the labels of the data set.
-        data: pictures of the same size.
-
-    Raises:
-        LabError: where the sizes differ, or there is no picture of another class.
+    Raises LabError where the sizes differ, or there is no picture of another class.
     """
     check_norm(norm)
     if data.images.shape[1:] != image.shape:

@@ -40,15 +40,9 @@ def farthest(image: Tensor, norm: str) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Ball:
-    """The pictures in [0, 1] that are at most ``radius`` from a picture.
+    """The pictures in [0, 1] that are at most ``radius``, above 0, from ``image``, (3, H, W), in one of :data:`NORMS`.
 
-    Attributes:
-        image: (3, H, W) in [0, 1].
-        norm: one of :data:`NORMS`.
-        radius: above 0.
-
-    Raises:
-        LabError: where there is no such norm or radius.
+    Raises LabError where there is no such norm or radius.
     """
 
     image: Tensor
@@ -60,14 +54,11 @@ class Ball:
         check_radius(self.radius)
 
     def project(self, change: Tensor) -> Tensor:
-        """The nearest change (in l2) to a picture within.
+        """The nearest change (in l2) to a picture within, (3, H, W) like ``change``.
 
         Exact on the intersection of ball and box, not one after the other. By the Karush-Kuhn-Tucker conditions it is the
-        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, then clipped to the box; that
-        number is found by bisection.
-
-        Returns:
-            (3, H, W) of the type of ``change``, on its device.
+        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, which bisection finds, then
+        clipped to the box.
         """
         wide = _double(change)
         low, high = self._room
@@ -109,11 +100,7 @@ class Ball:
         return self.project(torch.mul(change, self.radius / size if size else 1.0))
 
     def picture(self, change: Tensor) -> Tensor:
-        """The changed picture as float32 in [0, 1], never farther than ``radius`` away after all rounding.
-
-        Returns:
-            (3, H, W) float32 on the device of ``image``.
-        """
+        """The changed picture, (3, H, W) float32 in [0, 1], never farther than ``radius`` away after all rounding."""
         wide, base = _double(change), _double(self.image)
         shrink = 1.0
         for doubling in range(40):

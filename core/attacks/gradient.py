@@ -22,13 +22,7 @@ GRADIENT_COST = 2
 
 
 class Meter:
-    """Counts passes, tells of them, and says when to end.
-
-    Args:
-        on_spend: called with the passes so far, after every batch.
-        should_stop: asked between batches.
-        limit: passes that may be spent; None for any number.
-    """
+    """Counts passes, tells ``on_spend`` of all so far after every batch, and says when to end: at ``limit``, or on a stop."""
 
     def __init__(
         self,
@@ -93,36 +87,21 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Climbed:
-    """Where an attack ended.
-
-    Attributes:
-        picture: (3, H, W) float32 in [0, 1], at most ``radius`` away; not yet judged.
-        size: how far away it is.
-        losses: the objective before each step of the attempt that was kept.
-        stopped: whether a stop cut it short.
-    """
+    """Where an attack ended: a (3, H, W) picture in [0, 1], not yet judged, and how far away it is."""
 
     picture: Tensor
     size: float
-    losses: tuple[float, ...]
-    stopped: bool
+    losses: tuple[float, ...]  # before each step of the attempt that was kept
+    stopped: bool  # cut short by a stop
 
 
 def climb(ball: Ball, target: Target, how: Climb, *, seed: int = 0, start: Tensor | None = None) -> Climbed:
-    """Look for a picture within the ball that the target gets wrong.
+    """Look for a picture within the ball that the target gets wrong; its meter says when to stop.
 
     An attempt ends early where the votes seen on the way leave little doubt that it succeeded. One that does not ends at the
     border of the ball, or where [0, 1] has no room for more. Of several such, the one with the highest objective over its last
-    quarter is kept.
-
-    Args:
-        ball: its picture is on the device that computes.
-        target: what is attacked; its meter says when to stop.
-        how: steps and restarts.
-        start: (3, H, W) change that the first attempt begins with, put into the ball first.
-
-    Raises:
-        LabError: where no gradient passes through the models.
+    quarter is kept. The first begins with the (3, H, W) change ``start``, put into the ball. Raises LabError where no gradient
+    passes.
     """
     image, norm, radius = ball.image, ball.norm, ball.radius
     rng = np.random.default_rng(derived_seed(seed, "start"))

@@ -19,27 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttackVerdict:
-    """What a classifier says of a changed picture.
+    """What a classifier says of a changed picture."""
 
-    Attributes:
-        target: one of :data:`core.attacks.request.TARGETS`.
-        class_index: the class that it should have kept.
-        prediction: the class that it returns; None where PREDICT abstains, which only the smoothed classifier does.
-        top: the best classes with their shares: of the votes (smoothed), or of the softmax (otherwise).
-        share: the share of ``class_index``.
-        n: votes of PREDICT; 1 where nothing is random.
-        p_value: of PREDICT's test; None where nothing is random.
-        stopped: PREDICT was stopped before it could decide: the verdict says nothing.
-    """
-
-    target: str
-    class_index: int
-    prediction: int | None
-    top: tuple[tuple[int, float], ...]
-    share: float
-    n: int
-    p_value: float | None
-    stopped: bool = False
+    target: str  # one of core.attacks.request.TARGETS
+    class_index: int  # the class that it should have kept
+    prediction: int | None  # None: PREDICT abstains, which only the smoothed classifier does
+    top: tuple[tuple[int, float], ...]  # the best classes, with shares of the votes (smoothed) or the softmax
+    share: float  # of ``class_index``
+    n: int  # votes of PREDICT; 1 where nothing is random
+    p_value: float | None  # of PREDICT's test; None where nothing is random
+    stopped: bool = False  # before PREDICT could decide: the verdict says nothing
 
     @property
     def outcome(self) -> str:
@@ -62,16 +51,10 @@ class AttackVerdict:
 
 @dataclass(frozen=True)
 class Trial:
-    """One attack of a search.
+    """One attack of a search."""
 
-    Attributes:
-        radius: the greatest change that was allowed.
-        size: the change that was made, at most ``radius``.
-        verdict: what came of it.
-    """
-
-    radius: float
-    size: float
+    radius: float  # the greatest change that was allowed
+    size: float  # the change that was made, at most ``radius``
     verdict: AttackVerdict
 
 
@@ -80,31 +63,19 @@ class AttackSearch:
     """The smallest successful attack that bisection on the radius found: an upper bound on the smallest there is.
 
     Whether an attack succeeds need not be monotone in its radius, and an attack that fails proves nothing, so this is the
-    smallest *found*.
-
-    Attributes:
-        target, norm: what was attacked, and how the change is measured.
-        class_index: the class that was to be changed.
-        radius: size of the smallest successful change; None where none succeeded.
-        held: the greatest radius below ``radius`` at which the attack was tried and failed (0: none was).
-        most: the greatest radius that it might have tried.
-        tolerance: bisection ends where ``radius - held`` is at most this share of ``radius``.
-        trials: all that was tried, in order.
-        settled: whether bisection came to its end; False where it was stopped, or its budget of passes was used up.
-        passes: pictures sent through the networks, each with a gradient counted twice.
-        pixels: (3, H, W) float32, the picture with the smallest successful change.
+    smallest *found*. ``pixels`` are its picture, (3, H, W) float32.
     """
 
     target: str
     norm: str
-    class_index: int
-    radius: float | None
-    held: float
-    most: float
-    tolerance: float
-    trials: tuple[Trial, ...]
-    settled: bool
-    passes: int
+    class_index: int  # that was to be changed
+    radius: float | None  # size of the smallest successful change; None where none succeeded
+    held: float  # the greatest radius below ``radius`` that was tried and failed (0: none was)
+    most: float  # the greatest radius that it might have tried
+    tolerance: float  # bisection ends where ``radius - held`` is at most this share of ``radius``
+    trials: tuple[Trial, ...]  # all that was tried, in order
+    settled: bool  # whether bisection came to its end: no stop, and passes left
+    passes: int  # pictures sent through the networks, each with a gradient counted twice
     pixels: Pixels | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,33 +87,23 @@ class AttackSearch:
 
 @dataclass(frozen=True)
 class Attacked:
-    """One changed picture and what all the classifiers say of it.
+    """One changed picture and what all the classifiers say of it, and of the unchanged one (``clean``), by target.
 
-    Attributes:
-        kind, target, norm: as in the request; ``target`` gave the gradient.
-        radius: the greatest change that was allowed.
-        size: the change that was made, in ``norm``.
-        sizes: the same change in every norm.
-        pixels: (3, H, W) float32. As an 8-bit file it would be another picture: rounding moves it.
-        verdicts: by target.
-        clean: what the same classifiers say of the unchanged picture, by target.
-        losses: the objective after each gradient step of the attempt that was kept; empty for other kinds.
-        gain: how many times the change is magnified in ``views["change"]``.
-        views: ``original``, ``change``, ``attacked``, ``noisy`` (attacked, one draw of noise) and, with a denoiser,
-            ``denoised``; each with the best classes of the base classifier alone, but for ``change``, which has none.
+    ``views``: ``original``, ``change``, ``attacked``, ``noisy`` (attacked, one draw of noise) and, with a denoiser,
+    ``denoised``; each with the best classes of the base classifier alone, but for ``change``, which has none.
     """
 
     kind: str
-    target: str
+    target: str  # gave the gradient
     norm: str
-    radius: float
-    size: float
-    sizes: dict[str, float]
-    pixels: Pixels = field(repr=False, compare=False)
+    radius: float  # the greatest change that was allowed
+    size: float  # the change that was made, in ``norm``
+    sizes: dict[str, float]  # the same change in every norm
+    pixels: Pixels = field(repr=False, compare=False)  # (3, H, W); rounding to 8 bits would move it
     verdicts: dict[str, AttackVerdict]
     clean: dict[str, AttackVerdict]
-    losses: tuple[float, ...]
-    gain: float
+    losses: tuple[float, ...]  # before each gradient step of the attempt that was kept
+    gain: float  # how many times the change is magnified in its view
     views: dict[str, View] = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,23 +117,14 @@ class Attacked:
 
 @dataclass(frozen=True)
 class AttackStudy:
-    """What came out of a request; of a stopped study, what was there by then.
-
-    Attributes:
-        certificate: of the unchanged picture.
-        certified: the certified radius in the request's norm; 0 where it abstains.
-        attacked: the change of the asked kind and radius, or None where not reached.
-        searches: by target.
-        complete: whether nothing was left out.
-        seconds: what it took.
-    """
+    """What came out of a request; of a stopped study, what was there by then."""
 
     request: AttackRequest
-    certificate: Certificate
-    certified: float
-    attacked: Attacked | None = None
-    searches: dict[str, AttackSearch] = field(default_factory=dict)
-    complete: bool = False
+    certificate: Certificate  # of the unchanged picture
+    certified: float  # radius in the request's norm; 0 where it abstains
+    attacked: Attacked | None = None  # of the asked kind and radius; None where not reached
+    searches: dict[str, AttackSearch] = field(default_factory=dict)  # by target
+    complete: bool = False  # nothing was left out
     seconds: float = 0.0
 
     @property
@@ -215,26 +167,16 @@ class AttackStudy:
 
 @dataclass(frozen=True)
 class AttackProgress:
-    """A snapshot for a page or a terminal.
+    """A snapshot for a page or a terminal."""
 
-    Attributes:
-        stage: ``certify``, ``attack``, or ``search TARGET``.
-        done, total: passes through the networks; the total is the most that it can take.
-        seconds: since it began.
-        seconds_left: at the pace so far, at most about this.
-        study: what is there already, or None before the certificate.
-        radius: of the trial under way, or None.
-        trials: of the search under way, so far.
-    """
-
-    stage: str
+    stage: str  # ``certify``, ``attack``, or ``search TARGET``
     done: int
-    total: int
+    total: int  # passes through the networks, as ``done``: the most that it can take
     seconds: float
-    seconds_left: float
-    study: AttackStudy | None = None
-    radius: float | None = None
-    trials: tuple[Trial, ...] = ()
+    seconds_left: float  # at the pace so far, at most about this
+    study: AttackStudy | None = None  # what is there already
+    radius: float | None = None  # of the trial under way
+    trials: tuple[Trial, ...] = ()  # of the search under way
 
 
 def certified_in(certificate: Certificate, norm: str) -> float:

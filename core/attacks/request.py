@@ -34,17 +34,13 @@ def check_radius(radius: float) -> None:
 
 @dataclass(frozen=True)
 class Climb:
-    """How an attack goes up the gradient.
-
-    Attributes:
-        steps: of each attempt.
-        step_size: length of a step as a share of the radius; None for 2.5 / steps (Madry et al.).
-        restarts: attempts; the first begins at the picture or where it is told to, the others at random points of the ball.
+    """How an attack goes up the gradient; the first attempt begins at the picture or where it is told to, others at random
+    points.
     """
 
-    steps: int = 20
-    step_size: float | None = None
-    restarts: int = 1
+    steps: int = 20  # of each attempt
+    step_size: float | None = None  # as a share of the radius; None for 2.5 / steps (Madry et al.)
+    restarts: int = 1  # attempts
 
     def __post_init__(self) -> None:
         """Raise LabError where a number is out of range."""
@@ -63,17 +59,11 @@ class Climb:
 
 @dataclass(frozen=True)
 class Span:
-    """Where a search for the smallest attack looks.
+    """Where a search for the smallest attack looks."""
 
-    Attributes:
-        first: the first radius that is tried; doubled until an attack succeeds.
-        most: the greatest radius that is tried; None for half of the way to the farthest picture.
-        low: a radius that is known to hold; bisection does not go below it.
-    """
-
-    first: float
-    most: float | None = None
-    low: float = 0.0
+    first: float  # is tried first, and doubled until an attack succeeds
+    most: float | None = None  # the greatest that is tried; None for half of the way to the farthest picture
+    low: float = 0.0  # is known to hold; bisection does not go below it
 
     def __post_init__(self) -> None:
         """Raise LabError where a number is out of range."""
@@ -86,25 +76,15 @@ class Span:
 
 @dataclass(frozen=True)
 class AttackSettings:
-    """The numbers of an attack on a picture.
+    """The numbers of an attack on a picture."""
 
-    Attributes:
-        settings: of the certificate; sigma, alpha and seed are those of the attack, too.
-        norm: of the change, one of :data:`NORMS`.
-        climb: steps and restarts.
-        draws: fresh noise draws of each gradient of the smoothed classifier.
-        n_predict: votes of each PREDICT that confirms.
-        tolerance: where bisection for the smallest attack ends, as a share of what it found.
-        budget: passes that each search may take; None for no limit, 0 (of a data set) for no search.
-    """
-
-    settings: Settings
-    norm: str = "l2"
+    settings: Settings  # of the certificate; sigma, alpha and seed are those of the attack, too
+    norm: str = "l2"  # of the change, one of NORMS
     climb: Climb = Climb()
-    draws: int = 16
-    n_predict: int = 200
-    tolerance: float = 0.05
-    budget: int | None = None
+    draws: int = 16  # fresh noise draws of each gradient of the smoothed classifier
+    n_predict: int = 200  # votes of each PREDICT that confirms
+    tolerance: float = 0.05  # where bisection for the smallest attack ends, as a share of what it found
+    budget: int | None = None  # passes that each search may take; None: no limit, 0 (of a data set): no search
 
     def __post_init__(self) -> None:
         # The attack follows the gradients of the networks themselves: so they are what is certified and confirmed.
@@ -135,31 +115,21 @@ class AttackSettings:
         }
 
 
-PICTURE = AttackSettings(Settings(0.25, n=1_000, method="anytime"))
-"""The usual numbers for one picture."""
+PICTURE = AttackSettings(Settings(0.25, n=1_000, method="anytime"))  # the usual numbers for one picture
 
 
 @dataclass(frozen=True)
 class AttackRequest:
-    """Everything that decides an attack study, beside the picture itself.
-
-    Attributes:
-        classifier, denoiser: references.
-        attack: its numbers.
-        radius: how large the shown change is; None for 0.999 of the certified radius (of sigma, where it abstains).
-        target, kind: of the shown change: one of :data:`TARGETS`, one of :data:`KINDS`.
-        search: the targets whose smallest successful attack is looked for.
-        max_radius: where the search gives up; None for half of the way to the farthest picture.
-    """
+    """Everything that decides an attack study, beside the picture itself; models by reference."""
 
     classifier: str
     denoiser: str
     attack: AttackSettings
-    radius: float | None = None
-    target: str = "smoothed"
-    kind: str = "gradient"
-    search: tuple[str, ...] = ("base", "smoothed")
-    max_radius: float | None = None
+    radius: float | None = None  # of the shown change; None for 0.999 of the certified radius (sigma, where it abstains)
+    target: str = "smoothed"  # of the shown change, one of TARGETS
+    kind: str = "gradient"  # of the shown change, one of KINDS
+    search: tuple[str, ...] = ("base", "smoothed")  # targets whose smallest successful attack is looked for
+    max_radius: float | None = None  # where the search gives up; None for half of the way to the farthest picture
     device: str = "auto"
 
     def check(self) -> None:

@@ -11,11 +11,9 @@ from core.attacks.records import AttackSearch, AttackVerdict, Trial
 from core.attacks.request import AttackSettings, Climb, Span
 from core.smoothing.noise import derived_seed
 
-MAX_TRIALS = 40
-"""Trials of a search, at most: bisection to any sensible tolerance takes fewer."""
+MAX_TRIALS = 40  # trials of a search, at most: bisection to any sensible tolerance takes fewer
 
-OnTrial = Callable[[float, tuple[Trial, ...]], None]
-"""Called before each trial: its radius, and the trials so far."""
+OnTrial = Callable[[float, tuple[Trial, ...]], None]  # called before each trial: its radius, and the trials so far
 
 
 def smallest_attack(
@@ -27,21 +25,12 @@ def smallest_attack(
     start: Tensor | None = None,
     on_trial: OnTrial | None = None,
 ) -> AttackSearch:
-    """Find a small change that fools the target.
+    """Find a small change of a (3, H, W) picture that fools the target, whose meter counts, limits and stops the passes.
 
-    Up: the radius is doubled until an attack succeeds. Down: bisection between the last failure and the smallest success.
-    Each trial first tries the best change known, brought to the trial's radius; only where that fails does it climb the
-    gradient from there. A success counts with the size that the change really has.
-
-    Args:
-        image: (3, H, W) in [0, 1], on the device that computes.
-        target: what is attacked; its meter counts the passes, limits and stops them.
-        attack: norm, climb and tolerance; its seed is that of random starts.
-        span: where to look.
-        start: (3, H, W) change to begin with.
-
-    Raises:
-        LabError: where no gradient passes through the models.
+    Up: the radius is doubled until an attack succeeds. Down: bisection between the last failure and the smallest success. Each
+    trial first tries the best change known (at first ``start``), brought to the trial's radius; only where that fails does it
+    climb the gradient from there. A success counts with the size that the change really has. Raises LabError where no gradient
+    passes through the models.
     """
     norm, seed = attack.norm, attack.settings.seed
     most = farthest(image, norm) / 2 if span.most is None else span.most
@@ -119,10 +108,7 @@ def first_radius(norm: str, sigma: float, certified: float, values: int) -> floa
     """Where to begin a search: where smoothed classifiers of this sigma are often fooled, and well beyond the certificate.
 
     Coming from above is cheap: what already succeeded is scaled down, and only where that fails a gradient is climbed.
-
-    Args:
-        certified: radius in that norm; 0 where nothing is certified.
-        values: 3 H W of the picture.
+    ``certified`` is the radius in that norm, 0 where it abstains; the picture has 3 H W ``values``.
     """
     # Four sigma in l2; as long as that where it is spread over all values (linf), or over one in sixteen (l1).
     usual = 4 * sigma * {"l2": 1.0, "linf": values**-0.5, "l1": values**0.5 / 4}[norm]

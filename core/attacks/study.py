@@ -42,18 +42,11 @@ def attack_study(
     report: Report = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> AttackStudy:
-    """Attack a picture and report after every batch.
+    """Attack a picture, brought to the classifier's own size once, and report after every batch.
 
-    The class that an attack on the smoothed classifier is to change is the certified one; where the certificate abstains,
-    the one that its first samples chose.
-
-    Args:
-        picture: as for :func:`core.certify`; brought to the classifier's own size once.
-        certificate: of this picture with these models and this sigma, where there is one already.
-        should_stop: asked after every batch; what is there by then is returned, with ``complete`` False.
-
-    Raises:
-        LabError: where a number is out of range, a gradient is needed and none passes, or a network fails.
+    The class that an attack on the smoothed classifier is to change is the certified one; where the certificate (of this
+    picture, models and sigma, if there is one already) abstains, the one that its first samples chose. After a stop, what is
+    there is returned. Raises LabError where a number is out of range, a gradient is needed and none passes, or a network fails.
     """
     request.check()
     image = to_pixels(picture, model_size(classifier)).to(device)
@@ -252,11 +245,7 @@ class _StudyUnderWay:
 
 
 def strip(image: Tensor, changed: Tensor, base: BaseClassifier, settings: Settings) -> tuple[dict[str, View], float]:
-    """The pictures to show: original, magnified change, attacked, one noisy copy of that, and the same denoised.
-
-    Returns:
-        The views, and how many times the change is magnified.
-    """
+    """Original, magnified change, attacked, one noisy copy of that, the same denoised; and how much the change is magnified."""
     before = look_at(image, dataclasses.replace(base, denoiser=None), settings)
     after = look_at(changed, base, settings)
     picture, gain = magnified(changed - image)
@@ -265,11 +254,7 @@ def strip(image: Tensor, changed: Tensor, base: BaseClassifier, settings: Settin
 
 
 def magnified(change: Tensor) -> tuple[Image.Image, float]:
-    """A change on middle grey, magnified until its greatest value reaches black or white.
-
-    Returns:
-        The picture, and how many times it is magnified (1 for no change).
-    """
+    """A change on middle grey, magnified until its greatest value is black or white; and how many times (1 for no change)."""
     greatest = float(change.abs().max())
     gain = 0.5 / greatest if greatest > 0 else 1.0
     return to_picture(0.5 + gain * change), gain

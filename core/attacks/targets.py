@@ -27,15 +27,8 @@ TOP = 5
 class BaseTarget:
     """The base classifier: alone, or behind the denoiser without noise. Deterministic; the objective is cross-entropy.
 
-    Args:
-        image: (3, H, W), unchanged; what the classifier says of it is the class to keep.
-        base: the classifier; without a denoiser it is attacked alone.
-        sigma: what the denoiser is told.
-        device: modules are moved there.
-        meter: counts the passes.
-
-    Raises:
-        LabError: where a module is in training mode or returns the wrong shape or NaN.
+    What the classifier says of the unchanged (3, H, W) ``image`` is the class to keep; the denoiser is told ``sigma``. Raises
+    LabError where a module is in training mode or returns the wrong shape or NaN.
     """
 
     slope_cost = GRADIENT_COST
@@ -90,18 +83,9 @@ class BaseTarget:
 class SmoothedTarget:
     """The smoothed classifier, Gaussian noise. Gradients by SmoothAdv; verdicts by PREDICT, each with noise of its own.
 
-    Args:
-        image: (3, H, W), unchanged; only its shape is used.
-        class_index: the class that it is to keep: the certified one.
-        base: classifier and denoiser, as for :func:`core.certify`.
-        attack: sigma, the draws of each gradient, the votes of a verdict and its alpha; of the seed all noise is made, which
-            neither CERTIFY nor PREDICT with this seed shares.
-        device: modules are moved there.
-        batch_size: copies at once in PREDICT; gradients take fewer.
-        meter: counts the passes, and stops a verdict under way.
-
-    Raises:
-        LabError: where a number is out of range, or a module is in training mode.
+    It is to keep ``class_index``, the certified one; only the shape of ``image``, (3, H, W), is used. All noise is made of the
+    attack's seed, and shared with neither CERTIFY nor PREDICT of this seed. PREDICT takes ``batch_size`` copies at once,
+    gradients fewer. Raises LabError where a number is out of range, or a module is in training mode.
     """
 
     kind = "smoothed"

@@ -32,8 +32,7 @@ from core.smoothing.settings import Settings
 DECIDING = ("sigma", "n0", "n", "alpha", "seed", "method", "mixture")
 """Settings that decide a line of an evaluation by an API."""
 
-LONGEST_SIDE = 224
-"""Larger pictures are cut and scaled to this side before the noise: denoising them takes seconds a copy."""
+LONGEST_SIDE = 224  # larger pictures are cut and scaled to this side before the noise: denoising them takes seconds a copy
 
 
 def add_api_options(parser: argparse.ArgumentParser) -> None:

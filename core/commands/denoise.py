@@ -21,8 +21,7 @@ from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma
 from core.smoothing.sampling import BaseClassifier, ready
 
-MAX_PIXELS = 2_000_000
-"""What is denoised at once: a network holds tens of numbers a pixel."""
+MAX_PIXELS = 2_000_000  # what is denoised at once: a network holds tens of numbers a pixel
 
 
 def add_denoise_verb(verbs: Any) -> None:

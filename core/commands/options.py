@@ -12,8 +12,7 @@ from core.smoothing.bounds import METHODS
 from core.smoothing.radius import NOISES, NORMS
 from core.smoothing.settings import Settings
 
-SETTINGS = tuple(field.name for field in fields(Settings))
-"""The names of all that CERTIFY is asked: each is an option."""
+SETTINGS = tuple(field.name for field in fields(Settings))  # the names of all that CERTIFY is asked: each is an option
 
 
 def radius_option(text: str) -> float:

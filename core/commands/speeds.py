@@ -10,8 +10,7 @@ from typing import Any
 from core.commands.terminal import ProgressLine, print_json, say
 from core.errors import LabError
 
-OnRound = Callable[[int, int], None]
-"""Called with the rounds done and planned."""
+OnRound = Callable[[int, int], None]  # called with the rounds done and planned
 
 
 @dataclass(frozen=True)

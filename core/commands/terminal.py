@@ -15,8 +15,7 @@ import torch
 
 from core.errors import LabError, one_line
 
-EVERY_SECONDS = 5.0
-"""How often progress is told where stderr is no terminal."""
+EVERY_SECONDS = 5.0  # how often progress is told where stderr is no terminal
 
 
 def print_json(document: object) -> None:

@@ -42,8 +42,7 @@ from sqlalchemy.pool import NullPool
 from core.errors import LabError, first_line
 from core.folders import home_folder
 
-VERSION = 2
-"""Of the tables; whoever changes them counts on, and says how to go on with the older ones."""
+VERSION = 2  # of the tables; whoever changes them counts on, and says how to go on with the older ones
 _FROM_1 = (
     "ALTER TABLE lab_runs ADD COLUMN owner VARCHAR(64) DEFAULT '' NOT NULL",
     "ALTER TABLE lab_runs ADD COLUMN shared BOOLEAN DEFAULT true NOT NULL",
@@ -52,11 +51,9 @@ _FROM_1 = (
 """Runs of before there were visitors are the operator's, and all may look at them."""
 
 STATES = ("running", "finished", "stopped")
-BUSY_SECONDS = 60
-"""How long a writer waits for its turn before it gives up."""
+BUSY_SECONDS = 60  # how long a writer waits for its turn before it gives up
 
-_CREATING = 4_202_019
-"""The number of the lock under which PostgreSQL's tables are made, by one process at a time."""
+_CREATING = 4_202_019  # the number of the lock under which PostgreSQL's tables are made, by one process at a time
 _READING = {"lab_reading": True}
 
 _metadata = MetaData()

@@ -27,8 +27,7 @@ from core.plain_text import file_name
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
 from core.visitor import OPERATOR, Visitor
 
-SILENT_SECONDS = 60.0
-"""A run whose worker was not heard of for so long was interrupted: its process is gone."""
+SILENT_SECONDS = 60.0  # a run whose worker was not heard of for so long was interrupted: its process is gone
 BEAT_SECONDS = 10.0
 LONGEST_NAME = 200
 

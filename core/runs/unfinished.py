@@ -19,8 +19,7 @@ from core.errors import LabError
 from core.folders import home_folder
 from core.runs.resuming import write_whole
 
-MOST_LEFT = 10
-"""Of a kind and an owner; the oldest make room."""
+MOST_LEFT = 10  # of a kind and an owner; the oldest make room
 _ASKED, _LOCK = "asked.json", "lock"
 _GONE = "It is not there any more: somebody finished or dropped it."
 

@@ -19,15 +19,12 @@ from core.smoothing.certificate import model_labels, model_size
 from core.smoothing.noise import NoiseStream
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike, default_batch_size, ready
 
-NOISY = "none"
-"""The reference of doing nothing: a panel of it is the noisy copy itself."""
+NOISY = "none"  # the reference of doing nothing: a panel of it is the noisy copy itself
 
 TOP = 5
-AT_ONCE = 16
-"""Copies a network takes together, at most: small enough that a stop is noticed at once."""
+AT_ONCE = 16  # copies a network takes together, at most: small enough that a stop is noticed at once
 
-Top = tuple[tuple[int, float], ...]
-"""Classes with their softmax shares, best first."""
+Top = tuple[tuple[int, float], ...]  # classes with their softmax shares, best first
 
 
 @dataclass(frozen=True)
@@ -217,8 +214,7 @@ def close_up(clean: Tensor, panels: Iterable[Panel], sigma: float, draw: int | N
 
 
 SWEEP_SIGMAS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-FIRST_ROUND = 2
-"""Draws a sweep takes of every sigma before it takes the rest, so that all of its range is seen early."""
+FIRST_ROUND = 2  # draws a sweep takes of every sigma before it takes the rest, so that all of its range is seen early
 
 
 @dataclass(frozen=True)

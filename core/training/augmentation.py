@@ -8,15 +8,7 @@ from core.errors import LabError
 
 
 def augment(images: Tensor, generator: torch.Generator, *, shift: int = 2, mirror: bool = True, cutout: int = 0) -> Tensor:
-    """Shift each picture by up to ``shift`` pixels (edges reflected), mirror half of them, grey out a square.
-
-    Args:
-        images: (B, 3, H, W) float.
-        generator: where the randomness comes from, on the CPU.
-        shift: greatest shift in pixels each way.
-        mirror: whether left and right may swap.
-        cutout: side of the grey square; 0 for none.
-    """
+    """Shift (B, 3, H, W) pictures by up to ``shift`` pixels each way (edges reflected), mirror half, grey out a square each."""
     batch, _, height, width = images.shape
     if shift:
         padded = F.pad(images, (shift,) * 4, mode="reflect")
@@ -46,10 +38,7 @@ def draw_sigmas(count: int, span: tuple[float, float], power: float, generator: 
 
 
 def scheduled_sigmas(strength: Tensor, low: float, high: float) -> Tensor:
-    """Those of a diffusion model's sigmas, (T,) in [0, 1] pixel units, that lie in [low, high].
-
-    Raises LabError where none does.
-    """
+    """A diffusion model's sigmas, (T,) in [0, 1] pixel units, that lie in [low, high]. Raises LabError where none does."""
     levels = strength[(strength >= low) & (strength <= high)]
     if not len(levels):
         raise LabError(
@@ -60,11 +49,7 @@ def scheduled_sigmas(strength: Tensor, low: float, high: float) -> Tensor:
 
 
 def draw_gaussian(shape: torch.Size, generator: torch.Generator, device: torch.device) -> Tensor:
-    """Standard Gaussian numbers, drawn where they are used.
-
-    On another device than the CPU a seed drawn from ``generator`` starts that device's own one: numbers made on the CPU
-    would keep it waiting.
-    """
+    """Standard Gaussian numbers, drawn where they are used: numbers made on the CPU would keep another device waiting."""
     if device.type == "cpu":
         return torch.randn(shape, generator=generator)
     seed = int(torch.randint(2**62, (), generator=generator))

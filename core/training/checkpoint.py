@@ -24,8 +24,7 @@ class CheckpointWriteError(LabError):
 def write_checkpoint(path: Path, contents: Mapping[str, Any]) -> None:
     """Write beside ``path`` first and then in its place, so that a kill or a full disk leaves the last good one.
 
-    Raises:
-        CheckpointWriteError: where it cannot be written.
+    Raises CheckpointWriteError where it cannot be written.
     """
     part = path.with_suffix(".part")
     try:
@@ -48,11 +47,7 @@ def write_checkpoint(path: Path, contents: Mapping[str, Any]) -> None:
 def read_checkpoint(path: Path, device: torch.device, stated: Mapping[str, Stated]) -> dict[str, Any]:
     """Read what :func:`write_checkpoint` wrote, with its tensors on ``device``.
 
-    Args:
-        stated: what the run that asks is; the checkpoint's ``stated`` must be the same.
-
-    Raises:
-        LabError: where the file is damaged, or another run's.
+    Raises LabError where the file is damaged, or another run's: its ``stated`` must be that of the run that asks.
     """
     try:
         saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
@@ -100,14 +95,9 @@ def weights_fingerprint(network: nn.Module) -> str:
 
 
 class TensorBoardLog:
-    """A listener for :func:`core.training.epochs.Trainer.fit` that writes loss, learning rate, speed and held-out figures.
+    """A listener for :class:`core.training.epochs.Trainer`: loss (each ``every`` steps), rate, speed and held-out figures.
 
-    Args:
-        folder: where the events go; made where it is missing.
-        every: steps between points of the loss.
-
-    Raises:
-        LabError: where TensorBoard is not installed, or the folder cannot be written to.
+    Raises LabError where TensorBoard is not installed, or the folder, which is made, cannot be written to.
     """
 
     def __init__(self, folder: Path, every: int = 10) -> None:

@@ -22,35 +22,22 @@ from core.training.validation import measure_classifier, split_held_out
 class ClassifierTraining:
     """What a classifier is trained to be, and on which changes of its pictures.
 
-    Attributes:
-        widths: channels of each stage.
-        label_smoothing: share of a label that is spread over all classes.
-        cutout: side of the square that is greyed out; 0 for none.
-        mirror: whether half of the pictures are mirrored.
-        shift: greatest shift of a picture in pixels each way.
-        noise_sigma: standard deviation of Gaussian noise added to every picture, after all other changes and without
-            clipping, as smoothing adds it; 0 for a classifier of clean pictures. Labels are the data set's own. This is the
-            baseline that needs no denoiser (Cohen, Rosenfeld, Kolter 2019, arXiv 1902.02918, section 3.3).
+    With ``noise_sigma`` every picture gets Gaussian noise after all other changes and without clipping, as smoothing adds it:
+    the baseline that needs no denoiser (Cohen, Rosenfeld, Kolter 2019, arXiv 1902.02918, section 3.3).
     """
 
-    widths: tuple[int, ...] = (64, 128, 256)
-    label_smoothing: float = 0.1
-    cutout: int = 8
-    mirror: bool = True
-    shift: int = 2
-    noise_sigma: float = 0.0
+    widths: tuple[int, ...] = (64, 128, 256)  # channels of each stage
+    label_smoothing: float = 0.1  # share of a label that is spread over all classes
+    cutout: int = 8  # side of the square that is greyed out; 0 for none
+    mirror: bool = True  # half of the pictures
+    shift: int = 2  # of a picture, at most so many pixels each way
+    noise_sigma: float = 0.0  # 0 for a classifier of clean pictures
 
 
 def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierTraining, trainer: Trainer) -> Trained:
-    """Train a :class:`ConvClassifier`.
+    """Train a :class:`ConvClassifier` on a training split, measured on pictures held out of it after every epoch.
 
-    Its accuracy on held-out pictures is measured after every epoch; the test split is never looked at.
-
-    Args:
-        data: the training split.
-
-    Raises:
-        LabError: where there are too few pictures, or as :meth:`core.training.epochs.Trainer.fit` says.
+    Raises LabError where there are too few pictures, or as :meth:`core.training.epochs.Trainer.fit` says.
     """
     sigma = training.noise_sigma
     if not 0 <= sigma < math.inf:

@@ -28,8 +28,7 @@ from core.training.trained import TrainedModel, full_name, save_trained, zip_uns
 from core.training.validation import SHOWN, CertifiedCount, Validation, certified_count, figure_sigmas, to_bytes
 from core.visitor import OPERATOR, Visitor
 
-MSE_SHARE = 0.6
-"""Of the time, where STAB follows on MSE."""
+MSE_SHARE = 0.6  # of the time, where STAB follows on MSE
 STAB_PACE = 0.25
 """Of the learning rate, in STAB: its gradients through the classifier undo at full pace what MSE has taught."""
 SIGMA_POWER = 1.0
@@ -38,46 +37,29 @@ STOPPED = "Stopped while the pictures were certified without a denoiser: no trai
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What is known at a moment.
+    """What is known at a moment."""
 
-    Attributes:
-        stage: ``pictures``, ``before``, ``train``, ``after`` or ``ended``.
-        done, total: pictures certified, in ``before`` and ``after``.
-        noisy, clean: (K, 3, H, W) uint8, the pictures of the strip.
-        shown: sigma of the strip.
-        trained: the last of the training.
-        before, after: certified without and with the denoiser; None where not done.
-    """
-
-    stage: str
-    done: int = 0
+    stage: str  # ``pictures``, ``before``, ``train``, ``after`` or ``ended``
+    done: int = 0  # pictures certified, in ``before`` and ``after``
     total: int = 0
-    noisy: Tensor | None = None
-    clean: Tensor | None = None
-    shown: float = 0.0
-    trained: TrainingProgress | None = None
-    before: CertifiedCount | None = None
-    after: CertifiedCount | None = None
+    noisy: Tensor | None = None  # (K, 3, H, W) uint8, the pictures of the strip
+    clean: Tensor | None = None  # the same without noise
+    shown: float = 0.0  # sigma of the strip
+    trained: TrainingProgress | None = None  # the last of the training
+    before: CertifiedCount | None = None  # certified without a denoiser; None where not done
+    after: CertifiedCount | None = None  # certified with it
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TrainedHere:
-    """What came of it.
-
-    Attributes:
-        name: of the model.
-        saved: the model in the Lab's folder; None where it could not be written there.
-        unsaved: a sentence where it could not.
-        files: the model as a zip, where it could not; else None.
-        result: of the training.
-    """
+    """What came of it."""
 
     state: TrainingState
     name: str
-    saved: TrainedModel | None
-    unsaved: str | None
-    files: bytes | None
+    saved: TrainedModel | None  # in the Lab's folder; None where it could not be written there
+    unsaved: str | None  # a sentence where it could not
+    files: bytes | None  # the model as a zip, where it could not
     result: TimedResult
 
     @property
@@ -101,14 +83,10 @@ def train_here(
 ) -> TrainedHere:
     """Train a denoiser for a classifier as :class:`TrainingRequest` says; keep it as ``NAME-xxxxxx``, the visitor's own.
 
-    A stop keeps the best until then, uncertified. A full disk loses nothing: the result then holds the model itself.
-
-    Args:
-        checkpoint: a file that is written on the way; where it exists, the training goes on from it.
-
-    Raises:
-        LabError: where the classifier gives no gradients, nothing was learnt before a stop, the loss is no number at once, or
-            the checkpoint is damaged, or of another training.
+    A stop keeps the best until then, uncertified. A full disk loses nothing: the result then holds the model itself. A
+    ``checkpoint`` is written on the way; where there is one, the training goes on from it. Raises LabError where the classifier
+    gives no gradients, nothing was learnt before a stop, the loss is no number at once, or the checkpoint is damaged, or of
+    another training.
     """
     begun = time.monotonic()
     low, high = request.sigma_range

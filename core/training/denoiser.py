@@ -37,37 +37,27 @@ OBJECTIVES = ("mse", "stab", "encoder")
 class DenoiserTraining:
     """What a denoiser is trained to do.
 
-    Attributes:
-        objective: ``mse`` (for a diffusion model the error of the predicted noise), ``stab``, or ``encoder``, which trains
-            a U-Net's first half to start ``stab`` from, and leaves nothing that denoises yet.
-        architecture: a name in ``core.models.networks.DENOISERS``, where nothing is started from.
-        options: its arguments.
-        sigma_range: least and greatest sigma; equal for a denoiser of one sigma. A diffusion model takes those of its own
-            sigmas that lie within; the greatest may then be infinite, for all of them.
-        sigma_power: above 1, small sigmas are drawn more often; not for diffusion models, which draw timesteps alike.
-        stab: what ``stab`` asks beside its cross-entropy; its draws are those of the other objectives, too.
-        mirror: whether half of the pictures are mirrored.
-        shift: greatest shift of a picture in pixels each way.
+    ``objective``: ``mse`` (for a diffusion model the error of the predicted noise), ``stab``, or ``encoder``, which trains a
+    U-Net's first half to start ``stab`` from, and leaves nothing that denoises yet. Of its own sigmas a diffusion model draws
+    those within ``sigma_range`` alike; its greatest may then be infinite, for all of them.
     """
 
     objective: str = "mse"
-    architecture: str = "unet"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    sigma_range: tuple[float, float] = (0.0, 1.0)
-    sigma_power: float = 1.5
-    stab: StabTerms = StabTerms()
-    mirror: bool = True
-    shift: int = 2
+    architecture: str = "unet"  # in core.models.networks.DENOISERS, where nothing is started from
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the architecture
+    sigma_range: tuple[float, float] = (0.0, 1.0)  # least and greatest; equal for one sigma
+    sigma_power: float = 1.5  # above 1, small sigmas are drawn more often
+    stab: StabTerms = StabTerms()  # its draws are those of the other objectives, too
+    mirror: bool = True  # half of the pictures
+    shift: int = 2  # of a picture, at most so many pixels each way
 
 
 @dataclass(frozen=True)
 class Teachers:
     """The classifiers of a training, which are never changed.
 
-    Attributes:
-        classifier: the pretrained one; ``stab`` trains through it (white-box) unless there are surrogates. Then, and with
-            ``mse``, its labels alone are asked for, to measure; with ``encoder``, to be told too.
-        surrogates: those that ``stab`` trains through in its stead (black-box).
+    ``stab`` trains through the pretrained ``classifier`` (white-box) unless there are ``surrogates`` to train through in its
+    stead (black-box). Then, and with ``mse``, its labels alone are asked for, to measure; with ``encoder``, to be told too.
     """
 
     classifier: nn.Module | None = None
@@ -111,16 +101,11 @@ def train_denoiser(
     start: tuple[nn.Module, ModelConfig] | None = None,
     made_for: Mapping[str, Stated] | None = None,
 ) -> Trained:
-    """Train a denoiser on fresh Gaussian noise.
+    """Train a denoiser on fresh Gaussian noise over a training split, whose labels are not used.
 
-    Args:
-        data: the training split; labels are not used.
-        start: a trained denoiser to go on from (the paper's "Stab+MSE" starts from MSE); it fixes the architecture.
-        made_for: more that a checkpoint is to state, such as the reference of ``start``.
-
-    Raises:
-        LabError: where ``stab`` has nothing to train through, a value is out of range, or as
-            :meth:`core.training.epochs.Trainer.fit` says.
+    ``start``: a trained denoiser to go on from (the paper's "Stab+MSE" starts from MSE); it fixes the architecture.
+    ``made_for``: more that a checkpoint is to state, such as the reference of ``start``. Raises LabError where ``stab`` has
+    nothing to train through, a value is out of range, or as :meth:`core.training.epochs.Trainer.fit` says.
     """
     low, high = training.sigma_range
     if not 0 <= low <= high or high <= 0:
@@ -224,12 +209,8 @@ def denoising_loss(
 ) -> BatchLoss:
     """The loss of one batch: augment it, draw a sigma and noise for each picture, and ask the objective.
 
-    Args:
-        objective: what is asked of the denoiser.
-        sigmas: (count, CPU generator) -> (count,) sigmas.
-        draws: noise draws of each picture, all with its sigma: the objective is given all pictures, then all again ...
-        mirror, shift: see :func:`core.training.augmentation.augment`.
-        layout: how the pictures lie in memory.
+    ``sigmas`` is (count, CPU generator) -> (count,). Of each picture there are ``draws``, all with its sigma: the objective is
+    given all pictures, then all again ... They lie in memory in ``layout``.
     """
 
     def batch_loss(net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -16,8 +16,7 @@ from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read
 from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, Workers, learn
 from core.training.recipe import Recipe, check_recipe, learning_rate_factor
 
-History = list[dict[str, float]]
-"""A row of figures for every finished epoch."""
+History = list[dict[str, float]]  # a row of figures for every finished epoch
 
 
 class Trained(NamedTuple):
@@ -32,28 +31,19 @@ class Trained(NamedTuple):
 class Trainer:
     """Where a network is trained, what is saved on the way, and who listens.
 
-    Attributes:
-        device: where to compute; with ``workers``, theirs.
-        checkpoint: file rewritten after every epoch, within long ones, and at a stop; None writes none.
-        checkpoint_seconds: how much work within an epoch a kill may cost.
-        resume: go on from ``checkpoint`` where it exists; its recipe and what it was made for must be these. The run then ends
-            bit for bit where an unbroken one would (on a device that computes the same sum twice alike, such as the CPU).
-        on_progress: called after every step.
-        on_trouble: told in a sentence where the loss stops being a number; what the last finished epoch left is then returned.
-        on_remark: told in a sentence where a checkpoint cannot be written; training goes on, and the last good one stays.
-        should_stop: asked after every step; a stop keeps the averaged network so far.
-        workers: those who share each batch; by default this process alone.
+    ``resume`` goes on from the checkpoint where it exists; its recipe and what it was made for must be these. The run then ends
+    bit for bit where an unbroken one would (on a device that computes the same sum twice alike, such as the CPU).
     """
 
-    device: torch.device
-    checkpoint: Path | None = None
-    checkpoint_seconds: float = 600.0
+    device: torch.device  # with ``workers``, theirs
+    checkpoint: Path | None = None  # rewritten after every epoch, within long ones, and at a stop
+    checkpoint_seconds: float = 600.0  # how much work within an epoch a kill may cost
     resume: bool = False
-    on_progress: Callable[[TrainingProgress], None] | None = None
-    on_trouble: Callable[[str], None] | None = None
-    on_remark: Callable[[str], None] | None = None
-    should_stop: Callable[[], bool] = lambda: False
-    workers: Workers | None = None
+    on_progress: Callable[[TrainingProgress], None] | None = None  # after every step
+    on_trouble: Callable[[str], None] | None = None  # told where the loss is no number: the last epoch is then kept
+    on_remark: Callable[[str], None] | None = None  # told where a checkpoint cannot be written; training goes on
+    should_stop: Callable[[], bool] = lambda: False  # after every step; keeps the average so far
+    workers: Workers | None = None  # who share each batch; None: this process alone
 
     def fit(
         self,
@@ -66,18 +56,12 @@ class Trainer:
         made_for: Mapping[str, Stated] | None = None,
         measure: Callable[[nn.Module], dict[str, float]] | None = None,
     ) -> tuple[nn.Module, History]:
-        """Train ``network`` in place and return its moving average, in evaluation mode, with the history.
+        """Train ``network`` in place on (N, 3, H, W) uint8 images; returns its moving average, in evaluation mode, and history.
 
-        Args:
-            network: on any device; moved to the trainer's.
-            batch_loss: the objective.
-            images, labels: (N, 3, H, W) uint8 and (N,) int64.
-            made_for: what else decides the run (objective, data ...), by names that are shown to the user.
-            measure: figures of the averaged network after an epoch, on held-out pictures.
-
-        Raises:
-            LabError: where the checkpoint belongs to another run; or where the loss stops being a number before an epoch was
-                finished, or with nobody to tell; or where a checkpoint cannot be written, with nobody to tell.
+        ``made_for``: what else decides the run (objective, data ...), by names that are shown to the user. ``measure``: figures
+        of the average after an epoch, on held-out pictures. Raises LabError where the checkpoint belongs to another run; or
+        where the loss stops being a number before an epoch was finished, or a checkpoint cannot be written, and nobody is there
+        to tell.
         """
         workers = self.workers or Workers(self.device)
         check_recipe(recipe, workers.device)
@@ -177,10 +161,7 @@ class _Epochs:
             self.trainer.on_progress(progress)
 
     def failed(self, loss: float) -> None:
-        """Fall back on what the last finished epoch left, and say so.
-
-        Raises LabError where there is none, or nobody to tell.
-        """
+        """Fall back on what the last finished epoch left, and say so. Raises LabError where there is none, or none to tell."""
         what = "gradients stopped being numbers" if math.isfinite(loss) else f"loss became {loss}"
         trouble = f"The {what} in epoch {self.epoch + 1}"
         if not self.history or self.trainer.on_trouble is None:

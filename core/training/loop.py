@@ -29,45 +29,28 @@ BatchLoss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The state of a training after a step.
+    """The state of a training after a step."""
 
-    Attributes:
-        step: steps so far.
-        loss: the mean over the epoch so far; of the step, where time and not epochs is planned.
-        seconds, seconds_left: of computing, spent and to come.
-        epoch, epochs, steps: which epoch it is, of how many, and steps of all of them; 0 where time is planned.
-        measured: figures of the averaged network after the last epoch, by name.
-        phase: which objective is at work, where time is planned. Then there are, too:
-        moments, best: the looks at the validation pictures, and the one whose weights are kept.
-        strip: (K, 3, H, W) uint8, what the newest denoiser makes of the first of them.
-        strips: those of earlier moments, at doubling times: (seconds, strip).
-        remark: a sentence where a checkpoint could not be written; else empty.
-    """
-
-    step: int
-    loss: float
+    step: int  # so far
+    loss: float  # mean over the epoch so far; of the step, where time is planned
     learning_rate: float
-    seconds: float
+    seconds: float  # of computing
     seconds_left: float
     images_per_second: float = 0.0
-    epoch: int = 0
+    epoch: int = 0  # of ``epochs``; all 0 where time is planned
     epochs: int = 0
-    steps: int = 0
-    measured: dict[str, float] = field(default_factory=dict)
-    phase: str = ""
-    moments: tuple[Moment, ...] = ()
-    best: Moment | None = None
-    strip: Tensor | None = None
-    strips: tuple[tuple[float, Tensor], ...] = ()
-    remark: str = ""
+    steps: int = 0  # of all epochs
+    measured: dict[str, float] = field(default_factory=dict)  # the averaged network's after the last epoch
+    phase: str = ""  # the objective at work, where time is planned; then there are, too:
+    moments: tuple[Moment, ...] = ()  # looks at the validation pictures
+    best: Moment | None = None  # the one whose weights are kept
+    strip: Tensor | None = None  # (K, 3, H, W) uint8, the first of them, denoised
+    strips: tuple[tuple[float, Tensor], ...] = ()  # earlier ones, at doubling seconds
+    remark: str = ""  # where a checkpoint could not be written
 
 
 class Clock:
-    """Seconds of computing: without those in which somebody is told, and others may compute.
-
-    Args:
-        before: those of an earlier process, which count as well.
-    """
+    """Seconds of computing, those ``before`` included: without those in which somebody is told, and others may compute."""
 
     def __init__(self, before: float = 0.0) -> None:
         self._started, self._lost = time.monotonic() - before, 0.0
@@ -88,10 +71,8 @@ class WeightAverage:
     """A copy of a network that follows it slowly: ``average <- decay * average + (1 - decay) * new`` after every step.
 
     The decay rises to its value over the first steps, ``min(decay, (1 + step) / (10 + step))``, so that the random weights of
-    the beginning are soon forgotten. Batch norm's statistics are averaged likewise; counters are copied.
-
-    Attributes:
-        network: the averaged copy, in evaluation mode, without gradients.
+    the beginning are soon forgotten. Batch norm's statistics are averaged likewise; counters are copied. ``network`` is the
+    copy, in evaluation mode, without gradients.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -113,16 +94,10 @@ class WeightAverage:
 
 
 class Workers:
-    """Those who share each batch: here one alone, this process on one device.
+    """Those who share each batch: here one alone, this process on one device."""
 
-    Attributes:
-        rank: number of this process, from 0; the one that writes files and speaks.
-        count: how many processes share a batch.
-        device: where this process computes.
-    """
-
-    rank: int = 0
-    count: int = 1
+    rank: int = 0  # of this process; 0 writes files and speaks
+    count: int = 1  # how many processes share a batch
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -172,14 +147,10 @@ class FabricWorkers(Workers):
 
 
 def start_workers(count: int, device: torch.device) -> Workers:
-    """Share the work among ``count`` devices of this machine; further processes run this very command again.
+    """Share the work among ``count`` devices of this machine (1 needs nothing installed), which run this very command again.
 
-    Args:
-        count: how many; 1 needs nothing installed.
-        device: of which kind; on the CPU, processes that share its cores.
-
-    Raises:
-        LabError: where there are not so many devices, or Lightning Fabric is not installed.
+    On the CPU they are processes that share its cores. Raises LabError where there are not so many devices, or Lightning Fabric
+    is not installed.
     """
     if count < 1:
         raise LabError(f"--devices is {count}: expected at least 1.")
@@ -220,11 +191,8 @@ class Batch(NamedTuple):
 class Learner:
     """A network with all that changes while it is trained.
 
-    Attributes:
-        network: on the workers' device, in training mode.
-        average: its moving average, which is what should be kept.
-        generator: of augmentation and noise, on the CPU.
-        steps: taken so far.
+    ``network`` is on the workers' device, in training mode; ``average`` is what should be kept; ``generator``, on the CPU, is
+    that of augmentation and noise.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, workers: Workers) -> None:
@@ -247,11 +215,7 @@ class Learner:
         return {"network": self.network, "average": average, "optimizer": self.optimizer, "scaler": self.scaler}
 
     def step(self, called: nn.Module, batch: Batch) -> tuple[float, bool]:
-        """Take one step: the loss, and whether loss and gradients are numbers. Where they are none, no weight is changed.
-
-        Args:
-            called: the network as it is to be called, see :meth:`Workers.wrap`.
-        """
+        """One step with the network as ``called``: the loss, and whether all were numbers; where not, no weight changes."""
         for group in self.optimizer.param_groups:
             group["lr"] = batch.rate
         pixels, half = batch.images.to(self.device).float().div_(255), autocast_type(self.recipe)
@@ -288,14 +252,7 @@ class Course(Protocol):
 
 
 def learn(learner: Learner, course: Course, should_stop: Callable[[], bool]) -> bool:
-    """The training loop: take a step on every batch of the course.
-
-    Args:
-        should_stop: asked after every step, of every worker; one suffices.
-
-    Returns:
-        whether it was stopped.
-    """
+    """The training loop: a step on every batch; returns whether ``should_stop``, asked of every worker after each, ended it."""
     called = learner.workers.wrap(learner.network)
     for batch in course.batches():
         loss, finite = learner.step(called, batch)

@@ -17,8 +17,7 @@ Objective = Callable[[nn.Module, Tensor, Tensor, Tensor, torch.Generator], Tenso
 """(denoiser, clean (B, 3, H, W), noisy (B, 3, H, W), sigma (B,), CPU generator) -> scalar loss."""
 
 COMBINATIONS = ("random", "average")
-ENTROPY_SHARE = 0.05
-"""Of the entropy, beside the divergence, in :func:`consistency_term`."""
+ENTROPY_SHARE = 0.05  # of the entropy, beside the divergence, in `consistency_term`
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -27,25 +26,17 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 class StabTerms:
     """What :func:`stability` asks beside its cross-entropy, each with a weight, 0 for none; and of how many.
 
-    Attributes:
-        helper: weight of a :class:`DeeplySupervised` denoiser's own cross-entropy with the same labels.
-        closeness: weight of :func:`mse`. The classifier alone asks for no picture, and a denoiser trained long enough for it
-            returns patterns in which nobody would know the picture.
-        features: weight of :func:`feature_distance`. Labels alone are reached by patterns that mean nothing to another
-            classifier; features that are those of the clean picture are not, and so what surrogates teach carries over to
-            the classifier that they stand in for.
-        consistency: weight of :func:`consistency_term`, which compares several draws.
-        draws: noise draws of each picture that a batch holds: all pictures, then all again ...
-        combine: with several classifiers, ``random`` takes one a batch, drawn anew each time; ``average`` takes the mean over
-            all, each with its own clean labels.
+    ``closeness`` weighs :func:`mse`: a denoiser trained long enough for the classifier alone returns patterns in which nobody
+    would know the picture. ``features`` weighs :func:`feature_distance`: labels alone are reached by patterns that mean nothing
+    to another classifier; features that are those of the clean picture are not, and so what surrogates teach carries over.
     """
 
-    helper: float = 0.0
+    helper: float = 0.0  # of a DeeplySupervised denoiser's own cross-entropy with the same labels
     closeness: float = 0.0
     features: float = 0.0
-    consistency: float = 0.0
-    draws: int = 1
-    combine: str = "random"
+    consistency: float = 0.0  # of consistency_term, which compares several draws
+    draws: int = 1  # of each picture that a batch holds: all pictures, then all again ...
+    combine: str = "random"  # several classifiers: ``random`` takes one a batch, ``average`` the mean over all
 
     def check(self) -> None:
         """Raise LabError where a way to combine is unknown, or draws are too few."""
@@ -57,18 +48,13 @@ class StabTerms:
             raise LabError(f"Unknown way to combine classifiers {self.combine!r}: choose {' or '.join(COMBINATIONS)}.")
 
 
-STAB_WEIGHTS = ("helper", "closeness", "features", "consistency")
-"""The weights among the :class:`StabTerms`."""
+STAB_WEIGHTS = ("helper", "closeness", "features", "consistency")  # the weights among the `StabTerms`
 
 
 def mse(denoiser: nn.Module, clean: Tensor, noisy: Tensor, sigma: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Mean squared error between ``D(x + e)`` and ``x`` (eq. 3), weighted by 1 / (sigma^2 + 0.05^2).
+    """Mean squared error between ``D(x + e)`` and ``x`` (eq. 3), weighted by 1 / (sigma^2 + 0.05^2); (B, 3, H, W), sigma (B,).
 
     The weight keeps small sigmas, whose errors are small in themselves, from being ignored (Karras et al. 2022, table 1).
-
-    Args:
-        clean, noisy: (B, 3, H, W).
-        sigma: (B,), the noise of each picture.
     """
     return _weighted_error(denoiser(noisy, sigma), clean, sigma)
 
@@ -84,11 +70,7 @@ def noise_prediction(
     """Mean squared error of the predicted noise, the simple objective of DDPM (Ho et al. 2020, arXiv 2006.11239, eq. 14).
 
     Since ``x + e`` is given, predicting ``e / sigma`` and predicting ``x`` are one: the error of the first is that of the
-    second over sigma.
-
-    Args:
-        clean, noisy: (B, 3, H, W).
-        sigma: (B,), the noise of each picture; above 0.
+    second over sigma. Pictures are (B, 3, H, W), sigma is (B,), above 0.
     """
     error = (denoiser(noisy, sigma).float() - clean).square().mean(dim=(1, 2, 3))
     return (error / sigma.square()).mean()
@@ -99,11 +81,8 @@ def consistency_term(logits: Tensor, draws: int) -> Tensor:
 
     ``mean_i KL(p || p_i) + 0.05 H(p)``, where ``p_i`` are the probabilities of draw i and ``p`` is their mean: what Jeong and
     Shin (2020, arXiv 2006.04062, eq. 8) add to Cohen's training, with their weights 10 and 0.5, divided by 10. A smoothed
-    classifier whose draws agree is certified further out.
-
-    Args:
-        logits: (draws * B, classes), the first draws of all pictures, then the second ones ...
-        draws: how many of each picture; at least 2.
+    classifier whose draws agree is certified further out. ``logits`` are (draws * B, classes), the first draws of all pictures,
+    then the second ones ...
     """
     log_each = logits.float().log_softmax(dim=1).unflatten(0, (draws, -1))
     log_mean = log_each.logsumexp(dim=0) - math.log(draws)
@@ -116,15 +95,9 @@ def consistency_term(logits: Tensor, draws: int) -> Tensor:
 def stability(classifiers: Sequence[nn.Module], terms: StabTerms = StabTerms()) -> Objective:
     """STAB (eq. 4): cross-entropy between ``f(D(x + e))`` and the pretrained classifier's own clean label ``argmax f(x)``.
 
-    Gradients flow through the classifiers, which are frozen here and never changed. One classifier that is also the one to
-    be defended is the white-box case; surrogates, which stand in for it, are the black-box case (section 3.3).
-
-    Args:
-        classifiers: one or several.
-        terms: what is asked beside it.
-
-    Raises:
-        LabError: where the terms are not usable, or a classifier has no features to compare.
+    Gradients flow through the classifiers, which are frozen here and never changed. One classifier that is also the one to be
+    defended is the white-box case; surrogates, which stand in for it, are the black-box case (section 3.3). Raises LabError
+    where the terms are not usable, or a classifier has no features to compare.
     """
     terms.check()
     for classifier in classifiers:
@@ -166,11 +139,8 @@ def stability(classifiers: Sequence[nn.Module], terms: StabTerms = StabTerms()) 
 def encoding(classifier: nn.Module) -> Objective:
     """Cross-entropy between the helper's answers to noisy pictures and the classifier's own clean label ``argmax f(x)``.
 
-    It trains a denoiser's first half, from which :func:`stability` then goes on: half the cost of a step, and no gradients
-    through the classifier, which is asked for labels alone.
-
-    Args:
-        classifier: frozen here and never changed. The denoiser is a :class:`DeeplySupervised`.
+    It trains the first half of a :class:`DeeplySupervised` denoiser, from which :func:`stability` then goes on: half the cost
+    of a step, and no gradients through the classifier, which is frozen here and asked for labels alone.
     """
     classifier.eval().requires_grad_(False)
 
@@ -183,18 +153,11 @@ def encoding(classifier: nn.Module) -> Objective:
 
 
 class DeeplySupervised(nn.Module):
-    """A denoiser with a helper: one linear layer on the greatest value of each of its coarsest features.
+    """A denoiser, a U-Net, with a helper: a linear layer to ``classes`` on the greatest value of each coarsest feature.
 
     Through a frozen classifier gradients reach a denoiser's depths late and faint. The helper asks those depths for the same
     answer directly (deep supervision: Lee et al. 2015, arXiv 1409.5185), and shapes nothing once it is gone: what is kept is
-    the denoiser alone.
-
-    Args:
-        denoiser: a U-Net.
-        classes: how many the classifier tells apart.
-
-    Raises:
-        LabError: where the denoiser has no coarsest features to ask.
+    the denoiser alone. Raises LabError where the denoiser has no coarsest features to ask.
     """
 
     def __init__(self, denoiser: nn.Module, classes: int) -> None:
@@ -224,10 +187,7 @@ class DeeplySupervised(nn.Module):
 
 
 def feature_layers(classifier: nn.Module) -> list[nn.Module]:
-    """The layers whose outputs are a classifier's features: all that normalise, or all convolutions where none does.
-
-    Raises LabError where there are neither.
-    """
+    """The layers whose outputs are features: all that normalise, or convolve where none does. Raises LabError where none is."""
     for kinds in (_NORMS, _CONVOLUTIONS):
         found: list[nn.Module] = [layer for layer in classifier.modules() if isinstance(layer, kinds)]
         if found:
@@ -239,10 +199,7 @@ def feature_layers(classifier: nn.Module) -> list[nn.Module]:
 
 
 def answer_with_features(classifier: nn.Module, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """The logits (B, classes), and each output of :func:`feature_layers`, (B, ...), in the order of the forward pass.
-
-    Other threads may ask the same classifier meanwhile.
-    """
+    """Logits (B, classes), and outputs (B, ...) of :func:`feature_layers` in order. Other threads may ask it meanwhile."""
     features: list[Tensor] = []
     here = threading.get_ident()
 
@@ -261,12 +218,9 @@ def answer_with_features(classifier: nn.Module, pixels: Tensor) -> tuple[Tensor,
 def feature_distance(denoised: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
     """Mean over layers of the squared difference over the variance of the clean features; 1 is as far as a constant.
 
-    The idea is that of Liao et al. (2018, arXiv 1712.02976, "high-level representation guided denoiser"), who compare the
-    last layer, and whose denoisers thereby transferred to other classifiers.
-
-    Args:
-        denoised: (draws * B, ...) each, all pictures and then all again ...
-        clean: (B, ...) each, without gradients.
+    The idea is that of Liao et al. (2018, arXiv 1712.02976, "high-level representation guided denoiser"), who compare the last
+    layer, and whose denoisers thereby transferred to other classifiers. ``denoised`` are (draws * B, ...) each, all pictures
+    and then all again ..., ``clean`` (B, ...) each, without gradients.
     """
     distances = []
     for one, other in zip(denoised, clean, strict=True):

@@ -23,14 +23,10 @@ OTHERWISE = "train with surrogates that stand in for it (--surrogate), or with -
 def read_pretrained(
     reference: str, *, on_progress: ProgressListener | None = None, should_stop: Callable[[], bool] | None = None
 ) -> tuple[nn.Module, ModelConfig]:
-    """Read a denoiser that can be trained on, on the CPU.
+    """Read a denoiser that can be trained on, on the CPU: one of the Lab's, or deepinv's DRUNet (``hub/deepinv/drunet``).
 
-    Args:
-        reference: a denoiser that the Lab trained (``bundled/NAME``, ``local/PATH``, ``hub/OWNER/NAME[@REVISION]``), or
-            deepinv's DRUNet, such as ``hub/deepinv/drunet``.
-
-    Raises:
-        LabError: where it is none of these, or cannot be read.
+    Raises LabError where ``reference`` (``bundled/NAME``, ``local/PATH``, ``hub/OWNER/NAME[@REVISION]``) is none, or cannot be
+    read.
     """
     parsed = parse_reference(reference)
     if parsed.kind not in ("bundled", "local", "trained", "hub"):
@@ -79,14 +75,9 @@ def _drunet(loaded: object, reference: str) -> tuple[nn.Module, ModelConfig]:
 def check_gradients(
     classifier: nn.Module, name: str, size: tuple[int, int], device: torch.device, *, otherwise: str = OTHERWISE
 ) -> None:
-    """See that gradients come back through a classifier to the pixels.
+    """See that gradients come back through a classifier on ``device`` to the pixels, (height, width) = ``size``.
 
-    Args:
-        classifier: on ``device``; ``size`` is (height, width) of the pictures.
-        otherwise: what to do where there are none.
-
-    Raises:
-        LabError: where none do, or pictures of this size cannot be classified.
+    Raises LabError where none do, with what to do ``otherwise``, or pictures of this size cannot be classified.
     """
     pixels = torch.rand((2, 3, *size), generator=torch.Generator().manual_seed(0)).to(device).requires_grad_(True)
     try:

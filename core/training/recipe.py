@@ -21,8 +21,7 @@ OPTIMIZERS = ("sgd", "adamw", "muon")
 TIMED_OBJECTIVES = ("mse-stab", "stab", "mse")
 MOST_MINUTES = 30.0
 LEAST_MINUTES = 0.05
-MOST_WEIGHT = 1_000.0
-"""Of closeness and of features, beside a cross-entropy."""
+MOST_WEIGHT = 1_000.0  # of closeness and of features, beside a cross-entropy
 
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "unet-small": ("unet", {"widths": [16, 32]}),
@@ -36,34 +35,19 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how a network is trained.
-
-    Attributes:
-        epochs: passes over the pictures.
-        batch_size: pictures a step, on all devices together.
-        optimizer: one of :data:`OPTIMIZERS`.
-        learning_rate: at its peak.
-        weight_decay: of weights; norms and biases are spared.
-        warmup: share of the steps in which the learning rate rises.
-        schedule: one of :data:`SCHEDULES`; ``steps`` divides by ten after a third and after two thirds, as Salman et al. do.
-        ema: decay of the averaged network, which is what is kept; 0 keeps the network itself.
-        clip: greatest norm of the gradients; 0 for none.
-        precision: one of :data:`PRECISIONS`; the weights are float32 in all of them.
-        channels_last: whether pictures lie in memory pixel by pixel, which most devices compute faster.
-        seed: of the first weights, the order of the pictures, augmentation and noise.
-    """
+    """How long and how a network is trained; the seed is of first weights, order of the pictures, augmentation and noise."""
 
     epochs: int = 20
-    batch_size: int = 256
+    batch_size: int = 256  # on all devices together
     optimizer: str = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    warmup: float = 0.1
-    schedule: str = "cosine"
-    ema: float = 0.999
-    clip: float = 1.0
-    precision: str = "float32"
-    channels_last: bool = True
+    learning_rate: float = 1e-3  # at its peak
+    weight_decay: float = 1e-4  # of weights; norms and biases are spared
+    warmup: float = 0.1  # share of the steps in which the learning rate rises
+    schedule: str = "cosine"  # ``steps``: a tenth after each third, as Salman et al. have it
+    ema: float = 0.999  # decay of the averaged network, which is kept; 0: the network itself
+    clip: float = 1.0  # greatest norm of the gradients; 0 for none
+    precision: str = "float32"  # of the computation; the weights are float32
+    channels_last: bool = True  # pictures lie in memory pixel by pixel, mostly faster
     seed: int = 0
 
     @property
@@ -105,10 +89,7 @@ def make_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> torch.opti
     """The optimiser of a recipe. Norms and biases, which are one-dimensional, are not decayed.
 
     Muon (Jordan 2024; Liu et al. 2025, arXiv 2502.16982) makes each step of a layer's weights orthogonal, with the size that
-    AdamW's would have; norms and biases are left to NAdamW.
-
-    Raises:
-        LabError: for Muon, where timm, whose it is, cannot be imported.
+    AdamW's would have; norms and biases are left to NAdamW. Raises LabError where timm, whose Muon is, cannot be imported.
     """
     groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
@@ -145,36 +126,24 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A training for a given time.
+    """A training for a given time; ``minutes`` of computing, without those in which others compute.
 
-    Attributes:
-        dataset: ``shapes``, ``cifar10`` or ``upload``.
-        classifier: reference of the classifier that the denoiser is to stand before.
-        objective: one of :data:`TIMED_OBJECTIVES`; ``mse-stab`` spends the first 60% of the time on MSE.
-        network: one of :data:`NETWORKS`.
-        sigma_range: least and greatest sigma, in [0, 1] pixel units.
-        minutes: of computing; time in which others compute does not count.
-        mirror: whether half of the pictures are mirrored.
-        recipe: its learning rate is a quarter in STAB, its batch smaller where a step of so many would take too long to be
-            stopped at once; its epochs are not used.
-        stab: what STAB asks beside its cross-entropy.
-        checked: how many pictures are certified before and after; 0 for none.
-        settings: of these certificates.
-        radius: the l2 radius asked of them.
+    The recipe's learning rate is a quarter in STAB, its batch smaller where a step would take too long to be stopped at once;
+    its epochs are not used.
     """
 
-    dataset: str = "shapes"
-    classifier: str = "bundled/shapes"
-    objective: str = "mse-stab"
-    network: str = "unet-small"
-    sigma_range: tuple[float, float] = (0.0, 0.5)
+    dataset: str = "shapes"  # ``shapes``, ``cifar10`` or ``upload``
+    classifier: str = "bundled/shapes"  # that the denoiser is to stand before
+    objective: str = "mse-stab"  # ``mse-stab``: MSE for the first 60% of the time
+    network: str = "unet-small"  # one of NETWORKS
+    sigma_range: tuple[float, float] = (0.0, 0.5)  # in [0, 1] pixel units
     minutes: float = 1.0
-    mirror: bool = True
+    mirror: bool = True  # half of the pictures
     recipe: Recipe = Recipe(batch_size=32, learning_rate=3e-3, ema=0.99)
     stab: StabTerms = StabTerms(closeness=20.0, features=20.0)
-    checked: int = 20
-    settings: Settings = Settings(0.25, n0=20, n=200)
-    radius: float = 0.25
+    checked: int = 20  # pictures certified before and after; 0 for none
+    settings: Settings = Settings(0.25, n0=20, n=200)  # of these certificates
+    radius: float = 0.25  # l2, asked of them
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "TrainingRequest":

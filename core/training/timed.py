@@ -16,8 +16,7 @@ from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgres
 from core.training.recipe import Recipe, learning_rate_factor
 from core.training.validation import Measured, Moment, Validation
 
-MOMENTS = 40
-"""About how often the validation pictures are looked at."""
+MOMENTS = 40  # about how often the validation pictures are looked at
 LONG_STEP = 0.35
 """Seconds of a step beyond which the batch is halved, for a stop must be felt at once; below a quarter it is doubled again."""
 LEAST_BATCH = 4
@@ -27,70 +26,43 @@ CHECKPOINT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the time that has one objective.
+    """A part of the time that has one objective."""
 
-    Attributes:
-        name: ``mse`` or ``stab``; also what the best is chosen by, see :meth:`core.training.validation.Measured.score`.
-        loss: of a batch.
-        share: of the time.
-        pace: what the recipe's learning rate is multiplied by.
-    """
-
-    name: str
+    name: str  # ``mse`` or ``stab``; also what the best is chosen by, see Moment.score
     loss: BatchLoss
-    share: float
-    pace: float = 1.0
+    share: float  # of the time
+    pace: float = 1.0  # what the recipe's learning rate is multiplied by
 
 
 @dataclass(frozen=True)
 class TimedResult:
-    """What came of it.
+    """What came of it."""
 
-    Attributes:
-        network: the best averaged network, in evaluation mode.
-        best: when it was.
-        trouble: a sentence where the loss stopped being a number.
-        stopped: whether it was ended before its time.
-    """
-
-    network: nn.Module
+    network: nn.Module  # the best averaged one, in evaluation mode
     best: Moment
     last: TrainingProgress
     batch_size: int
-    trouble: str | None
-    stopped: bool
+    trouble: str | None  # a sentence where the loss stopped being a number
+    stopped: bool  # ended before its time
 
 
 @dataclass(frozen=True)
 class TimePlan:
-    """What is learnt, from what, and in which time.
+    """What is learnt, from what, and in which time."""
 
-    Attributes:
-        phases: one after the other; their shares add up to 1.
-        next_pictures: (count, CPU generator) -> (count, 3, H, W) uint8.
-        seconds: of the training's own computing.
-        validation: what the best moment is chosen by.
-    """
-
-    phases: Sequence[Phase]
-    next_pictures: Callable[[int, torch.Generator], Tensor]
-    seconds: float
-    validation: Validation
+    phases: Sequence[Phase]  # one after the other; their shares add up to 1
+    next_pictures: Callable[[int, torch.Generator], Tensor]  # -> (count, 3, H, W) uint8; CPU generator
+    seconds: float  # of the training's own computing
+    validation: Validation  # what the best moment is chosen by
 
 
 @dataclass(frozen=True)
 class TimedCheckpoint:
-    """A file from which a training for so much time can be gone on with.
+    """A file from which a training for so much time can be gone on with."""
 
-    Attributes:
-        path: written every few seconds; where there is one already, the training goes on from it.
-        stated: what the training is, by names that are shown to the user; a checkpoint of another is refused.
-        more: kept in the file, too, for whoever reads it.
-    """
-
-    path: Path
-    stated: Mapping[str, Stated]
-    more: Mapping[str, Any] = field(default_factory=dict)
+    path: Path  # written every few seconds; where there is one already, the training goes on from it
+    stated: Mapping[str, Stated]  # what the training is, in the user's words; another's is refused
+    more: Mapping[str, Any] = field(default_factory=dict)  # kept in the file for its readers
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
         """What the file holds; None where there is none yet. Raises LabError where it is damaged, or of another training."""
@@ -107,20 +79,12 @@ def fit_for(
     report: Callable[[TrainingProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> TimedResult:
-    """Train ``network`` in place for so many seconds of its own computing.
+    """Train ``network`` in place for so many seconds of its own computing; the learning rate follows the phase's time.
 
-    Args:
-        checkpoint: what is written on the way, and gone on from. One that cannot be written is told of in the progress.
-        recipe: epochs are not used; the learning rate follows the share of the time within a phase.
-        report: told after every step; that others may compute in it is not counted.
-        should_stop: asked after every step, and while validation pictures are looked at.
-
-    Returns:
-        the averaged network of the best moment: by mean validation PSNR in an MSE phase, by STAB's validation loss in a STAB
-        phase. Moments of the phase that was reached last count alone, unless it has none.
-
-    Raises:
-        LabError: where the loss stops being a number before anything was learnt, or the checkpoint is damaged or another's.
+    Kept is the averaged network of the best moment: by mean validation PSNR in an MSE phase, by STAB's validation loss in a
+    STAB phase. Moments of the phase that was reached last count alone, unless it has none. ``checkpoint`` is gone on from; one
+    that cannot be written is told of in the progress. That others may compute in ``report`` is not counted. Raises LabError
+    where the loss stops being a number before anything was learnt, or the checkpoint is damaged or another's.
     """
     learner = Learner(network, recipe, Workers(device))
     course = _Timed(learner, plan, report, should_stop, checkpoint=checkpoint)

@@ -27,8 +27,7 @@ from core.visitor import OPERATOR, Visitor
 README = "README.md"
 LIBRARY = "denoised-smoothing-lab"
 MOST_KEPT = 20
-MOST_KEPT_BY_ONE = 5
-"""Of a visitor who has signed in."""
+MOST_KEPT_BY_ONE = 5  # of a visitor who has signed in
 MOST_KEPT_BYTES = 500 * 2**20
 LONGEST_NAME = 40
 FILES = (WEIGHTS, CONFIG, CARD, README)
@@ -47,21 +46,13 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A denoiser that is kept.
+    """A denoiser that is kept."""
 
-    Attributes:
-        name: unlike that of any other weights: it ends in the first digits of their fingerprint.
-        bytes: of its files.
-        card: what card.json says.
-        owner: the key of the visitor who made it; empty for the operator.
-        shared: whether others may choose it.
-    """
-
-    name: str
-    bytes: int
-    card: dict[str, Any]
-    owner: str = ""
-    shared: bool = True
+    name: str  # ends in the first digits of its weights' fingerprint, unlike that of any others
+    bytes: int  # of its files
+    card: dict[str, Any]  # what card.json says
+    owner: str = ""  # the key of the visitor who made it; empty for the operator
+    shared: bool = True  # others may choose it
 
     @property
     def ref(self) -> str:
@@ -120,14 +111,9 @@ def full_name(name: str, network: nn.Module) -> str:
 def save_trained(
     network: nn.Module, config: ModelConfig, card: Mapping[str, Any], name: str, *, visitor: Visitor = OPERATOR
 ) -> TrainedModel:
-    """Write a model into the Lab's folder, whole or not at all.
+    """Write a model into the Lab's folder as ``name``, from :func:`full_name`, for a visitor, whole or not at all.
 
-    Args:
-        name: from :func:`full_name`.
-        visitor: whose it is to be.
-
-    Raises:
-        LabError: where it cannot be written, or somebody else keeps these very weights.
+    Raises LabError where it cannot be written, or somebody else keeps these very weights.
     """
     folder = trained_folder() / name
     part = folder.parent / f".part-{uuid.uuid4().hex}"
@@ -188,10 +174,7 @@ def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
 
 
 def zip_trained(name: str, visitor: Visitor = OPERATOR) -> bytes:
-    """A kept model as a zip: a folder of its name with :data:`FILES` in it.
-
-    Raises LabError where there is none any more that the visitor may see.
-    """
+    """A kept model as a zip: a folder of its name with :data:`FILES`. Raises LabError where the visitor sees none such."""
     if name not in {model.name for model in trained_models(visitor)}:
         raise LabError(f"There is no trained denoiser {name!r} any more: choose another.")
     folder = trained_folder() / parse_reference(f"trained/{name}").name

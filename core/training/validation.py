@@ -21,10 +21,8 @@ HELD_OUT = 47
 of data sets whose classes alternate."""
 HIGHEST_PSNR = 100.0
 """In dB, of a picture that comes out as it was: with infinity a mean would say nothing, and JSON has no name for it."""
-SHOWN = 6
-"""Pictures of the strip."""
-AT_ONCE = 64
-"""Pictures of 32 x 32 pixels that are looked at at once; fewer of larger ones."""
+SHOWN = 6  # pictures of the strip
+AT_ONCE = 64  # pictures of 32 x 32 pixels that are looked at at once; fewer of larger ones
 
 
 def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
@@ -119,35 +117,22 @@ def _one_shot(
 
 @dataclass(frozen=True)
 class Measured:
-    """What a denoiser made of the validation pictures.
+    """What a denoiser made of the validation pictures."""
 
-    Attributes:
-        psnr: in dB, the mean over pictures, at each sigma.
-        agreement: the share of denoised pictures of which the classifier says what it says of the clean ones, at each sigma.
-        stability: the cross-entropy of STAB, the mean over all sigmas; lower is better.
-        finite: whether every pixel is a number.
-    """
-
-    psnr: dict[float, float]
-    agreement: dict[float, float]
-    stability: float
-    finite: bool
+    psnr: dict[float, float]  # in dB, the mean over pictures, at each sigma
+    agreement: dict[float, float]  # share of which the classifier says what it says of the clean ones
+    stability: float  # the cross-entropy of STAB, the mean over all sigmas; lower is better
+    finite: bool  # every pixel is a number
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A look at the validation pictures.
+    """A look at the validation pictures."""
 
-    Attributes:
-        seconds: of computing until then.
-        phase: which objective was at work, ``mse`` or ``stab``.
-        loss: the mean over the steps since the last look; NaN before the first step.
-    """
-
-    seconds: float
+    seconds: float  # of computing until then
     step: int
-    phase: str
-    loss: float
+    phase: str  # which objective was at work, ``mse`` or ``stab``
+    loss: float  # the mean over the steps since the last look; NaN before the first step
     measured: Measured
 
     @property
@@ -158,14 +143,9 @@ class Moment:
 
 
 class Validation:
-    """Clean pictures under noise that stays the same, so that what a denoiser makes of them can be compared over time.
+    """(N, 3, H, W) uint8 pictures under noise that stays the same, so that denoisers can be compared over time.
 
-    Args:
-        images: (N, 3, H, W) uint8.
-        classifier: whose answers on clean pictures are the yardstick.
-        sigmas: where figures are taken.
-        shown: the sigma of the strip.
-        seed: of the noise.
+    The ``classifier``'s answers on clean pictures are the yardstick; figures are taken at ``sigmas``, the strip at ``shown``.
     """
 
     def __init__(
@@ -180,11 +160,7 @@ class Validation:
             self.answers = torch.cat([classifier(part).argmax(1) for part in self.clean.split(self.at_once)])
 
     def measure(self, denoiser: nn.Module, go_on: Callable[[], bool] = lambda: True) -> Measured | None:
-        """The figures of a denoiser in evaluation mode.
-
-        Args:
-            go_on: asked after every few pictures; None is returned where it says no.
-        """
+        """The figures of a denoiser in evaluation mode; None where ``go_on``, asked after every few pictures, says no."""
         decibels, agreement, losses, finite = {}, {}, [], True
         for sigma in self.sigmas:
             parts = []
@@ -237,14 +213,10 @@ def certified_count(
     report: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> CertifiedCount | None:
-    """Certify each picture; None where it was stopped, since the pictures certified first are no fair sample.
+    """Certify each of (N, 3, H, W) uint8 pictures; None where it was stopped: those certified first are no fair sample.
 
-    Args:
-        images: (N, 3, H, W) uint8.
-        labels: (N,), the right answers.
-        models: classifier, and denoiser before it.
-        settings: of each certificate; picture number i takes the seed plus i.
-        radius: l2, asked of each.
+    Asked is whether the right answer, of (N,) ``labels``, has an l2 ``radius``. Picture number i takes the settings' seed plus
+    i; ``models`` are the classifier, and the denoiser before it.
     """
     reached = 0
     for number, image in enumerate(images):
