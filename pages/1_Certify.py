@@ -21,7 +21,7 @@ from core.ui.certify.verify import draw_verify
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.job import Job
-from core.ui.linked import choose_sigma, link_seed, linked_switch
+from core.ui.linked import choose_program, choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown
 from core.ui.sentences import show_error
@@ -42,7 +42,7 @@ with middle:
     sigma = choose_sigma()
     automatic = linked_switch("Compute as I change things", True, "auto")
 settings, compare, seed = choose_samples(sigma)
-settings = choose_guarantee(settings)
+settings = choose_program(choose_guarantee(settings))
 warn_about_sigma(denoiser, sigma, classifier)
 request = StudyRequest(classifier, denoiser, settings, compare, size=size)
 wrong = objection(settings)

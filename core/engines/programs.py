@@ -4,7 +4,6 @@ A program is compiled for one pair, sigma and size of picture, and for batches o
 on how many others are asked for with it. What cannot be compiled, or answers otherwise than the networks do, is not used.
 """
 
-import importlib.util
 import sys
 import threading
 import warnings
@@ -19,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.engines import EAGER, FLOAT32
+from core.engines import EAGER, FLOAT32, not_installed
 from core.errors import first_line
 
 Logits = Callable[[Tensor], Tensor]
@@ -181,9 +180,7 @@ def why_not(engine: str, pair: Pair) -> str | None:
         return f"{pair.names}: only torch modules can be compiled"
     if engine == "openvino" and pair.device.type != "cpu":
         return f"OpenVINO computes on the CPU, and the device is {str(pair.device)!r}"
-    if engine == "openvino" and importlib.util.find_spec("openvino") is None:
-        return "OpenVINO is not installed ('pip install -r requirements-openvino.txt')"
-    return None
+    return not_installed(engine)
 
 
 def _compile(compiled: "Future[Program]", pair: Pair, engine: str, precision: str) -> None:

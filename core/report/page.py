@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from string import Template
 
+from core.engines import program_title
 from core.errors import LONGEST_FILE
 from core.pictures.reading import data_uri, grey_levels_of_radius
 from core.plain_text import html_text, named
@@ -166,6 +167,7 @@ def _run(c: Certificate) -> list[tuple[str, str]]:
     return [
         *rows,
         ("device", f"{c.device}, {c.seconds:.1f} s"),
+        ("networks computed by", program_title(c.engine, c.precision)),
         ("versions", ", ".join(f"{package} {version}" for package, version in c.versions.items())),
     ]
 

@@ -14,6 +14,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from core.engines import program_title
+from core.smoothing.certificate import Certificate
 from core.ui.jobs.session import attend
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
 from core.ui.login import enter
@@ -28,7 +30,7 @@ PAGES = (
     ("pages/6_Train.py", "Train", ":material/model_training:"),
     ("pages/7_Learn.py", "Learn", ":material/school:"),
 )
-SPEED = "last_speed"
+SPEED, PROGRAM = "last_speed", "last_program"
 PARAMETER, SWITCH = "present", "presenter-mode"
 YES = ("1", "true", "yes", "on")
 UPLOADS_OF_A_TAB, UPLOADS_OF_ALL = 256 * 2**20, 2**30
@@ -76,10 +78,16 @@ def close_page() -> None:
     with st.sidebar:
         st.divider()
         speed = st.session_state.get(SPEED)
-        measured = f" · {speed:,.0f} samples/s in the last run" if speed else ""
+        measured = f" · {speed:,.0f} samples/s in the last run, by {st.session_state[PROGRAM]}" if speed else ""
         st.caption(f":material/memory: {describe_device(pick_device())}{measured}")
         st.caption("sigma and radii are in [0, 1] pixel units; 0.25 is 64 of 255 grey levels.")
     spare_modules()
+
+
+def note_speed(certificate: Certificate) -> None:
+    """Keep how fast a certificate was had, and by what, for the side line."""
+    st.session_state[SPEED] = certificate.samples_per_second
+    st.session_state[PROGRAM] = program_title(certificate.engine, certificate.precision)
 
 
 def presenting() -> bool:

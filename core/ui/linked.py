@@ -7,18 +7,29 @@ Imports no torch.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.engines import ENGINES, PRECISIONS, TITLES, not_installed
 from core.plain_text import plain
-from core.smoothing.settings import MAX_SEED, fresh_seed
+from core.smoothing.settings import MAX_SEED, Settings, fresh_seed
 
 N = TypeVar("N", int, float)
 PENDING, SEEN, PLACE, DRAWN = "link-pending", "link-seen", "link-place", "drawn-seeds"
 LONGEST = 40
 ALPHAS = (0.05, 0.01, 0.001, 0.0001)
+_AUTO = {"auto": "what suits the models"}
+_ENGINES = _AUTO | {name: TITLES[name] for name in ENGINES[1:] if name != "compile"}  # which takes a minute to begin
+_PRECISIONS = _AUTO | {name: name for name in PRECISIONS[1:]}
+_ENGINE_HELP = "What computes the networks. Each certificate names its own."
+_PRECISION_HELP = (
+    "Networks that round are other networks, faster ones, and it is these that are certified. By itself the Lab rounds only"
+    " where the certified accuracy of these very models was measured."
+)
+_SLOW = "This device has no instructions for bfloat16: the networks are computed in it all the same, but slowly."
 METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
 
 
@@ -159,6 +170,26 @@ def choose_alpha(key: str, label: str = "alpha") -> float:
     """The chance that a certificate may be wrong."""
     alpha = st.selectbox(label, ALPHAS, index=2, format_func=lambda a: f"{a:g}", key=key, bind="query-params")
     return float(alpha)
+
+
+def choose_program(settings: Settings) -> Settings:
+    """The settings with what computes the networks and their number format, folded away; says what cannot be had here."""
+    with st.expander("Device: engine, number format", icon=":material/memory:"):
+        left, right = st.columns(2)
+        with left:
+            engine = linked_choice("Engine", _ENGINES, "auto", "engine", help=_ENGINE_HELP)
+        with right:
+            precision = linked_choice("Number format", _PRECISIONS, "auto", "precision", help=_PRECISION_HELP)
+        missing = not_installed(engine)
+        if missing is not None:
+            st.warning(f"{missing}; the networks are computed eagerly.", icon=":material/memory:")
+        if precision == "bfloat16":
+            from core.device import pick_device  # torch takes seconds: not before it is asked
+            from core.engines.programs import computes_bfloat16
+
+            if not computes_bfloat16(pick_device()):
+                st.warning(_SLOW, icon=":material/memory:")
+    return replace(settings, engine=engine, precision=precision)
 
 
 def key_for(name: str, classifier: str) -> str:

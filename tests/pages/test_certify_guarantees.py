@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 
 import pytest
@@ -147,3 +148,26 @@ def test_the_radius_as_a_share_of_the_distance_to_another_class() -> None:
     assert not at.exception
     assert "900 pictures of classes other than star in the test set of shapes" in words(at)
     assert "% of that" in words(at)
+
+
+def test_engine_and_number_format_are_chosen_linked_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engines.programs.computes_bfloat16", lambda device: False)
+    at = finish(page(compare="false", engine="eager", precision="bfloat16"))
+    assert not at.exception
+    assert (at.selectbox(key="engine").value, at.selectbox(key="precision").value) == ("eager", "bfloat16")
+    assert (at.query_params["engine"], at.query_params["precision"]) == ("eager", "bfloat16")
+    (warning,) = at.warning
+    assert "no instructions for bfloat16" in warning.value
+    side = [c.value for c in at.sidebar.caption]
+    assert any(line.endswith("samples/s in the last run, by torch, bfloat16") for line in side), side
+
+
+def test_an_engine_that_is_not_installed_is_one_sentence_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "openvino" else find_spec(name, *rest))
+    at = finish(page(compare="false", engine="openvino"))
+    assert not at.exception
+    (warning,) = at.warning
+    assert "pip install -r requirements-openvino.txt" in warning.value
+    assert any("the networks are computed eagerly" in c.value for c in at.caption), "the certificate's notes say it, too"
+    assert any(line.value.endswith("by torch, float32") for line in at.sidebar.caption)

@@ -130,8 +130,8 @@ def test_a_new_evaluation_grows_in_the_store_and_can_be_compared(store: RunStore
     [
         ({"evaluation-ending": "within"}, {"method": "anytime", "within": 0.05, "table_radii": None}),
         (
-            {"evaluation-ending": "table", "evaluation-radii": "0.3, 0.1"},
-            {"method": "group-sequential", "within": None, "table_radii": [0.1, 0.3]},
+            {"evaluation-ending": "table", "evaluation-radii": "0.3, 0.1", "precision": "bfloat16", "engine": "eager"},
+            {"method": "group-sequential", "table_radii": [0.1, 0.3], "precision": "bfloat16", "engine": "eager"},
         ),
     ],
 )

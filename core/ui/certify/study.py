@@ -22,7 +22,7 @@ from core.studies.records import Study, StudyProgress, StudyRequest, stored_stud
 from core.ui.attack.at_radius import draw_at_radius, draw_neighbour
 from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
 from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file, without_ending
-from core.ui.frame import SPEED
+from core.ui.frame import note_speed
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
@@ -85,7 +85,7 @@ def draw_shown(result: Study, picture_name: str, key: str, *, stored: bool) -> s
     """The study that is looked at and what changed since the last; returns what a button to compute it anew is called."""
     certificate = result.certificate
     if not stored:
-        st.session_state[SPEED] = certificate.samples_per_second
+        note_speed(certificate)
     _note_change(certificate)
     draw_study(result, picture_name, key)
     if stored:

@@ -26,7 +26,16 @@ from core.ui.frame import SPEED
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow, under_way
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs, models
-from core.ui.linked import choose_alpha, choose_seed, choose_sigma, key_for, link_seed, linked_choice, linked_number
+from core.ui.linked import (
+    choose_alpha,
+    choose_program,
+    choose_seed,
+    choose_sigma,
+    key_for,
+    link_seed,
+    linked_choice,
+    linked_number,
+)
 from core.ui.login import visitor
 from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
 from core.ui.tradeoffs.logs import choose_table_radii
@@ -106,7 +115,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
         classifier=classifier,
         denoiser=denoiser,
         images=images,
-        settings=replace(asked, method=asked.usual_method),
+        settings=choose_program(replace(asked, method=asked.usual_method)),
         minutes=float(minutes),
     )
     return request, name.strip() or suggested
