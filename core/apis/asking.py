@@ -39,27 +39,17 @@ _GLANCE = 0.1  # seconds after which a waiting thread looks whether it was stopp
 
 @dataclass(frozen=True)
 class Halt:
-    """Why asking ended before everything was asked.
+    """Why asking ended before everything was asked."""
 
-    Attributes:
-        reason: ``budget``, ``refused``, ``unreachable`` or ``stopped``.
-        message: one sentence.
-    """
-
-    reason: str
-    message: str
+    reason: str  # ``budget``, ``refused``, ``unreachable`` or ``stopped``
+    message: str  # one sentence
 
 
 class QuerySender:
     """Sends the queries of one run, several at a time, and keeps each answer before anybody counts it.
 
-    Args:
-        provider: who is asked.
-        ledger, run: where answers are kept, and under which name; the run is held by :meth:`Ledger.working_on`.
-        pictures: what is sent.
-        budget: US dollars for the whole run, what earlier processes spent on it included.
-        should_stop: asked ten times a second.
-        on_wait: told why everybody waits, and for how many seconds.
+    The run is held by :meth:`Ledger.working_on`; ``budget`` is in US dollars for the whole of it, what earlier processes spent
+    on it included. ``on_wait`` is told why everybody waits, and for how many seconds.
     """
 
     def __init__(
@@ -82,9 +72,8 @@ class QuerySender:
     def ask(self, purpose: str, numbers: list[int]) -> Iterator[int | None]:
         """Ask for these numbers and yield each as it is settled, in no order; None ten times a second while nothing comes.
 
-        ``self.halt`` says why it ended early.
-
-        Leaving the iteration early is fine: queries under way are waited for and kept, no further one is sent.
+        ``self.halt`` says why it ended early. Leaving the iteration early is fine: queries under way are waited for and kept,
+        no further one is sent.
         """
         limits = self._provider.limits
         pictures = self._pictures.sent(purpose, numbers)
@@ -179,11 +168,7 @@ class QuerySender:
 
 
 class Pace:
-    """Turns at a steady rate, shared by threads. A pause holds everybody.
-
-    Args:
-        rate: turns a second.
-    """
+    """Turns at a steady rate, so many a second, shared by threads. A pause holds everybody."""
 
     def __init__(self, rate: float) -> None:
         self._every = 1 / rate

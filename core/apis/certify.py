@@ -24,58 +24,34 @@ from core.versions import versions
 
 @dataclass(frozen=True)
 class RemoteProgress:
-    """The state after an answer.
+    """The state after an answer; ``p_lower`` and ``radius`` are valid now, whenever now is (anytime bound)."""
 
-    Attributes:
-        phase: ``select`` or ``estimate``.
-        votes: so far.
-        answered, planned: queries settled, and all that may be asked.
-        p_lower, radius: valid now, whenever now is (anytime bound).
-        spent: dollars, earlier processes of the same run included.
-        latest: the newest answer's best label, or None.
-        waiting: why everybody waits, or None.
-        seconds_left: at the rate so far.
-    """
-
-    phase: str
+    phase: str  # ``select`` or ``estimate``
     votes: AnswerVotes
-    answered: int
-    planned: int
+    answered: int  # queries settled
+    planned: int  # all that may be asked
     p_lower: float
     radius: float
-    spent: float
-    latest: str | None
-    waiting: str | None
-    seconds_left: float
+    spent: float  # dollars, earlier processes of the same run included
+    latest: str | None  # the newest answer's best label
+    waiting: str | None  # why everybody waits
+    seconds_left: float  # at the rate so far
 
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """What came of it.
-
-    Attributes:
-        certificate: as :func:`core.certify` returns it; its labels are the classes seen, with ``other`` and
-            ``no usable answer`` last.
-        run: the name of the run in the ledger.
-        spent: dollars for the run in all.
-        asked: queries sent just now; the rest had been stored.
-        settled: ``reached``, ``out of reach`` or None, of the question that was to be settled.
-        unusable, in_doubt: queries that count for no class.
-        halt: why asking ended early, or None.
-        labels_seen: how often each label was the best one.
-        notes: sentences for the user.
-    """
+    """What came of it; the certificate's labels are the classes seen, with ``other`` and ``no usable answer`` last."""
 
     certificate: Certificate
-    run: str
-    spent: float
-    asked: int
-    settled: str | None
-    unusable: int
+    run: str  # its name in the ledger
+    spent: float  # dollars for the run in all
+    asked: int  # queries sent just now; the rest had been stored
+    settled: str | None  # ``reached``, ``out of reach`` or None, of the question
+    unusable: int  # queries that count for no class, as those in doubt
     in_doubt: int
-    halt: Halt | None
-    labels_seen: dict[str, int]
-    notes: tuple[str, ...]
+    halt: Halt | None  # why asking ended early
+    labels_seen: dict[str, int]  # how often each label was the best one
+    notes: tuple[str, ...]  # sentences for the user
 
 
 def certify_remote(
@@ -94,26 +70,13 @@ def certify_remote(
     on_progress: Callable[[RemoteProgress], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RemoteResult:
-    """Certify the smoothed API's label for one picture.
+    """Certify the smoothed API's label for one picture, brought to (height, width) = ``size`` before the noise.
 
-    Args:
-        image: a path, a PIL picture, or a (3, H, W) tensor in [0, 1].
-        provider: from :func:`core.apis.providers.load_provider`; a :class:`Described` one suffices where ``offline``.
-        denoiser: put before the API; it runs on this machine.
-        settings: with ``anytime``, asking stops as soon as ``until_radius`` is settled, or, where there is none, as soon as
-            abstention is certain; with ``clopper-pearson``, all n are asked.
-        ledger: where answers are kept; what is there already is not asked again.
-        budget: dollars for this run, earlier processes included.
-        labels: which labels count as which class; None takes each label as its own class.
-        size: (height, width) to bring the picture to before the noise; None leaves it.
-        device: where the denoiser runs.
-        offline: count what is stored; ask nothing.
-        any_seed: where answers about these very pictures are kept but for the seed, go on with that seed.
-        on_progress: called in this thread.
-        should_stop: asked ten times a second.
-
-    Raises:
-        LabError: where a number is not usable, or another process asks the same queries now.
+    With ``anytime``, asking stops as soon as ``until_radius`` is settled, or, where there is none, as soon as abstention is
+    certain; with ``clopper-pearson``, all n are asked. The denoiser runs on this machine's ``device``. What the ledger has is
+    not asked again; where ``any_seed`` and it has answers about these very pictures but for the seed, that seed is gone on
+    with; where ``offline`` nothing is asked, and a :class:`Described` provider suffices. ``budget``: dollars for this run,
+    earlier processes included. Raises LabError where a number is not usable, or another process asks the same queries now.
     """
     pixels, placed = to_pixels(image, size), pick_device(device)
     if any_seed:

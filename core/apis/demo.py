@@ -1,7 +1,6 @@
 """A small HTTP server that serves a classifier as a stranger's API would, and the provider ``api/demo`` that asks it.
 
-It lets everyone try the Vision APIs page without an account: pictures go over HTTP on this machine, labels come back, and
-nothing else of the classifier can be reached.
+So the Vision APIs page can be tried without an account; nothing else of the classifier can be reached.
 """
 
 import json
@@ -26,12 +25,7 @@ TOP = 5
 class DemoServer(ThreadingHTTPServer):
     """Serves ``POST /v1/classify``: the body is a PNG, JPEG or WebP picture; the answer names the best five labels.
 
-    Args:
-        classifier: a model reference.
-        host, port: where to listen; port 0 takes a free one.
-
-    Raises:
-        LabError: where the classifier cannot be loaded or the port is taken.
+    Port 0 takes a free one. Raises LabError where the classifier cannot be loaded or the port is taken.
     """
 
     daemon_threads = True

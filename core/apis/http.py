@@ -24,28 +24,20 @@ MAX_ANSWER_BYTES = 2 * 2**20
 class Endpoint:
     """A described endpoint.
 
-    Attributes:
-        url: http or https.
-        how: ``body`` (the PNG is the body), ``multipart`` (a form with a file) or ``json-base64`` (in a field of a JSON body).
-        place: the name of that file or field; dots lead into nested objects.
-        headers: sent along; ``${NAME}`` stands for a secret or an environment variable.
-        body: further fields of the JSON body.
-        labels, scores: JMESPath expressions that give two lists as long as each other; without ``scores`` the order counts.
-        limits: price, rate, sizes.
-        model: what the certificate names as the model's version.
-        visitors: who of a served app may spend on it, as :func:`core.visitor.is_admitted` reads it; None: all.
+    ``how``: ``body`` (the PNG is the body), ``multipart`` (a form with a file) or ``json-base64`` (in a field of a JSON body).
+    ``labels`` and ``scores``: JMESPath expressions of two lists as long as each other; without ``scores`` the order counts.
     """
 
     url: str
     how: str = "body"
-    place: str = "image"
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    body: dict[str, Any] = dataclasses.field(default_factory=dict)
+    place: str = "image"  # of the file or field; dots lead into nested objects
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)  # ``${NAME}`` stands for a secret
+    body: dict[str, Any] = dataclasses.field(default_factory=dict)  # further fields of the JSON
     labels: str = "predictions[*].label"
     scores: str | None = "predictions[*].score"
     limits: Limits = dataclasses.field(default_factory=lambda: Limits(price=0.0, rate=20.0))
-    model: str = "unknown"
-    visitors: tuple[str, ...] | None = None
+    model: str = "unknown"  # the version that a certificate names
+    visitors: tuple[str, ...] | None = None  # who of a served app may spend on it; None: all
 
 
 _TABLES = {
@@ -137,9 +129,8 @@ def _is_usable(url: str) -> bool:
 def described_endpoints(visitor: Visitor = OPERATOR) -> dict[str, str]:
     """References ``api/http/PATH`` of the endpoints that a visitor may use, by the names of the files that describe them.
 
-    They are the TOML files of ``endpoints`` in the Lab's own folder. Visitors choose among these by name. They cannot bring
-    addresses of their own, since the machine that runs the Lab would send requests, and headers filled from its environment,
-    wherever a stranger says.
+    They are the TOML files of ``endpoints`` in the Lab's own folder. Visitors cannot bring addresses of their own, since the
+    machine that runs the Lab would send requests, and headers filled from its environment, wherever a stranger says.
     """
     folder = home_folder() / "endpoints"
     paths = sorted(folder.glob("*.toml")) if folder.is_dir() else []

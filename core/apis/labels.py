@@ -29,8 +29,8 @@ MAX_GROUPS, MAX_WORDS, MAX_LENGTH = 200, 5_000, 200
 class LabelMap:
     """Which labels count as which class: ``{"cat": ("tabby", "kitten")}``. An empty map takes each label as its own class.
 
-    A class's own name counts as it, too. Case and outer blanks do not matter. It is a fixed function of the answer, so
-    composed with the API it is again a classifier, and the certificate holds for that.
+    A class's own name counts as it, too. Case and outer blanks do not matter. It is a fixed function of the answer, so composed
+    with the API it is again a classifier, and the certificate holds for that.
     """
 
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -85,11 +85,7 @@ def fold(label: str) -> str:
 
 
 def read_label_map(path: Path) -> LabelMap:
-    """Read a TOML file with one line a class: ``cat = ["tabby", "kitten"]``.
-
-    Raises:
-        LabError: where it cannot be read, or as :meth:`LabelMap.of`.
-    """
+    """Read a TOML file with one line a class: ``cat = ["tabby", "kitten"]``. Raises LabError where that cannot be done."""
     try:
         return LabelMap.of(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -114,17 +110,11 @@ def parse_label_map(text: str) -> LabelMap:
 
 @dataclass(frozen=True)
 class AnswerVotes:
-    """Votes by class name, the most frequent first; ``other`` and ``no usable answer`` stand among them.
+    """Votes by class name, the most frequent first; ``other`` and ``no usable answer`` stand among them."""
 
-    Attributes:
-        candidate: the class that the n0 answers chose, or None (too few yet, or none names a class).
-        chosen_from: votes of the n0 answers.
-        counts: votes of the answers after them.
-    """
-
-    candidate: str | None
-    chosen_from: dict[str, int]
-    counts: dict[str, int]
+    candidate: str | None  # the class that the n0 answers chose; None: too few yet, or none names a class
+    chosen_from: dict[str, int]  # votes of the n0 answers
+    counts: dict[str, int]  # votes of the answers after them
 
     @property
     def n(self) -> int:
@@ -150,10 +140,6 @@ class AnsweredCertification:
     """CERTIFY fed with kept answers: one by one, in the order of their numbers, and none after the one that settles it.
 
     So what is said does not depend on the answers that were still under way when asking ended.
-
-    Args:
-        settings, shape: as for :class:`core.smoothing.certification.Certification`.
-        labels: which labels count as which class.
     """
 
     def __init__(self, settings: Settings, shape: tuple[int, ...], labels: LabelMap) -> None:

@@ -55,27 +55,17 @@ class QueryKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Query:
-    """One query as it was kept.
-
-    Attributes:
-        purpose, number: which sample of the noise it was.
-        state: ``answered``, ``unusable``, ``in doubt``, or ``reserved`` while it is under way.
-        sent_sha256: of the PNG that was sent.
-        answer: labels, the best first; empty unless answered.
-        asked: seconds since 1970.
-        seconds: until the answer.
-        price: US dollars.
-    """
+    """One query as it was kept."""
 
     purpose: str
-    number: int
-    state: str
-    sent_sha256: str | None
-    answer: Answer
+    number: int  # of the sample of the noise, for this purpose
+    state: str  # one of the four; ``reserved`` while it is under way
+    sent_sha256: str | None  # of the PNG
+    answer: Answer  # labels, the best first; empty unless answered
     model: str | None
-    asked: float
-    seconds: float | None
-    price: float
+    asked: float  # seconds since 1970
+    seconds: float | None  # until the answer
+    price: float  # US dollars
     remark: str | None
 
 
@@ -95,13 +85,9 @@ class Allowance:
 
 
 class Ledger:
-    """The file of answers. Safe for several threads; a run is worked on by one process at a time.
+    """The file of answers, made where there is none. Safe for several threads; a run is worked on by one process at a time.
 
-    Args:
-        path: made where it does not exist.
-
-    Raises:
-        LabError: where the file cannot be opened or is no ledger.
+    Raises LabError where the file cannot be opened or is no ledger.
     """
 
     def __init__(self, path: Path) -> None:
@@ -137,10 +123,7 @@ class Ledger:
 
     @contextmanager
     def working_on(self, run: str) -> Any:
-        """Hold a run for this process. What an earlier one left under way is set in doubt.
-
-        Raises LabError where another process works on it now.
-        """
+        """Hold a run; what an earlier process left under way is in doubt. Raises LabError where another works on it now."""
         lock = FileLock(self.path.with_name(self.path.name + ".locks") / f"{run[:32]}.lock")
         try:
             lock.acquire(timeout=0)
@@ -161,9 +144,8 @@ class Ledger:
     def reserve(self, key: QueryKey, sent_sha256: str, *, price: float, budget: float) -> None:
         """Set the price of a query aside, before it is sent.
 
-        Raises:
-            BudgetSpentError: where it would exceed the budget of the run, everything reserved and in doubt included.
-            LabError: where this very query was reserved or asked before.
+        Raises BudgetSpentError where it would exceed the run's budget, everything reserved and in doubt included, or what
+        visitors may spend; LabError where this very query was reserved or asked before.
         """
         with self._transaction():
             spent = self._spent(key.run)

@@ -34,24 +34,15 @@ def best_first(labels: Iterable[Label]) -> Answer:
 
 @dataclass(frozen=True)
 class Limits:
-    """A provider's limits and price, as its public documentation states them; users may put in their own.
+    """A provider's limits and price, as its public documentation states them; users may put in their own."""
 
-    Attributes:
-        price: US dollars a query.
-        rate: queries a second.
-        concurrency: queries under way at once.
-        min_side, max_side: pixels.
-        max_bytes: of the encoded picture.
-        timeout: seconds to wait for an answer.
-    """
-
-    price: float
-    rate: float
-    concurrency: int = 4
-    min_side: int = 1
+    price: float  # US dollars a query
+    rate: float  # queries a second
+    concurrency: int = 4  # queries under way at once
+    min_side: int = 1  # pixels
     max_side: int = 10_000
-    max_bytes: int = 4 * 2**20
-    timeout: float = 30.0
+    max_bytes: int = 4 * 2**20  # of the encoded picture
+    timeout: float = 30.0  # seconds to wait for an answer
 
     def __post_init__(self) -> None:
         if not (self.price >= 0 and self.rate > 0 and self.concurrency >= 1 and self.timeout > 0):
@@ -66,25 +57,17 @@ class Limits:
 
 
 class Provider(Protocol):
-    """A remote classifier of an open set of labels.
+    """A remote classifier of an open set of labels."""
 
-    Attributes:
-        ref: its reference, ``api/NAME``.
-        model: the version of the model that answers, as far as the API tells: what a certificate names as revision.
-        limits: price, rate and sizes.
-        destination: who gets the pictures, for people: a host or a company.
-    """
-
-    ref: str
-    model: str
+    ref: str  # ``api/NAME``
+    model: str  # version of the model that answers, as far as the API tells: a certificate's revision
     limits: Limits
-    destination: str
+    destination: str  # who gets the pictures, for people: a host or a company
 
     def ask(self, png: bytes) -> Answer:
         """Send one picture and return its labels, the best first. Never sends it twice by itself.
 
-        Raises:
-            QueryFailedError: one of its subclasses, which says whether the query may have been paid for.
+        Raises a subclass of QueryFailedError, which says whether the query may have been paid for.
         """
         ...
 
@@ -103,9 +86,7 @@ def encode(picture: Image.Image, limits: Limits) -> bytes:
     """An RGB picture as PNG, which loses nothing; a picture below the least side is enlarged to it, whole pixels repeated.
 
     Enlarging is part of the base classifier: it happens after the noise, so the certificate stays one for the small picture.
-
-    Raises:
-        LabError: where the picture is larger than the API takes.
+    Raises LabError where the picture is larger than the API takes.
     """
     least, greatest = min(picture.size), max(picture.size)
     if greatest > limits.max_side:
@@ -145,11 +126,7 @@ class NotSentError(QueryFailedError):
 
 
 class TurnedAwayError(QueryFailedError):
-    """The API answered that it did not serve the query (429, 5xx): nothing was paid, and it may be sent again later.
-
-    Attributes:
-        retry_after: seconds that the API asked to wait, or None.
-    """
+    """The API did not serve the query (429, 5xx): nothing was paid; sent again after ``retry_after`` seconds, if it says."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -14,18 +14,12 @@ from core.errors import LabError
 
 @dataclass(frozen=True)
 class Vendor:
-    """What is known of a provider before anything is installed or paid.
+    """What is known of a provider before anything is installed or paid."""
 
-    Attributes:
-        title: for a menu.
-        module, name: where its class is.
-        package: what its official client is called on the package index; None where the Lab comes with it.
-    """
-
-    title: str
-    module: str
+    title: str  # for a menu
+    module: str  # where its class is
     name: str
-    package: str | None = None
+    package: str | None = None  # of its client on the package index; None: the Lab comes with it
 
     @property
     def limits(self) -> Limits:
@@ -76,15 +70,10 @@ def describe_provider(reference: str, price: float | None = None, rate: float | 
 def load_provider(
     reference: str, *, price: float | None = None, rate: float | None = None, secrets: Mapping[str, str] | None = None
 ) -> Provider:
-    """Make a client for a provider. Nothing is sent yet.
+    """Make a client for ``api/NAME``, with the user's own price and rate where given. Nothing is sent yet.
 
-    Args:
-        reference: ``api/NAME``.
-        price, rate: the user's own terms, instead of the public ones.
-        secrets: where credentials are looked up; by default the environment. They are never shown, logged or stored.
-
-    Raises:
-        LabError: where there is no such provider, its official client is not installed, or credentials are missing.
+    Credentials are looked up in ``secrets``, by default the environment; they are never shown, logged or stored. Raises
+    LabError where there is no such provider, its official client is not installed, or credentials are missing.
     """
     secrets = os.environ if secrets is None else secrets
     kind, rest = _parse(reference)

@@ -67,14 +67,9 @@ def spec_of(
 
 
 class QueryPictures:
-    """The pictures of a run by number.
+    """The pictures of a run by number, made from (3, H, W) pixels in [0, 1], on the device that denoises.
 
     Clipping to [0, 1] and rounding to 8 bits come after the noise and the denoiser: they are part of what is smoothed.
-
-    Args:
-        pixels: (3, H, W) in [0, 1], on the device that denoises.
-        denoiser: on that device, or None.
-        settings: their sigma and seed.
     """
 
     def __init__(self, pixels: Tensor, denoiser: DenoiserLike | None, settings: Settings) -> None:
@@ -109,21 +104,13 @@ class QueryPictures:
 
 @dataclass(frozen=True)
 class Plan:
-    """An upper bound on what a run takes; a settled question ends it earlier.
+    """An upper bound on what a run takes; a settled question ends it earlier."""
 
-    Attributes:
-        queries: n0 + n, twice that where the picture is also certified without the denoiser; less those answered already.
-        dollars: what they cost.
-        affordable: how many of them the budget pays for.
-        seconds: at the rate limit.
-        radius_ceiling: the greatest l2 radius that n answers can show, were every one the same.
-    """
-
-    queries: int
-    dollars: float
-    affordable: int
-    seconds: float
-    radius_ceiling: float
+    queries: int  # n0 + n a run; less those answered already
+    dollars: float  # what they cost
+    affordable: int  # how many of them the budget pays for
+    seconds: float  # at the rate limit
+    radius_ceiling: float  # greatest l2 radius that n answers can show, were every one the same
 
 
 def make_plan(limits: Limits, settings: Settings, *, budget: float, runs: int = 1, stored: int = 0) -> Plan:

@@ -24,21 +24,15 @@ from core.smoothing.settings import Settings
 
 @dataclass(frozen=True)
 class RemoteRequest:
-    """Everything that decides a study by an API, beside the picture.
-
-    Attributes:
-        side: pictures are brought to ``side`` x ``side`` before the noise.
-        budget: dollars for the whole study; where ``compare``, each of the two runs gets half.
-        settings: as :func:`core.apis.certify.certify_remote` takes them.
-    """
+    """Everything that decides a study by an API, beside the picture; settings as :func:`certify_remote` takes them."""
 
     provider: str
     price: float
     rate: float
     denoiser: str
     settings: Settings
-    side: int
-    budget: float
+    side: int  # of the pictures, before the noise
+    budget: float  # dollars in all; where ``compare``, each of the two runs gets half
     compare: bool
     labels: LabelMap = field(default_factory=LabelMap)
 
@@ -86,11 +80,7 @@ def study_remote(
     report: Callable[[RemoteStudyProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RemoteStudy:
-    """Certify a picture by an API; what is stored already is not asked again.
-
-    Raises:
-        LabError: as :func:`core.apis.certify.certify_remote`.
-    """
+    """Certify a picture by an API; what is stored already is not asked again. Raises LabError as :func:`certify_remote`."""
 
     def one(part: str, put_before: DenoiserLike | None) -> RemoteResult:
         return certify_remote(
@@ -175,13 +165,9 @@ def evaluate_remote(
 ) -> Iterator[tuple[LogLine, RemoteResult]]:
     """Certify every picture not in ``done``, each within ``budget`` dollars, and yield its line and what came of it.
 
-    A prediction is right where its name is that of the picture's class, whatever its case.
-
-    Args:
-        settings, device: as for :func:`certify_remote`; the seed of each picture is made of the settings' own.
-
-    Raises:
-        LabError: as :func:`certify_remote`, or where the API refuses or stays away: what was asked is kept.
+    A prediction is right where its name is that of the picture's class, whatever its case. The seed of each picture is made of
+    the settings' own. Raises LabError as :func:`certify_remote`, or where the API refuses or stays away: what was asked is
+    kept.
     """
     names = names_of_classes(data)
     numbers = {fold(name): index for index, name in enumerate(names)}

@@ -102,10 +102,7 @@ def run_certify_api(args: argparse.Namespace) -> int:
 
 
 def checked_budget(args: argparse.Namespace) -> float:
-    """The budget a picture, in dollars.
-
-    Raises LabError where none is given although queries would be paid for, or it is no sum.
-    """
+    """Dollars a picture. Raises LabError where none are given although queries would be paid for, or it is no sum."""
     if args.budget is None and not args.offline:
         facts = describe_provider(args.classifier, args.price, args.rate)
         raise LabError(

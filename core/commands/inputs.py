@@ -20,10 +20,7 @@ from core.smoothing.certificate import model_record
 
 
 class Downloading:
-    """A download from the Hub on the terminal: bytes and time left, and Ctrl-C that stops it at once.
-
-    Within ``with``: hand :meth:`show` and :meth:`is_set` to a loader.
-    """
+    """A download from the Hub on the terminal: bytes and time left, and Ctrl-C that stops it at once. Opened with ``with``."""
 
     def __init__(self) -> None:
         self._line, self._interrupt = ProgressLine(), InterruptFlag()
@@ -47,11 +44,7 @@ class Downloading:
 
 
 def fetched_dataset(reference: str, split: str) -> LabelledImages:
-    """A data set by reference; a download from the Hub is shown and can be stopped; pictures left out are told.
-
-    Raises:
-        LabError: as :func:`core.data.datasets.load_dataset`.
-    """
+    """A data set by reference; a download from the Hub is shown and can be stopped; pictures left out are told."""
     with Downloading() as download:
         data = load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)
     if data.skipped:
@@ -69,9 +62,7 @@ def skipped_text(data: LabelledImages, most: int = 5) -> str:
 def add_image_choice(parser: argparse._ActionsContainer, *, required: bool = True, images: int | None = None) -> None:
     """Which images of a data set are taken: ``--dataset``, ``--split``, ``--start``, ``--every``, and where to end.
 
-    Args:
-        required: whether ``--dataset`` must be there.
-        images: the default of ``--images``, how many are taken at most; None for ``--stop``, a number to stop before.
+    ``images`` is the default of ``--images``, how many are taken at most; None for ``--stop``, a number to stop before.
     """
     parser.add_argument("--dataset", required=required, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
     parser.add_argument("--split", default="test")
@@ -92,10 +83,7 @@ def check_image_choice(args: argparse.Namespace) -> None:
 
 
 def chosen_images(args: argparse.Namespace) -> LabelledImages:
-    """The images of the data set that the options let through.
-
-    Raises LabError where there is none, or the data set cannot be had.
-    """
+    """The images that the options let through. Raises LabError where there is none, or the data set cannot be had."""
     data = fetched_dataset(args.dataset, args.split)
     keep = (data.indices >= args.start) & (data.indices % args.every == 0)
     stop = getattr(args, "stop", None)
@@ -118,10 +106,7 @@ def model_choice(classifier: object, denoiser: object | None) -> dict[str, Any]:
 
 
 def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | ClassicalDenoiser | None]:
-    """The models that the options name; a doubtful sigma is remarked on.
-
-    Raises LabError where a model or the device is not there.
-    """
+    """The models that the options name; a doubtful sigma is remarked on. Raises LabError where one or the device is missing."""
     pick_device(args.device)  # before the models, which take longer to load than a typing mistake should
     side = getattr(args, "noise_size", None)
     classifier = load_classifier_remarking(args.classifier, None if side is None else (side, side))
@@ -160,10 +145,7 @@ def read_picture_remarking(path: Path) -> Picture:
 
 
 def writable_folder(path: Path) -> Path:
-    """Make the folder where it is missing, and see that a file can be written there: before the work, not after it.
-
-    Raises LabError where that is not possible.
-    """
+    """Make the folder where it is missing, and see that a file can be written there, or raise LabError: before the work."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

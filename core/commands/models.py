@@ -105,11 +105,7 @@ def _summary(entry: Entry) -> str:
 
 
 def print_found(args: argparse.Namespace) -> int:
-    """Search and list, one repository a line.
-
-    Raises:
-        LabError: as :func:`core.models.hub.search.search`.
-    """
+    """Search and list, one repository a line."""
     found = search(args.search, args.task, limit=args.limit, only_loadable=args.only_loadable)
     if args.json:
         print_json({"search": args.search, "task": args.task, "found": [asdict(entry) for entry in found]})
@@ -135,11 +131,7 @@ def _line(entry: Found) -> str:
 
 
 def print_details(reference: str, kind: str, as_json: bool) -> int:
-    """Say what a repository is and takes, before its weights are fetched.
-
-    Raises:
-        LabError: as :func:`core.models.hub.search.details`.
-    """
+    """Say what a repository is and takes, before its weights are fetched."""
     found = details(reference, kind)
     repository = found.repository
     if as_json:

@@ -79,11 +79,9 @@ FIXED_SEED = {"default": 0, "help": "same seed, same noise (%(default)s)"}
 
 
 def add_options(parser: argparse._ActionsContainer, *names: str, **otherwise: Mapping[str, Any]) -> None:
-    """Add options of :data:`OPTIONS` to a verb.
+    """Add options of :data:`OPTIONS` to a verb: ``two_sided`` for ``--two-sided``.
 
-    Args:
-        names: of the options, ``two_sided`` for ``--two-sided``.
-        otherwise: what argparse is told differently of one of them; its ``flag``, too.
+    ``otherwise``: what argparse is told differently of one of them; its ``flag``, too.
     """
     for name in names:
         told = {"flag": f"--{name.replace('_', '-')}", "dest": name, **OPTIONS[name], **otherwise.get(name, {})}
@@ -93,9 +91,7 @@ def add_options(parser: argparse._ActionsContainer, *names: str, **otherwise: Ma
 def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Settings:
     """What the options ask of CERTIFY; what a verb has no option for is as :class:`Settings` have it.
 
-    Args:
-        method: the bound where ``--method`` does not say; by default one that holds wherever sampling ends, where it may
-            end early.
+    Where ``--method`` does not say, the bound is ``method``, by default one that holds wherever sampling may end.
     """
     asked = Settings.of(vars(args) | {"method": Settings.method})
     args.seed = asked.seed  # where it was drawn, so that it is the same when asked again
@@ -103,11 +99,7 @@ def settings_of(args: argparse.Namespace, *, method: str | None = None) -> Setti
 
 
 def refuse_with_api(args: argparse.Namespace, *settled: str) -> None:
-    """Raise LabError where an option was given that concerns this machine's models alone.
-
-    Args:
-        settled: the settings of those options that the verb takes with an API, too.
-    """
+    """Raise LabError where an option concerns this machine's models alone; ``settled`` are those taken with APIs, too."""
     taken = ("sigma", "n0", "n", "alpha", "seed", "method", *settled)
     usual = {field.name: field.default for field in fields(Settings)}
     for name in SETTINGS:

@@ -27,21 +27,11 @@ def run_over_pictures(
     labels: tuple[str, ...] | None,
     plural: str,
 ) -> int:
-    """Run over ``args.images`` and print the results, as JSON where ``args.json`` asks for it.
+    """Run ``run_one`` (picture, on_progress=, should_stop=) over ``args.images`` and print the results, as text or JSON.
 
     Of one picture the document is its result; of several it is ``{plural: [...], "failed": [...]}``, each with its path.
-
-    Args:
-        run_one: (picture, on_progress=, should_stop=) -> result.
-        tell: (name of the picture, result) -> lines for people.
-        labels: class names, for the progress line.
-        plural: what several results are called in the document.
-
-    Returns:
-        The exit code: 0, 2 where a picture failed, 130 where Ctrl-C stopped it.
-
-    Raises:
-        LabError: where the only picture fails.
+    Returns the exit code: 0, 2 where a picture failed, 130 where Ctrl-C stopped it. Raises LabError where the only picture
+    fails.
     """
     paths: list[Path] = args.images
     done: list[dict[str, object]] = []

@@ -19,16 +19,11 @@ class Benchmark:
 
     Within a round both take turns, so that the ratio is steadier than the quotient of the two medians where other programs use
     the machine by fits and starts.
-
-    Attributes:
-        about: what was measured with what, by the names of the document.
-        names: of the speeds, there.
-        rounds: both speeds of every round, in the order they were measured.
     """
 
-    about: Mapping[str, Any]
-    names: tuple[str, str]
-    rounds: tuple[tuple[float, ...], ...]
+    about: Mapping[str, Any]  # what was measured with what, by the names of the document
+    names: tuple[str, str]  # of the speeds, there
+    rounds: tuple[tuple[float, ...], ...]  # both speeds of each, as measured
 
     @property
     def document(self) -> dict[str, Any]:
@@ -43,10 +38,8 @@ def speeds_by_round(
 ) -> tuple[tuple[float, ...], ...]:
     """Time several things, each twice a round: how many of ``count`` each gets through in a second.
 
-    Args:
-        works: what is timed; where it returns a number, that many seconds are taken. Each is called once before: the first
-            call pays for memory, kernels and caches.
-        count: what one call gets through.
+    Where one returns a number, that many seconds are taken. Each is called once before: the first call pays for memory, kernels
+    and caches.
     """
 
     def seconds(work: Callable[[], object]) -> float:

@@ -84,11 +84,7 @@ class InterruptFlag:
 
 
 class Countdown:
-    """Lines on stderr, one an image that is finished, with the time left at the pace so far.
-
-    Args:
-        total: how many there are to do.
-    """
+    """Lines on stderr, one for each of ``total`` images that is finished, with the time left at the pace so far."""
 
     def __init__(self, total: int) -> None:
         self._total, self._done, self._began = total, 0, time.monotonic()
@@ -109,14 +105,10 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def run_program(build_parser: Callable[[], argparse.ArgumentParser], argv: Sequence[str] | None, name: str) -> int:
-    """Parse a command line, do what it asks for, and return the exit code.
+    """Parse a command line (None: this process's own), do what its ``run`` does, and return the exit code.
 
-    0: done. 1: nobody read the output to its end. 2: a user's mistake, told in one line on stderr. 130: stopped by Ctrl-C.
-
-    Args:
-        build_parser: makes a parser whose result has ``run``, which takes the parsed command line.
-        argv: the words after the program; None for this process's own.
-        name: what a line on stderr begins with.
+    0: done. 1: nobody read the output to its end. 2: a user's mistake, told in one line on stderr, which begins with ``name``.
+    130: stopped by Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):

@@ -202,9 +202,6 @@ class _Run:
         """Save the network, then measure it on the test split, complete its card and upload it where asked to.
 
         Returns the exit code: 0, 130 where Ctrl-C ended the training, 1 where trouble did.
-
-        Raises:
-            LabError: where the folder cannot be written to, a weight is too large for --half-weights, or the upload fails.
         """
         if not self.leads:
             return 0

@@ -201,14 +201,11 @@ def _why(before: Certificate, now: Certificate) -> str:
 
 @dataclass(frozen=True)
 class Formula:
-    """How a radius was computed: ``words`` from the votes to the bound, and the source; ``own`` in the noise's norm, as LaTeX.
+    """How a radius was computed; ``own`` is LaTeX."""
 
-    ``inside`` says how the radius in another norm follows from it; empty where the certificate is in the own norm.
-    """
-
-    words: str
-    own: str
-    inside: str = ""
+    words: str  # from the votes to the bound, and the source
+    own: str  # in the noise's norm
+    inside: str = ""  # how another norm's radius follows; empty in the own norm
 
 
 def radius_formula(certificate: Certificate) -> Formula:

@@ -27,20 +27,15 @@ MOST_MINUTES = 24 * 60.0
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What a user asks for.
-
-    Attributes:
-        images: how many, chosen at random by the seed.
-        minutes: of computing, after which it stops; it can be gone on with then. Decides no line.
-    """
+    """What a user asks for."""
 
     dataset: str
     split: str
     classifier: str
     denoiser: str
-    images: int
+    images: int  # how many, chosen at random by the seed
     settings: Settings
-    minutes: float
+    minutes: float  # of computing, after which it stops, to be gone on with. Decides no line.
 
     def check(self) -> None:
         """Raise LabError where a number is out of range."""
@@ -51,10 +46,7 @@ class EvaluationRequest:
         self.settings.check()
 
     def chosen(self, data: LabelledImages) -> LabelledImages:
-        """Images at random, in random order: whenever it is stopped, those that are done are a random sample.
-
-        The same seed asked for more images chooses the same ones, and others after them.
-        """
+        """Images in random order, so that those done at a stop are a random sample; if more are asked, others follow these."""
         order = np.random.default_rng(self.settings.seed).permutation(len(data))[: self.images]
         return data.where(torch.from_numpy(order))
 
@@ -76,26 +68,17 @@ class EvaluationRequest:
 
 @dataclass(frozen=True)
 class EvaluationProgress:
-    """How far an evaluation is; the last one is its result.
-
-    Attributes:
-        done, planned: images.
-        seconds: of computing, since it was begun or gone on with.
-        seconds_left: an estimate, at most what is left of the budget; None before the first image.
-        lines: of all images that are done; more may be added at its end while it runs.
-        skipped: clauses about pictures that could not be read.
-        changed: packages whose version is another than when the run was begun; last digits may differ since.
-    """
+    """How far an evaluation is; the last one is its result."""
 
     run: int
-    done: int
+    done: int  # images, as ``planned``
     planned: int
-    seconds: float
-    seconds_left: float | None
+    seconds: float  # of computing, since it was begun or gone on with
+    seconds_left: float | None  # at most what is left of the budget; None before the first image
     minutes: float
-    lines: list[LogLine]
-    skipped: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
+    lines: list[LogLine]  # of all images that are done; more may be added at its end while it runs
+    skipped: tuple[str, ...] = ()  # clauses about pictures that could not be read
+    changed: tuple[str, ...] = ()  # packages of another version than at its beginning; last digits may differ
 
     @property
     def complete(self) -> bool:
@@ -135,18 +118,10 @@ def evaluate_into(
 ) -> EvaluationProgress:
     """Certify the images of a new run, or those that one lacks, each into the store as soon as it is finished.
 
-    Args:
-        data: what the images are chosen from.
-        begun: the run to go on with; None begins one, with this name.
-        report: told how far it is, after every batch of noisy copies and every image.
-        should_stop: asked after every batch.
-
-    Returns:
-        how far it came; the run counts as finished in the store where that is to the end, else as stopped.
-
-    Raises:
-        LabError: as :func:`core.certify`; where the run was begun with other parameters or somebody is at it; or where the
-            store is gone.
+    ``begun`` is the run to go on with; None begins one, with this name. ``report`` is told after every batch of noisy copies
+    and every image. Returns how far it came: to the end, and the run counts as finished in the store, else as stopped. Raises
+    LabError as :func:`core.certify`; where the run was begun with other parameters or somebody is at it; or where the store is
+    gone.
     """
     shape = tuple(data.images.shape[1:])
     request = replace(request, settings=settled(request.settings, classifier, denoiser, device=device, shape=shape))

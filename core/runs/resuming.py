@@ -29,15 +29,9 @@ UNSAID = {field.name: field.default for field in fields(Settings) if field.defau
 def changed_since(then: Mapping[str, Any], now: Mapping[str, Any], *, begun: str, otherwise: str) -> list[str]:
     """See that what was begun can be gone on with: the same parameters and weights give the same lines.
 
-    Args:
-        then, now: every parameter that decides a line, as it was stored, with the versions of packages; and as it is.
-        begun, otherwise: the message's beginning, what was begun; and its end, what to do where it cannot be gone on with.
-
-    Returns:
-        the packages whose version is another than was noted then; last digits may differ from here on.
-
-    Raises:
-        LabError: where parameters differ, which are named.
+    ``then`` and ``now`` are every parameter that decides a line, as it was stored, with the versions of packages, and as it is.
+    Returns the packages whose version is another; last digits may differ from here on. Raises LabError, from ``begun`` to
+    ``otherwise``, where parameters differ, which are named.
     """
     here = json.loads(json.dumps(now))  # as it was stored: a tuple, say, is a list then
     before = {key: value for key, value in UNSAID.items() if key in here} | dict(then)
@@ -51,20 +45,11 @@ def changed_since(then: Mapping[str, Any], now: Mapping[str, Any], *, begun: str
 def begin_or_resume(
     path: Path, side: Path, made_by: Mapping[str, Any], *, resume: bool, on_notice: Callable[[str], None], head: str = ""
 ) -> bool:
-    """Begin a file of lines, or make an earlier run's ready to be gone on with.
+    """Begin a file of lines with ``head``, or make an earlier run's ready to be gone on with; returns whether it is one.
 
-    Args:
-        path, side: the lines, and the file that says what made them.
-        made_by: every parameter that decides a line; the side file names the versions of packages, too, which may change:
-            ``on_notice`` is told then, in a sentence.
-        resume: go on with what is there; where there is nothing yet, begin.
-        head: the first line of a new file, newline included.
-
-    Returns:
-        whether there is something to go on with. A line that a kill cut short has been dropped then.
-
-    Raises:
-        LabError: where the file exists and is not to be resumed, or was made with other parameters, which are named.
+    ``side``, the file beside it, says what made it: all that decides a line, and the versions of packages, which may change:
+    ``on_notice`` is told then, in a sentence. A line that a kill cut short is dropped. Raises LabError where the file exists
+    and is not to be resumed, or was made with other parameters, which are named.
     """
     if not (resume and path.exists()):
         if path.exists():

@@ -102,11 +102,7 @@ def default_url() -> URL:
 
 
 def parse_url(url: str) -> URL:
-    """A database's URL, of SQLite or PostgreSQL.
-
-    Raises:
-        LabError: where it is none; the URL itself is not repeated, since a password may stand in it.
-    """
+    """A URL of SQLite or PostgreSQL. Raises LabError for any other, not repeated, since a password may stand in it."""
     wanted = "expected sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
     try:
         parsed = make_url(url)

@@ -1,7 +1,6 @@
 """Where evaluations live: a database that lists, names and deletes them, and takes each image as soon as it is finished.
 
-Several sessions and processes may write at once: an image of a run is there once, whoever wrote it first. Logs are brought
-in, and runs taken out, as files.
+Several sessions and processes may write at once: an image of a run is there once, whoever wrote it first.
 """
 
 from __future__ import annotations
@@ -37,32 +36,21 @@ Image = LogLine | tuple[LogLine, ImageVotes | None]
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as the store knows it.
-
-    Attributes:
-        created: when it was begun, in UTC.
-        settings: every parameter that decides a line, as in the side file of a log.
-        classifier, denoiser, dataset: references; empty where a log from elsewhere does not say.
-        state: one of :data:`core.runs.schema.STATES`.
-        planned, images: those it is to have, None where that is not known; and those it has.
-        silent: seconds since whoever works on it was last heard of.
-        owner: the key of the visitor whose it is; empty for the operator.
-        shared: whether others may look at it.
-    """
+    """A run as the store knows it."""
 
     id: int
     name: str
-    created: datetime
-    settings: dict[str, Any]
-    classifier: str
+    created: datetime  # in UTC
+    settings: dict[str, Any]  # every parameter that decides a line
+    classifier: str  # reference, as the next two; empty where a log from elsewhere does not say
     denoiser: str
     dataset: str
-    state: str
-    planned: int | None
+    state: str  # one of core.runs.schema.STATES
+    planned: int | None  # images it is to have; None where that is not known
     images: int
-    silent: float
-    owner: str = ""
-    shared: bool = True
+    silent: float  # seconds since whoever works on it was last heard of
+    owner: str = ""  # the key of the visitor whose it is; empty for the operator
+    shared: bool = True  # others may look at it
 
     @property
     def interrupted(self) -> bool:
@@ -79,13 +67,9 @@ class StoredRun:
 class RunStore:
     """Runs in a database. Safe for several threads and processes.
 
-    Args:
-        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``; by default what LAB_STORE names, else a file of LAB_HOME.
-        visitor: who uses it; :meth:`used_by` gives the same store to another.
-
-    Raises:
-        LabError: where the database cannot be used or holds something else. So may every method, and those that change a run
-            where it belongs to somebody else.
+    ``url``: ``sqlite:///PATH`` or ``postgresql+psycopg://...``; by default what LAB_STORE names, else a file of LAB_HOME.
+    Raises LabError where the database cannot be used or holds something else. So may every method, and those that change a run
+    where it belongs to somebody else.
     """
 
     def __init__(self, url: str | URL | None = None, visitor: Visitor = OPERATOR) -> None:

@@ -26,18 +26,12 @@ _GONE = "It is not there any more: somebody finished or dropped it."
 
 @dataclass(frozen=True)
 class Unfinished:
-    """Work that was cut short.
+    """Work that was cut short."""
 
-    Attributes:
-        kind, id: name its folder.
-        asked: what was asked, as :func:`remembered` was told.
-        when: the last time anything was written, in seconds since 1970.
-    """
-
-    kind: str
+    kind: str  # names its folder, with ``id``
     id: str
-    asked: dict[str, Any]
-    when: float
+    asked: dict[str, Any]  # as remembered was told
+    when: float  # the last time anything was written, in seconds since 1970
 
     @property
     def folder(self) -> Path:
@@ -51,11 +45,9 @@ class Unfinished:
 
 
 class Kept:
-    """Work under way.
+    """Work under way; it ``stays`` where it is to be offered although it ends by itself.
 
-    Attributes:
-        folder: for files of its own; None where it cannot be written to, which ``trouble`` says in a sentence.
-        stays: whether it is to be offered although the work ends by itself.
+    ``folder`` is for files of its own; None where it cannot be written to, which ``trouble`` says in a sentence.
     """
 
     def __init__(self, folder: Path | None, trouble: str | None = None) -> None:
@@ -78,10 +70,8 @@ def unfinished(kind: str) -> list[Unfinished]:
 def remembered(kind: str, asked: Mapping[str, Any], left: Unfinished | None = None) -> Iterator[Kept]:
     """Keep what is asked for as long as the work takes, or go on with what was ``left``.
 
-    Where the work fails, its folder stays if it holds files of its own. One that cannot be written prevents no work.
-
-    Raises:
-        LabError: where somebody else goes on with it already, or it was dropped.
+    Where the work fails, its folder stays if it holds files of its own. One that cannot be written prevents no work. Raises
+    LabError where somebody else goes on with it already, or it was dropped.
     """
     folder = left.folder if left is not None else _home(kind) / uuid.uuid4().hex
     if left is None:

@@ -31,15 +31,10 @@ def study(
     report: Callable[[StudyProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Study:
-    """Certify a picture, with and without the denoiser, reporting after every batch.
+    """Certify an RGB picture, brought to the classifier's own size once, with and without the denoiser, both on ``device``.
 
-    Args:
-        picture: RGB; brought to the classifier's own size once, before the noise.
-        classifier, denoiser: loaded, on ``device``.
-        should_stop: asked after every batch; what is valid by then is returned.
-
-    Raises:
-        LabError: as :func:`core.certify`.
+    ``report`` is told after every batch, and ``should_stop`` asked; what is valid by then is returned. Raises LabError as
+    :func:`core.certify`.
     """
     pixels = to_pixels(picture, model_size(classifier))
     base = BaseClassifier(classifier, denoiser)
@@ -89,9 +84,7 @@ def _ended(certificate: Certificate) -> bool:
 def look_at(pixels: Tensor, base: BaseClassifier, settings: Settings) -> dict[str, View]:
     """The original, one noisy copy, and that copy denoised, each with the classifier's own best classes.
 
-    Args:
-        pixels: (3, H, W) in [0, 1], of sound settings on the 8-bit grid, on the device that computes.
-        settings: of which sigma, seed, noise and sound say what the noise is.
+    ``pixels``: (3, H, W) in [0, 1], of sound settings on the 8-bit grid, on the device that computes.
     """
     noise = noise_source(tuple(pixels.shape), settings, "show", pixels.device)
     sigma = settings.sigma

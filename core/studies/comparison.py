@@ -1,7 +1,6 @@
-"""What denoisers make of one picture: the same noisy copies through each of them, measured and classified.
+"""What denoisers make of one picture: the same noisy copies through each, measured and classified.
 
-One loop, :func:`compare`, serves both the grid of the Denoise page (few sigmas, pixels kept) and its sweep over sigma
-(many sigmas, only the numbers kept).
+One loop, :func:`compare`, serves both the grid of the Denoise page (few sigmas, pixels kept) and its sweep over sigma.
 """
 
 import time
@@ -29,21 +28,14 @@ Top = tuple[tuple[int, float], ...]  # classes with their softmax shares, best f
 
 @dataclass(frozen=True)
 class Measure:
-    """The numbers of one noisy copy behind one denoiser.
-
-    Attributes:
-        draw: number of the noise sample; 0 is the one the Certify page shows.
-        denoiser: reference; :data:`NOISY` for the noisy copy itself.
-        psnr, ssim: likeness to the clean picture, of the pixels as they are shown; see :mod:`core.pictures.pixels`.
-        top: what the classifier alone says of it.
-    """
+    """The numbers of one noisy copy behind one denoiser, of the pixels as they are shown."""
 
     sigma: float
-    draw: int
-    denoiser: str
+    draw: int  # number of the noise sample; 0 is the one the Certify page shows
+    denoiser: str  # reference; NOISY for the noisy copy itself
     psnr: float
     ssim: float
-    top: Top
+    top: Top  # what the classifier alone says of it
 
 
 @dataclass(frozen=True)
@@ -56,19 +48,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Summary:
-    """Draws of one (sigma, denoiser) together.
-
-    Attributes:
-        kept: draws on which the classifier says what it says of the clean picture, of ``draws``.
-        kept_low, kept_high: Wilson's 95% interval of that share.
-        psnr, psnr_sd, ssim, ssim_sd: mean and sample standard deviation over the draws (0 for one draw).
-    """
+    """Draws of one (sigma, denoiser) together: means and sample standard deviations (0 for one draw)."""
 
     sigma: float
     denoiser: str
     draws: int
-    kept: int
-    kept_low: float
+    kept: int  # draws on which the class is that of the clean picture
+    kept_low: float  # Wilson's 95% interval of that share
     kept_high: float
     psnr: float
     psnr_sd: float
@@ -91,20 +77,11 @@ def compare(
     *,
     first: int = 0,
 ) -> Iterator[Panel]:
-    """Denoise and measure noisy copies of one picture; every denoiser gets the very same copies.
+    """Denoise and measure noisy copies of (3, H, W) pixels in [0, 1]; every denoiser gets the very same copies.
 
-    Work is done in small pieces between the panels, so whoever iterates may stop at any of them.
-
-    Args:
-        pixels: (3, H, W) in [0, 1], on the device that computes; the networks are there, too.
-        denoisers: by reference, in the order wanted; None does nothing.
-        draws: noise samples per sigma, the same ones at every sigma but for their scale; ``first`` is the number of the first.
-
-    Yields:
-        A panel for each sigma, denoiser and draw, in that nesting.
-
-    Raises:
-        LabError: where a network returns the wrong shape, NaN or infinity.
+    Yields a panel for each sigma, denoiser (by reference; None does nothing) and draw, in that nesting; whoever iterates may
+    stop at any. The noise samples, from number ``first``, are the same ones at every sigma but for their scale. Raises LabError
+    where a network returns the wrong shape, NaN or infinity.
     """
     stream = NoiseStream(tuple(pixels.shape), seed, "show", pixels.device)
     clean = pixels.float().cpu()
@@ -137,11 +114,7 @@ def _denoise(base: BaseClassifier, noisy: Tensor, sigma: float, name: str) -> tu
 
 @torch.inference_mode()
 def top_classes(classifier: ClassifierLike, pictures: Tensor) -> list[Top]:
-    """What a classifier alone says of (B, 3, H, W) pictures: the best :data:`TOP` classes of each.
-
-    Raises:
-        LabError: where its logits have the wrong shape, or are NaN or infinite.
-    """
+    """The best :data:`TOP` classes of each of (B, 3, H, W) pictures. Raises LabError where logits are not (B, C) or finite."""
     logits = BaseClassifier(classifier, None).logits(pictures, 0.0)
     if not bool(logits.isfinite().all()):
         raise LabError("The classifier returned logits that are NaN or infinite: it is damaged; choose another.")
@@ -176,27 +149,18 @@ def summarise_draws(measures: Iterable[Measure], clean_class: int) -> list[Summa
 
 @dataclass(frozen=True)
 class Closeup:
-    """What one denoiser did to one noisy copy, or to several on average. All on the CPU.
+    """What one denoiser did to one noisy copy, or to several on average. All on the CPU."""
 
-    Attributes:
-        denoiser: reference; :data:`NOISY` has ``taken`` 0 and the true noise as ``wrong``.
-        picture: (3, H, W), what came out.
-        taken: (H, W), noisy - denoised, mean of the channels: what the denoiser took for noise.
-        wrong: (H, W), denoised - clean, mean of the channels: noise left and detail wrongly removed.
-    """
-
-    denoiser: str
-    picture: Tensor
-    taken: Tensor
-    wrong: Tensor
+    denoiser: str  # NOISY has ``taken`` 0 and the true noise as ``wrong``
+    picture: Tensor  # (3, H, W), what came out
+    taken: Tensor  # (H, W), noisy - denoised, mean of the channels: what it took for noise
+    wrong: Tensor  # (H, W), denoised - clean, mean of the channels: noise left, detail removed
 
 
 def close_up(clean: Tensor, panels: Iterable[Panel], sigma: float, draw: int | None) -> list[Closeup]:
-    """The maps of one draw for every denoiser that has it and whose noisy copy is there.
+    """The maps of one draw, beside the clean (3, H, W), for every denoiser that has it and whose noisy copy is there.
 
-    Args:
-        clean: (3, H, W).
-        draw: which noise sample; None averages over all, which leaves only what a denoiser gets wrong systematically.
+    Where ``draw`` is None they average over all, which leaves only what a denoiser gets wrong systematically.
     """
     chosen: dict[str, dict[int, Tensor]] = {}
     for panel in panels:
@@ -236,21 +200,14 @@ class ComparisonRequest:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison, finished or as far as it got.
+    """A comparison, finished or as far as it got."""
 
-    Attributes:
-        clean: (3, H, W) pixels as the noise saw them, on the CPU.
-        clean_top: what the classifier alone says of them.
-        measures, panels: the numbers of every picture made so far; and the pictures themselves, empty for a sweep.
-        total: how many pictures were asked for.
-    """
-
-    clean: Tensor
-    clean_top: Top
+    clean: Tensor  # (3, H, W) pixels as the noise saw them, on the CPU
+    clean_top: Top  # what the classifier alone says of them
     labels: tuple[str, ...] | None
-    measures: tuple[Measure, ...] = ()
-    panels: tuple[Panel, ...] = field(default=(), repr=False)
-    total: int = 0
+    measures: tuple[Measure, ...] = ()  # of every picture made so far
+    panels: tuple[Panel, ...] = field(default=(), repr=False)  # empty for a sweep
+    total: int = 0  # pictures asked for
     seconds: float = 0.0
 
     @property
@@ -281,16 +238,10 @@ def run_comparison(
     report: Callable[[Comparison], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """Run a comparison, reporting after every picture.
+    """Run a comparison of an RGB picture, brought to the classifier's own size once, reporting after every picture.
 
-    Args:
-        picture: RGB; brought to the classifier's own size once, before the noise.
-        classifier, denoisers: loaded, on ``device``; the latter by reference, in the request's order.
-        keep_pixels: False for a sweep, which needs the numbers alone.
-        should_stop: asked after every picture; what is there by then is returned.
-
-    Raises:
-        LabError: as :func:`core.studies.comparison.compare`.
+    The networks are on ``device``, denoisers in the request's order. A sweep needs the numbers alone: no ``keep_pixels``. After
+    a stop, what is there is returned. Raises LabError as :func:`compare`.
     """
     began = time.perf_counter()
     ready(classifier, device, "classifier")

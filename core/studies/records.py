@@ -1,4 +1,4 @@
-"""One picture studied: its certificate, the history of the bound, what noise and denoiser do to it; and such studies as files.
+"""One picture studied: its certificate, history of the bound, what noise and denoiser do to it; and such studies as files.
 
 Without torch, so that a stored study can be shown at once, before any model is loaded; core/studies/certify.py makes them.
 """
@@ -26,18 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """Everything that decides a study, beside the picture itself.
-
-    ``compare`` asks for a second certificate without the denoiser, from the same noise. ``size`` is the side that the
-    picture is brought to before the noise; None for what suits the classifier.
-    """
+    """Everything that decides a study, beside the picture itself."""
 
     classifier: str
     denoiser: str
     settings: Settings
-    compare: bool = True
+    compare: bool = True  # certify without the denoiser, too, from the same noise
     device: str = "auto"
-    size: int | None = None
+    size: int | None = None  # side before the noise; None: what suits the classifier
 
 
 @dataclass(frozen=True)
@@ -61,21 +57,13 @@ class StudyProgress:
 
 @dataclass(frozen=True)
 class Study:
-    """What came out.
+    """What came out; ``views``: ``original``, ``noisy`` and, with a denoiser, ``denoised``: one draw of noise."""
 
-    Attributes:
-        certificate: with the denoiser.
-        without: the same without it, or None where not asked for or not reached.
-        points: growth of the first certificate.
-        views: ``original``, ``noisy`` and, with a denoiser, ``denoised``: one draw of noise.
-        notes: what was assumed or put right in loading the models, and where sigma is outside a denoiser's range.
-    """
-
-    certificate: Certificate
-    without: Certificate | None
-    points: tuple[GrowthPoint, ...]
+    certificate: Certificate  # with the denoiser
+    without: Certificate | None  # the same without it; None where not asked for or not reached
+    points: tuple[GrowthPoint, ...]  # growth of the first certificate
     views: dict[str, View] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # of loading the models, and on a sigma outside a denoiser's range
 
 
 STORED_FOLDER = ASSETS / "certificates"
