@@ -16,6 +16,7 @@ from torch import nn
 from core.commands.options import add_options
 from core.commands.speeds import Benchmark, OnRound, check_positive, checked_size, print_benchmark, speeds_by_round
 from core.commands.terminal import CommandParser, run_program
+from core.data.datasets import LabelledImages
 from core.device import describe_device, pick_device
 from core.errors import LabError
 from core.models.load import load_classifier
@@ -117,6 +118,7 @@ def benchmark_training(
     generator = torch.Generator().manual_seed(0)
     batch, half = recipe.batch_size, autocast_type(recipe)
     pictures = torch.randint(0, 256, ((steps + 1) * batch, 3, size, size), generator=generator, dtype=torch.uint8)
+    data = LabelledImages(pictures, torch.zeros(len(pictures)).long(), torch.arange(len(pictures)), None)
     clean = (pictures[:batch].to(device).float() / 255).contiguous(memory_format=recipe.memory_format)
     sigma = _sigmas(batch, generator).to(device)
     noisy = clean + sigma.view(-1, 1, 1, 1) * draw_gaussian(clean.shape, generator, device)
@@ -129,7 +131,7 @@ def benchmark_training(
             moments.append(time.perf_counter())  # the loop has read the loss by then, which waits for the device
 
         trainer = Trainer(device, on_progress=note)
-        trainer.fit(network, loss, images=pictures, labels=torch.zeros(len(pictures)).long(), recipe=recipe)
+        trainer.fit(network, loss, data, recipe=recipe)
         return moments[-1] - moments[0]  # the first step pays for what is made anew, and is not counted
 
     def bare() -> None:

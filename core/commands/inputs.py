@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from core.commands.terminal import InterruptFlag, ProgressLine, remark
-from core.data.datasets import LabelledImages, load_dataset
+from core.data.datasets import LabelledImages, Photographs, load_dataset
 from core.device import pick_device
 from core.errors import LabError
 from core.models.hub.download import DownloadProgress
@@ -52,7 +52,7 @@ def fetched_dataset(reference: str, split: str) -> LabelledImages:
     return data
 
 
-def skipped_text(data: LabelledImages, most: int = 5) -> str:
+def skipped_text(data: LabelledImages | Photographs, most: int = 5) -> str:
     """How many pictures of a data set were left out, which, and why."""
     some, count = "; ".join(data.skipped[:most]), len(data.skipped)
     more = f"; and {count - most:,} more" if count > most else ""

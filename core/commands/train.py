@@ -26,9 +26,11 @@ from core.commands.train_options import (
     classifier_training_of,
     data_name,
     denoiser_training_of,
+    photographs_of,
     recipe_of,
     training_splits,
 )
+from core.data.datasets import LabelledImages
 from core.device import describe_device, pick_device
 from core.errors import LabError
 from core.models.hub.repository import check_upload, upload_model
@@ -114,8 +116,9 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
         with Downloading() as download:
             start = read_pretrained(args.start, on_progress=download.show, should_stop=download.is_set)
         check_start(args, start[1], asked.options)
-    train, test = training_splits(args)
-    check_crop(args, min(train.images.shape[2:]))
+    train, test = photographs_of(args) or training_splits(args)
+    if isinstance(train, LabelledImages):
+        check_crop(args, min(train.size))
     classifier = classifier_for(args.classifier, train, run.device) if args.classifier else None
     surrogates = [classifier_for(reference, train, run.device) for reference in args.surrogate]
     if args.objective == "stab":

@@ -4,15 +4,16 @@ import argparse
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from core.commands.inputs import fetched_dataset, load_classifier_remarking
+from core.commands.inputs import fetched_dataset, load_classifier_remarking, skipped_text
+from core.commands.terminal import remark
 from core.data.classes import check_classes
-from core.data.datasets import LabelledImages
+from core.data.datasets import LabelledImages, Photographs, load_photographs
 from core.errors import LabError
 from core.models.load import Classifier
 from core.models.networks import DENOISERS
@@ -24,6 +25,7 @@ from core.training.denoiser import OBJECTIVES, DenoiserTraining
 from core.training.objectives import COMBINATIONS, STAB_WEIGHTS, StabTerms
 from core.training.pretrained import check_gradients
 from core.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
+from core.training.validation import HELD_OUT
 
 _REFERENCES = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHTS] or local/PATH"
 
@@ -54,7 +56,14 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     add("--widths", help="channels of each level (unet, drunet, unet2d)")
     add("--option", metavar="NAME=VALUE", action="append", default=[], help="another argument of the architecture, as depth=20")
     add("--sigma", default="0:1", help="one sigma, LEAST:GREATEST, or all of a diffusion model (%(default)s)")
-    add("--sigma-power", type=float, default=1.5, help="above 1, small sigmas are drawn more often (%(default)s)")
+    add(
+        "--sigma-power",
+        type=float,
+        default=1.5,
+        help="above 1, small sigmas are drawn more often; 0: evenly in their logarithm (%(default)s)",
+    )
+    add("--crop-size", type=int, default=128, metavar="PIXELS", help="pictures/PATH: side of the random crops (%(default)s)")
+    add("--crops", type=int, default=1, metavar="N", help="pictures/PATH: crops of each photograph an epoch (%(default)s)")
     for name, told in {
         "helper": "stab, unet: weight of a helper that learns the labels from the coarsest features in training, 0 for none",
         "closeness": "stab: weight of the objective mse beside it, so that what comes out still is the picture (%(default)s)",
@@ -71,7 +80,7 @@ def _add_common(parser: argparse.ArgumentParser, usual: Recipe) -> None:
     def add(*names: str, **told: Any) -> None:
         parser.add_argument(*names, **{"help": "(%(default)s)"} | told)
 
-    add("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH")
+    add("--dataset", required=True, help="shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH; denoisers also pictures/PATH")
     add("--out", required=True, type=Path, help="folder for the weights, the config and the card")
     add("--limit", type=int, metavar="N", help="use the first N pictures of each split only, for a trial run")
     add("--epochs", type=int, default=usual.epochs)
@@ -139,8 +148,8 @@ def classifier_training_of(args: argparse.Namespace) -> ClassifierTraining:
 def denoiser_training_of(args: argparse.Namespace) -> DenoiserTraining:
     """What `train-denoiser` is asked. Raises LabError where a number is out of range, or an option no argument of a network."""
     span = _sigma_range_of(args.sigma)
-    if not (args.sigma_power > 0 and math.isfinite(args.sigma_power)):
-        raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number above 0.")
+    if not 0 <= args.sigma_power < math.inf:
+        raise LabError(f"--sigma-power is {args.sigma_power:g}: expected a number of at least 0.")
     for name in STAB_WEIGHTS:
         if not 0 <= getattr(args, name) < math.inf:
             raise LabError(f"--{name} is {getattr(args, name):g}: expected a weight of at least 0.")
@@ -198,6 +207,26 @@ def _sigma_range_of(text: str) -> tuple[float, float]:
     return least, greatest
 
 
+def photographs_of(args: argparse.Namespace) -> tuple[Photographs, LabelledImages] | None:
+    """Of ``pictures/PATH`` the photographs to train on, and the middle of every 47th, which are not, to measure on; else None.
+
+    Raises LabError where there are none, or too few.
+    """
+    kind, _, path = args.dataset.partition("/")
+    if kind != "pictures":
+        return None
+    if not 16 <= args.crop_size <= 1024 or args.crops < 1:
+        raise LabError(
+            f"--crop-size is {args.crop_size} and --crops {args.crops}: expected 16 to 1024 pixels, at least 1 crop."
+        )
+    photographs = load_photographs(Path(path).expanduser(), args.crop_size)
+    if photographs.skipped:
+        remark(f"{skipped_text(photographs)}.")
+    if len(photographs) < 100:
+        raise LabError(f"Only {len(photographs)} photographs to train on: at least 100 are needed.")
+    return replace(photographs, crops=args.crops).part(HELD_OUT, 1)
+
+
 def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
     """The pictures to train on and those to measure on, both before training, so that a missing split is found at once.
 
@@ -218,10 +247,12 @@ def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledI
     return train.first(args.limit), test.first(args.limit)
 
 
-def data_name(args: argparse.Namespace, train: LabelledImages) -> str:
+def data_name(args: argparse.Namespace, train: LabelledImages | Photographs) -> str:
     """The data set as a card names it, without folders that are nobody's business."""
     kind, _, path = args.dataset.partition("/")
     name = "/".join([kind, *Path(path).parts[-2:]]) if path else kind
+    if isinstance(train, Photographs):
+        return f"{name}, {len(train.pictures):,} photographs, crops of {train.side} pixels"
     return f"{name}, split train, {len(train):,} pictures"
 
 
@@ -251,11 +282,11 @@ def check_reference(reference: str | None) -> None:
     parse_reference(reference)
 
 
-def classifier_for(reference: str, data: LabelledImages, device: torch.device) -> Classifier:
+def classifier_for(reference: str, data: LabelledImages | Photographs, device: torch.device) -> Classifier:
     """A classifier for pictures of the data set's size, with its classes. Raises LabError where it has others."""
-    height, width = data.images.shape[2:]
-    classifier = load_classifier_remarking(reference, (height, width)).to(device)
-    check_classes(data, classifier)
+    classifier = load_classifier_remarking(reference, data.size).to(device)
+    if isinstance(data, LabelledImages):
+        check_classes(data, classifier)
     return classifier
 
 
@@ -264,7 +295,7 @@ def check_through(
     classifier: Classifier | None,
     surrogates: list[Classifier],
     *,
-    data: LabelledImages,
+    data: LabelledImages | Photographs,
     device: torch.device,
 ) -> None:
     """Raise LabError where what is to be trained through gives no gradients, or is the target and its own surrogate at once."""
@@ -275,6 +306,5 @@ def check_through(
                 f"{reference} is the classifier itself, which black-box training never looks into: name another surrogate,"
                 " or leave out --surrogate to train through the classifier."
             )
-    height, width = data.images.shape[2:]
     for reference, through in stand_ins or ([] if classifier is None else [(args.classifier, classifier)]):
-        check_gradients(through, reference, (height, width), device)
+        check_gradients(through, reference, data.size, device)

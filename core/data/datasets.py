@@ -1,4 +1,4 @@
-"""Labelled pictures by reference: `shapes`, `hub/OWNER/NAME`, `parquet/PATH` and `folder/PATH`."""
+"""Pictures by reference: `shapes`, `hub/OWNER/NAME`, `parquet/PATH` and `folder/PATH` have labels, `pictures/PATH` has none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL.Image import Resampling
 from torch import Tensor
 
 from core.data.parquet import LabelledPicture, columns_of, count_rows, fetch_split, read_rows
@@ -49,6 +50,15 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return int(self.images.shape[2]), int(self.images.shape[3])
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) and labels (B,) of some rows."""
+        return self.images[rows], self.labels[rows]
+
     def every(self, step: int, offset: int = 0) -> LabelledImages:
         """The images whose own number is ``offset`` modulo ``step``, as the papers' "every 20th image"."""
         return self.where(self.indices % step == offset)
@@ -60,6 +70,87 @@ class LabelledImages:
     def where(self, keep: Tensor) -> LabelledImages:
         """The images where ``keep``, (N,) of truth values, is true; or of its rows in that order, where it has numbers."""
         return replace(self, images=self.images[keep], labels=self.labels[keep], indices=self.indices[keep])
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Pictures of any size and of no classes in memory, of which a training takes crops at random places.
+
+    Attributes:
+        pictures: (3, H, W) uint8 each, no side below ``side``.
+        side: of the square crops, in pixels.
+        crops: of each picture an epoch.
+        turned: whether a crop is turned by 0, 90, 180 or 270 degrees.
+        skipped: as in :class:`LabelledImages`.
+    """
+
+    pictures: tuple[Tensor, ...]
+    side: int
+    crops: int = 1
+    turned: bool = False
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.crops * len(self.pictures)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a crop."""
+        return self.side, self.side
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Crops (B, 3, side, side) drawn anew, and (B,) labels, -1 each: nobody knows them."""
+        taken = []
+        for row, (down, right, quarter) in zip(
+            rows.tolist(), torch.rand(len(rows), 3, generator=generator).tolist(), strict=True
+        ):
+            picture = self.pictures[row % len(self.pictures)]
+            crop = _cut(picture, self.side, down, right)
+            taken.append(crop.rot90(int(4 * quarter), (1, 2)) if self.turned else crop)
+        return torch.stack(taken), torch.full((len(rows),), -1)
+
+    def part(self, step: int, offset: int) -> tuple[Photographs, LabelledImages]:
+        """Those whose number is not ``offset`` modulo ``step``, and the middles of those whose is, to measure on."""
+        rest = tuple(one for number, one in enumerate(self.pictures) if number % step != offset)
+        aside = self.pictures[offset::step]
+        middles = torch.stack([_cut(one, self.side, 0.5, 0.5) for one in aside])
+        labels = torch.full((len(aside),), -1)
+        return replace(self, pictures=rest), LabelledImages(middles, labels, torch.arange(len(aside)) * step + offset, None)
+
+
+def _cut(picture: Tensor, side: int, down: float, right: float) -> Tensor:
+    top, left = (int(share * (whole - side + 1)) for share, whole in zip((down, right), picture.shape[1:], strict=True))
+    return picture[:, top : top + side, left : left + side]
+
+
+def load_photographs(path: Path, side: int) -> Photographs:
+    """All pictures in a folder and in those below it, in the order of their paths; what is smaller than the crops is scaled up.
+
+    Raises LabError where there is no such folder, nothing can be read, or they do not fit into memory.
+    """
+    if not path.is_dir():
+        raise LabError(f"There is no folder {str(path)!r}: pictures/PATH must name a folder of photographs.")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    pictures, skipped, held = list[Tensor](), list[str](), 0
+    for file in files:
+        try:
+            image = read_picture(file, repr(str(file))).image
+        except LabError as error:
+            skipped.append(str(error).removesuffix("."))
+            continue
+        if min(image.size) < side:
+            scale = side / min(image.size)
+            image = image.resize(
+                (max(side, round(image.width * scale)), max(side, round(image.height * scale))), Resampling.LANCZOS
+            )
+        pictures.append(torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous())
+        held += pictures[-1].numel()
+        if len(pictures) % 100 == 1:
+            _check_memory(str(path), held * (len(files) - len(pictures)) // len(pictures), copies=1)
+    if not pictures:
+        why = f"; the first: {skipped[0]}" if skipped else ""
+        raise LabError(f"No PNG, JPEG or WebP picture in {str(path)!r} or in its folders can be read{why}.")
+    return Photographs(tuple(pictures), side, skipped=tuple(skipped))
 
 
 def load_dataset(
@@ -141,11 +232,11 @@ def _in_memory(rows: Iterable[LabelledPicture], count: int, where: str, skipped:
     return LabelledImages(images=images, labels=torch.tensor(labels), indices=own, names=None, skipped=tuple(skipped))
 
 
-def _check_memory(where: str, needed: int) -> None:
+def _check_memory(where: str, needed: int, copies: int = COPIES) -> None:
     free = memory_left()
-    if free is not None and COPIES * needed > free:
+    if free is not None and copies * needed > free:
         raise LabError(
-            f"The pictures of {where!r} take {COPIES * needed / 1e9:.1f} GB of memory while they are read and"
+            f"The pictures of {where!r} take {copies * needed / 1e9:.1f} GB of memory while they are read and"
             f" {free / 1e9:.1f} GB are free: choose a smaller data set or split."
         )
 

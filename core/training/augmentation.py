@@ -31,9 +31,13 @@ def augment(images: Tensor, generator: torch.Generator, *, shift: int = 2, mirro
 
 
 def draw_sigmas(count: int, span: tuple[float, float], power: float, generator: torch.Generator) -> Tensor:
-    """(count,) sigmas in (low, high]: ``low + (high - low) u^power``, u uniform; a power above 1 favours small ones."""
+    """(count,) sigmas in (low, high]: ``low + (high - low) u^power``, u uniform; a power above 1 favours small ones. With the
+    power 0 they are even in their logarithm: ``low (high / low)^u``.
+    """
     low, high = span
     u = 1 - torch.rand(count, generator=generator)
+    if power == 0:
+        return low * (high / low) ** u
     return low + (high - low) * u**power
 
 

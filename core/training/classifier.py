@@ -71,8 +71,7 @@ def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierT
     average, history = trainer.fit(
         network=network,
         batch_loss=batch_loss,
-        images=train.images,
-        labels=train.labels,
+        data=train,
         recipe=recipe,
         made_for=stated,
         measure=lambda net: measure_classifier(net, held, sigma, device=trainer.device, name="held_out_accuracy"),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.data.datasets import LabelledImages
+from core.data.datasets import LabelledImages, Photographs
 from core.errors import LabError
 from core.models.networks import NoisePredictor, build
 from core.models.storage import ModelConfig
@@ -28,7 +28,7 @@ from core.training.objectives import (
     stability,
 )
 from core.training.recipe import Recipe
-from core.training.validation import figure_sigmas, measure_denoiser, measure_helper, split_held_out
+from core.training.validation import HELD_OUT, figure_sigmas, measure_denoiser, measure_helper, split_held_out
 
 OBJECTIVES = ("mse", "stab", "encoder")
 
@@ -39,7 +39,7 @@ class DenoiserTraining:
 
     ``objective``: ``mse`` (for a diffusion model the error of the predicted noise), ``stab``, or ``encoder``, which trains a
     U-Net's first half to start ``stab`` from, and leaves nothing that denoises yet. Of its own sigmas a diffusion model draws
-    those within ``sigma_range`` alike; its greatest may then be infinite, for all of them.
+    those within ``sigma_range`` alike; its greatest may then be infinite, for all of them. No ``shift`` for photographs.
     """
 
     objective: str = "mse"
@@ -92,7 +92,7 @@ class Teachers:
 
 
 def train_denoiser(
-    data: LabelledImages,
+    data: LabelledImages | Photographs,
     recipe: Recipe,
     training: DenoiserTraining,
     trainer: Trainer,
@@ -101,7 +101,7 @@ def train_denoiser(
     start: tuple[nn.Module, ModelConfig] | None = None,
     made_for: Mapping[str, Stated] | None = None,
 ) -> Trained:
-    """Train a denoiser on fresh Gaussian noise over a training split, whose labels are not used.
+    """Train a denoiser on fresh Gaussian noise over a training split, whose labels are not used, or photographs.
 
     ``start``: a trained denoiser to go on from (the paper's "Stab+MSE" starts from MSE); it fixes the architecture.
     ``made_for``: more that a checkpoint is to state, such as the reference of ``start``. Raises LabError where ``stab`` has
@@ -110,8 +110,16 @@ def train_denoiser(
     low, high = training.sigma_range
     if not 0 <= low <= high or high <= 0:
         raise LabError(f"The sigma range {low} to {high} is not usable: expected 0 <= least <= greatest, in [0, 1] units.")
+    if training.sigma_power == 0 and not low:
+        raise LabError(
+            "--sigma-power 0 draws sigmas evenly in their logarithm: give a range that begins above 0, such as 0.04:1."
+        )
+    if isinstance(data, Photographs):
+        training, data = replace(training, shift=0), replace(data, turned=training.objective == "mse")
+        if training.objective == "encoder":
+            raise LabError("The objective encoder is measured by classes, which photographs have none of: choose mse or stab.")
     teachers.check(training)
-    train, held = split_held_out(data)
+    train, held = data.part(HELD_OUT, 0) if isinstance(data, Photographs) else split_held_out(data)
     torch.manual_seed(recipe.seed)
     if start is None:
         config = ModelConfig("denoiser", training.architecture, dict(training.options))
@@ -125,7 +133,7 @@ def train_denoiser(
         low, high = float(levels[0]) if low else low, min(high, float(levels[-1]))
     elif math.isinf(high):
         raise LabError(f"A {config.architecture} has no greatest sigma of its own: give a range, such as 0:1.")
-    height, width = data.images.shape[2:]
+    height, width = data.size
     config = replace(config, input_size=(height, width), labels=None, sigma_range=(low, high))
 
     def sigmas(count: int, generator: torch.Generator) -> Tensor:
@@ -156,15 +164,19 @@ def train_denoiser(
         batch_loss=denoising_loss(
             objective, sigmas, draws=training.stab.draws, mirror=training.mirror, shift=training.shift, layout=layout
         ),
-        images=train.images,
-        labels=train.labels,
+        data=train,
         recipe=recipe,
-        made_for=_stated(training, teachers, config)
-        | {"start": start is not None, "data": fingerprint(data.images)}
-        | dict(made_for or {}),
+        made_for=_stated(training, teachers, config) | {"start": start is not None} | _stated_of(data) | dict(made_for or {}),
         measure=measure,
     )
     return Trained(average.denoiser if isinstance(average, DeeplySupervised) else average, config, history)
+
+
+def _stated_of(data: LabelledImages | Photographs) -> dict[str, Stated]:
+    if isinstance(data, LabelledImages):
+        return {"data": fingerprint(data.images)}
+    crops = f"{data.crops} of {data.side} pixels" + (", turned" if data.turned else "")
+    return {"data": fingerprint(*data.pictures), "crops of each picture": crops}
 
 
 def _stated(training: DenoiserTraining, teachers: Teachers, config: ModelConfig) -> dict[str, Stated]:

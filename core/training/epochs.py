@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from core.data.datasets import LabelledImages, Photographs
 from core.errors import LabError
 from core.models.storage import ModelConfig
 from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
@@ -49,14 +50,13 @@ class Trainer:
         self,
         network: nn.Module,
         batch_loss: BatchLoss,
-        images: Tensor,
-        labels: Tensor,
+        data: LabelledImages | Photographs,
         *,
         recipe: Recipe,
         made_for: Mapping[str, Stated] | None = None,
         measure: Callable[[nn.Module], dict[str, float]] | None = None,
     ) -> tuple[nn.Module, History]:
-        """Train ``network`` in place on (N, 3, H, W) uint8 images; returns its moving average, in evaluation mode, and history.
+        """Train ``network`` in place on pictures; returns its moving average, in evaluation mode, and history.
 
         ``made_for``: what else decides the run (objective, data ...), by names that are shown to the user. ``measure``: figures
         of the average after an epoch, on held-out pictures. Raises LabError where the checkpoint belongs to another run; or
@@ -66,9 +66,7 @@ class Trainer:
         workers = self.workers or Workers(self.device)
         check_recipe(recipe, workers.device)
         stated = dict(made_for or {}) | asdict(recipe) | {"devices": workers.count}
-        epochs = _Epochs(
-            self, Learner(network, recipe, workers), stated, loss=batch_loss, images=images, labels=labels, measure=measure
-        )
+        epochs = _Epochs(self, Learner(network, recipe, workers), stated, loss=batch_loss, data=data, measure=measure)
         earlier = self.checkpoint is not None and self.checkpoint.exists()
         if self.resume and earlier:
             epochs.restore()
@@ -89,14 +87,13 @@ class _Epochs:
         stated: Mapping[str, Stated],
         *,
         loss: BatchLoss,
-        images: Tensor,
-        labels: Tensor,
+        data: LabelledImages | Photographs,
         measure: Callable[[nn.Module], dict[str, float]] | None,
     ) -> None:
         self.trainer, self.learner, self.workers = trainer, learner, learner.workers
-        self.recipe, self.loss, self.images, self.labels = learner.recipe, loss, images, labels
+        self.recipe, self.loss, self.data = learner.recipe, loss, data
         self.stated, self.measure = stated, measure
-        self.steps_per_epoch = max(1, len(images) // self.recipe.batch_size)
+        self.steps_per_epoch = max(1, len(data) // self.recipe.batch_size)
         self.total = self.steps_per_epoch * self.recipe.epochs
         self.drawn: Tensor | None = None  # the generator's state, where an epoch is to go on from its middle
         self.epoch = self.row = self.done_before = 0
@@ -109,7 +106,7 @@ class _Epochs:
         """This process's part of each batch, epoch by epoch; figures after each, and checkpoints."""
         while self.epoch < self.recipe.epochs:
             for rows in self._order():
-                yield Batch(self.images[rows], self.labels[rows], self.loss, self._rate(self.learner.steps))
+                yield Batch(*self.data.batch(rows, self.learner.generator), self.loss, self._rate(self.learner.steps))
                 overdue = self.clock.seconds() - self.saved_at >= self.trainer.checkpoint_seconds
                 if self.row < self.steps_per_epoch and self.workers.mean(float(overdue)) > 0:
                     self.save()
@@ -125,7 +122,7 @@ class _Epochs:
         # Seeded anew each epoch, so that a resumed run draws exactly what an unbroken one would.
         size, generator = self.recipe.batch_size, self.learner.generator
         seed = self.recipe.seed * 100_003 + self.epoch
-        order = torch.randperm(len(self.images), generator=generator.manual_seed(seed))
+        order = torch.randperm(len(self.data), generator=generator.manual_seed(seed))
         if self.workers.rank:  # the others' noise is another one
             generator.manual_seed(seed * 1_009 + self.workers.rank)
         if self.drawn is not None:

@@ -462,7 +462,8 @@ def test_mistakes_of_train_classifier(run, data, tmp_path, options, words):
         (("--sigma", "loud"), "no sigma"),
         (("--sigma", "0.5:0.1"), "not usable"),
         (("--sigma", "nan"), "not usable"),
-        (("--sigma-power", 0), "--sigma-power is 0"),
+        (("--sigma-power", -1), "--sigma-power is -1"),
+        (("--sigma-power", 0), "give a range that begins above 0"),
         (("--architecture", "dncnn", "--widths", "4"), "does not take these options"),
         (("--objective", "stab", "--classifier", "api/google"), "answers with labels and gives no gradients"),
         (("--classifier", "bundled/shapes"), "tells 10 classes apart and the data set has 3"),
@@ -495,6 +496,71 @@ def test_the_folder_is_tried_before_training(run, data, tmp_path):
     (tmp_path / "file").write_text("in the way")
     line = run("train-classifier", "--dataset", data, "--out", tmp_path / "file", "--epochs", 1000).one_line()
     assert "not a folder" in line
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """pictures/PATH: 100 pictures of several sizes in two folders, some smaller than a crop of 24, and a file that is none."""
+    made, _ = make_shapes(100, seed=6)
+    for number, pixels in enumerate(made):
+        folder = tmp_path / "photographs" / ("a" if number % 2 else "b/deeper")
+        folder.mkdir(parents=True, exist_ok=True)
+        to_picture(pixels.float() / 255).resize((20 + number % 30, 22 + number % 7)).save(folder / f"{number:03}.png")
+    (tmp_path / "photographs" / "broken.jpg").write_bytes(b"no picture")
+    return f"pictures/{tmp_path / 'photographs'}"
+
+
+CROPS = ("--crop-size", 24, "--crops", 2, "--sigma", "0.04:1", "--sigma-power", 0)
+
+
+def test_photographs_of_any_size_without_classes(run, photographs, tmp_path):
+    out = tmp_path / "photo"
+    words = (
+        "--dataset",
+        photographs,
+        "--out",
+        out,
+        *CROPS,
+        "--option",
+        "fold=4",
+        "--option",
+        "blocks_up=2",
+        "--widths",
+        "8,12",
+    )
+    ran = run("train-denoiser", *words, *QUICK, "--batch-size", 12, "--half-weights", "--json")
+    assert ran.code == 0
+    assert "1 of 101 pictures left out: " in ran.err
+    card = ran.document
+    assert card["data"].endswith("photographs, 97 photographs, crops of 24 pixels")
+    assert card["test_images"] == 3  # numbers 1, 48 and 95, in the order of their paths
+    assert "step 15/15" in ran.err  # 95 are learnt from, two crops of each
+    assert set(card["test"]) == {"psnr_0.12", "psnr_0.25", "psnr_0.5", "psnr_1"}
+    denoiser = load_denoiser(f"local/{out}")
+    assert denoiser.sigma_range == (0.04, 1.0)
+    assert denoiser(torch.rand(2, 3, 37, 50), 0.2).shape == (2, 3, 37, 50)
+
+
+def test_stab_on_photographs_is_measured_by_the_classifiers_own_answers(run, photographs, models, tmp_path):
+    words = ("--dataset", photographs, "--out", tmp_path / "stab", *CROPS, "--widths", "4,8", "--objective", "stab")
+    ran = run("train-denoiser", *words, *QUICK, "--classifier", "bundled/shapes", "--features", 1, "--json")
+    assert ran.code == 0
+    assert {"agreement_0.25", "psnr_0.25"} < set(ran.document["test"])
+    assert not any("accuracy" in name for name in ran.document["test"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--objective", "encoder", "--classifier", "bundled/shapes"), "which photographs have none of"),
+        (("--crop-size", 8), "--crop-size is 8"),
+        (("--crops", 0), "--crops 0"),
+    ],
+)
+def test_mistakes_with_photographs(run, photographs, tmp_path, options, words):
+    ran = run("train-denoiser", "--dataset", photographs, "--out", tmp_path / "d", *CROPS, *options)
+    assert ran.code == 2
+    assert words in ran.err.splitlines()[-1]
 
 
 def test_a_data_set_without_test_pictures_is_refused(run, tmp_path):

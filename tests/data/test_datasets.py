@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 
 from core.commands.inputs import skipped_text
 from core.data import datasets
-from core.data.datasets import LabelledImages, load_dataset
+from core.data.datasets import LabelledImages, load_dataset, load_photographs
 from core.data.shapes import SHAPES_LABELS
 from core.errors import LabError
 from core.models.labels import CIFAR10_LABELS
@@ -200,3 +201,46 @@ def test_a_wrong_listing_is_told(tmp_path, listing, word):
     (folder / "labels.tsv").write_text(listing)
     with pytest.raises(LabError, match=word):
         load_dataset(f"folder/{folder}")
+
+
+def test_photographs_are_cropped_anew_everywhere_and_turned(tmp_path):
+    pixels = picture(40)[:20]  # 40 wide, 20 high
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    photographs = load_photographs(tmp_path, 18)
+    assert photographs.size == (18, 18)
+    crops, labels = photographs.batch(torch.zeros(400).long(), torch.Generator().manual_seed(0))
+    assert labels.unique().tolist() == [-1]
+    whole = torch.from_numpy(pixels).permute(2, 0, 1)
+    places = {(top, left): whole[:, top : top + 18, left : left + 18] for top in range(3) for left in range(23)}
+    found = [place for crop in crops for place, cut in places.items() if torch.equal(crop, cut)]
+    assert len(found) == 400
+    assert set(found) == set(places)
+    turned, _ = replace(photographs, turned=True).batch(torch.zeros(400).long(), torch.Generator().manual_seed(0))
+    ways = [
+        next(k for k in range(4) if torch.equal(crop.rot90(k, (1, 2)), one)) for crop, one in zip(crops, turned, strict=True)
+    ]
+    assert all(60 < ways.count(k) < 140 for k in range(4))
+
+
+def test_photographs_that_are_measured_on_are_not_learnt_from_and_small_ones_are_scaled_up(tmp_path):
+    for number in range(7):
+        Image.new("RGB", (30, 9 if number == 3 else 30), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    photographs = load_photographs(tmp_path, 18)
+    assert {min(one.shape[1:]) for one in photographs.pictures} == {30, 18}
+    rest, middles = photographs.part(3, 1)
+    assert [int(one[0, 0, 0]) for one in rest.pictures] == [0, 2, 3, 5, 6]
+    assert middles.images.shape == (2, 3, 18, 18)
+    assert (middles.images[:, 0, 0, 0].tolist(), middles.indices.tolist()) == ([1, 4], [1, 4])
+
+
+def test_photographs_that_cannot_be_had(tmp_path, monkeypatch):
+    with pytest.raises(LabError, match=r"There is no folder .* must name a folder of photographs"):
+        load_photographs(tmp_path / "nothing", 18)
+    (tmp_path / "a.png").write_text("none")
+    with pytest.raises(LabError, match="can be read; the first: "):
+        load_photographs(tmp_path, 18)
+    for number in range(3):
+        Image.fromarray(picture(40)).save(tmp_path / f"b{number}.png")
+    monkeypatch.setattr(datasets, "memory_left", lambda: 5_000)
+    with pytest.raises(LabError, match="GB of memory while they are read"):
+        load_photographs(tmp_path, 18)

@@ -90,6 +90,14 @@ def test_a_range_of_sigmas_has_the_stated_distribution():
         assert float((sigmas <= s).double().mean()) == pytest.approx(share ** (1 / 1.5), abs=0.01)
 
 
+def test_sigmas_even_in_their_logarithm():
+    sigmas = draw_sigmas(40_000, (0.04, 1.0), 0, torch.Generator().manual_seed(1)).double()
+    assert float(sigmas.min()) >= 0.04
+    assert float(sigmas.max()) <= 1
+    for share in (0.1, 0.5, 0.9):
+        assert float((sigmas <= 0.04 * 25**share).double().mean()) == pytest.approx(share, abs=0.01)
+
+
 def test_sigmas_of_a_schedule():
     strength = torch.tensor([0.01, 0.1, 0.5, 2.0, 70.0])
     assert torch.equal(scheduled_sigmas(strength, 0.0, 1.0), strength[:3])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
 
-from core.data.datasets import LabelledImages
+from core.data.datasets import LabelledImages, Photographs
 from core.data.shapes import SHAPES_LABELS, make_shapes
 from core.errors import LabError
 from core.models.networks import ConvClassifier, UNetDenoiser
@@ -237,6 +237,24 @@ def test_labels_are_not_used(shapes, classifier):
     recipe = Recipe(epochs=1, batch_size=49)
     networks = [train(data, recipe, objective="stab", classifier=classifier, options=SMALL)[0] for data in (shapes, scrambled)]
     assert same(*networks)
+
+
+def test_crops_of_photographs_are_drawn_again_by_a_resumed_run(tmp_path):
+    pictures = tuple(torch.rand(3, 20 + n % 3, 30, generator=torch.Generator().manual_seed(n)) * 255 for n in range(100))
+    photographs = Photographs(tuple(picture.byte() for picture in pictures), side=16, crops=2)
+
+    def run(data=photographs, **options):
+        return train(data, RECIPE, options=SMALL | {"fold": 4}, sigma_range=(0.04, 1.0), sigma_power=0, **options)
+
+    unbroken, config, history = run()
+    assert config.input_size == (16, 16)
+    asked = iter(range(1_000))
+    run(checkpoint=tmp_path / "c.pt", should_stop=lambda: next(asked) == 5)
+    resumed, _, whole = run(checkpoint=tmp_path / "c.pt", resume=True)
+    assert same(unbroken, resumed)
+    assert whole == history
+    with pytest.raises(LabError, match=r"another crops of each picture \(2 of 16 pixels, turned, now 1 of 16 pixels, turned\)"):
+        run(replace(photographs, crops=1), checkpoint=tmp_path / "c.pt", resume=True)
 
 
 def test_a_resumed_denoiser_is_the_unbroken_one(shapes, classifier, tmp_path):

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.training.epochs import Trainer
 from core.training.loop import TrainingProgress
@@ -44,7 +45,12 @@ def noisy_cross_entropy(net, images, labels, generator):
 
 def fit(network, loss, images, labels, recipe, *, made_for=None, measure=None, **trainer):
     return Trainer(CPU, **trainer).fit(
-        network=network, batch_loss=loss, images=images, labels=labels, recipe=recipe, made_for=made_for, measure=measure
+        network=network,
+        batch_loss=loss,
+        data=LabelledImages(images, labels, torch.arange(len(images)), None),
+        recipe=recipe,
+        made_for=made_for,
+        measure=measure,
     )
 
 

@@ -21,6 +21,7 @@ TASK = """
 import torch
 import torch.nn.functional as F
 from torch import nn
+from core.data.datasets import LabelledImages
 from core.training.epochs import Trainer
 from core.training.recipe import Recipe
 
@@ -29,10 +30,11 @@ def train(workers, **options):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2))
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (48, 3, 8, 8), generator=generator).byte()
+    data = LabelledImages(images, torch.arange(48) % 2, torch.arange(48), None)
     recipe = Recipe(epochs=2, batch_size=16, optimizer="sgd", learning_rate=0.1, ema=0.5, clip=0.0)
     loss = lambda net, x, y, draws: F.cross_entropy(net(x), y)
     trainer = Trainer(torch.device("cpu"), workers=workers, **options)
-    return trainer.fit(network=network, batch_loss=loss, images=images, labels=torch.arange(48) % 2, recipe=recipe)
+    return trainer.fit(network=network, batch_loss=loss, data=data, recipe=recipe)
 """
 
 

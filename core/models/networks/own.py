@@ -79,15 +79,16 @@ class _Stage(nn.Module):
 class UNetDenoiser(nn.Module):
     """A U-Net conditioned on a continuous sigma, in the shape of DRUNet (Zhang et al. 2021, arXiv 2008.13751).
 
-    Two things differ from DRUNet. Pixels are first folded 2x2 into channels, as FFDNet does (Zhang et al. 2018, arXiv
-    1710.04026), which halves the cost. And input and output are scaled as in Karras et al. (2022, arXiv 2206.00364, table 1),
-    so that one network serves every sigma: the picture it returns leans on the noisy one where sigma is small and on the
-    network where sigma is large. Raises ValueError where there are not as many blocks as widths.
+    Two things differ from DRUNet. Pixels are first folded into channels, as FFDNet does (Zhang et al. 2018, arXiv
+    1710.04026), which halves the cost or more. And input and output are scaled as in Karras et al. (2022, arXiv 2206.00364,
+    table 1), so that one network serves every sigma: the picture it returns leans on the noisy one where sigma is small and on
+    the network where sigma is large. Raises ValueError where there are not as many blocks as widths.
 
     Args:
         widths: channels of each level, fine to coarse.
         blocks: residual blocks of each level on the way down: one number for all, or one a level.
         blocks_up: residual blocks of each level on the way up.
+        fold: side of the squares of pixels that are folded; 4 for photographs, whose finest level is then a quarter as wide.
         norm: batch norm after the convolutions, with which STAB gets further in the same time (docs/training-notes.md).
         sigma_data: standard deviation of the pixels themselves, in [0, 1] units.
     """
@@ -98,6 +99,7 @@ class UNetDenoiser(nn.Module):
         blocks: int | Sequence[int] = 1,
         *,
         blocks_up: int = 1,
+        fold: int = 2,
         norm: bool = False,
         sigma_data: float = 0.25,
     ) -> None:
@@ -107,15 +109,16 @@ class UNetDenoiser(nn.Module):
             raise ValueError(f"{len(counts)} numbers of blocks for {len(widths)} widths: expected one a level")
         self.sigma_data = sigma_data
         self.coarsest = widths[-1]
-        self.divisor = 2 ** len(widths)  # the fold and each halving
-        self.head = nn.Conv2d(4 * 3 + 1, widths[0], 3, padding=1, bias=not norm)
+        self.fold = fold
+        self.divisor = fold * 2 ** (len(widths) - 1)  # the fold and each halving
+        self.head = nn.Conv2d(3 * fold**2 + 1, widths[0], 3, padding=1, bias=not norm)
         self.head_norm = nn.Sequential(nn.BatchNorm2d(widths[0]), nn.ReLU()) if norm else nn.Identity()
         self.down = nn.ModuleList(_blocks(width, count, norm) for width, count in zip(widths[:-1], counts[:-1], strict=True))
         self.shrink = nn.ModuleList(_shrink(a, b, norm) for a, b in pairwise(widths))
         self.middle = _blocks(widths[-1], counts[-1], norm)
         self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_blocks(width, blocks_up, norm) for width in widths[:-1])
-        self.tail = nn.Conv2d(widths[0], 4 * 3, 3, padding=1)
+        self.tail = nn.Conv2d(widths[0], 3 * fold**2, 3, padding=1)
 
     def forward(self, noisy: Tensor, sigma: Tensor | float) -> Tensor:
         """(B, 3, H, W) noisy pixels and sigma (a number, or one per picture) -> (B, 3, H, W) denoised pixels."""
@@ -128,7 +131,7 @@ class UNetDenoiser(nn.Module):
         x = features
         for blocks, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             x = blocks(grow(x) + skips.pop())
-        x = F.pixel_shuffle(self.tail(x), 2)[:, :, :height, :width].to(noisy.dtype)
+        x = F.pixel_shuffle(self.tail(x), self.fold)[:, :, :height, :width].to(noisy.dtype)
         s = per_picture(noisy, sigma).view(-1, 1, 1, 1)
         total = s.square() + self.sigma_data**2
         return 0.5 + self.sigma_data**2 / total * (noisy - 0.5) + s * self.sigma_data * total.rsqrt() * x, features
@@ -144,8 +147,8 @@ class UNetDenoiser(nn.Module):
     def _encode(self, noisy: Tensor, sigma: Tensor | float) -> tuple[Tensor, list[Tensor]]:
         s = per_picture(noisy, sigma).view(-1, 1, 1, 1)
         x = F.pixel_unshuffle(
-            (padded(noisy, self.divisor) - 0.5) * (s.square() + self.sigma_data**2).rsqrt(), 2
-        )  # (B, 12, H/2, W/2)
+            (padded(noisy, self.divisor) - 0.5) * (s.square() + self.sigma_data**2).rsqrt(), self.fold
+        )  # (B, 12, H/2, W/2) where pixels are folded 2 x 2
         level = (s.clamp_min(1e-4).log() / 4).expand(-1, 1, *x.shape[2:])
         x = self.head_norm(self.head(torch.cat([x, level], dim=1).contiguous(memory_format=torch.channels_last)))
         skips = []
