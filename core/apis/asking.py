@@ -161,7 +161,6 @@ class QuerySender:
                 return
 
     def _set_out(self, key: QueryKey, digest: str) -> None:
-        """Wait for a turn and set the money aside."""
         if not self._pace.turn(self._stopped):
             raise _GivenUpError
         self._ledger.reserve(key, digest, price=self._provider.limits.price, budget=self._budget)
@@ -188,7 +187,6 @@ class Pace:
         return False
 
     def pause(self, seconds: float) -> None:
-        """Let nobody ask for so long."""
         with self._lock:
             self._next = max(self._next, time.monotonic() + seconds)
 

@@ -3,24 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.provider import (
-    Answer,
-    InDoubtError,
-    Label,
-    Limits,
-    NotSentError,
-    QueryFailedError,
-    RefusedError,
-    UnusableError,
-    best_first,
-    failure_of,
-)
+from core.apis.provider import Limits, QueryFailedError, RefusedError, VendorClient, failure_of
 
 LIMITS = Limits(price=0.001, rate=5, min_side=80, max_bytes=5 * 2**20)
 """Public documentation: 5 MB as bytes, at least 80 pixels a side, 5 to 50 requests a second by region."""
 
 
-class Rekognition:
+class Rekognition(VendorClient):
     """``api/aws``: DetectLabels.
 
     Credentials and region: ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``,
@@ -61,22 +50,39 @@ class Rekognition:
                 ),
             )
         except BotoCoreError as error:
-            raise _failure(error) from error
+            raise self._failure(error) from error
         except ValueError as error:
             raise RefusedError(f"Amazon Rekognition's region or endpoint is not usable: {error}") from error
 
-    def ask(self, png: bytes) -> Answer:
-        """One DetectLabels request."""
-        try:
-            response = self._client.detect_labels(Image={"Bytes": png}, MaxLabels=10)
-        except Exception as error:
-            raise _failure(error) from error
-        self.model = f"detect-labels/{response.get('LabelModelVersion', 'unknown')}"
-        try:
-            labels = [Label(str(found["Name"]), float(found["Confidence"])) for found in response["Labels"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnusableError(f"Amazon's answer cannot be read: {type(error).__name__}.") from error
-        return best_first(labels)
+    def _request(self, png: bytes) -> Any:
+        return self._client.detect_labels(Image={"Bytes": png}, MaxLabels=10)
+
+    def _labels(self, found: Any) -> list[tuple[str, float]]:
+        self.model = f"detect-labels/{found.get('LabelModelVersion', 'unknown')}"
+        return [(label["Name"], label["Confidence"]) for label in found["Labels"]]
+
+    def _failure(self, error: Exception) -> QueryFailedError:
+        from botocore import exceptions
+        from botocore.parsers import ResponseParserError
+
+        if isinstance(error, exceptions.ClientError):
+            told, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+            code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+            status = 429 if code in _BUSY else 403 if code in _DENIED else int(meta.get("HTTPStatusCode", 400))
+            message = message if code in _BUSY | _DENIED else f"{code}: {message}"
+            return failure_of(status, message, meta.get("HTTPHeaders", {}).get("retry-after"))
+        if isinstance(error, exceptions.NoRegionError):
+            return RefusedError("No region is set for Amazon Rekognition: set AWS_DEFAULT_REGION, such as eu-west-1.")
+        if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError | exceptions.ProfileNotFound):
+            return RefusedError("The credentials for Amazon Rekognition are missing or incomplete: set both AWS keys.")
+        return self._sorted(
+            error,
+            unreached=(exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError),
+            late=(exceptions.ReadTimeoutError,),
+            cut=(exceptions.ConnectionClosedError, exceptions.HTTPClientError),
+            unreadable=(ResponseParserError, LookupError, ValueError, TypeError, AttributeError),
+            check="the connection and the region",
+        )
 
 
 _BUSY = {"ThrottlingException", "ProvisionedThroughputExceededException", "TooManyRequestsException", "LimitExceededException"}
@@ -84,33 +90,3 @@ _DENIED = {
     "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException",
     "IncompleteSignature", "MissingAuthenticationToken", "SubscriptionRequiredException",
 }  # fmt: skip
-
-
-def _failure(error: Exception) -> QueryFailedError:
-    from botocore import exceptions
-    from botocore.parsers import ResponseParserError
-
-    if isinstance(error, exceptions.ClientError):
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        message = str(error.response.get("Error", {}).get("Message", ""))
-        meta = error.response.get("ResponseMetadata", {})
-        status = int(meta.get("HTTPStatusCode", 400))
-        retry_after = meta.get("HTTPHeaders", {}).get("retry-after")
-        if code in _BUSY:
-            return failure_of(429, message, retry_after)
-        if code in _DENIED:
-            return failure_of(403, message)
-        return failure_of(status, f"{code}: {message}", retry_after)
-    if isinstance(error, exceptions.NoRegionError):
-        return RefusedError("No region is set for Amazon Rekognition: set AWS_DEFAULT_REGION, such as eu-west-1.")
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError | exceptions.ProfileNotFound):
-        return RefusedError("The credentials for Amazon Rekognition are missing or incomplete: set both AWS keys.")
-    if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-        return NotSentError("Amazon Rekognition could not be reached: check the connection and the region.")
-    if isinstance(error, exceptions.ReadTimeoutError):
-        return InDoubtError("Amazon Rekognition did not answer in time.")
-    if isinstance(error, exceptions.ConnectionClosedError | exceptions.HTTPClientError):
-        return InDoubtError("The connection was cut before Amazon Rekognition answered.")
-    if isinstance(error, ResponseParserError | LookupError | ValueError | TypeError | AttributeError):
-        return UnusableError("Amazon's answer cannot be read.")
-    return InDoubtError(f"Amazon's client failed in a way that is not known: {type(error).__name__}.")

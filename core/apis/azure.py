@@ -3,24 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.provider import (
-    Answer,
-    InDoubtError,
-    Label,
-    Limits,
-    NotSentError,
-    QueryFailedError,
-    RefusedError,
-    UnusableError,
-    best_first,
-    failure_of,
-)
+from core.apis.provider import Limits, QueryFailedError, RefusedError, VendorClient, failure_of
 
 LIMITS = Limits(price=0.001, rate=10, min_side=50, max_side=16_000, max_bytes=20 * 2**20)
 """Public documentation: 50 to 16,000 pixels a side, 20 MB, 10 requests a second in tier S1."""
 
 
-class AzureVision:
+class AzureVision(VendorClient):
     """``api/azure``: analyze with the feature Tags. Credentials: ``VISION_ENDPOINT`` and ``VISION_KEY``."""
 
     ref, model, destination = "api/azure", "image-analysis/tags", "Azure AI Vision"
@@ -40,37 +29,25 @@ class AzureVision:
             endpoint, AzureKeyCredential(key), retry_total=0, connection_timeout=10, read_timeout=limits.timeout
         )
 
-    def ask(self, png: bytes) -> Answer:
-        """One analyze request."""
-        try:
-            result = self._client.analyze(image_data=png, visual_features=self._features)
-        except Exception as error:
-            raise _failure(error) from error
-        try:
-            self.model = f"image-analysis/tags/{result.model_version}"
-            labels = [Label(str(tag.name), float(tag.confidence)) for tag in result.tags.list]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UnusableError(f"Azure's answer cannot be read: {type(error).__name__}.") from error
-        return best_first(labels)
+    def _request(self, png: bytes) -> Any:
+        return self._client.analyze(image_data=png, visual_features=self._features)
 
+    def _labels(self, found: Any) -> list[tuple[str, float]]:
+        self.model = f"image-analysis/tags/{found.model_version}"
+        return [(tag.name, tag.confidence) for tag in found.tags.list]
 
-def _failure(error: Exception) -> QueryFailedError:
-    from azure.core import exceptions
+    def _failure(self, error: Exception) -> QueryFailedError:
+        from azure.core import exceptions
 
-    if isinstance(error, exceptions.DecodeError | exceptions.DeserializationError):
-        return UnusableError("Azure's answer cannot be read.")
-    if isinstance(error, exceptions.HttpResponseError):
-        status = error.status_code or 0
-        if status == 200:
-            return UnusableError("Azure's answer cannot be read.")
-        headers = getattr(error.response, "headers", None) or {}
-        return failure_of(status, str(error.message), headers.get("Retry-After"))
-    if isinstance(error, exceptions.ServiceResponseTimeoutError):
-        return InDoubtError("Azure AI Vision did not answer in time.")
-    if isinstance(error, exceptions.ServiceResponseError):
-        return InDoubtError("The connection was cut before Azure AI Vision answered.")
-    if isinstance(error, exceptions.ServiceRequestError):
-        return NotSentError("Azure AI Vision could not be reached: check VISION_ENDPOINT and the connection.")
-    if isinstance(error, ValueError | TypeError | KeyError):
-        return UnusableError(f"Azure's answer cannot be read: {type(error).__name__}.")
-    return InDoubtError(f"Azure's client failed in a way that is not known: {type(error).__name__}.")
+        undecoded = isinstance(error, exceptions.DecodeError) or getattr(error, "status_code", None) == 200
+        if isinstance(error, exceptions.HttpResponseError) and not undecoded:
+            headers = getattr(error.response, "headers", None) or {}
+            return failure_of(error.status_code or 0, str(error.message), headers.get("Retry-After"))
+        return self._sorted(
+            error,
+            unreached=(exceptions.ServiceRequestError,),
+            late=(exceptions.ServiceResponseTimeoutError,),
+            cut=(exceptions.ServiceResponseError,),
+            unreadable=(exceptions.HttpResponseError, ValueError, TypeError, LookupError),
+            check="VISION_ENDPOINT and the connection",
+        )

@@ -114,7 +114,6 @@ class _RemoteRun:
         self.before = sum(map(len, self.count()))
 
     def count(self) -> tuple[list[Query], list[Query]]:
-        """Count what is kept by now, and return it."""
         kept = self.ledger.queries(self.spec.name, "select"), self.ledger.queries(self.spec.name, "estimate")
         self.counted.count(*kept)
         return kept
@@ -160,7 +159,6 @@ class _RemoteRun:
                     break
 
     def _tell(self, phase: str, on_progress: Callable[[RemoteProgress], None] | None) -> None:
-        """Count what came, and tell."""
         select, estimate = self.count()
         if on_progress is None:
             return
@@ -183,7 +181,6 @@ class _RemoteRun:
         )
 
     def result(self) -> RemoteResult:
-        """What the answers kept by now say."""
         select, estimate = self.count()
         asked, spec = len(select) + len(estimate) - self.before, self.spec
         used = [*select[: self.settings.n0], *estimate[: self.certification.done]]
@@ -212,7 +209,6 @@ class _RemoteRun:
         )
 
     def _notes(self, queries: list[Query], certificate: Certificate) -> tuple[str, ...]:
-        """Sentences for the user."""
         notes = [size_note(self.spec.height, self.spec.width, self.provider.limits)]
         models = {query.model for query in queries if query.model}
         if len(models) > 1:

@@ -3,18 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.provider import (
-    Answer,
-    InDoubtError,
-    Label,
-    Limits,
-    NotSentError,
-    QueryFailedError,
-    RefusedError,
-    TurnedAwayError,
-    UnusableError,
-    best_first,
-)
+from core.apis.provider import InDoubtError, Limits, QueryFailedError, RefusedError, TurnedAwayError, VendorClient
 
 LIMITS = Limits(price=0.0012, rate=10, max_bytes=20 * 2**20)
 """Public documentation: 20 MB a picture; about ten requests a second in the first paid plan."""
@@ -22,7 +11,7 @@ LIMITS = Limits(price=0.0012, rate=10, max_bytes=20 * 2**20)
 MODEL = "general-image-recognition"
 
 
-class Clarifai:
+class Clarifai(VendorClient):
     """``api/clarifai``: PostModelOutputs of ``clarifai/main`` ``general-image-recognition``. Credentials: ``CLARIFAI_PAT``.
 
     ``CLARIFAI_GRPC_BASE`` names another endpoint; one that begins with ``127.0.0.1:`` is spoken to without TLS.
@@ -55,28 +44,42 @@ class Clarifai:
             response_deserializer=service_pb2.MultiOutputResponse.FromString,
         )
 
-    def ask(self, png: bytes) -> Answer:
-        """One PostModelOutputs request."""
-        import grpc
-
+    def _request(self, png: bytes) -> Any:
         picture = self._resources.Input(data=self._resources.Data(image=self._resources.Image(base64=png)))
         request = self._service.PostModelOutputsRequest(
             user_app_id=self._resources.UserAppIDSet(user_id="clarifai", app_id="main"), model_id=MODEL, inputs=[picture]
         )
-        try:
-            response = self._post(request, metadata=self._metadata, timeout=self.limits.timeout)
-        except grpc.RpcError as error:
-            raise _rpc_failure(error) from error
+        response = self._post(request, metadata=self._metadata, timeout=self.limits.timeout)
         code = int(response.status.code)
         if code != _SUCCESS:
             raise _status_failure(code, f"{response.status.description} {response.status.details}".strip())
-        if not response.outputs:
-            raise UnusableError("Clarifai's answer has no output in it.")
-        output = response.outputs[0]
+        return response
+
+    def _labels(self, found: Any) -> list[tuple[str, float]]:
+        output = found.outputs[0]
         if output.model.model_version.id:
             self.model = f"{MODEL}/{output.model.model_version.id}"
-        labels = [Label(concept.name, float(concept.value)) for concept in output.data.concepts]
-        return best_first(labels)
+        return [(concept.name, concept.value) for concept in output.data.concepts]
+
+    def _failure(self, error: Exception) -> QueryFailedError:
+        import grpc
+
+        if not isinstance(error, grpc.RpcError):
+            return self._sorted(error)
+        code, said = error.code(), str(error.details() or "")
+        if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+            return RefusedError("Clarifai does not accept the credentials: check CLARIFAI_PAT.")
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return TurnedAwayError(f"Clarifai asks to slow down. It said: {said[:200]}")
+        if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND):
+            return RefusedError(f"Clarifai refused the query ({code.name}). It said: {said[:200]}")
+        if code == grpc.StatusCode.INTERNAL and "deserializ" in said.lower():
+            return self._sorted(error, unreadable=(Exception,))
+        if code == grpc.StatusCode.UNAVAILABLE and ("failed to connect" in said.lower() or "name resolution" in said.lower()):
+            return self._sorted(error, unreached=(Exception,))
+        if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+            return self._sorted(error, late=(Exception,))
+        return InDoubtError(f"The connection was cut before Clarifai answered ({code.name}).")
 
 
 _SUCCESS, _THROTTLED, _HOURLY, _MONTHLY = 10000, 11005, 11003, 11004  # codes of clarifai.api.status.StatusCode
@@ -92,22 +95,3 @@ def _status_failure(code: int, said: str) -> QueryFailedError:
     if code >= 98000:
         return TurnedAwayError(f"Clarifai has a fault of its own ({code}).")
     return RefusedError(f"Clarifai refused the query ({code}). It said: {said[:200]}")
-
-
-def _rpc_failure(error: Any) -> QueryFailedError:
-    import grpc
-
-    code, said = error.code(), str(error.details() or "")
-    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-        return RefusedError("Clarifai does not accept the credentials: check CLARIFAI_PAT.")
-    if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return TurnedAwayError(f"Clarifai asks to slow down. It said: {said[:200]}")
-    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return InDoubtError("Clarifai did not answer in time.")
-    if code == grpc.StatusCode.UNAVAILABLE and ("failed to connect" in said.lower() or "name resolution" in said.lower()):
-        return NotSentError("Clarifai could not be reached: check the connection.")
-    if code == grpc.StatusCode.INTERNAL and "deserializ" in said.lower():
-        return UnusableError("Clarifai's answer cannot be read.")
-    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND):
-        return RefusedError(f"Clarifai refused the query ({code.name}). It said: {said[:200]}")
-    return InDoubtError(f"The connection was cut before Clarifai answered ({code.name}).")

@@ -76,7 +76,6 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_POST(self) -> None:
-        """Classify the body."""
         length = self.headers.get("Content-Length", "")
         if self.path != PATH:
             self._answer(404, {"error": f"There is nothing here: POST a picture to {PATH}."})
@@ -90,7 +89,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(400, {"error": str(error)})
 
     def do_GET(self) -> None:
-        """Say what this is."""
         self._answer(
             200 if self.path == "/" else 404, {"use": f"POST a picture to {PATH}", "model": self.server.classifier.ref}
         )

@@ -3,24 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.provider import (
-    Answer,
-    InDoubtError,
-    Label,
-    Limits,
-    QueryFailedError,
-    RefusedError,
-    UnusableError,
-    best_first,
-    connection_failure,
-    failure_of,
-)
+from core.apis.provider import Limits, QueryFailedError, RefusedError, VendorClient, connection_failure, failure_of
 
 LIMITS = Limits(price=0.0015, rate=10, max_bytes=7 * 2**20)
 """Public documentation: 1,800 requests a minute, 10 MB a request of JSON, in which pictures grow by a third."""
 
 
-class GoogleVision:
+class GoogleVision(VendorClient):
     """``api/google``: ``images:annotate`` with LABEL_DETECTION.
 
     Credentials: ``GOOGLE_API_KEY``, or whatever Google's own client finds (``GOOGLE_APPLICATION_CREDENTIALS`` and so on).
@@ -46,40 +35,36 @@ class GoogleVision:
                 "There are no credentials for Google Cloud Vision: set GOOGLE_API_KEY or GOOGLE_APPLICATION_CREDENTIALS."
             ) from error
 
-    def ask(self, png: bytes) -> Answer:
-        """One ``LABEL_DETECTION`` request."""
-        try:
-            # retry=None: the client's own retries would pay twice.
-            response = self._client.label_detection(
-                self._vision.Image(content=png), max_results=10, retry=None, timeout=self.limits.timeout
-            )
-        except Exception as error:
-            raise _failure(error) from error
+    def _request(self, png: bytes) -> Any:
+        # retry=None: the client's own retries would pay twice.
+        response = self._client.label_detection(
+            self._vision.Image(content=png), max_results=10, retry=None, timeout=self.limits.timeout
+        )
         if response.error.code:
             raise failure_of(_HTTP.get(response.error.code, 400), response.error.message)
-        labels = [Label(found.description, float(found.score)) for found in response.label_annotations]
-        if any(not label.name for label in labels):
-            raise UnusableError("Google's answer has a label without a name.")
-        return best_first(labels)
+        return response
+
+    def _labels(self, found: Any) -> list[tuple[str, float]]:
+        labels = [(label.description, label.score) for label in found.label_annotations]
+        if not all(name for name, _ in labels):
+            raise ValueError("a label without a name")
+        return labels
+
+    def _failure(self, error: Exception) -> QueryFailedError:
+        import requests
+        from google.api_core import exceptions
+        from google.auth.exceptions import GoogleAuthError
+        from google.protobuf.json_format import ParseError
+
+        if isinstance(error, exceptions.GoogleAPICallError) and error.code is not None:
+            headers = getattr(error.response, "headers", None) or {}
+            return failure_of(int(error.code), str(error.message), headers.get("Retry-After"))
+        if isinstance(error, GoogleAuthError):
+            return RefusedError("Google does not accept the credentials: check that they are right and not expired.")
+        if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
+            return connection_failure(error)
+        return self._sorted(error, unreadable=(ParseError, LookupError, ValueError, TypeError, AttributeError))
 
 
 _HTTP = {4: 504, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}
 """Codes of google.rpc.Code, which answers carry inside, as HTTP statuses."""
-
-
-def _failure(error: Exception) -> QueryFailedError:
-    import requests
-    from google.api_core import exceptions
-    from google.auth.exceptions import GoogleAuthError
-    from google.protobuf.json_format import ParseError
-
-    if isinstance(error, exceptions.GoogleAPICallError) and error.code is not None:
-        headers = getattr(error.response, "headers", None) or {}
-        return failure_of(int(error.code), str(error.message), headers.get("Retry-After"))
-    if isinstance(error, GoogleAuthError):
-        return RefusedError("Google does not accept the credentials: check that they are right and not expired.")
-    if isinstance(error, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
-        return connection_failure(error)
-    if isinstance(error, ParseError | LookupError | ValueError | TypeError | AttributeError):
-        return UnusableError(f"Google's answer cannot be read: {type(error).__name__}.")
-    return InDoubtError(f"Google's client failed in a way that is not known: {type(error).__name__}.")

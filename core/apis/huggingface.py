@@ -3,18 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.apis.provider import (
-    Answer,
-    InDoubtError,
-    Label,
-    Limits,
-    NotSentError,
-    QueryFailedError,
-    RefusedError,
-    UnusableError,
-    best_first,
-    failure_of,
-)
+from core.apis.provider import Limits, QueryFailedError, RefusedError, VendorClient, failure_of
 
 LIMITS = Limits(price=0.0001, rate=5, max_bytes=10 * 2**20)
 """Billed by computing time, so the price is a guess that the user puts right."""
@@ -22,7 +11,7 @@ LIMITS = Limits(price=0.0001, rate=5, max_bytes=10 * 2**20)
 DEFAULT_MODEL = "google/vit-base-patch16-224"
 
 
-class HuggingFaceInference:
+class HuggingFaceInference(VendorClient):
     """``api/huggingface[/OWNER/MODEL]``. Credentials: ``HF_TOKEN``; ``HF_INFERENCE_URL`` names an endpoint of one's own."""
 
     destination = "Hugging Face Inference Providers"
@@ -36,35 +25,23 @@ class HuggingFaceInference:
         self.limits, self.model, self.ref = limits, model, f"api/huggingface/{model}"
         self._client: Any = InferenceClient(model=url or model, token=token, timeout=limits.timeout)
 
-    def ask(self, png: bytes) -> Answer:
-        """One image-classification request."""
-        try:
-            found = self._client.image_classification(png)
-        except Exception as error:
-            raise _failure(error) from error
-        try:
-            labels = [Label(str(one["label"]), float(one["score"])) for one in found]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnusableError(f"The answer cannot be read: {type(error).__name__}.") from error
-        return best_first(labels)
+    def _request(self, png: bytes) -> Any:
+        return self._client.image_classification(png)
 
+    def _labels(self, found: Any) -> list[tuple[str, float]]:
+        return [(one["label"], one["score"]) for one in found]
 
-def _failure(error: Exception) -> QueryFailedError:
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
+    def _failure(self, error: Exception) -> QueryFailedError:
+        import httpx2
+        from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
 
-    if isinstance(error, InferenceTimeoutError):
-        return InDoubtError("The API did not answer in time.")
-    if isinstance(error, HfHubHTTPError):
-        return failure_of(
-            error.response.status_code, str(error.server_message or ""), error.response.headers.get("Retry-After")
+        if isinstance(error, HfHubHTTPError) and not isinstance(error, InferenceTimeoutError):
+            return failure_of(
+                error.response.status_code, str(error.server_message or ""), error.response.headers.get("Retry-After")
+            )
+        return self._sorted(
+            error,
+            unreached=(httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout),
+            late=(InferenceTimeoutError, httpx2.TimeoutException),
+            cut=(httpx2.TransportError,),
         )
-    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return NotSentError("Hugging Face could not be reached: check the connection.")
-    if isinstance(error, httpx2.TimeoutException):
-        return InDoubtError("The API did not answer in time.")
-    if isinstance(error, httpx2.TransportError):
-        return InDoubtError("The connection was cut before the API answered.")
-    if isinstance(error, ValueError | TypeError | KeyError):
-        return UnusableError(f"The answer cannot be read: {type(error).__name__}.")
-    return InDoubtError(f"The client failed in a way that is not known: {type(error).__name__}.")

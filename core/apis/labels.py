@@ -118,7 +118,6 @@ class AnswerVotes:
 
     @property
     def n(self) -> int:
-        """Answers counted."""
         return sum(self.counts.values())
 
 
@@ -169,7 +168,6 @@ class AnsweredCertification:
 
     @property
     def votes(self) -> AnswerVotes:
-        """By class name."""
         c, names = self.certification, list(self._names)
         candidate = None if c.candidate is None else names[c.candidate]
         return AnswerVotes(candidate, self._by_name(c.counts0), self._by_name(c.counts))

@@ -110,7 +110,6 @@ class Ledger:
         return view
 
     def close(self) -> None:
-        """Close the file."""
         with self._lock:
             self._db.close()
 

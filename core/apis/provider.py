@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import Image
 
@@ -181,6 +182,59 @@ def seconds_of(retry_after: str | None) -> float | None:
         except (ValueError, TypeError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class VendorClient(ABC):
+    """A provider that is asked through its vendor's official client; what may come of that is told apart here for all."""
+
+    destination: str
+
+    def ask(self, png: bytes) -> Answer:
+        """As :meth:`Provider.ask`."""
+        try:
+            found = self._request(png)
+        except QueryFailedError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+        try:
+            return best_first([Label(str(name), float(score)) for name, score in self._labels(found)])
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self._sorted(error, unreadable=(Exception,)) from error
+
+    @abstractmethod
+    def _request(self, png: bytes) -> Any:
+        """Send one picture, once."""
+
+    @abstractmethod
+    def _labels(self, found: Any) -> Iterable[tuple[str, float]]:
+        """Names and scores in what came back; an error of reading them makes the answer unusable."""
+
+    @abstractmethod
+    def _failure(self, error: Exception) -> QueryFailedError:
+        """What an exception of the client stands for."""
+
+    def _sorted(
+        self,
+        error: Exception,
+        *,
+        unreached: tuple[type[Exception], ...] = (),
+        late: tuple[type[Exception], ...] = (),
+        cut: tuple[type[Exception], ...] = (),
+        unreadable: tuple[type[Exception], ...] = (LookupError, ValueError, TypeError, AttributeError),
+        check: str = "the connection",
+    ) -> QueryFailedError:
+        """The failure that an exception is, by its kind, the first that fits."""
+        who, name = self.destination, type(error).__name__
+        if isinstance(error, unreached):
+            return NotSentError(f"{who} could not be reached: check {check}.")
+        if isinstance(error, late):
+            return InDoubtError(f"{who} did not answer in time.")
+        if isinstance(error, cut):
+            return InDoubtError(f"The connection was cut before {who} answered.")
+        if isinstance(error, unreadable):
+            return UnusableError(f"{who}'s answer cannot be read: {name}.")
+        return InDoubtError(f"{who}'s client failed in a way that is not known: {name}.")
 
 
 def connection_failure(error: Exception) -> QueryFailedError:

@@ -28,7 +28,6 @@ class Vendor:
 
     @property
     def destination(self) -> str:
-        """Who gets the pictures."""
         return str(getattr(import_module(self.module), self.name).destination)
 
 

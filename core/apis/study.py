@@ -38,7 +38,6 @@ class RemoteRequest:
 
     @property
     def runs(self) -> int:
-        """How many runs it takes."""
         return 2 if self.compare and self.denoiser != "none" else 1
 
 

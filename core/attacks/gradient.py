@@ -39,7 +39,6 @@ class Meter:
             self._on_spend(self.spent)
 
     def stopped(self) -> bool:
-        """Whether a stop was asked for."""
         return self._should_stop()
 
     def allow(self, passes: int | None) -> None:

@@ -43,7 +43,6 @@ class Climb:
     restarts: int = 1  # attempts
 
     def __post_init__(self) -> None:
-        """Raise LabError where a number is out of range."""
         if not 1 <= self.steps <= 10_000:
             raise LabError(f"steps is {self.steps}: expected 1 to 10,000 gradient steps.")
         if not 1 <= self.restarts <= 1_000:
@@ -66,7 +65,6 @@ class Span:
     low: float = 0.0  # is known to hold; bisection does not go below it
 
     def __post_init__(self) -> None:
-        """Raise LabError where a number is out of range."""
         check_radius(self.first)
         if self.most is not None:
             check_radius(self.most)

@@ -114,12 +114,10 @@ class SmoothedTarget:
 
     @property
     def slope_cost(self) -> int:
-        """Passes of a gradient."""
         return GRADIENT_COST * self._asked.draws
 
     @property
     def judge_cost(self) -> int:
-        """Passes of a verdict."""
         return self._asked.n_predict
 
     def slope(self, picture: Tensor) -> Slope:

@@ -49,7 +49,6 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_certify_api(args: argparse.Namespace) -> int:
-    """Plan, ask, print."""
     any_seed = args.seed is None
     settings = settings_of(args, method="anytime")
     settings.check()
@@ -220,7 +219,6 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
 
 
 def add_serve_demo_api_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser(
         "serve-demo-api", help="serve a classifier over HTTP, to try certify on an API", allow_abbrev=False
     )
@@ -231,7 +229,6 @@ def add_serve_demo_api_verb(verbs: Any) -> None:
 
 
 def run_serve_demo_api(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
     if not 0 <= args.port <= 65535:
         raise LabError(f"--port is {args.port}: expected 0 to 65535.")
     with DemoServer(args.classifier, args.host, args.port) as server:

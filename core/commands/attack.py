@@ -20,7 +20,6 @@ from core.smoothing.radius import floored
 
 
 def add_attack_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("attack", help="attack a picture, and measure it against its certificate", allow_abbrev=False)
     parser.add_argument("image", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP")
     add_attack_options(parser, PICTURE)
@@ -66,14 +65,12 @@ def add_attack_options(parser: argparse.ArgumentParser, usual: AttackSettings) -
 
 
 def attack_settings(args: argparse.Namespace) -> AttackSettings:
-    """The numbers of an attack, as the options say."""
     named = {name: getattr(args, name) for name in ("norm", "draws", "n_predict", "tolerance", "budget")}
     settings = replace(settings_of(args), norm=None)  # --norm is that of the change
     return AttackSettings(settings, climb=Climb(args.steps, args.step_size, args.restarts), **named)
 
 
 def run_attack(args: argparse.Namespace) -> int:
-    """Attack and print."""
     request = _request(args)
     request.check()
     folder = None if args.save is None else writable_folder(args.save)

@@ -24,7 +24,6 @@ from core.studies.certify import look_at
 
 
 def add_certify_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("certify", help="certify the prediction for pictures", allow_abbrev=False)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
     add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size")
@@ -35,7 +34,6 @@ def add_certify_verb(verbs: Any) -> None:
 
 
 def run_certify(args: argparse.Namespace) -> int:
-    """Certify and print."""
     check_file_options(args, remote=is_api(args.classifier))
     if is_api(args.classifier):
         refuse_with_api(args, "until_radius")
@@ -54,7 +52,6 @@ def run_certify(args: argparse.Namespace) -> int:
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
-    """``--save`` and ``--report``."""
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the certificate's JSON document, which 'verify' reads")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a one-page HTML report with the pictures")
 
@@ -78,7 +75,6 @@ def check_file_options(args: argparse.Namespace, remote: bool) -> None:
 
 
 def write_files(args: argparse.Namespace, certificate: Certificate, picture: Image.Image, base: BaseClassifier) -> None:
-    """Write what the options ask for."""
     if args.save is not None:
         args.save.write_text(to_json(certificate), encoding="utf-8")
     if args.report is not None:
@@ -90,7 +86,6 @@ def write_files(args: argparse.Namespace, certificate: Certificate, picture: Ima
 
 
 def add_predict_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("predict", help="predict with the smoothed classifier, without a radius", allow_abbrev=False)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
     asked = ("sigma", "n", "alpha", "seed", "noise", "sound", "engine", "precision")
@@ -100,7 +95,6 @@ def add_predict_verb(verbs: Any) -> None:
 
 
 def run_predict(args: argparse.Namespace) -> int:
-    """Predict and print."""
     settings = settings_of(args)
     settings.check_predict()
     classifier, denoiser = load_models(args)

@@ -17,7 +17,6 @@ from core.smoothing.radius import asked_text
 
 
 def add_curve_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("curve", help="certified accuracy from logs", allow_abbrev=False)
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
     parser.add_argument("--radii", default="0.25,0.5,0.75,1.0", help="in [0, 1] pixel units (%(default)s)")

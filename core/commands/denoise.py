@@ -25,7 +25,6 @@ MAX_PIXELS = 2_000_000  # what is denoised at once: a network holds tens of numb
 
 
 def add_denoise_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("denoise", help="show what noise and denoiser do to a picture", allow_abbrev=False)
     parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
     add_options(parser, "denoiser", "sigma")

@@ -27,7 +27,6 @@ from core.smoothing.under_noise import settled
 
 
 def add_evaluate_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("evaluate", help="certify a data set into a log", allow_abbrev=False)
     add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="the log; what made it goes to the same name with .json")
@@ -41,7 +40,6 @@ def add_evaluate_verb(verbs: Any) -> None:
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """``--engine``, ``--ray-address`` and ``--workers``."""
     parser.add_argument(
         "--engine", dest="crew", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)"
     )

@@ -26,12 +26,10 @@ class Downloading:
         self._line, self._interrupt = ProgressLine(), InterruptFlag()
 
     def show(self, progress: DownloadProgress) -> None:
-        """Show how far it is."""
         left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
         self._line.show(f"{progress.name}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}")
 
     def is_set(self) -> bool:
-        """Whether Ctrl-C was pressed."""
         return self._interrupt.is_set()
 
     def __enter__(self) -> Self:
@@ -75,7 +73,6 @@ def add_image_choice(parser: argparse._ActionsContainer, *, required: bool = Tru
 
 
 def check_image_choice(args: argparse.Namespace) -> None:
-    """Raise LabError where --every or --images is below 1."""
     for name in ("every", "images"):
         value = getattr(args, name, 1)
         if value < 1:
@@ -137,7 +134,6 @@ def load_denoiser_remarking(
 
 
 def read_picture_remarking(path: Path) -> Picture:
-    """Read a picture; what was changed on the way is remarked on."""
     picture = read_picture(path)
     for note in picture.notes:
         remark(note)

@@ -19,7 +19,6 @@ SHOWN_LABELS = 12
 
 
 def add_models_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("models", help="list, search and delete classifiers and denoisers", allow_abbrev=False)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--search", metavar="TEXT", help="search the Hub; offline (HF_HUB_OFFLINE=1) the cache")
@@ -105,7 +104,6 @@ def _summary(entry: Entry) -> str:
 
 
 def print_found(args: argparse.Namespace) -> int:
-    """Search and list, one repository a line."""
     found = search(args.search, args.task, limit=args.limit, only_loadable=args.only_loadable)
     if args.json:
         print_json({"search": args.search, "task": args.task, "found": [asdict(entry) for entry in found]})
@@ -155,7 +153,6 @@ def print_details(reference: str, kind: str, as_json: bool) -> int:
 
 
 def print_cached(as_json: bool) -> int:
-    """List what the cache of the Hub holds."""
     entries = cached()
     if as_json:
         print_json({"cached": [asdict(entry) | {"folder": str(entry.folder)} for entry in entries]})

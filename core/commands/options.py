@@ -16,7 +16,6 @@ SETTINGS = tuple(field.name for field in fields(Settings))  # the names of all t
 
 
 def radius_option(text: str) -> float:
-    """A radius of an option, as a number or a fraction."""
     try:
         return read_number(text)
     except ValueError as error:

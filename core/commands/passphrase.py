@@ -10,7 +10,6 @@ from core.visitor import hashed_passphrase
 
 
 def add_passphrase_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser(
         "passphrase", help="hash a passphrase for LAB_PASSPHRASE or .streamlit/secrets.toml", allow_abbrev=False
     )

@@ -50,7 +50,6 @@ class ProgressLine:
         print(f"{start}{one_line(text)}", end=end, file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Take the line away."""
         if self._on_terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
@@ -63,7 +62,6 @@ class InterruptFlag:
         self._previous: Any = None
 
     def is_set(self) -> bool:
-        """Whether Ctrl-C was pressed."""
         return self._set
 
     def __enter__(self) -> Self:
@@ -90,7 +88,6 @@ class Countdown:
         self._total, self._done, self._began = total, 0, time.monotonic()
 
     def tell(self, text: str) -> None:
-        """One more is finished."""
         self._done += 1
         minutes = (time.monotonic() - self._began) / self._done * (self._total - self._done) / 60
         say(f"{self._done}/{self._total}  {text}  {minutes:.1f} min left", file=sys.stderr)

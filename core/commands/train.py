@@ -49,7 +49,6 @@ from core.training.validation import figure_sigmas, measure_classifier, measure_
 
 
 def add_training_verbs(verbs: Any) -> None:
-    """Add both verbs to the parser's sub-commands."""
     classifier = verbs.add_parser("train-classifier", help="train a classifier, without noise or with it", allow_abbrev=False)
     add_classifier_training_options(classifier)
     classifier.set_defaults(run=run_train_classifier)
@@ -66,7 +65,6 @@ class Printer:
         self.every, self.last, self.epoch = every, 0.0, 0
 
     def __call__(self, progress: TrainingProgress) -> None:
-        """Tell the state of the training, unless it was told a moment ago."""
         now = time.monotonic()
         if now - self.last < self.every and progress.step < progress.steps and progress.epoch == self.epoch:
             return
@@ -82,7 +80,6 @@ class Printer:
 
 
 def run_train_classifier(args: argparse.Namespace) -> int:
-    """Train, save, measure on the test split."""
     run = _Run(args)
     asked = classifier_training_of(args)
     train, test = training_splits(args)
@@ -106,7 +103,6 @@ def run_train_classifier(args: argparse.Namespace) -> int:
 
 
 def run_train_denoiser(args: argparse.Namespace) -> int:
-    """Train, save, measure on the test split."""
     run = _Run(args)
     asked = denoiser_training_of(args)
     for reference in [args.classifier, *args.surrogate]:

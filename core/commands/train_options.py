@@ -31,7 +31,6 @@ _REFERENCES = "bundled/NAME, hub/OWNER/NAME[@REVISION], torchvision/ARCH[@WEIGHT
 
 
 def add_classifier_training_options(parser: argparse.ArgumentParser) -> None:
-    """What `train-classifier` takes."""
     add = parser.add_argument
     _add_common(parser, Recipe(optimizer="sgd", learning_rate=0.2, weight_decay=5e-4, clip=0.0))
     add("--noise-sigma", type=float, default=0.0, metavar="SIGMA", help="train with Gaussian noise (%(default)s)")
@@ -41,7 +40,6 @@ def add_classifier_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
-    """What `train-denoiser` takes."""
     add = parser.add_argument
     _add_common(parser, Recipe())
     aims = "restore pictures, restore a classifier's answers, or train a U-Net's first half for that (%(default)s)"
@@ -169,7 +167,6 @@ def denoiser_training_of(args: argparse.Namespace) -> DenoiserTraining:
 
 
 def _widths_of(text: str) -> list[int]:
-    """Channels from ``64,128,256``."""
     try:
         widths = [int(part) for part in text.split(",")]
     except ValueError:
@@ -194,7 +191,6 @@ def _network_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _sigma_range_of(text: str) -> tuple[float, float]:
-    """Least and greatest sigma from ``0.25``, ``0:1`` or ``all``."""
     if text == "all":
         return 0.0, math.inf
     low, _, high = text.partition(":")

@@ -63,7 +63,6 @@ def summaries_csv(summaries: Sequence[Summary]) -> str:
 
 
 def to_json(certificate: Certificate) -> str:
-    """The whole certificate as a JSON document."""
     return json.dumps(certificate.to_dict(), indent=2) + "\n"
 
 

@@ -149,7 +149,6 @@ def what_changed(before: Certificate, now: Certificate) -> str:
 
 
 def _moved(before: Certificate, now: Certificate) -> str:
-    """The controls that differ, in words."""
     pairs = {
         "sigma": (f"{before.sigma:g}", f"{now.sigma:g}"),
         "denoiser": (before.denoiser.ref, now.denoiser.ref),
@@ -228,7 +227,6 @@ def radius_formula(certificate: Certificate) -> Formula:
 
 
 def abstention_reason(certificate: Certificate) -> str:
-    """Why no radius can be certified, in numbers."""
     c = certificate
     if c.two_sided and c.p_upper is not None:
         return (

@@ -38,7 +38,6 @@ class EvaluationRequest:
     minutes: float  # of computing, after which it stops, to be gone on with. Decides no line.
 
     def check(self) -> None:
-        """Raise LabError where a number is out of range."""
         if not 1 <= self.images <= MOST_IMAGES:
             raise LabError(f"{self.images} images were asked for: expected 1 to {MOST_IMAGES:,}.")
         if not 0 < self.minutes <= MOST_MINUTES:
@@ -82,7 +81,6 @@ class EvaluationProgress:
 
     @property
     def complete(self) -> bool:
-        """Whether no image is missing."""
         return self.done >= self.planned
 
 

@@ -172,7 +172,6 @@ class Database:
                 raise LabError(f"The store of runs {where(self._url)!r} is damaged: {first_line(error)}.") from error
 
     def close(self) -> None:
-        """Let go of all connections."""
         self._engine.dispose()
         if self._copy is not None:
             self._copy.cleanup()

@@ -79,7 +79,6 @@ class RunStore:
         self._database = Database(named)
 
     def close(self) -> None:
-        """Let go of the database."""
         self._database.close()
 
     def used_by(self, visitor: Visitor) -> RunStore:
@@ -133,7 +132,6 @@ class RunStore:
         return {votes.idx: votes for votes in found}
 
     def rename(self, run: int, name: str) -> None:
-        """Give a run another name."""
         with self._database.writing() as connection:
             self._update(connection, run, name=_checked(name))
 
@@ -199,18 +197,15 @@ class RunStore:
             raise self._refused(connection, run)
 
     def _own(self) -> ColumnElement[bool]:
-        """Which runs may be changed."""
         return true() if self.visitor.operates else runs.c.owner == self.visitor.key
 
     def _visible(self) -> ColumnElement[bool]:
-        """Which runs may be looked at."""
         return self._own() | runs.c.shared
 
     def _lines_of(self, run: int) -> tuple[ColumnElement[bool], ...]:
         return lines.c.run_id == run, lines.c.run_id.in_(select(runs.c.id).where(self._visible()))
 
     def _refused(self, connection: Connection, run: int) -> LabError:
-        """Why a run was not changed."""
         wanted = select(runs.c.name, runs.c.owner).where(runs.c.id == run, self._visible())
         for name, owner in connection.execute(wanted):
             self.visitor.check_owns(owner, f"The run {name!r}")

@@ -63,7 +63,6 @@ class Summary:
 
     @property
     def kept_share(self) -> float:
-        """``kept`` of ``draws`` as a fraction."""
         return self.kept / self.draws
 
 
@@ -194,7 +193,6 @@ class ComparisonRequest:
 
     @property
     def total(self) -> int:
-        """How many pictures it makes."""
         return len(self.denoisers) * len(self.sigmas) * self.draws
 
 
@@ -212,7 +210,6 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it is there."""
         return len(self.measures) == self.total
 
     @property
@@ -223,7 +220,6 @@ class Comparison:
 
     @property
     def summaries(self) -> list[Summary]:
-        """The draws of each sigma and denoiser together."""
         return summarise_draws(self.measures, self.clean_top[0][0])
 
 

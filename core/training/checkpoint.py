@@ -59,7 +59,6 @@ def read_checkpoint(path: Path, device: torch.device, stated: Mapping[str, State
 
 
 def damaged(path: Path) -> LabError:
-    """The error for a checkpoint that cannot be used."""
     return LabError(f"{str(path)!r} is damaged, or of another network or version: begin anew without it.")
 
 
@@ -117,7 +116,6 @@ class TensorBoardLog:
             raise LabError(f"--tensorboard {str(folder)!r} cannot be written to ({error.strerror}): name another.") from error
 
     def __call__(self, progress: TrainingProgress) -> None:
-        """Take note of one step."""
         if self._writer is None:  # a resumed run writes over what a killed one had beyond its checkpoint
             self._writer = self._make(str(self._folder), purge_step=progress.step)
         if progress.step % self._every == 0 or progress.step == progress.steps:
@@ -128,7 +126,6 @@ class TensorBoardLog:
             self._figures(progress.measured, progress.step - 1)
 
     def close(self, history: list[dict[str, float]], step: int | None = None) -> None:
-        """Write the last epoch's figures, and end."""
         if self._writer is None:
             return
         if history and history[-1] != self._written and step is not None:

@@ -135,7 +135,6 @@ class _Epochs:
         return self.recipe.learning_rate * learning_rate_factor(step / self.total, self.recipe.warmup, self.recipe.schedule)
 
     def took(self, loss: float) -> None:
-        """Count a step, and tell the progress."""
         self.losses += loss
         self.row += 1
         if self.trainer.on_progress is None:
@@ -169,7 +168,6 @@ class _Epochs:
         )
 
     def save(self) -> None:
-        """Write the checkpoint, if there is to be one."""
         path = self.trainer.checkpoint
         if path is None:
             return

@@ -127,19 +127,15 @@ class FabricWorkers(Workers):
         self._fabric, self.rank, self.count = fabric, fabric.global_rank, fabric.world_size
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network in PyTorch's DistributedDataParallel."""
         return self._fabric.setup_module(network, move_to_device=False)
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients averaged over all."""
         self._fabric.backward(loss)
 
     def mean(self, value: float) -> float:
-        """The mean over all."""
         return float(self._fabric.all_reduce(torch.tensor(value, device=self.device), reduce_op="mean"))
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """(count, ...), on the CPU."""
         own = tensor.to(self.device)
         parts = [torch.empty_like(own) for _ in range(self.count)]
         torch.distributed.all_gather(parts, own)

@@ -52,7 +52,6 @@ class Recipe:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """The layout of pictures and weights."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
 

@@ -144,7 +144,6 @@ class _Timed:
 
     @property
     def phase(self) -> Phase:
-        """The one at work."""
         return self.plan.phases[self.number]
 
     def batches(self) -> Iterator[Batch]:
@@ -179,13 +178,11 @@ class _Timed:
             begin, self.first = begin + length, -1
 
     def took(self, loss: float) -> None:
-        """Count a step, and tell the progress."""
         self.loss = loss
         self.losses.append(loss)
         self.tell()
 
     def failed(self, loss: float) -> None:
-        """Note why training ends."""
         self.trouble = f"The loss stopped being a number after {self.learner.steps:,} steps"
 
     def look(self, seconds: float, go_on: Callable[[], bool] = lambda: True) -> bool:
@@ -208,7 +205,6 @@ class _Timed:
         return True
 
     def progress(self) -> TrainingProgress:
-        """What is known now."""
         seconds = self.clock.seconds()
         return TrainingProgress(
             step=self.learner.steps,
@@ -225,7 +221,6 @@ class _Timed:
         )
 
     def tell(self) -> None:
-        """Report the progress, while the clock stands still."""
         progress = self.progress()
         with self.clock.standing_still():
             self.report(progress)
