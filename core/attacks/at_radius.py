@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.balls import Ball, distance, length
+from core.attacks.balls import ORDERS, Ball, distance, gaussian_like, length
 from core.attacks.request import KINDS, check_norm
 from core.errors import LabError
 from core.smoothing.noise import derived_seed
@@ -35,7 +35,8 @@ def simple_change(kind: str, ball: Ball, *, seed: int = 0) -> Tensor:
     rng = np.random.default_rng(derived_seed(seed, "simple", kind))
     match kind:
         case "random":
-            direction = _random(ball, rng)
+            drawn = gaussian_like(image, rng)
+            direction = drawn.sign() if ball.norm == "linf" else drawn
         case "pixel":
             direction = _pixel(ball, rng)
         case "patch":
@@ -50,11 +51,6 @@ def simple_change(kind: str, ball: Ball, *, seed: int = 0) -> Tensor:
 def push(image: Tensor) -> Tensor:
     """The longest way that each value can go within [0, 1]: to its opposite end."""
     return torch.where(image < 0.5, 1 - image, -image)
-
-
-def _random(ball: Ball, rng: np.random.Generator) -> Tensor:
-    drawn = torch.from_numpy(rng.standard_normal(tuple(ball.image.shape)).astype(np.float32)).to(ball.image)
-    return drawn.sign() if ball.norm == "linf" else drawn
 
 
 def _pixel(ball: Ball, rng: np.random.Generator) -> Tensor:
@@ -114,14 +110,13 @@ def pictures_at_radius(
     """
     ball, found = Ball(image, norm, radius), []
     for kind in DIRECTIONS:
-        if kind == "gradient" and gradient is None:
-            continue
         try:
-            if kind == "gradient":
-                assert gradient is not None
+            if kind != "gradient":
+                picture = simple_change(kind, ball, seed=seed)
+            elif gradient is not None:
                 picture = ball.picture(ball.stretched(gradient))
             else:
-                picture = simple_change(kind, ball, seed=seed)
+                continue
         except LabError as error:
             found.append(AtRadius(kind, None, missing=str(error)))
             continue
@@ -170,14 +165,7 @@ def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, no
     best, best_row = float("inf"), -1
     for piece in rows.split(AT_ONCE):
         others = data.images[piece].double().div_(255).flatten(1)  # (piece, 3 H W)
-        away = (others - flat).abs_()
-        match norm:
-            case "l2":
-                distances = away.square_().sum(dim=1).sqrt_()
-            case "l1":
-                distances = away.sum(dim=1)
-            case _:
-                distances = away.amax(dim=1)
+        distances = torch.linalg.vector_norm(others.sub_(flat), ORDERS[norm], dim=1)
         least = int(distances.argmin())
         if float(distances[least]) < best:
             best, best_row = float(distances[least]), int(piece[least])

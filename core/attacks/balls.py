@@ -3,34 +3,35 @@
 Pictures are (3, H, W) in [0, 1]; lengths are in the same units and taken in float64.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from core.attacks.request import NORMS, check_norm, check_radius
+from core.attacks.request import check_norm, check_radius
 from core.errors import LabError
 
+ORDERS = {"l2": 2.0, "linf": math.inf, "l1": 1.0}  # of the norms, as torch.linalg takes them
 _HALVINGS = 60
 
 
 def length(change: Tensor, norm: str) -> float:
     """Length of a change of any shape, in float64."""
-    values = _double(change).flatten()
-    match norm:
-        case "l2":
-            return float(values.norm())
-        case "linf":
-            return float(values.abs().max())
-        case "l1":
-            return float(values.abs().sum())
-    raise LabError(f"Unknown norm {norm!r} of a change: choose one of {', '.join(NORMS)}.")
+    check_norm(norm)
+    return float(torch.linalg.vector_norm(_double(change), ORDERS[norm]))
 
 
 def distance(picture: Tensor, image: Tensor, norm: str) -> float:
     """Length of the change from ``image`` to ``picture``; the difference, too, is taken in float64."""
     return length(_double(picture) - _double(image), norm)
+
+
+def gaussian_like(picture: Tensor, rng: np.random.Generator) -> Tensor:
+    """Standard Gaussian numbers of a picture's shape and type, on its device."""
+    return torch.from_numpy(rng.standard_normal(tuple(picture.shape)).astype(np.float32)).to(picture)
 
 
 def farthest(image: Tensor, norm: str) -> float:

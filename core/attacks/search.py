@@ -40,7 +40,7 @@ def smallest_attack(
     spent = target.meter.spent
     at_the_end = False
     radius = min(span.first, most)
-    while len(trials) < MAX_TRIALS and not target.meter.stopped():
+    while len(trials) < MAX_TRIALS and not target.meter.should_stop():
         if on_trial is not None:
             on_trial(radius, tuple(trials))
         ball = Ball(image, norm, radius)

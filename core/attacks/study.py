@@ -1,8 +1,8 @@
 """An attack study: certify a picture, change it at a radius, and look for the smallest attack. Records: records.py."""
 
-import dataclasses
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from core.attacks.at_radius import simple_change
 from core.attacks.balls import Ball, distance, farthest
 from core.attacks.gradient import Meter, Target, climb
-from core.attacks.records import Attacked, AttackProgress, AttackSearch, AttackStudy, AttackVerdict, Trial, certified_in
+from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict, Trial, certified_in
 from core.attacks.request import NORMS, TARGETS, AttackRequest, Span
 from core.attacks.search import first_radius, most_passes, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
@@ -51,34 +51,32 @@ def attack_study(
     request.check()
     image = to_pixels(picture, model_size(classifier)).to(device)
     base = BaseClassifier(classifier, denoiser)
-    return _StudyUnderWay(image, base, request, device=device, report=report, should_stop=should_stop)(certificate)
+    return _StudyUnderWay(image, base, request, device=device, report=report, should_stop=should_stop).run(certificate)
 
 
+@dataclass
 class _StudyUnderWay:
     """One study: its targets, how far it is, and what is there already."""
 
-    def __init__(
-        self,
-        image: Tensor,
-        base: BaseClassifier,
-        request: AttackRequest,
-        *,
-        device: torch.device,
-        report: Report,
-        should_stop: Callable[[], bool],
-    ) -> None:
-        self.image, self.base, self.request = image, base, request
-        self.device, self.report, self.should_stop = device, report, should_stop
-        self.attack, self.settings, self.norm = request.attack, request.attack.settings, request.attack.norm
-        self.began = time.perf_counter()
-        self.study: AttackStudy | None = None
-        self.stage = "certify"
-        self.radius: float | None = None
-        self.trials: tuple[Trial, ...] = ()
-        self.planned: dict[str, int] = {}
-        self.done_before = self.done_of_stage = self.spent = 0
+    image: Tensor
+    base: BaseClassifier
+    request: AttackRequest
+    device: torch.device
+    report: Report
+    should_stop: Callable[[], bool]
+    study: AttackStudy | None = None
+    stage: str = "certify"
+    radius: float | None = None
+    trials: tuple[Trial, ...] = ()
 
-    def __call__(self, certificate: Certificate | None) -> AttackStudy:
+    def __post_init__(self) -> None:
+        self.attack, self.settings, self.norm = self.request.attack, self.request.attack.settings, self.request.attack.norm
+        self.began, self.meter = time.perf_counter(), Meter(self._tell, self.should_stop)
+        self.planned: dict[str, int] = {}
+        self.done_before = self.spent_before = 0
+
+    def run(self, certificate: Certificate | None) -> AttackStudy:
+        """The study, or what was there when it was stopped."""
         request = self.request
         self.planned["certify"] = 0 if certificate else self.settings.n0 + self.settings.n
         targets: dict[str, Target] = {name: self._base(name) for name in TARGETS if name != "smoothed"}
@@ -106,11 +104,12 @@ class _StudyUnderWay:
         attacked = self._attacked(targets, radius)
         if attacked is None:
             return self._result(False)
-        self.study = dataclasses.replace(self.study, attacked=attacked)
+        self.study = replace(self.study, attacked=attacked)
         for name in request.search:
             self._begin(f"search {name}")
-            search = self._search(name, targets[name])
-            self.study = dataclasses.replace(self.study, searches=self.study.searches | {name: search})
+            self.meter.allow(self.attack.budget)
+            search = smallest_attack(self.image, targets[name], self.attack, self._span(), on_trial=self._at_trial)
+            self.study = replace(self.study, searches=self.study.searches | {name: search})
             if self.should_stop():
                 return self._result(False)
         return self._result(all(search.settled for search in self.study.searches.values()))
@@ -162,14 +161,6 @@ class _StudyUnderWay:
             views=views,
         )
 
-    def _search(self, name: str, target: Target) -> AttackSearch:
-        target.meter.allow(self.attack.budget)
-
-        def tell(radius: float, trials: tuple[Trial, ...]) -> None:
-            self.radius, self.trials = radius, trials
-
-        return smallest_attack(self.image, target, self.attack, self._span(), on_trial=tell)
-
     def _span(self) -> Span:
         certified, most = 0.0 if self.study is None else self.study.certified, self.request.max_radius
         first = first_radius(self.norm, self.settings.sigma, certified, self.image.numel())
@@ -177,24 +168,13 @@ class _StudyUnderWay:
         return Span(min(first, most), most)
 
     def _base(self, name: str) -> Target:
-        base = dataclasses.replace(self.base, denoiser=None) if name == "base" else self.base
-        target = BaseTarget(self.image, base, sigma=self.settings.sigma, device=self.device, meter=self._meter())
+        base = replace(self.base, denoiser=None) if name == "base" else self.base
+        target = BaseTarget(self.image, base, sigma=self.settings.sigma, device=self.device, meter=self.meter)
         target.kind = name
         return target
 
     def _smoothed(self, class_index: int) -> Target:
-        device, meter = self.device, self._meter()
-        return SmoothedTarget(self.image, class_index, self.base, attack=self.attack, device=device, meter=meter)
-
-    def _meter(self) -> Meter:
-        before = 0
-
-        def spent(total: int) -> None:
-            nonlocal before
-            self._tell(total - before)
-            before = total
-
-        return Meter(spent, self.should_stop)
+        return SmoothedTarget(self.image, class_index, self.base, attack=self.attack, device=self.device, meter=self.meter)
 
     def _cost_of_shown(self, targets: dict[str, Target]) -> int:
         judging = 2 * (self.attack.n_predict + len(targets))
@@ -211,21 +191,21 @@ class _StudyUnderWay:
         return cost if self.attack.budget is None else min(cost, self.attack.budget)
 
     def _certified(self, now: Progress) -> None:
-        self._tell(now.done - self.done_of_stage)
+        self.meter.spend(now.done + self.spent_before - self.meter.spent)
+
+    def _at_trial(self, radius: float, trials: tuple[Trial, ...]) -> None:
+        self.radius, self.trials = radius, trials
 
     def _begin(self, stage: str) -> None:
         self.done_before += self.planned[self.stage]
-        self.stage, self.done_of_stage, self.radius = stage, 0, None
-        self.trials = ()
-        self._tell(0)
+        self.stage, self.spent_before, self.radius, self.trials = stage, self.meter.spent, None, ()
+        self._tell(self.meter.spent)
 
-    def _tell(self, passes: int) -> None:
-        self.done_of_stage += passes
-        self.spent += passes
+    def _tell(self, spent: int) -> None:
         total = sum(self.planned.values())
-        done = self.done_before + min(self.done_of_stage, self.planned[self.stage])
+        done = self.done_before + min(spent - self.spent_before, self.planned[self.stage])
         seconds = time.perf_counter() - self.began
-        left = seconds / self.spent * (total - done) if self.spent else 0.0
+        left = seconds / spent * (total - done) if spent else 0.0
         self.report(
             AttackProgress(
                 stage=self.stage,
@@ -241,12 +221,12 @@ class _StudyUnderWay:
 
     def _result(self, complete: bool) -> AttackStudy:
         assert self.study is not None
-        return dataclasses.replace(self.study, complete=complete, seconds=time.perf_counter() - self.began)
+        return replace(self.study, complete=complete, seconds=time.perf_counter() - self.began)
 
 
 def strip(image: Tensor, changed: Tensor, base: BaseClassifier, settings: Settings) -> tuple[dict[str, View], float]:
     """Original, magnified change, attacked, one noisy copy of that, the same denoised; and how much the change is magnified."""
-    before = look_at(image, dataclasses.replace(base, denoiser=None), settings)
+    before = look_at(image, replace(base, denoiser=None), settings)
     after = look_at(changed, base, settings)
     picture, gain = magnified(changed - image)
     views = {"original": before["original"], "change": View(picture, ()), "attacked": after["original"]}

@@ -175,7 +175,7 @@ class SmoothedTarget:
             device=str(self._device),
             batch_size=self._batch_size,
             on_progress=tell,
-            should_stop=self.meter.stopped,
+            should_stop=self.meter.should_stop,
         )
         ranked = sorted(enumerate(p.counts), key=lambda pair: -pair[1])[:TOP]
         top = tuple((index, count / p.n) for index, count in ranked if count)

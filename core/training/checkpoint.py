@@ -3,7 +3,8 @@
 import hashlib
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,29 +50,26 @@ def read_checkpoint(path: Path, device: torch.device, stated: Mapping[str, State
 
     Raises LabError where the file is damaged, or another run's: its ``stated`` must be that of the run that asks.
     """
-    try:
+    with restoring(path):
         saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        then = dict(saved["stated"])
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError, OSError) as error:
-        raise damaged(path) from error
-    _refuse_another_run(path, then, stated)
-    return saved
-
-
-def damaged(path: Path) -> LabError:
-    return LabError(f"{str(path)!r} is damaged, or of another network or version: begin anew without it.")
-
-
-def _refuse_another_run(path: Path, then: Mapping[str, Stated], now: Mapping[str, Stated]) -> None:
-    """Raise a LabError that names what differs between what the checkpoint states and the run that would resume it."""
-    missing = object()
+        then, missing = dict(saved["stated"]), object()
     differing = [
-        f"{name} ({_told(then.get(name))}, now {_told(now.get(name))})"
-        for name in [*now, *(name for name in then if name not in now)]
-        if then.get(name, missing) != now.get(name, missing)
+        f"{name} ({_told(then.get(name))}, now {_told(stated.get(name))})"
+        for name in {**stated, **then}
+        if then.get(name, missing) != stated.get(name, missing)
     ]
     if differing:
         raise LabError(f"{str(path)!r} was made with another {', '.join(differing)}: use the same, or start anew.")
+    return saved
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Within ``with``, what cannot be taken from a checkpoint is told as a LabError."""
+    try:
+        yield
+    except (pickle.UnpicklingError, RuntimeError, LookupError, TypeError, ValueError, EOFError, OSError) as error:
+        raise LabError(f"{str(path)!r} is damaged, or of another network or version: begin anew without it.") from error
 
 
 def _told(value: Stated) -> str:

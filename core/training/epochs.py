@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from core.data.datasets import LabelledImages, Photographs
 from core.errors import LabError
 from core.models.storage import ModelConfig
-from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
+from core.training.checkpoint import CheckpointWriteError, Stated, read_checkpoint, restoring, write_checkpoint
 from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, Workers, learn
 from core.training.recipe import Recipe, check_recipe, learning_rate_factor
 
@@ -77,29 +77,26 @@ class Trainer:
         return epochs.learner.average.network, epochs.history
 
 
+@dataclass
 class _Epochs:
     """A course of so many epochs, and what a checkpoint holds of it."""
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        learner: Learner,
-        stated: Mapping[str, Stated],
-        *,
-        loss: BatchLoss,
-        data: LabelledImages | Photographs,
-        measure: Callable[[nn.Module], dict[str, float]] | None,
-    ) -> None:
-        self.trainer, self.learner, self.workers = trainer, learner, learner.workers
-        self.recipe, self.loss, self.data = learner.recipe, loss, data
-        self.stated, self.measure = stated, measure
-        self.steps_per_epoch = max(1, len(data) // self.recipe.batch_size)
+    trainer: Trainer
+    learner: Learner
+    stated: Mapping[str, Stated]
+    loss: BatchLoss
+    data: LabelledImages | Photographs
+    measure: Callable[[nn.Module], dict[str, float]] | None
+
+    def __post_init__(self) -> None:
+        self.workers, self.recipe = self.learner.workers, self.learner.recipe
+        self.steps_per_epoch = max(1, len(self.data) // self.recipe.batch_size)
         self.total = self.steps_per_epoch * self.recipe.epochs
         self.drawn: Tensor | None = None  # the generator's state, where an epoch is to go on from its middle
         self.epoch = self.row = self.done_before = 0
         self.losses = 0.0
         self.history: History = []
-        self.good = copy.deepcopy(learner.average.network.state_dict())
+        self.good = copy.deepcopy(self.learner.average.network.state_dict())
         self.saved_at, self.clock = 0.0, Clock()
 
     def batches(self) -> Iterator[Batch]:
@@ -187,7 +184,7 @@ class _Epochs:
         if self.learner.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self.learner.device)
         return {
-            **{name: part.state_dict() for name, part in self.learner.parts().items()},
+            **self.learner.state(),
             "good": self.good if self.row else None,
             "epoch": self.epoch,
             "row": self.row,
@@ -203,9 +200,8 @@ class _Epochs:
         learner, path = self.learner, self.trainer.checkpoint
         assert path is not None
         saved = read_checkpoint(path, learner.device, self.stated)
-        try:
-            for name, part in learner.parts().items():
-                part.load_state_dict(saved[name])
+        with restoring(path):
+            learner.restore(saved)
             self.epoch, self.row, self.losses = saved["epoch"], saved["row"], saved["losses"]
             self.history = saved["history"]
             self.good = saved["good"] or copy.deepcopy(learner.average.network.state_dict())
@@ -215,6 +211,4 @@ class _Epochs:
             torch.set_rng_state(saved["random"]["cpu"].cpu())
             if "cuda" in saved["random"]:
                 torch.cuda.set_rng_state(saved["random"]["cuda"].cpu(), learner.device)
-        except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise damaged(path) from error
         learner.steps = self.done_before = self.epoch * self.steps_per_epoch + self.row

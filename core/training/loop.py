@@ -10,7 +10,7 @@ import copy
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -209,6 +209,15 @@ class Learner:
         """What has a state to be saved, by its name in a checkpoint."""
         average = self.average.network
         return {"network": self.network, "average": average, "optimizer": self.optimizer, "scaler": self.scaler}
+
+    def state(self) -> dict[str, Any]:
+        """The states of :meth:`parts`, for a checkpoint."""
+        return {name: part.state_dict() for name, part in self.parts().items()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Be as :meth:`state` was."""
+        for name, part in self.parts().items():
+            part.load_state_dict(saved[name])
 
     def step(self, called: nn.Module, batch: Batch) -> tuple[float, bool]:
         """One step with the network as ``called``: the loss, and whether all were numbers; where not, no weight changes."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.training.checkpoint import CheckpointWriteError, Stated, damaged, read_checkpoint, write_checkpoint
+from core.training.checkpoint import CheckpointWriteError, Stated, read_checkpoint, restoring, write_checkpoint
 from core.training.loop import Batch, BatchLoss, Clock, Learner, TrainingProgress, Workers, learn
 from core.training.recipe import Recipe, learning_rate_factor
 from core.training.validation import Measured, Moment, Validation
@@ -113,19 +113,18 @@ _SAVED = ("number", "first", "batch_size", "rate", "loss", "looked_at", "weights
 """What a checkpoint holds of a course as it is. No pictures: uploads are not written to disk, nor what became of them."""
 
 
+@dataclass
 class _Timed:
     """A course of so much time, in phases; looks at the validation pictures on the way, and the best weights."""
 
-    def __init__(
-        self,
-        learner: Learner,
-        plan: TimePlan,
-        report: Callable[[TrainingProgress], None],
-        should_stop: Callable[[], bool],
-        *,
-        checkpoint: TimedCheckpoint | None,
-    ) -> None:
-        self.learner, self.recipe, self.plan, self.report, self.should_stop = learner, learner.recipe, plan, report, should_stop
+    learner: Learner
+    plan: TimePlan
+    report: Callable[[TrainingProgress], None]
+    should_stop: Callable[[], bool]
+    checkpoint: TimedCheckpoint | None
+
+    def __post_init__(self) -> None:
+        learner, plan, self.recipe = self.learner, self.plan, self.learner.recipe
         self.number, self.first, self.batch_size, self.rate, self.loss = 0, -1, LEAST_BATCH, 0.0, math.nan
         self.losses, self.moments, self.strips = list[float](), list[Moment](), list[tuple[float, Tensor]]()
         self.looked_at, self.stopped = 0.0, False
@@ -133,8 +132,8 @@ class _Timed:
         self.trouble: str | None = None
         self.weights = copy.deepcopy(learner.average.network.state_dict())
         self.strip = plan.validation.strip(learner.average.network)
-        self.checkpoint, self.saved_at, self.remark = checkpoint, 0.0, ""
-        saved = None if checkpoint is None else checkpoint.read(learner.device)
+        self.saved_at, self.remark = 0.0, ""
+        saved = None if self.checkpoint is None else self.checkpoint.read(learner.device)
         if saved is None:
             self.look(0.0)
         self.clock = Clock()  # after the first look, which finds everything cold
@@ -232,7 +231,7 @@ class _Timed:
             return
         learner, self.saved_at = self.learner, seconds
         contents = {
-            **{name: part.state_dict() for name, part in learner.parts().items()},
+            **learner.state(),
             "generator": learner.generator.get_state(),
             "moments": [asdict(moment) for moment in self.moments],
             "best": self.moments.index(best),
@@ -252,9 +251,9 @@ class _Timed:
     def _restore(self, saved: Mapping[str, Any]) -> None:
         """Be the training that a checkpoint holds. Raises LabError where it is of another network."""
         learner = self.learner
-        try:
-            for name, part in learner.parts().items():
-                part.load_state_dict(saved[name])
+        assert self.checkpoint is not None
+        with restoring(self.checkpoint.path):
+            learner.restore(saved)
             learner.generator.set_state(saved["generator"].cpu())
             learner.steps, self.clock = saved["steps"], Clock(saved["seconds"])
             self.moments = [Moment(**moment | {"measured": Measured(**moment["measured"])}) for moment in saved["moments"]]
@@ -262,9 +261,6 @@ class _Timed:
             for name in _SAVED:
                 setattr(self, name, saved[name])
             self.strip = self.plan.validation.strip(learner.average.network)
-        except (RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
-            assert self.checkpoint is not None
-            raise damaged(self.checkpoint.path) from error
 
     def _go_on(self) -> bool:
         self.tell()

@@ -17,7 +17,7 @@ from torch import nn
 
 from core.errors import LabError
 from core.models.formats.listing import read_json_object
-from core.models.references import parse_reference, trained_folder
+from core.models.references import trained_folder
 from core.models.storage import CARD, CONFIG, WEIGHTS, ModelConfig, save_model
 from core.training.checkpoint import weights_fingerprint
 from core.training.objectives import STAB_WEIGHTS
@@ -143,12 +143,13 @@ def _note_owner(folder: Path, owner: str, shared: bool) -> None:
     part.replace(folder / OWNER)
 
 
-def _own_trained(name: str, visitor: Visitor) -> TrainedModel:
-    """One that a visitor may change. Raises LabError where there is none of this name, or it is somebody else's."""
+def _trained(name: str, visitor: Visitor, *, to_change: bool = True) -> TrainedModel:
+    """One that a visitor may see, or change. Raises LabError where there is none of this name, or it is somebody else's."""
     found = next((model for model in trained_models(visitor) if model.name == name), None)
     if found is None:
         raise LabError(f"There is no trained denoiser {name!r} any more: choose another.")
-    visitor.check_owns(found.owner, f"The denoiser {name}")
+    if to_change:
+        visitor.check_owns(found.owner, f"The denoiser {name}")
     return found
 
 
@@ -157,7 +158,7 @@ def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
 
     Raises LabError where there is none of this name, it is somebody else's, or it cannot be written.
     """
-    found = _own_trained(name, visitor)
+    found = _trained(name, visitor)
     try:
         _note_owner(trained_folder() / found.name, found.owner, shared)
     except OSError as error:
@@ -166,18 +167,16 @@ def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
 
 def delete_trained(name: str, visitor: Visitor = OPERATOR) -> None:
     """Delete a kept model. Raises LabError where there is none of this name, it is somebody else's, or it cannot be deleted."""
-    _own_trained(name, visitor)
+    found = _trained(name, visitor)
     try:
-        shutil.rmtree(trained_folder() / parse_reference(f"trained/{name}").name)
+        shutil.rmtree(trained_folder() / found.name)
     except OSError as error:
         raise LabError(f"{name} cannot be deleted ({error.strerror}): make the Lab's folder writable.") from error
 
 
 def zip_trained(name: str, visitor: Visitor = OPERATOR) -> bytes:
     """A kept model as a zip: a folder of its name with :data:`FILES`. Raises LabError where the visitor sees none such."""
-    if name not in {model.name for model in trained_models(visitor)}:
-        raise LabError(f"There is no trained denoiser {name!r} any more: choose another.")
-    folder = trained_folder() / parse_reference(f"trained/{name}").name
+    folder = trained_folder() / _trained(name, visitor, to_change=False).name
     try:
         return _zipped(name, {file: (folder / file).read_bytes() for file in FILES})
     except OSError as error:

@@ -115,7 +115,7 @@ class _Picture:
             self.base.denoiser,
             self.settings,
             device=str(self.device),
-            should_stop=meter.stopped,
+            should_stop=meter.should_stop,
         )
         if certificate.stopped:
             return None
@@ -153,7 +153,7 @@ class _Picture:
             alone = replace(self.base, denoiser=None)
             base = BaseTarget(self.image, alone, sigma=self.settings.sigma, device=self.device, meter=meter)
             base_smallest = smallest_attack(self.image, base, attack, span).radius
-            if meter.stopped():
+            if meter.should_stop():
                 return None
         return replace(
             line,
