@@ -1,4 +1,4 @@
-"""What there is to choose from: bundled classifiers and denoisers, and the classical denoisers."""
+"""What there is to choose from: classifiers and denoisers, bundled or of a package, and the classical denoisers."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.folders import made_once
+from core.models.formats.packaged import PACKAGED
 from core.models.formats.weights import weights_digest
 from core.models.network import CLASSICAL
 from core.models.references import BUNDLED_FOLDER, bundled_names
@@ -44,6 +45,11 @@ def catalogue() -> tuple[Entry, ...]:
         card = json.loads((folder / CARD).read_text())
         size, title = (folder / WEIGHTS).stat().st_size, _title(name, config, card)
         entries.append(Entry(f"bundled/{name}", config.kind, title, config=config, card=card, bytes=size))
+    for name, model in PACKAGED.items():
+        config = ModelConfig(model.kind, model.architecture, input_size=model.input_size, sigma_range=model.sigma_range)
+        path = model.weights()
+        title, size = (model.title, path.stat().st_size) if path else (f"{model.title} (not installed)", 0)
+        entries.append(Entry(f"package/{name}", model.kind, title, config=config, bytes=size))
     entries.append(Entry("none", "denoiser", "No denoiser"))
     entries += [Entry(f"classical/{name}", "denoiser", title) for name, (title, _) in CLASSICAL.items()]
     return tuple(sorted(entries, key=lambda entry: entry.kind))

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.errors import LabError
 from core.models.formats.limits import check_memory, unplanned
 from core.models.formats.listing import SUFFIXES
+from core.models.formats.packaged import read_packaged
 from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import load_torchvision
 from core.models.formats.weights import weights_digest
@@ -45,7 +46,8 @@ def load_classifier(
     Raises LabError where the reference is unknown, is no classifier, does not fit the limits, or its files are damaged.
 
     Args:
-        reference: ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]`` or ``local/PATH``.
+        reference: ``bundled/NAME``, ``package/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]`` or
+            ``local/PATH``.
         size: (height, width) at which noise is added and the certificate holds; the classifier scales inside where its own
             input differs. None for what suits the model.
         on_progress: told how far a download is; ``should_stop`` is asked whether to give it up.
@@ -67,8 +69,8 @@ def load_denoiser(
     Raises LabError where the reference is unknown, is no denoiser, does not fit the limits, or its files are damaged.
 
     Args:
-        reference: ``bundled/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``, ``classical/NAME``, or
-            ``none``, which gives None.
+        reference: ``bundled/NAME``, ``package/NAME``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``,
+            ``classical/NAME``, or ``none``, which gives None.
         on_progress, should_stop: as for :func:`load_classifier`.
     """
     parsed = parse_reference(reference)
@@ -89,8 +91,11 @@ def _load(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Wa
         return replace(loaded, network=InBfloat16(loaded.network), ref=f"{loaded.ref}{parsed.suffix}")
     if parsed.kind == "hub":
         return _from_hub(parsed, kind, size, watch)
-    if parsed.kind == "torchvision":
-        loaded = load_torchvision(parsed.name, parsed.revision, size=size)
+    if parsed.kind in ("package", "torchvision"):
+        if parsed.kind == "package":
+            loaded = read_packaged(parsed.name, kind, size)
+        else:
+            loaded = load_torchvision(parsed.name, parsed.revision, size=size)
         digest = weights_digest(Path(), loaded.weights)
         return replace(loaded, ref=str(parsed), revision=digest or parsed.revision, weights_sha256=digest)
     path, ref = model_folder(parsed), str(parsed)

@@ -11,7 +11,7 @@ from core.errors import LabError
 from core.folders import ASSETS, home_folder
 
 BUNDLED_FOLDER = ASSETS / "models"
-KINDS = ("bundled", "torchvision", "hub", "local", "trained", "classical", "none")
+KINDS = ("bundled", "package", "torchvision", "hub", "local", "trained", "classical", "none")
 PRECISIONS = ("bf16",)
 """What may stand behind a colon: the number format in which the network computes, where it is not float32."""
 MAX_LENGTH = 1024
@@ -70,8 +70,8 @@ def pinned(ref: str, revision: str | None) -> str:
 
 
 def parse_reference(text: str) -> Reference:
-    """Parse ``bundled/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``, ``local/PATH``, ``trained/NAME``,
-    ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
+    """Parse ``bundled/NAME``, ``package/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``,
+    ``local/PATH``, ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
     Raises LabError where it is none of these, or where a name could lead out of the place that it names.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
@@ -92,8 +92,8 @@ def parse_reference(text: str) -> Reference:
         return Reference("none", "")
     if kind not in KINDS or kind == "none" or not name:
         raise LabError(
-            f"Unknown model reference {_shown(text)}: expected bundled/NAME or local/PATH, hub/OWNER/NAME[@REVISION] or"
-            " torchvision/ARCH[@WEIGHTS] (denoisers also none, classical/NAME and trained/NAME);"
+            f"Unknown model reference {_shown(text)}: expected bundled/NAME or local/PATH, package/NAME,"
+            " hub/OWNER/NAME[@REVISION] or torchvision/ARCH[@WEIGHTS] (denoisers also none, classical/NAME and trained/NAME);"
             " 'python -m core models' lists what is bundled."
         )
     if len(text) > MAX_LENGTH or any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
@@ -102,6 +102,10 @@ def parse_reference(text: str) -> Reference:
         return _hub(text, name)
     if kind == "torchvision":
         return _torchvision(text, name)
+    if kind == "package" and not _PLAIN.fullmatch(name):
+        raise LabError(
+            f"{_shown(text)} names no model of a package: expected package/NAME, such as package/efficientnet-lite0."
+        )
     if kind == "trained" and not _PLAIN.fullmatch(name):
         raise LabError(
             f"{_shown(text)} names no model that was trained here: expected trained/NAME in letters, digits and '-'."

@@ -8,11 +8,12 @@ import streamlit as st
 
 from core.errors import LabError
 from core.models.catalogue import Entry, catalogue, classifiers, denoisers, usual_denoiser
+from core.models.formats.packaged import PACKAGED
 from core.models.hub.access import is_offline
 from core.models.hub.cached import cached, delete_cached
 from core.models.hub.search import Details, Found, curated, details, search
 from core.models.load import sigma_warning
-from core.models.references import bundled_names, parse_reference, trained_folder
+from core.models.references import KINDS, bundled_names, parse_reference, trained_folder
 from core.plain_text import cells, named, plain
 from core.training.trained import OWNER, trained_models
 from core.ui.jobs.session import models
@@ -35,8 +36,8 @@ def may_be_linked(reference: str) -> bool:
         return folder.parent == trained_folder().resolve() and folder.is_dir() and not _is_kept_for_others(folder)
     if parsed.kind == "trained":
         return any(model.ref == reference for model in trained_models(visitor()))
-    if parsed.kind == "bundled":  # the others of the bundled models are choices anyway
-        return parsed.precision is not None and parsed.name in bundled_names()
+    if parsed.kind in ("bundled", "package"):  # the others of them are choices anyway
+        return parsed.precision is not None and parsed.name in (*bundled_names(), *PACKAGED)
     return parsed.kind in ("hub", "torchvision")
 
 
@@ -99,7 +100,7 @@ def choose_denoiser(classifier: str) -> str:
 
 def choose_size(classifier: str) -> int | None:
     """The side that pictures are brought to before the noise; asked for classifiers that are not bundled only."""
-    if classifier.startswith("bundled/"):
+    if classifier.startswith(("bundled/", "package/")):
         return None
     titles = {"own": "what suits the model"} | {side: f"{side} x {side} pixels" for side in SIZES}
     help = (
@@ -196,7 +197,7 @@ def _draw_by_name(kind: str, classifier: str | None) -> None:
     if not text:
         st.caption("hub/OWNER/NAME, with @REVISION for a branch, tag or commit; for classifiers also torchvision/ARCH@WEIGHTS.")
         return
-    if text.count("/") == 1 and not text.startswith(("torchvision/", "local/", "trained/", "bundled/", "classical/")):
+    if text.count("/") == 1 and not text.startswith(tuple(f"{known}/" for known in KINDS)):
         text = f"hub/{text}"  # OWNER/NAME, as the Hub's own pages have it
     parsed = parse_reference(text)
     if not may_be_linked(text):

@@ -39,13 +39,14 @@ def bundled(tmp_path, monkeypatch):
 
 def test_lists_what_the_cards_say(run, bundled: Path):
     document = run("models", "--json").document
-    assert [entry["ref"] for entry in document["classifiers"]] == ["bundled/pets"]
+    assert [entry["ref"] for entry in document["classifiers"]] == ["bundled/pets", "package/efficientnet-lite0"]
     pets = document["classifiers"][0]
     assert pets["labels"] == ["cat", "dog"]
     assert pets["card"]["test_accuracy"] == 0.913
     assert pets["bytes"] == (bundled / "pets" / "model.safetensors").stat().st_size
     refs = {entry["ref"]: entry for entry in document["denoisers"]}
-    assert set(refs) == {"bundled/pets-stab", "none", "classical/median", "classical/wavelet", "classical/tv", "classical/nlm"}
+    classical = {f"classical/{name}" for name in ("median", "wavelet", "tv", "nlm")}
+    assert set(refs) == {"bundled/pets-stab", "package/ffdnet-color", "none"} | classical
     assert refs["bundled/pets-stab"]["sigma_range"] == [0.0, 1.0]
 
 

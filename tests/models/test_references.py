@@ -26,6 +26,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
         ("local//tmp/model", "local", "/tmp/model"),
         ("classical/median", "classical", "median"),
         ("none", "none", ""),
+        ("package/ffdnet-color", "package", "ffdnet-color"),
         ("hub/timm/resnet18.a1_in1k", "hub", "timm/resnet18.a1_in1k"),
         ("torchvision/vit_b_16", "torchvision", "vit_b_16"),
     ],
