@@ -47,12 +47,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "alpha": {"type": float, "default": Settings.alpha, "help": "chance that the answer may be wrong (%(default)s)"},
     "seed": {"type": int, "help": "same seed, same noise; by default drawn from the operating system, and told"},
     "method": {"choices": METHODS,
-        "help": "bound: for this very n (clopper-pearson, the default), or valid wherever it is stopped (anytime,"
-        " the default with an API and with --until-radius)"},
+        "help": "bound: for this very n (clopper-pearson, the default; randomised-clopper-pearson with a number that the seed"
+        " gives), or valid wherever it is stopped (anytime, the default with an API and with --until-radius)"},
     "noise": {"choices": NOISES, "default": Settings.noise, "help": "its distribution (%(default)s)"},
     "norm": {"choices": NORMS, "help": "of the radius; by default l2 for Gaussian noise, l1 for the others"},
     "sound": {"action": "store_true", "help": "Gaussian noise on the 8-bit grid, drawn exactly: no rounding weakens the proof"},
-    "two_sided": {"action": "store_true", "help": "bound the runner-up, too, each side at half of alpha"},
+    "two_sided": {"action": "store_true", "help": "bound the runner-up, too; both sides share alpha"},
     "until_radius": {"type": radius_option, "metavar": "RADIUS",
         "help": "end as soon as it is settled whether this radius can be certified (with the anytime bound)"},
     "within": {"type": float, "metavar": "PART",

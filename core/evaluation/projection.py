@@ -14,7 +14,7 @@ from scipy import special
 from core.errors import LabError
 from core.evaluation.log import ABSTAINED, Outcomes
 from core.evaluation.recorded import RecordedEvaluation
-from core.smoothing.bounds import METHODS, UNIFORM, lower_bound
+from core.smoothing.bounds import METHODS, RANDOMISED, UNIFORM, lower_bound
 from core.smoothing.radius import OWN_NORM, share_needed
 
 MOST_N = 10_000_000
@@ -83,6 +83,8 @@ def vote_shares(evaluation: RecordedEvaluation) -> VoteShares:
         raise LabError(f"{name} cannot be projected: sampling stopped once its question was settled, which biases the shares.")
     if made.two_sided or made.method not in METHODS or made.norm != OWN_NORM[made.noise]:
         raise LabError(f"{name} cannot be projected: only one-sided radii in the noise's own norm can be.")
+    if made.method == RANDOMISED:
+        raise LabError(f"{name} cannot be projected: its radii come from votes and from numbers that were drawn beside them.")
     known = [found for index in evaluation.outcomes.idx if (found := evaluation.votes.get(int(index))) is not None]
     if len(known) == len(evaluation.outcomes) and all(v.n == made.n for v in known):
         candidates = [ABSTAINED if v.candidate is None else v.candidate for v in known]

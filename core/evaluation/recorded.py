@@ -65,9 +65,8 @@ class MadeBy:
             return None
         if self.norm != OWN_NORM.get(self.noise) or self.method not in METHODS:
             return None
-        return own_radius(
-            self.noise, lower_bound(self.n, self.n, self.alpha, self.method, mixture=self.mixture), None, self.sigma
-        )
+        most = lower_bound(self.n, self.n, self.alpha, self.method, mixture=self.mixture, uniform=0.0)
+        return own_radius(self.noise, most, None, self.sigma)
 
     def allows(self, radius: float) -> bool:
         """Whether a radius, which may be rounded to three digits, is within the ceiling."""

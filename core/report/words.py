@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from core.report.notation import certainty, class_name, norm_name, percent, radius_text
-from core.smoothing.bounds import clopper_pearson_upper
+from core.smoothing.bounds import RANDOMISED, clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.conclusion import OUT_OF_REACH, REACHED, TABLE, WITHIN, samples_fixed_beforehand
 from core.smoothing.radius import OWN_NORM, floored, own_radius, raised
@@ -213,11 +213,13 @@ def radius_formula(certificate: Certificate) -> Formula:
     k = c.counts[c.candidate or 0]
     two = c.two_sided and c.p_upper is not None
     formula, source = (_TWO_BOUNDS if two else _ONE_BOUND)[c.noise]
-    votes = f"{k:,} of {c.n:,} votes, alpha {c.terms.alpha:g}, {c.method} bound"
+    drawn = f" with the uniform number {c.terms.uniform:.4f} of seed {c.seed}" if c.method == RANDOMISED else ""
+    votes = f"{k:,} of {c.n:,} votes, alpha {c.terms.alpha:g}, {c.method} bound{drawn}"
     if two:
         other = 0 if c.runner_up is None else c.counts[c.runner_up]
         words = (
-            f"{votes} at alpha/2 each: the class has probability pA of at least {floored(c.p_lower, '.5f')}, and no other class"
+            f"{votes}, alpha shared {c.lower_part:.0%} to {1 - c.lower_part:.0%}: the class has probability pA of at least"
+            f" {floored(c.p_lower, '.5f')}, and no other class"
             f" (the next has {other:,} votes) more than pB = {raised(c.p_upper or 0.0, '.5f')}. Then ({source})"
         )
     else:

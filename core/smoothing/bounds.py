@@ -11,7 +11,10 @@ from scipy import special
 
 from core.errors import LabError
 
-METHODS = ("clopper-pearson", "anytime")
+METHODS = ("clopper-pearson", "anytime", "randomised-clopper-pearson")
+RANDOMISED = METHODS[2]
+FIXED_N = (METHODS[0], RANDOMISED)
+"""Bounds that are valid for an n fixed beforehand alone."""
 
 MIXTURE, UNIFORM = 0.5, 1.0
 """Of the anytime bound: b of its Beta(1, b) prior. It was uniform in certificates and logs that do not say; 1/2 has more weight
@@ -19,6 +22,9 @@ near 1, where the votes of what can be certified are."""
 
 GROUP_SEQUENTIAL = "group-sequential"
 """No bound but a test of given radii: core/smoothing/table.py."""
+
+UNIFORM_KEY = 5
+"""Of the stream of the randomised bound's number; those of noise have the numbers below it (core/smoothing/noise.py)."""
 
 
 def clopper_pearson_lower(k: int, n: int, alpha: float) -> float:
@@ -37,6 +43,40 @@ def clopper_pearson_upper(k: int, n: int, alpha: float) -> float:
     """One-sided upper Clopper-Pearson bound: the (1 - alpha)-quantile of Beta(k + 1, n - k)."""
     _check(k, n, alpha)
     return 1.0 if k == n else float(special.betainccinv(k + 1, n - k, alpha))
+
+
+def randomised_lower(k: int, n: int, alpha: float, uniform: float) -> float:
+    """Lower Clopper-Pearson bound that a uniform number makes exact: the p with P(votes > k) + uniform P(votes = k) = alpha.
+
+    For an ``n`` fixed beforehand. With a ``uniform`` of 1 it is :func:`clopper_pearson_lower`, and any other raises it; wrong
+    with probability alpha, whatever p is (Stevens 1950; for smoothing Voracek 2024). Of a unanimous vote a number below
+    sqrt(alpha) counts as that, which lowers the bound: it shows no more than one of 2n samples does by Clopper-Pearson.
+
+    >>> round(randomised_lower(100, 100, 0.001, 1.0), 4), round(randomised_lower(100, 100, 0.001, 0.5), 4)
+    (0.9333, 0.9398)
+    """
+    _check(k, n, alpha)
+    if k == n:
+        return float((alpha / max(uniform, math.sqrt(alpha))) ** (1 / n))
+    if k == 0:
+        return 0.0
+    from scipy import optimize  # as below
+
+    def excess(p: float) -> float:
+        more, as_many = special.betainc(k + 1, n - k, p), special.betainc(k, n - k + 1, p)
+        return float(uniform * as_many + (1 - uniform) * more) - alpha
+
+    low, high = (clopper_pearson_lower(votes, n, alpha) for votes in (k, k + 1))
+    if excess(low) >= 0 or excess(high) <= 0:  # where the number is nearly 1 or 0, up to rounding
+        return low if excess(low) >= 0 else high - 2e-14
+    return max(low, float(optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14)) - 2e-14)
+
+
+def uniform_number(seed: int) -> float:
+    """The number of :func:`randomised_lower`, in (0, 1]: from a stream of its own, and a function of the seed alone, so that
+    whoever wants another one gets other votes, too."""
+    word = int(np.random.SeedSequence(seed, spawn_key=(UNIFORM_KEY,)).generate_state(1, np.uint64)[0])
+    return ((word >> 11) + 1) / 2**53
 
 
 def anytime_lower(k: int, n: int, alpha: float, mixture: float = MIXTURE) -> float:
@@ -82,8 +122,8 @@ def log_martingale(p: float, k: int, n: int, mixture: float = MIXTURE) -> float:
     return float(averaged - special.xlogy(k, p) - special.xlog1py(n - k, -p))
 
 
-def lower_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXTURE) -> float:
-    """The lower bound by name: ``clopper-pearson`` or ``anytime``, the latter with this mixture.
+def lower_bound(k: int, n: int, alpha: float, method: str, *, mixture: float = MIXTURE, uniform: float = 1.0) -> float:
+    """The lower bound by name, one of :data:`METHODS`; ``mixture`` is of the anytime one, ``uniform`` of the randomised one.
 
     Raises:
         LabError: where the name is unknown.
@@ -93,10 +133,12 @@ def lower_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXT
             return clopper_pearson_lower(k, n, alpha)
         case "anytime":
             return anytime_lower(k, n, alpha, mixture)
+        case "randomised-clopper-pearson":
+            return randomised_lower(k, n, alpha, uniform)
     raise LabError(f"Unknown bound {method!r}: choose one of {', '.join(METHODS)}.")
 
 
-def upper_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXTURE) -> float:
+def upper_bound(k: int, n: int, alpha: float, method: str, *, mixture: float = MIXTURE, uniform: float = 1.0) -> float:
     """The upper bound by name: of ``k`` votes for a class, n - k are not for it, and their share is bounded from below.
 
     >>> upper_bound(10, 1000, 0.001, "anytime") == 1 - anytime_lower(990, 1000, 0.001)
@@ -107,7 +149,7 @@ def upper_bound(k: int, n: int, alpha: float, method: str, mixture: float = MIXT
     """
     if method == "clopper-pearson":
         return clopper_pearson_upper(k, n, alpha)
-    return 1 - lower_bound(n - k, n, alpha, method, mixture=mixture)
+    return 1 - lower_bound(n - k, n, alpha, method, mixture=mixture, uniform=uniform)
 
 
 def prediction_p_value(first: int, second: int) -> float:
@@ -125,7 +167,7 @@ def least_n_to_certify(alpha: float, method: str = "clopper-pearson") -> int:
     10
     """
     n = 1
-    while lower_bound(n, n, alpha, method) <= 0.5:
+    while lower_bound(n, n, alpha, method, uniform=0.0) <= 0.5:
         n += 1
     return n
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from core.engines import EAGER, FLOAT32
 from core.pictures.reading import ImageRecord
 from core.smoothing.bounds import UNIFORM
-from core.smoothing.settings import Settings, Terms
+from core.smoothing.settings import HALF, Settings, Terms
 
 CERTIFICATE_SCHEMA = "denoised-smoothing-lab/certificate/1"
 """Names the form of the document that :meth:`Certificate.to_dict` makes, with its version: docs/certificate.schema.json."""
@@ -153,8 +153,8 @@ class Certificate(_Sampled):
         p_lower: lower bound on the probability of ``candidate`` under noise.
         counts: votes of the n samples, one entry a class.
         n: samples counted (fewer than ``n_planned`` where the run ended before).
-        method: ``clopper-pearson``, ``anytime``, or ``group-sequential``: then ``radius`` is one of ``table_radii``, and
-            ``p_lower`` the probability which that radius needs, shown by a test.
+        method: one of :data:`core.smoothing.bounds.METHODS`, or ``group-sequential``: then ``radius`` is one of
+            ``table_radii``, and ``p_lower`` the probability which that radius needs, shown by a test.
         engine, precision: what computed the networks, and in which number format; ``eager`` and ``float32`` are torch's own.
             All samples come from one such program: another rounds otherwise, and is another base classifier.
         failure_probability: alpha over tries; twice that where a run planned with a fixed n was stopped and fell back on the
@@ -164,6 +164,7 @@ class Certificate(_Sampled):
         p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
         radii: the radius in each norm that this noise certifies; ``radii[norm]`` is ``radius``.
         mixture: of the anytime bound: :data:`core.smoothing.bounds.MIXTURE`.
+        lower_part: of a two-sided certificate, the part of alpha that ``p_lower`` has; ``p_upper`` has the rest.
         settled: what ended it. ``reached``: ``radius`` is at least ``until_radius``. ``out of reach``: with probability at
             least ``1 - alpha``, a statement of its own, no number of samples would certify that radius (with ``within``: any
             class) by this bound. ``within``: it is at least ``1 - within`` times what n_planned samples would give, if the
@@ -194,6 +195,7 @@ class Certificate(_Sampled):
     engine: str = EAGER
     precision: str = FLOAT32
     mixture: float = UNIFORM
+    lower_part: float = HALF
 
     @property
     def settings(self) -> Settings:
@@ -203,7 +205,9 @@ class Certificate(_Sampled):
     @property
     def terms(self) -> Terms:
         """What its bound and radius rest on."""
-        return replace(self.settings.terms((3, self.image.height, self.image.width)), mixture=self.mixture)
+        return replace(
+            self.settings.terms((3, self.image.height, self.image.width)), mixture=self.mixture, lower_part=self.lower_part
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as a document: what ``--json`` prints, the app offers for download, and ``verify`` reads."""

@@ -21,7 +21,15 @@ from torch import Tensor
 
 from core.smoothing.bounds import GROUP_SEQUENTIAL, prediction_p_value
 from core.smoothing.certificate import Certificate, Prediction, Provenance
-from core.smoothing.conclusion import OUT_OF_REACH, Conclusion, check_reachable, conclude, outcome, radius_possible
+from core.smoothing.conclusion import (
+    OUT_OF_REACH,
+    Conclusion,
+    check_reachable,
+    conclude,
+    outcome,
+    part_for_lower,
+    radius_possible,
+)
 from core.smoothing.settings import Settings
 from core.smoothing.table import looks
 
@@ -89,6 +97,9 @@ class Certification:
             self.counts0 = _sum(self.counts0, votes)
             if int(self.counts0.sum()) == self.settings.n0:
                 self.candidate = self._choose(self.counts0)
+                if self.candidate is not None and self.terms.two_sided:
+                    part = part_for_lower(self.counts0.tolist(), self.candidate)
+                    self.terms = replace(self.terms, lower_part=part)
             return
         self.counts = _sum(self.counts, votes)
         if self.done in self._looks:
@@ -133,6 +144,7 @@ class Certification:
             settled=self._outcome(),
             table_radii=s.table_radii or (),
             mixture=self.terms.mixture,
+            lower_part=self.terms.lower_part,
         )
 
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from scipy import special
 
 from core.errors import LabError
 from core.smoothing.bounds import GROUP_SEQUENTIAL, UNIFORM, anytime_lower, lower_bound, upper_bound
 from core.smoothing.radius import NORMS, floored, steepness
-from core.smoothing.settings import Settings, Terms
+from core.smoothing.settings import HALF, NEARLY_ALL, Settings, Terms
 from core.smoothing.table import radii_reached, table_is_settled
 
 
@@ -58,10 +59,23 @@ def conclude(counts: Sequence[int], candidate: int | None, terms: Terms) -> Conc
 
 def class_bounds(votes: int, others: int, n: int, terms: Terms) -> tuple[float, float | None]:
     """The lower bound on a class with ``votes`` of ``n``; two-sided also the upper one on one with ``others``, else None."""
+    lower, upper = (
+        partial(b, method=terms.method, mixture=terms.mixture, uniform=terms.uniform) for b in (lower_bound, upper_bound)
+    )
     if not terms.two_sided:
-        return lower_bound(votes, n, terms.alpha, terms.method, mixture=terms.mixture), None
-    p_lower = lower_bound(votes, n, terms.alpha / 2, terms.method, mixture=terms.mixture)
-    return p_lower, min(upper_bound(others, n, terms.alpha / 2, terms.method, mixture=terms.mixture), 1 - p_lower)
+        return lower(votes, n, terms.alpha), None
+    p_lower = lower(votes, n, terms.alpha * terms.lower_part)
+    return p_lower, min(upper(others, n, terms.alpha * (1 - terms.lower_part)), 1 - p_lower)
+
+
+def part_for_lower(counts0: Sequence[int], candidate: int) -> float:
+    """The part of alpha that the lower bound of a two-sided certificate gets, from the votes of the n0 samples.
+
+    Where all of them beside the candidate's are of one class, or there are none, most likely 1 - p_lower will be the upper
+    bound, and alpha is hardly needed there. These samples enter no bound, so the parts are fixed before those that do.
+    """
+    voted_for = sum(votes > 0 for index, votes in enumerate(counts0) if index != candidate)
+    return HALF if voted_for > 1 else NEARLY_ALL
 
 
 def _from_table(votes: int, n: int, terms: Terms) -> Conclusion:
@@ -124,7 +138,7 @@ def check_reachable(settings: Settings, terms: Terms) -> None:
     """Raise LabError where no vote of n samples could certify the radius that is to be settled."""
     n = settings.n
     if settings.until_radius is not None:
-        ceiling = conclude((n, 0), 0, replace(terms, method="anytime")).radius_ceiling
+        ceiling = conclude((n, 0), 0, replace(terms, method="anytime", lower_part=NEARLY_ALL)).radius_ceiling
         if settings.until_radius > ceiling:
             raise LabError(
                 f"until_radius is {settings.until_radius:g}: {n:,} samples at alpha {terms.alpha:g} can show"

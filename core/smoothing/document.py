@@ -20,7 +20,7 @@ from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, MIXTURE, UNIFORM
 from core.smoothing.certificate import CERTIFICATE_SCHEMA, Certificate, ModelRecord
 from core.smoothing.conclusion import OUTCOMES
 from core.smoothing.radius import NOISES, NORMS
-from core.smoothing.settings import MOST_RADII, MOST_TRIES
+from core.smoothing.settings import HALF, MOST_RADII, MOST_TRIES, NEARLY_ALL
 
 MAX_DOCUMENT_BYTES = 4 * 2**20
 MAX_CLASSES = 100_000
@@ -200,6 +200,10 @@ def _one_of(value: Any, name: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def _one_number(value: Any, name: str, choices: tuple[float, ...]) -> float:
+    return float(_one_of(str(_real(value, name)), name, tuple(map(str, choices))))
+
+
 def _or_null(reader: Callable[..., Any]) -> Callable[[Any, str], Any]:
     return lambda value, name: None if value is None else reader(value, name)
 
@@ -306,7 +310,8 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "settled": _or_null(partial(_one_of, choices=OUTCOMES)),
     "within": _or_null(partial(_real, most=1.0, open_=True)),
     "table_radii": _table_radii,
-    "mixture": lambda value, name: float(_one_of(str(_real(value, name)), name, (str(MIXTURE), str(UNIFORM)))),
+    "mixture": partial(_one_number, choices=(MIXTURE, UNIFORM)),
+    "lower_part": partial(_one_number, choices=(HALF, NEARLY_ALL)),
     "tries": partial(_whole, least=1, most=MOST_TRIES),
     "engine": partial(_one_of, choices=ENGINES[1:]),
     "precision": partial(_one_of, choices=PRECISIONS[1:]),

@@ -116,7 +116,7 @@ def radius_ceiling(sigma: float, n: int, alpha: float, method: str = "clopper-pe
     >>> round(radius_ceiling(1.0, 10_000, 0.001), 3)
     3.199
     """
-    return l2_radius(lower_bound(n, n, alpha, method), sigma)
+    return l2_radius(lower_bound(n, n, alpha, method, uniform=0.0), sigma)
 
 
 def floored(value: float, form: str) -> str:

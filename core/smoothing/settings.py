@@ -11,12 +11,23 @@ from typing import Any
 
 from core.engines import ENGINES, PRECISIONS
 from core.errors import LabError
-from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, MIXTURE, least_n_to_certify, least_n_to_predict
+from core.smoothing.bounds import (
+    GROUP_SEQUENTIAL,
+    METHODS,
+    MIXTURE,
+    RANDOMISED,
+    least_n_to_certify,
+    least_n_to_predict,
+    uniform_number,
+)
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, check_sigma, radii, share_needed
 
 MAX_N = 1_000_000
 MOST_RADII, MOST_TRIES = 50, 1_000
 """Of a table; of a picture."""
+
+HALF, NEARLY_ALL = 0.5, 0.95
+"""Parts of alpha that the lower bound of a two-sided certificate may have; half in certificates that do not say."""
 
 MAX_SEED = 2**31 - 1
 """Of the seeds that are drawn, and of those that fit a field of a page."""
@@ -42,14 +53,15 @@ class Settings:
         alpha: the chance that the certificate may be wrong.
         seed: same seed, same noise, whatever the batch size (on one type of device). The guarantee needs a picture and models
             that were chosen without knowledge of it: :func:`fresh_seed`.
-        method: ``clopper-pearson`` for this very n; ``anytime``, which stays valid wherever the run is stopped; or
-            ``group-sequential``, the test of ``table_radii``, and of nothing else.
+        method: ``clopper-pearson`` for this very n; ``randomised-clopper-pearson``, which a number drawn from the seed makes
+            exact; ``anytime``, which stays valid wherever the run is stopped; or ``group-sequential``, the test of
+            ``table_radii``, and of nothing else.
         noise: ``gaussian``, ``uniform`` or ``laplace``.
         norm: ``l1``, ``l2`` or ``linf``, in which the radius is told; None for the noise's own, l2 for Gaussian and l1 for
             the others. The certificate has the radii in all of them.
         sound: draw Gaussian noise on the 8-bit grid by exact integer sampling, so that floating point is no gap in the proof.
             For 8-bit pictures; the certificate speaks of 8-bit pictures.
-        two_sided: bound the runner-up from above, too, each at alpha/2.
+        two_sided: bound the runner-up from above, too; the n0 samples say how alpha is shared.
         until_radius: with ``anytime``, end as soon as it is settled whether this radius, in ``norm``, can be certified.
         within: with ``anytime``, end as soon as the radius is at most this part (0.05 is 5%) below what n samples would give,
             if the shares of the votes stayed as they are; or as no class can be certified.
@@ -104,7 +116,7 @@ class Settings:
             )
         bound = self.method if self.method in METHODS else METHODS[0]
         level = self.alpha / self.tries
-        least = least_n_to_certify(level / 2 if self.two_sided else level, bound)
+        least = least_n_to_certify(level * NEARLY_ALL if self.two_sided else level, bound)
         if self.n < least:
             raise LabError(
                 f"n is {self.n}: with alpha {level:g} no vote of fewer than {least} samples can be certified; use more."
@@ -132,6 +144,7 @@ class Settings:
             two_sided=self.two_sided,
             n_planned=self.n,
             table_radii=self.table_radii or (),
+            uniform=uniform_number(self.seed) if self.method == RANDOMISED else 1.0,
         )
 
     def document(self) -> dict[str, Any]:
@@ -211,10 +224,12 @@ class Terms:
     """What a bound and a radius need: part of the :class:`Settings`, and the picture's (3, H, W) shape.
 
     Attributes:
-        alpha: the chance that the conclusion may be wrong; two bounds have half of it each.
+        alpha: the chance that the conclusion may be wrong; two bounds share it.
         norm: of the radius; empty for the noise's own.
         n_planned: samples that were planned.
         mixture: of the anytime bound, :data:`core.smoothing.bounds.MIXTURE`.
+        uniform: of the randomised bound, :func:`core.smoothing.bounds.uniform_number`.
+        lower_part: of two bounds, the part of alpha that the lower one has: :func:`core.smoothing.conclusion.part_for_lower`.
     """
 
     alpha: float
@@ -227,6 +242,8 @@ class Terms:
     n_planned: int = 0
     table_radii: tuple[float, ...] = ()
     mixture: float = MIXTURE
+    uniform: float = 1.0
+    lower_part: float = HALF
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm", self.norm or OWN_NORM[self.noise])

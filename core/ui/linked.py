@@ -30,7 +30,11 @@ _PRECISION_HELP = (
     " where the certified accuracy of these very models was measured."
 )
 _SLOW = "This device has no instructions for bfloat16: the networks are computed in it all the same, but slowly."
-METHODS = {"anytime": "Anytime (stop whenever you like)", "clopper-pearson": "Clopper-Pearson (n fixed beforehand)"}
+METHODS = {
+    "anytime": "Anytime (stop whenever you like)",
+    "clopper-pearson": "Clopper-Pearson (n fixed beforehand)",
+    "randomised-clopper-pearson": "Randomised Clopper-Pearson (n fixed, exact)",
+}
 
 
 def newly_asked(key: str) -> list[str]:

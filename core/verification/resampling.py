@@ -14,7 +14,14 @@ from core.device import pick_device
 from core.engines import FLOAT32
 from core.errors import LabError
 from core.pictures.reading import fit_to
-from core.smoothing.bounds import anytime_lower, clopper_pearson_lower, clopper_pearson_upper, least_n_to_certify, upper_bound
+from core.smoothing.bounds import (
+    FIXED_N,
+    anytime_lower,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    least_n_to_certify,
+    upper_bound,
+)
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -60,7 +67,7 @@ def resample(
     check_fresh_seed(certificate, fresh_seed)
     c = certificate
     own = Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=c.seed, noise=c.noise, sound=c.sound)
-    own = replace(own, engine=c.engine, precision=c.precision)  # another is another base classifier
+    own = replace(own, engine=c.engine, precision=c.precision, two_sided=c.two_sided)  # another is another base classifier
     runs = [("same seed", own, compare_same_seed)] if same_seed else []
     if fresh_seed is not None:
         runs.append(("fresh seed", replace(own, seed=fresh_seed), compare_fresh_seed))
@@ -129,7 +136,8 @@ def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
     """Counts must be equal, vote for vote, where device type and library versions are the certificate's; else consistent."""
     name = "counts, same seed"
     where = f"Sampling again with its own seed {certificate.seed} on {again.device}"
-    if _comparable(certificate, again) and again.counts == certificate.counts and again.candidate == certificate.candidate:
+    chosen, found = ((c.candidate, c.lower_part) for c in (certificate, again))
+    if _comparable(certificate, again) and again.counts == certificate.counts and found == chosen:
         sentence = f"{where} gives the same counts, vote for vote."
         return Check(name, SAME, sentence, stated=list(certificate.counts), found=list(again.counts))
     if excuses := _excuses(certificate, again):
@@ -140,8 +148,9 @@ def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
         return _consistent(name, certificate, again)
     p_value = consistency_p_value(certificate, again.counts)
     if again.counts == certificate.counts:
-        sentence = f"{where} chooses another class to count: its n0 samples cannot have been these."
-        return Check(name, DIFFERS, sentence, stated=certificate.candidate, found=again.candidate)
+        other = "class to count" if again.candidate != certificate.candidate else "part of alpha for the lower bound"
+        sentence = f"{where} chooses another {other}: its n0 samples cannot have been these."
+        return Check(name, DIFFERS, sentence, stated=chosen, found=found)
     moved = sum(abs(mine - theirs) for mine, theirs in zip(certificate.counts, again.counts, strict=True)) // 2
     sentence = (
         f"{where} gives other counts: {moved:,} of {certificate.n:,} votes fall on other classes, although device type and"
@@ -217,7 +226,7 @@ def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> floa
         counts: votes of the fresh samples, one entry a class; how many samples was fixed beforehand.
     """
     # Whoever may stop at will can stop at a lucky moment, so Fisher's test, which takes n as given, would alarm too often.
-    test = fisher_p_value if certificate.method == "clopper-pearson" else anytime_p_value
+    test = fisher_p_value if certificate.method in FIXED_N else anytime_p_value
     candidate = certificate.candidate or 0
     k, n = certificate.counts[candidate], certificate.n
     p_value = test(k, n, counts[candidate], sum(counts))

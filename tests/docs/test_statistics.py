@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -13,16 +14,18 @@ from scipy import stats
 
 from core.smoothing.bounds import (
     MIXTURE,
+    RANDOMISED,
     UNIFORM,
     anytime_lower,
     clopper_pearson_lower,
     least_n_to_certify,
     least_n_to_predict,
     prediction_p_value,
+    randomised_lower,
 )
 from core.smoothing.conclusion import OUT_OF_REACH, REACHED, conclude, radius_outcome, samples_fixed_beforehand
 from core.smoothing.radius import l2_radius, own_radius, radius_ceiling
-from core.smoothing.settings import Terms
+from core.smoothing.settings import HALF, NEARLY_ALL, Terms
 from core.smoothing.table import EARLY, PRIOR, UNLIKELY, chance, limits, looks
 from tests.docs.markdown_pages import ROOT
 
@@ -51,15 +54,37 @@ def prices() -> Iterator[str]:
     yield f"gives about {1 / kept(N, 0.99) - 1:.0%} more again at n = 10,000"
 
 
+def added(n: int, share: float) -> float:
+    """What the randomised bound adds to the mean radius over votes, of a class with this share, and numbers."""
+    chances = stats.binom.pmf(np.arange(n + 1), n, share)
+    numbers = (np.arange(64) + 0.5) / 64
+    with_number = fixed = 0.0
+    for k in np.flatnonzero(chances > 1e-6).tolist():
+        fixed += chances[k] * l2_radius(clopper_pearson_lower(k, n, ALPHA), 1)
+        found = [l2_radius(randomised_lower(k, n, ALPHA, number), 1) for number in numbers]
+        with_number += chances[k] * float(np.mean(found))
+    return with_number / fixed - 1
+
+
+def randomised() -> Iterator[str]:
+    yield "| n | a class with all of the probability | 99.9% of it | 99% of it | 90% of it |"
+    for n in NS:
+        yield f"| {n:,} | " + " | ".join(f"{added(n, share):.1%}" for share in (1.0, 0.999, 0.99, 0.9)) + " |"
+    for n in NS:
+        at_most = radius_ceiling(1, n, ALPHA, RANDOMISED)
+        assert at_most == pytest.approx(radius_ceiling(1, 2 * n, ALPHA))  # "n samples show at most what 2n samples show"
+
+
 def two_sides() -> Iterator[str]:
-    lost = {(n, share): 1 - radius(k := round(share * n), n, two_sided=True) / radius(k, n) for n in NS for share in ENDS}
-    some = [sorted(lost[n, share] for share in ENDS[1:]) for n in NS]
-    yield (
-        f"{100 * some[0][0]:.0f} to {some[0][1]:.0%} at n = 100, {some[1][1]:.0%} at 1,000, {some[2][1]:.1%} at 10,000, where"
-        f" the class has 90 to 99% ({lost[100, 1]:.1%}, {lost[1_000, 1]:.1%} and {lost[N, 1]:.1%} where all votes"
-        " are its own)"
-    )
-    assert f"{some[1][0]:.0%} {some[2][0]:.1%}" == f"{some[1][1]:.0%} {some[2][1]:.1%}"
+    def lost(n: int, part: float) -> str:
+        terms = replace(TERMS, method="clopper-pearson", sigma=1, two_sided=True, lower_part=part)
+        ks = [round(share * n) for share in ENDS]
+        found = sorted(1 - conclude((k, n - k), 0, terms).radius / radius(k, n) for k in ks)
+        return f"{found[0]:.1%} to {found[-1]:.1%}"
+
+    costs = [f"{lost(n, NEARLY_ALL)} ({lost(n, HALF)})" for n in NS]
+    yield f"at a = {NEARLY_ALL} (before, at 1/2) {costs[0]} at n = 100, {costs[1]} at 1,000 and {costs[2]} at 10,000"
+    yield f"a is {NEARLY_ALL} where"
     spread = [radius(700, 1_000, 100, 100, 100, two_sided=sides) for sides in (True, False)]
     yield f"gives {spread[0] / spread[1]:.1f} times the radius"
     b = 1 / math.sqrt(2)
@@ -159,7 +184,7 @@ def table() -> Iterator[str]:
     yield f"below {UNLIKELY:.0%} by a beta-binomial prediction with a Beta(1, {PRIOR}) prior"
 
 
-GROUPS = (prices, two_sides, ceilings, until_a_radius, given_up, table)
+GROUPS = (prices, randomised, two_sides, ceilings, until_a_radius, given_up, table)
 
 
 @cache

@@ -45,7 +45,7 @@ def test_the_usual_guarantee_is_the_one_that_came_with_the_lab() -> None:
         ({"noise": "uniform"}, "l1", "Lee et al. 2019"),
         ({"noise": "laplace", "norm-laplace": "l2"}, "l2", "Teng et al. 2019"),
         ({"sound": "true"}, "l2", "on the 8-bit grid"),
-        ({"two-sided": "true"}, "l2", "alpha/2 each"),
+        ({"two-sided": "true"}, "l2", "alpha shared "),
     ],
     ids=str,
 )

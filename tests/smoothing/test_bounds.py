@@ -121,7 +121,9 @@ def test_bounds_grow_with_votes_and_with_alpha_and_stay_below_the_share(method):
 def test_bounds_by_name():
     assert lower_bound(90, 100, 0.001, "clopper-pearson") == clopper_pearson_lower(90, 100, 0.001)
     assert lower_bound(90, 100, 0.001, "anytime") < lower_bound(90, 100, 0.001, "clopper-pearson")
-    with pytest.raises(LabError, match=r"Unknown bound 'wald': choose one of clopper-pearson, anytime\."):
+    with pytest.raises(
+        LabError, match=r"Unknown bound 'wald': choose one of clopper-pearson, anytime, randomised-clopper-pearson\."
+    ):
         lower_bound(90, 100, 0.001, "wald")
 
 

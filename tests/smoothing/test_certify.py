@@ -16,13 +16,13 @@ from torch import nn
 import core
 from core.errors import LabError
 from core.smoothing import under_noise
-from core.smoothing.bounds import METHODS, anytime_lower, clopper_pearson_lower, lower_bound
+from core.smoothing.bounds import FIXED_N, METHODS, anytime_lower, clopper_pearson_lower, lower_bound, uniform_number
 from core.smoothing.certify import Progress
 from core.smoothing.conclusion import conclude
 from core.smoothing.exact_noise import GridNoiseStream
 from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, l2_radius, radii, radius_ceiling
-from core.smoothing.settings import MAX_N, Terms
+from core.smoothing.settings import HALF, MAX_N, NEARLY_ALL, Settings
 
 GREY = torch.full((3, 8, 8), 0.5)
 
@@ -53,9 +53,10 @@ def test_certificate_follows_from_its_counts(method):
     assert not c.abstained
     assert sum(c.counts) == c.n == c.n_planned == 400
     assert len(c.counts) == 3
-    assert c.p_lower == lower_bound(c.counts[1], 400, 0.001, method)
+    assert c.p_lower == lower_bound(c.counts[1], 400, 0.001, method, uniform=uniform_number(0))
     assert c.radius == l2_radius(c.p_lower, 0.25) > 0
-    assert c.radius_ceiling == radius_ceiling(0.25, 400, 0.001, method) > c.radius
+    assert c.radius_ceiling == l2_radius(lower_bound(400, 400, 0.001, method, uniform=uniform_number(0)), 0.25) > c.radius
+    assert c.radius_ceiling <= radius_ceiling(0.25, 400, 0.001, method)
     assert (c.method, c.alpha, c.failure_probability, c.sigma, c.seed, c.n0) == (method, 0.001, 0.001, 0.25, 0, 20)
     assert (c.norm, c.noise, c.stopped, c.device) == ("l2", "gaussian", False, "cpu")
     assert c.samples_per_second == pytest.approx(420 / c.seconds)
@@ -257,9 +258,9 @@ def test_stopping_at_the_best_moment_fails_no_more_often_than_stated(every_batch
             should_stop=adversary.is_content,
         )
         wrong += c.radius > (0.2 if c.prediction == 1 else 0)
-        assert c.failure_probability == (2 * alpha if c.stopped and method == "clopper-pearson" else alpha)
+        assert c.failure_probability == (2 * alpha if c.stopped and method in FIXED_N else alpha)
     # 1e-4 quantile of the greatest number of failures that is allowed.
-    allowed = 2 * alpha if method == "clopper-pearson" else alpha
+    allowed = 2 * alpha if method in FIXED_N else alpha
     assert wrong <= runs * allowed + 3.8 * math.sqrt(runs * allowed * (1 - allowed))
 
 
@@ -290,7 +291,9 @@ def test_two_sides(method, noise):
         return torch.stack([(side + 0.1).sign(), 0.1 * other.sign(), -0.1 * other.sign()], dim=1)
 
     c = certify(three_ways, two_sided=True, method=method, noise=noise)
-    again = conclude(c.counts, 0, Terms(alpha=0.001, method=method, sigma=0.25, shape=(3, 8, 8), noise=noise, two_sided=True))
+    settings = Settings(0.25, alpha=0.001, method=method, noise=noise, two_sided=True)
+    again = conclude(c.counts, 0, settings.terms((3, 8, 8)))
+    assert c.lower_part == HALF, "three classes have votes"
     assert (c.p_lower, c.p_upper, c.runner_up, c.radius) == (again.p_lower, again.p_upper, again.runner_up, again.radius)
     assert c.runner_up in (1, 2)
     assert c.radius > certify(three_ways, method=method, noise=noise).radius
@@ -328,7 +331,8 @@ def test_stopping_a_two_sided_run_leaves_an_anytime_certificate(every_batch_told
     told: list[Progress] = []
     c = certify(n=5_000, batch_size=50, two_sided=True, on_progress=told.append, should_stop=lambda: told[-1].done >= 1_000)
     assert (c.method, c.failure_probability) == ("anytime", 0.002)
-    assert c.p_lower == anytime_lower(c.counts[1], c.n, 0.0005)
+    assert c.lower_part == NEARLY_ALL, "no vote is for the third class"
+    assert c.p_lower == anytime_lower(c.counts[1], c.n, 0.00095)
     assert c.radius == told[-1].radius > 0
 
 

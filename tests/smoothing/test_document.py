@@ -135,7 +135,7 @@ KEYS = (
     "failure_probability",
 )
 LATER = {"sound", "two_sided", "runner_up", "p_upper", "radii", "until_radius", "settled", "within", "table_radii", "tries"}
-LATER |= {"engine", "precision", "mixture"}
+LATER |= {"engine", "precision", "mixture", "lower_part"}
 """Keys that may be missing, since what their defaults say was so before they came."""
 
 

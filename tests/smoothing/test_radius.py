@@ -39,7 +39,7 @@ def test_ceiling_at_alpha_a_thousandth(n, ceiling):
 @pytest.mark.parametrize("method", METHODS)
 def test_no_vote_exceeds_the_ceiling(method):
     ceiling = radius_ceiling(0.5, 200, 0.01, method)
-    radii = [l2_radius(lower_bound(k, 200, 0.01, method), 0.5) for k in range(201)]
+    radii = [l2_radius(lower_bound(k, 200, 0.01, method, uniform=0.0), 0.5) for k in range(201)]
     assert max(radii) == ceiling
     assert radii[199] < ceiling
 

@@ -68,6 +68,8 @@ TRUE = {
     "out of reach": lambda: made(method="anytime", until_radius=1.0, n=4000),
     "within": lambda: made(method="anytime", within=0.1, n=4000),
     "table": lambda: made(method="group-sequential", table_radii=(0.1, 0.3, 0.8), n=4000),
+    "randomised": lambda: made(method="randomised-clopper-pearson"),
+    "randomised, two-sided": lambda: made(method="randomised-clopper-pearson", two_sided=True),
     "not settled": lambda: made(method="anytime", until_radius=0.6, n=150),
     "stopped at once": lambda: made(batch_size=5, should_stop=lambda: True),
 }
@@ -148,6 +150,7 @@ ALTERED_ASKED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "settled": ({"settled": "out of reach"}, {"settled"}),
     "tries": ({"tries": 2}, {"p_lower"}),
     "mixture": ({"mixture": 1.0}, {"p_lower", "radius", "radius_ceiling"}),
+    "lower_part": ({"lower_part": 0.5}, {"p_lower"}),
 }
 
 

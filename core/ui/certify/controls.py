@@ -24,13 +24,13 @@ _HELP = {
     "tries": "Whoever tries several sigmas, seeds or denoisers on one picture and keeps the best certificate has as many"
     " chances to err. Say how many beforehand: each then has alpha divided by that number.",
     "bound": "Anytime costs a few per cent of the radius, more where n is small, and lets you stop at any moment"
-    " with a valid certificate.",
+    " with a valid certificate. The randomised bound gains some per cent for a fixed n, by a number that the seed gives.",
     "noise": "Sigma is the standard deviation in each channel, whatever the noise.",
     "norm": "How the size of a change is measured: l2 its length, l1 the sum over all colour values, l-infinity the greatest of"
     " them.",
     "sound": "Proof in floating point, too: noise on the 8-bit grid by exact integer sampling, so that rounding is no gap."
     " Gaussian noise only.",
-    "two-sided": "Bounds the runner-up from above, too, each at alpha/2. It pays where the other votes are spread over several"
+    "two-sided": "Bounds the runner-up from above, too; both share alpha. It pays where the other votes are spread over several"
     " classes. Choose before you look: alpha holds for one of the two.",
     "until": "Certify until it is settled: sampling ends as soon as it is clear whether this radius can be certified, or when"
     " you stop, or after n samples. In the norm that is chosen. Takes the anytime bound.",
