@@ -15,7 +15,6 @@ from core.apis.queries import QueryPictures, spec_of
 from core.data.datasets import LabelledImages
 from core.errors import LabError
 from core.evaluation.log import ABSTAINED, UNNAMED, LogLine
-from core.models.labels import known_labels
 from core.pictures.pixels import to_pixels
 from core.smoothing.noise import image_seed
 from core.smoothing.sampling import DenoiserLike
@@ -137,16 +136,13 @@ def without_budget(request: RemoteRequest) -> RemoteRequest:
 
 
 def names_of_classes(data: LabelledImages) -> tuple[str, ...]:
-    """The names that an API's labels are compared with: the data set's own, or ImageNet's for class numbers up to 999.
-
-    Raises LabError where nothing names the classes.
-    """
-    if data.names is not None:
-        return data.names
-    known = known_labels(1000) if int(data.labels.max()) < 1000 else None
-    if known is None:
-        raise LabError("The data set does not name its classes, and an API answers with names: use one with names.")
-    return known[0]
+    """The names that an API's labels are compared with. Raises LabError where nothing names the classes."""
+    if data.names is None:
+        raise LabError(
+            "The data set does not name its classes, and an API answers with names: use one with names, such as folders named"
+            " after the classes, or a labels.tsv with a column class_name."
+        )
+    return data.names
 
 
 def evaluate_remote(

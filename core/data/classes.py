@@ -61,7 +61,7 @@ def check_classes(data: LabelledImages, classifier: ClassifierLike) -> None:
         )
     if not _are_words(names):
         return
-    own = labels if labels is not None and _are_words(labels) and getattr(classifier, "labels_assumed", None) is None else ()
+    own = labels if labels is not None and _are_words(labels) else ()
     if own and not frozenset().union(*map(spellings, names)) & frozenset().union(*map(spellings, own)):
         raise LabError(
             f"The data set's classes ({_some(names)}) are not the classifier's ({_some(own)}): choose data of its classes, or"

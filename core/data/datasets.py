@@ -25,7 +25,7 @@ SHAPES_SIZES = {"train": 10_000, "test": 1_000}
 _SHAPES_SEEDS = {"train": 1, "test": 2}
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """Of pictures in folders and in zips."""
-LISTING = "labels.tsv"
+LISTING, NAME = "labels.tsv", "class_name"
 COPIES = 2
 """While it is read a data set is there twice: picture by picture, and as one tensor."""
 
@@ -275,7 +275,7 @@ def _read_files(listed: Sequence[tuple[Path, int]], root: Path) -> LabelledImage
 
 
 def _read_listed(root: Path) -> LabelledImages:
-    """Pictures listed in labels.tsv: a column of file names, ``image`` or ``file``, and one of class numbers."""
+    """Pictures listed in labels.tsv: columns of file names (``image`` or ``file``), of class numbers, and perhaps of class names."""
     with (root / LISTING).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     columns = list(rows[0]) if rows else []
@@ -293,4 +293,6 @@ def _read_listed(root: Path) -> LabelledImages:
         listed.append((found, int(row[number])))
     if not listed:
         raise LabError(f"{LISTING} in {str(root)!r} names no pictures.")
-    return _read_files(listed, root)
+    called = {number: row[NAME] for (_, number), row in zip(listed, rows, strict=True) if row.get(NAME)}
+    names = tuple(called.get(number, f"class {number}") for number in range(max(called, default=-1) + 1))
+    return replace(_read_files(listed, root), names=names or None)

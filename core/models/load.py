@@ -5,10 +5,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from core.errors import LabError
 from core.models.formats.limits import check_memory, unplanned
 from core.models.formats.listing import SUFFIXES
 from core.models.formats.packaged import read_packaged
+from core.models.formats.preprocessing import UNNAMED
 from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import load_torchvision
 from core.models.formats.weights import weights_digest
@@ -16,6 +19,7 @@ from core.models.hub.cached import repository_lock
 from core.models.hub.download import ProgressListener, fetch_files
 from core.models.hub.repository import look_up
 from core.models.hub.search import fetch_listing, wanted_files
+from core.models.labels import NAME_LISTS, said_to_be
 from core.models.network import ClassicalDenoiser, Classifier, Denoiser, InBfloat16, LoadedNetwork
 from core.models.references import Reference, model_folder, parse_reference
 from core.models.storage import measured_formats
@@ -89,6 +93,10 @@ def _load(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Wa
     if parsed.precision is not None:
         loaded = _load(replace(parsed, precision=None), kind, size, watch)
         return replace(loaded, network=InBfloat16(loaded.network), ref=f"{loaded.ref}{parsed.suffix}")
+    if parsed.names is not None:
+        if kind != "classifier":
+            raise LabError(f"{parsed} is to be a denoiser, which has no classes: leave :{parsed.names} out.")
+        return _with_names(parsed, parsed.names, size, watch)
     if parsed.kind == "hub":
         return _from_hub(parsed, kind, size, watch)
     if parsed.kind in ("package", "torchvision"):
@@ -106,6 +114,23 @@ def _load(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Wa
     digest = weights_digest(path.parent if path.is_file() else path, loaded.weights)
     formats = measured_formats(path) if parsed.kind == "bundled" else {}
     return replace(loaded, ref=ref, revision=digest, weights_sha256=digest, formats=formats)
+
+
+def _with_names(parsed: Reference, data: str, size: tuple[int, int] | None, watch: _Watch) -> LoadedNetwork:
+    """A classifier whose files name no classes, with those of the data set that the user says they are of."""
+    title = NAME_LISTS[data][0]
+    if size is None and title.startswith("CIFAR"):
+        size = (32, 32)  # where CIFAR's classifiers are certified, as preprocessing.certification_size says
+    loaded = _load(replace(parsed, names=None), "classifier", size, watch)
+    with torch.inference_mode():
+        classes = loaded.network(torch.zeros(1, 3, *(loaded.input_size or (32, 32)))).shape[1]
+    kept = (note for note in loaded.notes if not note.startswith(UNNAMED))
+    return replace(
+        loaded,
+        labels=said_to_be(data, loaded.labels, classes),
+        notes=(*kept, f"That its classes are {title}'s was said by who chose it, not by its files."),
+        ref=f"{loaded.ref}{parsed.suffix}",
+    )
 
 
 def _from_hub(parsed: Reference, kind: str, size: tuple[int, int] | None, watch: _Watch) -> LoadedNetwork:

@@ -29,8 +29,7 @@ class LoadedNetwork:
         source, architecture: the library or format, for people (``timm``, ``the Lab``, ...), and the network's name in it.
         input_size: (height, width) that a picture is brought to, before the noise; None where any will do (denoisers).
         own_size: (height, width) that the network itself works at; larger than ``input_size`` where it scales up inside.
-        labels: class names (classifiers), or None where nothing names them; ``labels_assumed`` is the data set whose names
-            stand in for missing ones, such as ``CIFAR-10``, and None where the names are the model's own.
+        labels: class names (classifiers), or None where nothing names them.
         sigma_range: least and greatest sigma, in [0, 1] units, of the noise it was trained for; None where there was none, or
             unknown.
         notes: a sentence for each thing that was assumed, contradicted itself or was put right on the way, for the user.
@@ -49,7 +48,6 @@ class LoadedNetwork:
     input_size: tuple[int, int] | None = None
     own_size: tuple[int, int] | None = None
     labels: tuple[str, ...] | None = None
-    labels_assumed: str | None = None
     sigma_range: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
@@ -74,7 +72,7 @@ class NamedNetwork(nn.Module):
         self.network, self.source, self.architecture = loaded.network, loaded.source, loaded.architecture
         self.ref, self.revision, self.weights_sha256 = loaded.ref, loaded.revision, loaded.weights_sha256
         self.input_size, self.own_size = loaded.input_size, loaded.own_size or loaded.input_size
-        self.labels, self.labels_assumed = loaded.labels, loaded.labels_assumed
+        self.labels = loaded.labels
         self.sigma_range, self.notes, self.formats = loaded.sigma_range, loaded.notes, loaded.formats
         self.eval().requires_grad_(False)
 

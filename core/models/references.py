@@ -4,11 +4,13 @@ The grammar is described in docs/model-references.md.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import LabError
 from core.folders import ASSETS, home_folder
+from core.models.labels import NAME_LISTS
 
 BUNDLED_FOLDER = ASSETS / "models"
 KINDS = ("bundled", "package", "torchvision", "hub", "local", "trained", "classical", "none")
@@ -25,11 +27,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class Reference:
-    """A parsed reference: ``kind/name[@revision][:precision]``, or just ``none``.
+    """A parsed reference: ``kind/name[@revision][:names][:precision]``, or just ``none``.
 
     Attributes:
         kind, name: one of :data:`KINDS`; ``OWNER/NAME`` on the Hub, an architecture of torchvision, a path, or a plain name.
         revision: branch, tag or commit hash on the Hub; the weights' name for torchvision; None where not given.
+        names: one of :data:`~core.models.labels.NAME_LISTS`: what the user says a classifier's classes are; None for its own.
         precision: one of :data:`PRECISIONS`, or None for float32. A network that rounds is another network, so this belongs to
             its name.
     """
@@ -37,6 +40,7 @@ class Reference:
     kind: str
     name: str
     revision: str | None = None
+    names: str | None = None
     precision: str | None = None
 
     def __str__(self) -> str:
@@ -46,8 +50,8 @@ class Reference:
 
     @property
     def suffix(self) -> str:
-        """``:precision``, or nothing."""
-        return "" if self.precision is None else f":{self.precision}"
+        """``:names:precision``, as far as they were given."""
+        return "".join(f":{said}" for said in (self.names, self.precision) if said is not None)
 
 
 def is_commit(revision: str) -> bool:
@@ -65,28 +69,31 @@ def pinned(ref: str, revision: str | None) -> str:
     """
     if not ref.startswith("hub/") or "@" in ref or not revision or not is_commit(revision):
         return ref
-    plain, precision = _without_precision(ref)
-    return str(Reference("hub", plain.removeprefix("hub/"), revision, precision))
+    return str(replace(parse_reference(ref), revision=revision))
 
 
 def parse_reference(text: str) -> Reference:
     """Parse ``bundled/NAME``, ``package/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``,
-    ``local/PATH``, ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``.
+    ``local/PATH``, ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``, and before
+    it what data set the classes of a classifier without names are of, such as ``:imagenet``.
     Raises LabError where it is none of these, or where a name could lead out of the place that it names.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")
-    Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main', precision=None)
+    Reference(kind='hub', name='timm/resnet18.a1_in1k', revision='main', names=None, precision=None)
     >>> str(parse_reference("torchvision/resnet50"))
     'torchvision/resnet50'
-    >>> parse_reference("bundled/cifar10:bf16").precision
-    'bf16'
+    >>> parsed = parse_reference("hub/someone/digits:cifar10:bf16")
+    >>> parsed.names, parsed.precision, str(parsed)
+    ('cifar10', 'bf16', 'hub/someone/digits:cifar10:bf16')
     """
-    text, precision = _without_precision(text.strip())
-    if precision is not None:
+    text, precision = _without(text.strip(), PRECISIONS)
+    text, names = _without(text, NAME_LISTS)
+    if precision is not None or names is not None:
         plain = parse_reference(text)
         if plain.kind in ("none", "classical"):
-            raise LabError(f"{_shown(text)} is no network: it has no precision. Leave :{precision} out.")
-        return replace(plain, precision=precision)
+            lacks, said = ("precision", precision) if precision else ("classes", names)
+            raise LabError(f"{_shown(text)} is no network: it has no {lacks}. Leave :{said} out.")
+        return replace(plain, names=names, precision=precision)
     kind, slash, name = text.partition("/")
     if kind == "none" and not slash:
         return Reference("none", "")
@@ -131,12 +138,10 @@ def check_revision(revision: str) -> None:
         raise LabError(f"{_shown(revision)} is no revision: expected a branch, a tag or a commit hash, such as main.")
 
 
-def _without_precision(text: str) -> tuple[str, str | None]:
-    """A reference and what stands behind its colon, where that is a precision."""
-    for precision in PRECISIONS:
-        if text.endswith(f":{precision}"):
-            return text.removesuffix(f":{precision}"), precision
-    return text, None
+def _without(text: str, known: Iterable[str]) -> tuple[str, str | None]:
+    """A reference and what stands behind its last colon, where that is one of ``known``."""
+    plain, _, last = text.rpartition(":")
+    return (plain, last) if last in known and plain else (text, None)
 
 
 def _hub(text: str, name: str) -> Reference:

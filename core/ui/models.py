@@ -12,6 +12,7 @@ from core.models.formats.packaged import PACKAGED
 from core.models.hub.access import is_offline
 from core.models.hub.cached import cached, delete_cached
 from core.models.hub.search import Details, Found, curated, details, search
+from core.models.labels import NAME_LISTS
 from core.models.load import sigma_warning
 from core.models.references import KINDS, bundled_names, parse_reference, trained_folder
 from core.plain_text import cells, named, plain
@@ -258,10 +259,19 @@ def _draw_details(reference: str, kind: str, classifier: str | None, where: str)
     if found.problem:
         show_error(found.problem)
     else:
-        _draw_use(reference, kind, classifier, where)
+        _draw_use(reference, kind, classifier, where, named=bool(found.labels))
 
 
-def _draw_use(reference: str, kind: str, classifier: str | None, where: str) -> None:
+def _draw_use(reference: str, kind: str, classifier: str | None, where: str, *, named: bool = False) -> None:
+    if kind == "classifier" and not named and parse_reference(reference).names is None:
+        titles = {"": "its own, or their numbers"} | {
+            data: f"{title}'s {count:,}" for data, (title, count) in NAME_LISTS.items()
+        }
+        help = "Where the model's files name no classes the Lab does not guess: say here what you know of them."
+        if said := st.selectbox(
+            "Names of its classes", titles, format_func=titles.__getitem__, key=f"names-{where}", help=help
+        ):
+            reference = f"{reference}:{said}"
     use = partial(bring, kind, reference, classifier)
     if st.button("Use it", type="primary", icon=":material/check:", key=f"use-{where}-{kind}", on_click=use):
         st.rerun()

@@ -181,6 +181,8 @@ def test_a_listing_names_pictures_and_classes(tmp_path):
     assert data.labels.tolist() == [23, 5]
     assert data.images.shape == (2, 3, 8, 12)
     assert int(data.images[0].max()) == 200
+    assert data.names is not None
+    assert (len(data.names), data.names[5], data.names[6], data.names[23]) == (24, "ray", "class 6", "vulture")
 
 
 @pytest.mark.parametrize(

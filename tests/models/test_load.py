@@ -23,11 +23,13 @@ from core.models.formats.weights import weights_digest
 from core.models.hub.access import DownloadStoppedError
 from core.models.hub.cached import delete_cached
 from core.models.hub.download import DownloadProgress
+from core.models.labels import CIFAR10_LABELS
 from core.models.load import load_classifier, load_denoiser
 from core.models.network import LoadedNetwork
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.models.references import pinned
 from core.models.storage import ModelConfig, save_model
+from tests.models.formats.repositories import save_timm
 
 OPTIONS = {"num_classes": 3, "widths": [4, 8], "mean": [0.4, 0.5, 0.6]}
 
@@ -58,7 +60,7 @@ def test_a_classifier_from_the_hub(hub: LoopbackHub, pets: str, saved: Path) -> 
     assert (model.ref, model.revision) == ("hub/lab/pets", pets)
     assert model.weights_sha256 == sha256(saved / "pets" / "model.safetensors")
     assert (model.labels, model.input_size, model.own_size) == (("a", "b", "c"), (16, 20), (16, 20))
-    assert (model.source, model.architecture, model.labels_assumed, model.notes) == ("the Lab", "conv", None, ())
+    assert (model.source, model.architecture, model.notes) == ("the Lab", "conv", ())
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
     assert told[-1].done == told[-1].total > 0
@@ -67,6 +69,44 @@ def test_a_classifier_from_the_hub(hub: LoopbackHub, pets: str, saved: Path) -> 
     assert torch.equal(model(pictures), local(pictures))
     assert local.revision == local.weights_sha256 == model.weights_sha256
     assert load_classifier(pinned(model.ref, model.revision)).revision == pets
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """Ten classes that nothing names, in a repository of timm's at 96 x 96."""
+    save_timm(tmp_path, classes=10)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["label_names"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    return tmp_path
+
+
+def test_ten_classes_without_names_are_no_data_sets(hub: LoopbackHub, digits: Path) -> None:
+    hub.add("someone/digits", digits)
+    model = load_classifier("hub/someone/digits")
+    assert (model.labels, model.input_size) == (None, (96, 96))
+    assert (
+        "Nothing names its 10 classes: they are told by number, from 0 on. If they are CIFAR-10's, say so: :cifar10 behind its"
+        " reference." in model.notes
+    )
+
+
+def test_who_chooses_a_model_may_say_what_its_classes_are(hub: LoopbackHub, digits: Path) -> None:
+    hub.add("someone/digits", digits)
+    model = load_classifier("hub/someone/digits:cifar10")
+    assert (model.labels, model.input_size, model.own_size) == (CIFAR10_LABELS, (32, 32), (96, 96))
+    assert not any("Nothing names" in note for note in model.notes)
+    assert any("That its classes are CIFAR-10's was said by who chose it" in note for note in model.notes)
+    assert pinned(model.ref, model.revision) == f"hub/someone/digits@{model.revision}:cifar10"
+    assert load_classifier(f"local/{digits}:cifar10", size=(64, 64)).input_size == (64, 64)
+    with pytest.raises(LabError, match=r"tells 10 classes apart, and ImageNet has 1,000: leave :imagenet out"):
+        load_classifier("hub/someone/digits:imagenet")
+    with pytest.raises(LabError, match=r"names its classes itself \(airplane, automobile, bird, ...\): leave :cifar10 out"):
+        load_classifier("bundled/cifar10:cifar10")
+    with pytest.raises(LabError, match=r"bundled/cifar10-mse:cifar10 is to be a denoiser, which has no classes"):
+        load_denoiser("bundled/cifar10-mse:cifar10")
+    with pytest.raises(LabError, match=r"'none' is no network: it has no classes. Leave :cifar10 out."):
+        load_denoiser("none:cifar10")
 
 
 def test_a_denoiser_from_the_hub(hub: LoopbackHub, saved: Path) -> None:

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from core.errors import LabError, first_line
 from core.models.formats.listing import MAX_OWN_SIDE
-from core.models.labels import Names, known_labels, labels_for
+from core.models.labels import NAME_LISTS, Names, are_cifars, labels_for
 from core.models.network import LoadedNetwork
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+UNNAMED = "Nothing names its"
+"""How the note begins that a classifier's classes have no names."""
 SMALL_SIDE = 64
 """A network that takes no more than this has a size that CIFAR pictures can be certified at."""
 
@@ -126,9 +128,9 @@ def prepared(
         names: of its ``classes``, as its config lists them.
         size: (height, width) for noise and certificate; None for what suits.
     """
-    labels, assumed = labels_for(names, classes)
+    labels, said = labels_for(names, classes)
     fitting = preprocessing.fitting
-    where, told = certification_size(fitting, classes=classes, labels=labels, assumed=assumed, asked=size)
+    where, told = certification_size(fitting, labels, size)
     loaded = LoadedNetwork(
         Prepared(network, preprocessing),
         source,
@@ -136,11 +138,11 @@ def prepared(
         input_size=where,
         own_size=fitting.own_size,
         labels=labels,
-        labels_assumed=assumed,
         notes=(
             *preprocessing.notes,
             *notes,
-            *([f"Nothing names the {classes} classes: those of {assumed} were assumed."] if assumed else []),
+            *said,
+            *([] if labels else [_unnamed(classes)]),
             *told,
             *(preprocessing.scaling_notes if where != fitting.own_size else ()),
         ),
@@ -148,6 +150,15 @@ def prepared(
     )
     check_answer(loaded.network, where, labels)
     return loaded
+
+
+def _unnamed(classes: int) -> str:
+    of = [
+        f" If they are {title}'s, say so: :{data} behind its reference."
+        for data, (title, n) in NAME_LISTS.items()
+        if n == classes
+    ]
+    return f"{UNNAMED} {classes:,} classes: they are told by number, from 0 on.{''.join(of)}"
 
 
 def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str] | None) -> None:
@@ -190,7 +201,7 @@ def own_sides(given: int | Sequence[int] | None) -> tuple[int, int] | None:
 
 
 def certification_size(
-    fitting: Fitting, *, classes: int, labels: Sequence[str] | None, assumed: str | None, asked: tuple[int, int] | None
+    fitting: Fitting, labels: Sequence[str] | None, asked: tuple[int, int] | None
 ) -> tuple[tuple[int, int], list[str]]:
     """Where the noise goes: as asked; 32 x 32 for a CIFAR classifier that scales up inside (as in Carlini et al. 2022,
     section 4); else the network's own size. With a sentence where it is not simply its own.
@@ -198,20 +209,9 @@ def certification_size(
     own = fitting.own_size
     if asked is not None:
         return asked, [] if asked == own else [_scaled(asked, fitting, "as asked")]
-    if max(own) > SMALL_SIDE and classes in (10, 100) and _of_cifar(classes, assumed, labels):
+    if max(own) > SMALL_SIDE and are_cifars(labels):
         return (32, 32), [_scaled((32, 32), fitting, "since its classes are CIFAR's")]
     return own, []
-
-
-def _of_cifar(classes: int, assumed: str | None, labels: Sequence[str] | None) -> bool:
-    """Whether the classes are CIFAR's; a few may be spelt in another way, such as car for automobile."""
-    if assumed in ("CIFAR-10", "CIFAR-100"):
-        return True
-    known = known_labels(classes)
-    if known is None or labels is None:
-        return False
-    named = {label.casefold().replace(" ", "_") for label in labels}
-    return len(named & {label.casefold() for label in known[0]}) >= 0.8 * classes
 
 
 def _scaled(size: tuple[int, int], fitting: Fitting, why: str) -> str:

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import is_dataclass
@@ -90,7 +91,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         _preprocessing(settings, own),
         source="timm",
         architecture=arch,
-        names=config_labels(config),
+        names=config_labels(config) or _published_names(timm, config, classes),
         classes=classes,
         size=size,
         weights=(path.name,),
@@ -105,6 +106,19 @@ def _own_settings(timm: Any, arch: str) -> set[str]:
     makers = vars(sys.modules[timm.model_entrypoint(arch).__module__]).values()
     ours = [made for made in makers if isinstance(made, type) and (issubclass(made, nn.Module) or is_dataclass(made))]
     return {name for made in ours for name in inspect.signature(made).parameters}
+
+
+def _published_names(timm: Any, config: Mapping[str, Any], classes: int) -> list[str] | None:
+    """ImageNet's names, which the files of timm's own models leave out: by the tables of timm, for weights whose tag says that
+    they were trained on it last (``a1_in1k``), and where so many classes are of no other data set (11,221 and more).
+    """
+    nested = config.get("pretrained_cfg") or {}
+    said = re.search(r"in(1|12|21|22)k(_\d+)?$", str(nested.get("tag") or config.get("tag") or ""))
+    data = import_library("timm.data")
+    subset = data.infer_imagenet_subset({"num_classes": classes})
+    if subset is None or (said is None and classes < 10_000):
+        return None
+    return list(data.ImageNetInfo(subset).label_descriptions())
 
 
 def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

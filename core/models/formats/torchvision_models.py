@@ -64,7 +64,10 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     if classes != 1000:
         options.pop("transform_input", None)
     network: nn.Module = models.get_model(arch, weights=None, num_classes=classes, **options)
-    preset, notes = _preset(models, arch, path.name), []
+    published, notes = _named_after(models, arch, path.name), []
+    known = models.get_model_weights(arch)
+    like = published or (known["DEFAULT"] if list(known) else None)
+    preset = None if like is None else like.transforms()
     fitting = Fitting((224, 224), (256, 256), mode="bilinear") if preset is None else _fitting(preset)
     asked = own_sides(config.get("input_size"))
     if stem := give_cifar_stem(tensors, network):
@@ -90,7 +93,7 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
         Preprocessing(mean, std, fitting),
         source="torchvision",
         architecture=arch,
-        names=config_labels(config),
+        names=config_labels(config) or (None if published is None else published.meta.get("categories")),
         classes=classes,
         size=size,
         weights=(path.name,),
@@ -182,11 +185,9 @@ def _fitting(preset: Any) -> Fitting:
     return Fitting((own, own), (max(scaled, own),) * 2, mode=mode)
 
 
-def _preset(models: Any, arch: str, name: str) -> Any:
-    """The transform of torchvision's weights that the file is named after, else of the newest; None where it has none."""
-    known = list(models.get_model_weights(arch))
-    named = next((weights for weights in known if Path(weights.url).stem == Path(name).stem), None)
-    return (named or models.get_model_weights(arch)["DEFAULT"]).transforms() if known else None
+def _named_after(models: Any, arch: str, name: str) -> Any:
+    """Those of torchvision's weights, with the beginning of their hash, that a file is named after; None where it is not."""
+    return next((one for one in models.get_model_weights(arch) if Path(one.url).stem == Path(name).stem), None)
 
 
 def _classes(tensors: dict[str, Tensor], network: nn.Module, path: Path) -> int:

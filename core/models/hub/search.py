@@ -23,7 +23,7 @@ from core.models.hub.access import (
 from core.models.hub.cached import CachedRepository, cached
 from core.models.hub.download import fetch_files
 from core.models.hub.repository import HubRepository, license_of, look_up
-from core.models.labels import config_labels, in_order
+from core.models.labels import config_labels, labels_for
 from core.models.references import parse_reference
 
 TASKS = ("image-classification", "denoiser")
@@ -220,7 +220,7 @@ def details(reference: str, kind: str = "classifier", *, should_stop: Callable[[
     except LabError as error:
         needed, problem = [], str(error)
     size = sum(file.size for file in repository.files if file.name in needed)
-    labels = in_order(config_labels(listing.config))
+    labels, _ = labels_for(config_labels(listing.config))
     return Details(repository, tuple(needed), bytes=size, labels=labels, problem=problem)
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from core.errors import LabError
 from core.models.formats.foreign import import_library
 from core.models.formats.registry import read_network
+from core.models.labels import CIFAR10_LABELS
 from tests.models.formats.repositories import Damage, edit, picture, pixels, save_timm, smooth, wanted, without, write
 
 CFG = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3], "input_size": [3, 96, 96], "interpolation": "bicubic"}
@@ -193,6 +194,30 @@ def test_contradicting_settings_are_told_and_the_nested_ones_win(tmp_path: Path)
     assert loaded.network.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
 
 
+@pytest.mark.parametrize(
+    ("classes", "tag", "first"),
+    [
+        (1000, "a1_in1k", "tench"),
+        (1000, "augreg_in21k_ft_in1k", "tench"),
+        (1000, "ours", None),
+        (11_821, None, "benthos"),
+        (21_843, "in21k", "organism"),
+        (10, "a1_in1k", None),
+    ],
+)
+def test_weights_of_timm_have_the_names_of_their_tag(tmp_path: Path, classes: int, tag: str | None, first: str | None) -> None:
+    """Its files leave them out; a thousand classes of anybody else's are no ImageNet."""
+    save_timm(tmp_path, classes=classes)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config.pop("label_names")
+    config["pretrained_cfg"] |= {"tag": tag}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    loaded = read_network(tmp_path, "classifier")
+    assert (loaded.labels and loaded.labels[0].split(",")[0]) == first
+    assert first is None or len(loaded.labels or ()) == classes
+    assert any("Nothing names its" in note for note in loaded.notes) is (first is None)
+
+
 def test_a_cifar_stem_under_an_imagenet_name_loads(tmp_path: Path) -> None:
     timm = import_library("timm")
     network = timm.create_model("resnet18", pretrained=False, num_classes=10).eval()
@@ -205,18 +230,16 @@ def test_a_cifar_stem_under_an_imagenet_name_loads(tmp_path: Path) -> None:
     image = pixels(picture(32, 32))
     with torch.no_grad():
         assert torch.allclose(loaded.network(image), network((image - 0.5) / 0.25), atol=1e-4)
-    assert loaded.labels is not None
-    assert (loaded.labels[0], loaded.labels_assumed, loaded.input_size) == ("airplane", "CIFAR-10", (32, 32))
+    assert (loaded.labels, loaded.input_size) == (None, (32, 32))
     assert any("3x3 stem" in note for note in loaded.notes)
 
 
 def test_a_cifar_classifier_that_scales_up_is_certified_at_32(tmp_path: Path) -> None:
     network = save_timm(tmp_path, classes=10, input_size=[3, 96, 96])
     config = json.loads((tmp_path / "config.json").read_text())
-    del config["label_names"]
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"label_names": CIFAR10_LABELS}))
     loaded = read_network(tmp_path, "classifier")
-    assert (loaded.input_size, loaded.own_size, loaded.labels_assumed) == ((32, 32), (96, 96), "CIFAR-10")
+    assert (loaded.input_size, loaded.own_size, loaded.labels) == ((32, 32), (96, 96), CIFAR10_LABELS)
     assert any("32 x 32" in note for note in loaded.notes)
     # What timm itself makes of the small picture: 96 / 0.875 pixels, of which the middle 96 are cut out.
     image = smooth(32, 32)

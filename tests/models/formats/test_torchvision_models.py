@@ -18,6 +18,7 @@ from core.errors import LabError
 from core.models.formats.foreign import import_library
 from core.models.formats.registry import read_network
 from core.models.formats.torchvision_models import list_torchvision, load_torchvision
+from core.models.labels import names_of
 from core.models.load import load_classifier, load_denoiser
 from tests.models.formats.repositories import picture, pixels, wanted
 
@@ -55,7 +56,7 @@ def test_the_real_squeezenet_is_what_torchvision_makes_of_it(lab_data: Path, cac
         pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
             assert torch.allclose(loaded.network(pixels), network(weights.transforms()(image)[None]), atol=1e-4)
-    assert (loaded.input_size, loaded.labels_assumed) == ((224, 224), None)
+    assert loaded.input_size == (224, 224)
     # At another size the library's own scaling and cutting happens inside.
     small = load_torchvision("squeezenet1_0", size=(64, 64))
     tensor = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -143,7 +144,7 @@ def test_the_real_squeezenet_as_a_file(lab_data: Path) -> None:
     if not found.is_file():
         pytest.skip(f"no SqueezeNet at {found}")
     loaded = read_network(found, "classifier")
-    assert (loaded.architecture, loaded.labels_assumed, loaded.input_size) == ("squeezenet1_0", "ImageNet", (224, 224))
+    assert (loaded.architecture, loaded.labels, loaded.input_size) == ("squeezenet1_0", None, (224, 224))
     assert any("mean and standard deviation" in note for note in loaded.notes)
 
 
@@ -220,11 +221,10 @@ def test_the_real_squeezenet_names_real_pictures(lab_data: Path) -> None:
     batch = torch.cat([pixels(Image.open(folder / "images" / row[0]).convert("RGB")) for row in rows])
     with torch.no_grad():
         found = loaded.network(batch).argmax(dim=1).tolist()
-    assert loaded.labels is not None
-    assert len(loaded.labels) == 1000
+    names = names_of("imagenet")
     right = sum(label == int(row[1]) for label, row in zip(found, rows, strict=True))
     assert right >= 15
-    assert all(loaded.labels[int(row[1])].casefold() == row[3].casefold().replace("_", " ") for row in rows[:3])
+    assert all(names[int(row[1])].casefold() == row[3].casefold().replace("_", " ") for row in rows[:3])
 
 
 def test_torchvision_knows_its_architectures() -> None:
@@ -258,4 +258,13 @@ def test_torchvision_with_downloaded_weights_is_as_torchvision_says(monkeypatch:
         assert torch.allclose(loaded.network(pixels(image)), network(preset(image)[None]), atol=1e-4)
     assert loaded.labels is not None
     assert loaded.labels[0] == "tench"
-    assert loaded.labels_assumed is None
+
+
+@pytest.mark.parametrize(("name", "first"), [("squeezenet1_1-b8a52dc0", "tench"), ("squeezenet1_1", None)])
+def test_a_file_named_after_weights_of_torchvision_has_their_names_and_no_other(
+    tmp_path: Path, name: str, first: str | None
+) -> None:
+    models = import_library("torchvision.models")
+    save_file(models.squeezenet1_1(weights=None).state_dict(), tmp_path / f"{name}.safetensors")
+    labels = read_network(tmp_path, "classifier").labels
+    assert (labels and labels[0]) == first

@@ -148,7 +148,7 @@ def test_processors_of_every_kind(tmp_path: Path, changes: dict[str, Any]) -> No
 def test_placeholder_names_are_missing_names(tmp_path: Path) -> None:
     save_vit(tmp_path, classes=5, named=False)
     loaded = read_network(tmp_path, "classifier")
-    assert (loaded.labels, loaded.labels_assumed) == (None, None)
+    assert loaded.labels is None
 
 
 @pytest.mark.parametrize(
