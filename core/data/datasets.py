@@ -184,7 +184,7 @@ def load_dataset(
         return _read_parquet_files(fetched.files, reference, may_be_cifar10="cifar10" in reference.lower())
     if not rest or kind not in ("parquet", "folder"):
         raise LabError(f"Unknown data set {reference!r}: expected shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH.")
-    path = Path(rest).expanduser()
+    """Pictures listed in labels.tsv: columns of file names (``image`` or ``file``), of class numbers, perhaps of class names."""
     if not path.exists():
         raise LabError(f"Data set {reference!r}: there is no file or folder {str(path)!r}.")
     return _read_parquet(path, split) if kind == "parquet" else _read_folder(path, split)
