@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -181,10 +182,10 @@ def load_dataset(
     kind, _, rest = reference.partition("/")
     if rest and kind == "hub":
         fetched = fetch_split(reference, split, on_progress=on_progress, should_stop=should_stop)
-        return _read_parquet_files(fetched.files, reference, may_be_cifar10="cifar10" in reference.lower())
+        return _read_parquet_files(fetched.files, reference)
     if not rest or kind not in ("parquet", "folder"):
         raise LabError(f"Unknown data set {reference!r}: expected shapes, hub/OWNER/NAME, parquet/PATH or folder/PATH.")
-    """Pictures listed in labels.tsv: columns of file names (``image`` or ``file``), of class numbers, perhaps of class names."""
+    path = Path(rest).expanduser()
     if not path.exists():
         raise LabError(f"Data set {reference!r}: there is no file or folder {str(path)!r}.")
     return _read_parquet(path, split) if kind == "parquet" else _read_folder(path, split)
@@ -197,12 +198,13 @@ def _read_parquet(path: Path, split: str) -> LabelledImages:
     return _read_parquet_files(files, str(path))
 
 
-def _read_parquet_files(files: Sequence[Path], where: str, *, may_be_cifar10: bool = True) -> LabelledImages:
+def _read_parquet_files(files: Sequence[Path], where: str) -> LabelledImages:
     columns, counts, skipped = columns_of(files[0]), [count_rows(file) for file in files], list[str]()
     firsts = [sum(counts[:number]) for number in range(len(files))]
     parts = (read_rows(file, columns, first=first, skipped=skipped) for file, first in zip(files, firsts, strict=True))
     data = replace(_in_memory(chain.from_iterable(parts), sum(counts), where, skipped), names=columns.names)
-    if data.names is None and may_be_cifar10 and data.images.shape[2:] == (32, 32) and int(data.labels.max()) < 10:
+    says_cifar10 = re.search(r"cifar-?10(?!0)", where, re.IGNORECASE) is not None
+    if data.names is None and says_cifar10 and data.images.shape[2:] == (32, 32) and int(data.labels.max()) < 10:
         return replace(data, names=CIFAR10_LABELS)
     return data
 
@@ -275,7 +277,7 @@ def _read_files(listed: Sequence[tuple[Path, int]], root: Path) -> LabelledImage
 
 
 def _read_listed(root: Path) -> LabelledImages:
-    """Pictures listed in labels.tsv: columns of file names (``image`` or ``file``), of class numbers, and perhaps of class names."""
+    """Pictures listed in labels.tsv: columns of file names (``image`` or ``file``), class numbers, perhaps class names."""
     with (root / LISTING).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     columns = list(rows[0]) if rows else []

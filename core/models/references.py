@@ -74,8 +74,8 @@ def pinned(ref: str, revision: str | None) -> str:
 
 def parse_reference(text: str) -> Reference:
     """Parse ``bundled/NAME``, ``package/NAME``, ``torchvision/ARCH[@WEIGHTS]``, ``hub/OWNER/NAME[@REVISION]``,
-    ``local/PATH``, ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``, and before
-    it what data set the classes of a classifier without names are of, such as ``:imagenet``.
+    ``local/PATH``, ``trained/NAME``, ``classical/NAME`` or ``none``; behind all but the last two may stand ``:bf16``, and
+    before it what data set the classes of a classifier without names are of, such as ``:imagenet``.
     Raises LabError where it is none of these, or where a name could lead out of the place that it names.
 
     >>> parse_reference("hub/timm/resnet18.a1_in1k@main")

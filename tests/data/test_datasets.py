@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,11 +63,15 @@ def test_parquet_keeps_pixels_labels_and_the_original_numbers(tmp_path):
     write_parquet(
         tmp_path / "test-00000-of-00001.parquet", [png(p) for p in pictures], [3, 0, 9, 3], ["00007.png", "20.png", None, "x"]
     )
+    path = (tmp_path / "cifar10").resolve()
+    path.mkdir()
+    shutil.copy(tmp_path / "test-00000-of-00001.parquet", path)
+    assert load_dataset(f"parquet/{path}", "test").names == CIFAR10_LABELS  # its folder says so
     data = load_dataset(f"parquet/{tmp_path}", "test")
+    assert data.names is None  # ten classes at 32 x 32 are nobody's in particular
     assert data.indices.tolist() == [7, 20, 2, 3]  # the number in the name, else the row
     assert data.labels.tolist() == [3, 0, 9, 3]
     assert np.array_equal(data.images.permute(0, 2, 3, 1).numpy(), np.stack(pictures))
-    assert data.names == CIFAR10_LABELS
     assert torch.equal(load_dataset(f"parquet/{tmp_path}/test-00000-of-00001.parquet").images, data.images)
 
 

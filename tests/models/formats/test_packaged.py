@@ -85,7 +85,6 @@ def test_the_classifier_computes_what_timms_network_does_with_the_packages_weigh
     assert classifier.revision == classifier.weights_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (classifier.ref, classifier.input_size) == ("package/efficientnet-lite0", (224, 224))
     assert classifier.labels[207] == "golden retriever"
-    assert classifier.labels_assumed is None
     assert load_classifier("package/efficientnet-lite0:bf16").ref == "package/efficientnet-lite0:bf16"
 
 
