@@ -182,6 +182,7 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
     device = str(pick_device(args.device))
     made_by = {
         **image_choice(args),
+        "images": len(data),
         **{name: value for name, value in settings.document().items() if name in DECIDING},
         "device": device,
         "budget_a_picture": budget,

@@ -57,24 +57,15 @@ def run_curve(args: argparse.Namespace) -> int:
     if args.by_models and not args.json:
         print(models_table(logs, radii, published).as_format(args.format), end="")
         return 0
-    summaries = {path: summarise(log.outcomes, radii) for path, log in logs.items()}
     projections = _projections(args, logs)
-    best = envelope(summaries, radii)
+    best = envelope(logs, radii)
     if args.json:
         document = {
             "logs": [
                 _log_document(path, log, radii, projections.get(path), per_class=args.per_class) for path, log in logs.items()
             ],
-            "envelope": {f"{asked_text(r)}": summaries[best[r]].certified[r] for r in radii},
-            "best": {
-                f"{asked_text(r)}": {
-                    "path": best[r],
-                    "sigma": logs[best[r]].made_by.sigma,
-                    "certified": summaries[best[r]].certified[r],
-                    "interval": summaries[best[r]].interval[r],
-                }
-                for r in radii
-            },
+            "envelope": {f"{asked_text(r)}": one.certified for r, one in best.items()},
+            "best": {f"{asked_text(r)}": dataclasses.asdict(one) for r, one in best.items()},
         }
         if args.by_models:
             document["models"] = models_document(logs, radii)
@@ -85,11 +76,11 @@ def run_curve(args: argparse.Namespace) -> int:
     # Names without their folders, where that tells them apart.
     short = {path: Path(path).stem for path in logs}
     short = short if len(set(short.values())) == len(short) else {path: path for path in logs}
-    shown = _with_extra(summaries, logs, projections, radii, per_class=args.per_class)
+    shown = _with_extra(logs, projections, radii, per_class=args.per_class)
     table = curve_table(
         {short[path] + more: summary for (path, more), summary in shown.items()},
         radii,
-        {"best": {r: short[path] for r, path in best.items()}} if len(logs) > 1 else None,
+        {"best": {r: dataclasses.replace(one, path=short[one.path]) for r, one in best.items()}} if len(logs) > 1 else None,
         {short[path]: log.made_by.sigma for path, log in logs.items()},
     )
     print(table.as_format(args.format), end="")
@@ -161,22 +152,17 @@ def _projections(args: argparse.Namespace, logs: dict[str, RecordedEvaluation]) 
 
 
 def _with_extra(
-    summaries: dict[str, CurveSummary],
-    logs: dict[str, RecordedEvaluation],
-    projections: dict[str, Projection],
-    radii: list[float],
-    *,
-    per_class: bool,
+    logs: dict[str, RecordedEvaluation], projections: dict[str, Projection], radii: list[float], *, per_class: bool
 ) -> dict[tuple[str, str], CurveSummary]:
     """Every row of the table by its log and what is added to the log's name."""
     rows = {}
-    for path, summary in summaries.items():
-        rows[path, ""] = summary
+    for path, log in logs.items():
+        rows[path, ""] = summarise(log.outcomes, radii, ceiling=log.made_by.ceiling)
         if path in projections:
             there = projections[path]
             rows[path, f", projected to n={there.n:,}, alpha={there.alpha:g}"] = summarise(there.outcomes, radii)
         if per_class:
-            classes = by_class(logs[path].outcomes, radii)
+            classes = by_class(log.outcomes, radii)
             rows |= {(path, f", class {label}"): of_class for label, of_class in classes.items()}
     return rows
 
@@ -185,7 +171,7 @@ def _log_document(
     path: str, log: RecordedEvaluation, radii: list[float], projection: Projection | None, *, per_class: bool
 ) -> dict[str, Any]:
     made = {"path": path, "norm": log.made_by.norm, "sigma": log.made_by.sigma}
-    row = made | _document(summarise(log.outcomes, radii))
+    row = made | _document(summarise(log.outcomes, radii, ceiling=log.made_by.ceiling))
     if per_class:
         row["per_class"] = {str(label): _document(s) for label, s in by_class(log.outcomes, radii).items()}
     if projection is not None:

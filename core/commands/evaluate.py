@@ -85,7 +85,8 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     if args.crew == "ray" and settings.engine == "auto":
         settings = dataclasses.replace(settings, engine=EAGER)  # what the nodes have is not known here
     settings = settled(settings, classifier, denoiser, device=args.device, shape=shape, on_notice=remark)
-    made_by = {**image_choice(args), **settings.document(), "device": device, **model_choice(classifier, denoiser)}
+    made_by = {**image_choice(args), "images": len(data), **settings.document(), "device": device}
+    made_by |= model_choice(classifier, denoiser)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
     _remark_on_labels(classifier, data)

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from core.errors import LabError
+from core.evaluation.intervals import ANYTIME, CLOPPER_PEARSON, mean_interval, share_interval
 from core.evaluation.log import LogLine, Outcomes
+from core.evaluation.recorded import RecordedEvaluation
 from core.folders import ASSETS
 
-LEVEL = 0.95
-"""Of all intervals over images."""
 PUBLISHED = ASSETS / "published"
 
 
@@ -25,10 +24,12 @@ class CurveSummary:
     """What one log says; shares of all its images.
 
     Attributes:
-        clean: share predicted right, whatever the radius; with a 95% Clopper-Pearson interval over images.
-        acr: mean of radius times right (Zhai et al. 2020); never to be shown alone. Its interval is by its standard error.
+        clean: share predicted right, whatever the radius; with its 95% interval over images.
+        acr: mean of radius times right (Zhai et al. 2020); never to be shown alone. Its interval holds at every moment, and is
+            None where the greatest radius that could be certified is not known.
         abstained: share of abstentions, which count as wrong.
         certified, interval: share right with a radius of at least r, for each r, and the interval as of ``clean``.
+        interval_method: of the shares: ``clopper-pearson``, or ``anytime`` where the log is growing.
     """
 
     images: int
@@ -38,31 +39,43 @@ class CurveSummary:
     certified: dict[float, float]
     interval: dict[float, tuple[float, float]]
     clean_interval: tuple[float, float]
-    acr_interval: tuple[float, float]
+    acr_interval: tuple[float, float] | None
+    interval_method: str
 
 
-def summarise(lines: Sequence[LogLine] | Outcomes, radii: Sequence[float]) -> CurveSummary:
+def summarise(
+    lines: Sequence[LogLine] | Outcomes, radii: Sequence[float], *, ceiling: float | None = None, among: int = 1
+) -> CurveSummary:
     """Certified accuracy at ``radii``, in the units of the log's, of at least one image.
 
     An image counts only where it is right and its radius is at least r.
+
+    Args:
+        ceiling: the greatest radius that could be certified, where it is known.
+        among: how many logs it is the best of: the intervals of shares then allow for that choice.
     """
     outcomes = lines if isinstance(lines, Outcomes) else Outcomes.of(lines)
-    n = len(outcomes)
-    counts = certified_counts(outcomes, radii)
-    low, high = binomial_interval(np.append(counts, outcomes.right.sum()), n)
-    reach = np.where(outcomes.right, outcomes.radius, 0.0)
-    acr, error = float(reach.mean()), float(reach.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-    half = float(special.ndtri(0.5 + LEVEL / 2)) * error
+    n, reach = len(outcomes), np.where(outcomes.right, outcomes.radius, 0.0)
+    counts = np.append(certified_counts(outcomes, radii), outcomes.right.sum())
+    ends = zip(*(end.tolist() for end in share_interval(counts, n, growing=outcomes.growing, among=among)), strict=True)
+    *intervals, clean_interval = ends
     return CurveSummary(
         images=n,
         clean=float(outcomes.right.mean()),
-        acr=acr,
+        acr=float(reach.mean()),
         abstained=float(outcomes.abstained.mean()),
-        certified={float(r): float(k) / n for r, k in zip(radii, counts, strict=True)},
-        interval={float(r): (float(a), float(b)) for r, a, b in zip(radii, low, high, strict=False)},
-        clean_interval=(float(low[-1]), float(high[-1])),
-        acr_interval=(max(0.0, acr - half), acr + half),
+        certified={float(r): int(k) / n for r, k in zip(radii, counts, strict=False)},
+        interval=dict(zip(map(float, radii), intervals, strict=True)),
+        clean_interval=clean_interval,
+        acr_interval=_mean_reach(reach, ceiling) if ceiling else None,
+        interval_method=ANYTIME if outcomes.growing else CLOPPER_PEARSON,
     )
+
+
+def _mean_reach(reach: NDArray[np.float64], ceiling: float) -> tuple[float, float]:
+    """Logs of three digits may be a little above the ceiling."""
+    low, high = mean_interval(np.minimum(reach / ceiling, 1.0))
+    return low * ceiling, high * ceiling
 
 
 def certified_counts(outcomes: Outcomes, radii: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
@@ -76,27 +89,34 @@ def certified_accuracy(outcomes: Outcomes, radii: Sequence[float] | NDArray[np.f
     return certified_counts(outcomes, radii) / len(outcomes)
 
 
-def binomial_interval(
-    k: NDArray[Any] | Sequence[int], n: int, level: float = LEVEL
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two-sided Clopper-Pearson intervals of many counts at once: lower and upper ends.
+@dataclass(frozen=True)
+class Best:
+    """What the best of several logs reaches at a radius: shares of all ``images`` of the log that is named by its ``path`` or
+    key, and the interval of ``certified``, which allows for the choice among them."""
 
-    >>> low, high = binomial_interval([0, 5], 10)
-    >>> low.round(3).tolist(), high.round(3).tolist()
-    ([0.0, 0.187], [0.308, 0.813])
-    """
-    counts, tail = np.asarray(k, dtype=np.float64), (1 - level) / 2
-    low = np.where(counts > 0, special.betaincinv(np.maximum(counts, 1), n - counts + 1, tail), 0.0)
-    high = np.where(counts < n, special.betaincinv(counts + 1, np.maximum(n - counts, 1), 1 - tail), 1.0)
-    return low, high
+    path: str
+    sigma: float | None
+    images: int
+    clean: float
+    certified: float
+    interval: tuple[float, float]
 
 
-def envelope(summaries: Mapping[str, CurveSummary], radii: Sequence[float]) -> dict[float, str]:
-    """Which log is the best at each radius, as the papers' tables are made; of equally good ones the first.
-
-    Its interval does not know that the best of several was taken on the same images.
-    """
-    return {radius: max(summaries, key=lambda name: summaries[name].certified[radius]) for radius in map(float, radii)}
+def envelope(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) -> dict[float, Best]:
+    """The best log at each radius, as the papers' tables are made; of equally good ones the first."""
+    found = {path: summarise(log.outcomes, radii, among=len(logs)) for path, log in logs.items()}
+    best = {radius: max(found, key=lambda path: found[path].certified[radius]) for radius in map(float, radii)}
+    return {
+        radius: Best(
+            path=path,
+            sigma=logs[path].made_by.sigma,
+            images=found[path].images,
+            clean=found[path].clean,
+            certified=found[path].certified[radius],
+            interval=found[path].interval[radius],
+        )
+        for radius, path in best.items()
+    }
 
 
 def by_class(outcomes: Outcomes, radii: Sequence[float]) -> dict[int, CurveSummary]:
@@ -114,7 +134,7 @@ def quantile_radii(outcomes: Outcomes, most: int = 300) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """A curve of certified accuracy at those radii at which it steps, with its interval over images.
+    """A curve of certified accuracy at those radii at which it steps, with its interval over images at each by itself.
 
     Attributes:
         radii, certified, low, high: (R,).
@@ -131,8 +151,8 @@ class Steps:
 def best_steps(logs: Mapping[str, Outcomes], most: int = 300) -> Steps:
     """The curve of one log, or the upper envelope of several, with the log that is best at each radius.
 
-    Of equally good ones the first. Where they step more often than ``most``, at so many of the steps; and once more just
-    beyond the last, where nothing is certified.
+    Of equally good ones the first; the intervals allow for the choice among them. Where they step more often than ``most``,
+    at so many of the steps; and once more just beyond the last, where nothing is certified.
     """
     every = np.unique(np.concatenate([quantile_radii(log, most) for log in logs.values()]))
     if len(every) > most:
@@ -140,14 +160,13 @@ def best_steps(logs: Mapping[str, Outcomes], most: int = 300) -> Steps:
     radii = np.append(every, every[-1] * 1.0001 + 1e-9)
     keys = list(logs)
     counts = np.array([certified_counts(log, radii) for log in logs.values()])  # (logs, R)
-    sizes = np.array([len(log) for log in logs.values()])
-    best = np.argmax(counts / sizes[:, None], axis=0)
-    certified, low, high = np.zeros((3, len(radii)))
-    for place, size in enumerate(sizes):
+    shares = counts / np.array([[len(log)] for log in logs.values()])
+    best = np.argmax(shares, axis=0)
+    low, high = np.zeros((2, len(radii)))
+    for place, log in enumerate(logs.values()):
         mine = best == place
-        certified[mine] = counts[place, mine] / size
-        low[mine], high[mine] = binomial_interval(counts[place, mine], int(size))
-    return Steps(radii=radii, certified=certified, low=low, high=high, keys=tuple(keys[place] for place in best))
+        low[mine], high[mine] = share_interval(counts[place, mine], len(log), growing=log.growing, among=len(logs))
+    return Steps(radii=radii, certified=shares.max(axis=0), low=low, high=high, keys=tuple(keys[place] for place in best))
 
 
 @dataclass(frozen=True)

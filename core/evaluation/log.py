@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,7 +59,8 @@ class LogLine:
 class Outcomes:
     """What became of each image of a log: its lines as columns, one entry an image, all of length N.
 
-    ``predict`` is -1 where it abstained, and ``radius``, in [0, 1] pixel units, 0 then.
+    ``predict`` is -1 where it abstained, and ``radius``, in [0, 1] pixel units, 0 then. ``growing``: images that are to come
+    are missing, so that whoever looks may have chosen the moment.
     """
 
     idx: NDArray[np.int64]
@@ -68,6 +69,7 @@ class Outcomes:
     radius: NDArray[np.float64]
     right: NDArray[np.bool_]
     seconds: NDArray[np.float64]
+    growing: bool = field(default=False, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.idx)
@@ -83,16 +85,17 @@ class Outcomes:
 
     def where(self, keep: NDArray[Any]) -> Outcomes:
         """Those images at which ``keep``, truth values or places, says so."""
-        return Outcomes(*(column[keep] for column in self.columns()))
+        return Outcomes(*(column[keep] for column in self.columns()), growing=self.growing)
 
     def lines(self) -> list[LogLine]:
         """Line by line."""
         return [LogLine(*row) for row in zip(*(column.tolist() for column in self.columns()), strict=True)]
 
     @classmethod
-    def of(cls, lines: Sequence[LogLine]) -> Outcomes:
+    def of(cls, lines: Sequence[LogLine], *, growing: bool = False) -> Outcomes:
         """From lines that were read already."""
-        return cls.of_rows([(o.idx, o.label, o.predict, o.radius, o.correct, o.seconds) for o in lines])
+        rows = [(o.idx, o.label, o.predict, o.radius, o.correct, o.seconds) for o in lines]
+        return replace(cls.of_rows(rows), growing=growing)
 
     @classmethod
     def of_rows(cls, rows: Sequence[tuple[int, int, int, float, bool, float]]) -> Outcomes:

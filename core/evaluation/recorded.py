@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class MadeBy:
     Attributes:
         n0, n, alpha, method: of CERTIFY. Where ``stops_early``, n is the most that an image may take; where several
             certificates of an image share alpha, it is the part of each.
+        images: how many were to be certified.
         noise, norm: of the radii; the field's logs are Gaussian and l2.
         two_sided, stops_early: whether the runner-up was bounded, too; whether sampling ended once a question was settled.
         document: the whole side file; None where there is none.
@@ -43,6 +44,7 @@ class MadeBy:
     norm: str = "l2"
     two_sided: bool = False
     stops_early: bool = False
+    images: int | None = None
     classifier: str | None = None
     denoiser: str | None = None
     dataset: str | None = None
@@ -118,6 +120,7 @@ def recorded_from(name: str, log: bytes, side: bytes | None = None, votes: bytes
         remarks += (
             f"{name}: {differing} lines count as correct though predict and label differ; the column 'correct' is believed.",
         )
+    outcomes = replace(outcomes, growing=made_by.images is not None and len(outcomes) < made_by.images)
     return RecordedEvaluation(name=stem, outcomes=outcomes, made_by=made_by, votes=counted, remarks=remarks)
 
 
@@ -194,6 +197,7 @@ def _read_side(text: bytes, name: str) -> MadeBy:
         norm=norm or "l2",
         two_sided=bool(document.get("two_sided", False)),
         stops_early=any(document.get(key) is not None for key in ("until_radius", "within", "table_radii")),
+        images=_whole(document, "images", name),
         classifier=_reference(document.get("classifier")),
         denoiser=_reference(document.get("denoiser")),
         dataset=_text(document.get("dataset")),

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.evaluation.curve import CurveSummary, PublishedCurve, envelope, summarise
+from core.evaluation.curve import Best, CurveSummary, PublishedCurve, envelope
 from core.evaluation.families import by_family, titles, usual_order
+from core.evaluation.intervals import ANYTIME
 from core.evaluation.recorded import RecordedEvaluation
 from core.plain_text import csv_text, latex_text, named, plain
 from core.smoothing.radius import asked_text
@@ -72,14 +73,17 @@ class TextTable:
 
 CURVE_CAPTION = (
     "Certified accuracy: right with at least this radius, of all images; an abstention counts as wrong. In brackets the 95%"
-    " Clopper-Pearson interval over images."
+    " Clopper-Pearson interval over images"
 )
+GROWING_CAPTION = ", where a log has all its images; of a growing one, an interval that holds at every moment"
+BEST_CAPTION = " That of the best allows for the choice among so many logs (Bonferroni)."
+ACR_CAPTION = " That of the mean radius (ACR) holds at every moment."
 
 
 def curve_table(
     summaries: Mapping[str, CurveSummary],
     radii: Sequence[float],
-    best: Mapping[str, Mapping[float, str]] | None = None,
+    best: Mapping[str, Mapping[float, Best]] | None = None,
     sigmas: Mapping[str, float | None] | None = None,
 ) -> TextTable:
     """One row a log, and for each of ``best`` two of the best at each radius: what it reaches, and which log it is.
@@ -99,18 +103,19 @@ def curve_table(
         value = sigmas.get(name)
         return ("" if value is None else f"{value:g}",)
 
-    def shares(at: Mapping[float, CurveSummary]) -> list[str]:
-        return [_share_text(s.certified[r], s.interval[r]) for r, s in at.items()]
-
     rows: list[tuple[str, ...]] = []
     for name, s in summaries.items():
-        means = (str(s.images), f"{s.clean:.1%}", f"{s.acr:.3f}", f"{s.abstained:.1%}")
-        rows.append((name, *sigma(name), *means, *shares(dict.fromkeys(radii, s))))
+        acr = f"{s.acr:.3f}" if s.acr_interval is None else "{:.3f} ({:.3f}-{:.3f})".format(s.acr, *s.acr_interval)
+        means = (str(s.images), f"{s.clean:.1%}", acr, f"{s.abstained:.1%}")
+        rows.append((name, *sigma(name), *means, *(_share_text(s.certified[r], s.interval[r]) for r in radii)))
     blank = ("",) * (len(extra) + 4)
     for name, there in (best or {}).items():
-        rows.append((name, *blank, *shares({r: summaries[there[r]] for r in radii})))
-        rows.append(("reached by", *blank, *(_which(there[r], sigmas or {}) for r in radii)))
-    return TextTable(head, tuple(rows), CURVE_CAPTION)
+        rows.append((name, *blank, *(_share_text(there[r].certified, there[r].interval) for r in radii)))
+        rows.append(("reached by", *blank, *(_which(there[r].path, sigmas or {}) for r in radii)))
+    growing = any(s.interval_method == ANYTIME for s in summaries.values())
+    caption = CURVE_CAPTION + (GROWING_CAPTION if growing else "") + "." + (BEST_CAPTION if best else "")
+    caption += ACR_CAPTION if any(s.acr_interval for s in summaries.values()) else ""
+    return TextTable(head, tuple(rows), caption)
 
 
 def _which(name: str, sigmas: Mapping[str, float | None]) -> str:
@@ -130,43 +135,16 @@ def _share_text(share: float, interval: tuple[float, float]) -> str:
 
 MODELS_CAPTION = (
     "Certified accuracy in percent, at each radius at the sigma that is best there: before it, in brackets, the clean accuracy"
-    " of the smoothed classifier at that sigma; after it the 95% Clopper-Pearson interval over images, which does not know that"
-    " the best of several sigmas was taken, and the sigma."
+    " of the smoothed classifier at that sigma; after it the 95% interval over images, which allows for the choice among the"
+    " sigmas, and the sigma."
 )
 
 
-@dataclass(frozen=True)
-class BestSigma:
-    """What one choice of models reaches at a radius: shares of all ``images`` of the log that is best there, named by its path
-    or key, and the interval of ``certified`` over images."""
-
-    path: str
-    sigma: float | None
-    images: int
-    clean: float
-    certified: float
-    interval: tuple[float, float]
-
-
-def best_sigmas(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) -> dict[str, dict[float, BestSigma]]:
+def best_sigmas(logs: Mapping[str, RecordedEvaluation], radii: Sequence[float]) -> dict[str, dict[float, Best]]:
     """By the title of the models, the bundled ones first: the best of their logs at each radius."""
     family_titles = titles(logs)
     ordered = dict(sorted(logs.items(), key=lambda item: usual_order(item[1])))
-    found: dict[str, dict[float, BestSigma]] = {}
-    for family, members in by_family(ordered).items():
-        summaries = {key: summarise(log.outcomes, radii) for key, log in members.items()}
-        there = found[family_titles[family]] = {}
-        for radius, path in envelope(summaries, radii).items():
-            s = summaries[path]
-            there[radius] = BestSigma(
-                path=path,
-                sigma=members[path].made_by.sigma,
-                images=s.images,
-                clean=s.clean,
-                certified=s.certified[radius],
-                interval=s.interval[radius],
-            )
-    return found
+    return {family_titles[family]: envelope(members, radii) for family, members in by_family(ordered).items()}
 
 
 def models_table(
@@ -199,7 +177,7 @@ def models_document(logs: Mapping[str, RecordedEvaluation], radii: Sequence[floa
     }
 
 
-def _cell(best: BestSigma) -> str:
+def _cell(best: Best) -> str:
     sigma = "" if best.sigma is None else f" sigma {best.sigma:g}"
     return f"({100 * best.clean:.1f}) {_share_text(best.certified, best.interval)}{sigma}"
 

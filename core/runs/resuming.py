@@ -17,7 +17,7 @@ from core.evaluation.log import ImageVotes, LogLine, log_text, read_image_votes,
 from core.smoothing.settings import Settings
 from core.versions import versions
 
-VERSIONS = "versions"
+VERSIONS, IMAGES = "versions", "images"
 UNSAID = {field.name: field.default for field in fields(Settings) if field.default is not MISSING} | {
     "norm": "l2",
     "engine": EAGER,
@@ -34,6 +34,8 @@ def changed_since(then: Mapping[str, Any], now: Mapping[str, Any], *, begun: str
     ``otherwise``, where parameters differ, which are named.
     """
     here = json.loads(json.dumps(now))  # as it was stored: a tuple, say, is a list then
+    if IMAGES not in then:  # older logs do not say how many they were to have
+        here.pop(IMAGES, None)
     before = {key: value for key, value in UNSAID.items() if key in here} | dict(then)
     differing = sorted(key for key in (before.keys() | here.keys()) - {VERSIONS} if before.get(key) != here.get(key))
     if differing:

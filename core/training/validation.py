@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
-from core.evaluation.curve import binomial_interval
+from core.evaluation.intervals import share_interval
 from core.pictures.pixels import psnr
 from core.smoothing.certify import certify_picture
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
@@ -204,7 +204,7 @@ class CertifiedCount:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95% Clopper-Pearson interval of the accuracy over all pictures of this kind."""
-        low, high = binomial_interval([self.right], self.total)
+        low, high = share_interval([self.right], self.total)
         return float(low[0]), float(high[0])
 
 

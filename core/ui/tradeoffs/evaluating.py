@@ -263,7 +263,7 @@ def _draw_running(job: Job, curve: bool) -> None:
     st.progress(progress.done / progress.planned, text=f"{progress.done:,} of {progress.planned:,} images{left}")
     draw_stop(job, "Keeps every image that is finished; it can be gone on with.")
     if progress.done and curve:
-        draw_curve(progress.lines[: progress.done])
+        draw_curve(progress.lines[: progress.done], growing=True)
 
 
 def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
@@ -283,7 +283,7 @@ def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
     if progress.skipped:
         st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")
     if progress.done and curve:
-        draw_curve(progress.lines)
+        draw_curve(progress.lines, growing=not progress.complete)
     if progress.done and st.button(
         "Compare, name, download",
         icon=":material/inventory_2:",
@@ -295,16 +295,25 @@ def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
         st.rerun()
 
 
-def draw_curve(lines: Sequence[LogLine]) -> None:
-    """Certified accuracy against radius with its interval over the images so far, and three figures of it."""
-    summary = summarise(lines, RADII)
+def draw_curve(lines: Sequence[LogLine], *, growing: bool) -> None:
+    """Certified accuracy against radius with its interval over the images so far, and three figures of it; ``growing`` where
+    images are missing."""
+    outcomes = Outcomes.of(lines, growing=growing)
+    summary = summarise(outcomes, RADII)
     shares = [("Right", summary.clean, summary.clean_interval)]
     shares += [(f"Right and certified at {r:g}", summary.certified[r], summary.interval[r]) for r in RADII]
     for column, (label, share, (low, high)) in zip(keyed_columns("paired-evaluation", len(shares)), shares, strict=True):
         column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
-    curve = Curve(f"{len(lines):,} images", "", 0, best_steps({"": Outcomes.of(lines)}, 150))
+    curve = Curve(f"{len(lines):,} images", "", 0, best_steps({"": outcomes}, 150))
     draw_figure(certified_curves([curve]), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
-    st.caption("The band is the 95% interval over images: it narrows as more of them are done.")
+    st.caption(
+        "95% interval over images, at each radius by itself: "
+        + (
+            "it holds at every moment, so stop whenever you like, and narrows as more of them are done."
+            if growing
+            else "Clopper-Pearson's, for this number of images, which was said beforehand."
+        )
+    )
 
 
 def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:

@@ -129,7 +129,8 @@ def _draw_opened(run: StoredRun) -> None:
     st.caption(plain(f"{key_of(run)} · {_told(run)}"))
     _say_state(run)
     if run.images:
-        draw_curve(run_store().lines(run.id))
+        growing = run.images < max(run.planned or 0, run.settings.get("images") or 0)  # a stopped one may come as a file
+        draw_curve(run_store().lines(run.id), growing=growing)
     else:
         st.info("No image is finished yet.", icon=":material/hourglass_empty:")
 

@@ -47,7 +47,7 @@ def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequ
             True,
             "best",
             help="The upper envelope over the sigmas of the same models, as the papers' tables are made. It is chosen on the"
-            " same images that it is told of, so it flatters a little.",
+            " same images that it is told of, so its share flatters a little; its interval allows for the choice.",
         )
     else:
         best_only = False
@@ -99,10 +99,12 @@ def _say_sources(published: Sequence[PublishedCurve]) -> None:
 
 
 def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
-    summaries = {chosen.titles[key]: summarise(log.outcomes, radii) for key, log in chosen.logs.items()}
+    summaries = {
+        chosen.titles[key]: summarise(log.outcomes, radii, ceiling=log.made_by.ceiling) for key, log in chosen.logs.items()
+    }
     sigmas = {chosen.titles[key]: log.made_by.sigma for key, log in chosen.logs.items()}
     best = {
-        f"{group}, best sigma": envelope({chosen.titles[key]: summaries[chosen.titles[key]] for key in logs}, radii)
+        f"{group}, best sigma": envelope({chosen.titles[key]: log for key, log in logs.items()}, radii)
         for group, logs in chosen.alike.items()
         if len(logs) > 1
     }
@@ -129,7 +131,8 @@ def draw_path(chosen: Chosen, radius: float) -> None:
     spots = [spot_of(chosen, key, radius, shares_at(log, radius)[0]) for key, log in chosen.logs.items()]
     draw_figure(sigma_path(spots, radius), "tradeoffs-path", tradeoff_alt(spots, "right", "certified"), "accuracy-robustness")
     st.caption(
-        "Each mark is an evaluation; the line goes from small sigma to large. Vertical bars are 95% intervals over images."
+        "Each mark is an evaluation; the line goes from small sigma to large. Vertical bars are 95% intervals over images, each"
+        " of its own evaluation alone: whoever picks the best mark finds its interval in the view of the curves."
         " At a small radius less noise wins, at a large one more."
     )
 
