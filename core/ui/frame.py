@@ -3,8 +3,6 @@
 Presenter mode has large type and no side bar, for a room that looks at a projector: ``?present=1`` in any link.
 """
 
-import gc
-import sys
 from pathlib import Path
 
 import streamlit as st
@@ -19,6 +17,7 @@ from core.smoothing.certificate import Certificate
 from core.ui.jobs.session import attend
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
 from core.ui.login import enter
+from core.ui.memory import collect_for_all
 
 PAGES = (
     ("app.py", "Start", ":material/home:"),
@@ -35,11 +34,8 @@ PARAMETER, SWITCH = "present", "presenter-mode"
 YES = ("1", "true", "yes", "on")
 UPLOADS_OF_A_TAB, UPLOADS_OF_ALL = 256 * 2**20, 2**30
 """Bytes of uploaded files that are held for one tab, and for all together."""
-GROWN = 50
-"""So many modules more are worth a new look at what garbage collection may pass over."""
 
 _HERE = Path(__file__).parent
-_modules = 0
 
 
 def open_page(title: str) -> None:
@@ -55,6 +51,7 @@ def open_page(title: str) -> None:
         st.markdown("**Denoised Smoothing Lab**")
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon)
+    collect_for_all()
     bound_uploads(admit=False)
     enter()
     bound_uploads(admit=True)
@@ -81,7 +78,6 @@ def close_page() -> None:
         measured = f" · {speed:,.0f} samples/s in the last run, by {st.session_state[PROGRAM]}" if speed else ""
         st.caption(f":material/memory: {describe_device(pick_device())}{measured}")
         st.caption("sigma and radii are in [0, 1] pixel units; 0.25 is 64 of 255 grey levels.")
-    spare_modules()
 
 
 def note_speed(certificate: Certificate) -> None:
@@ -132,19 +128,3 @@ def bound_uploads(*, admit: bool) -> None:
         manager.add_file = BoundedUploads(manager)  # type: ignore[method-assign]
     if admit:
         manager.add_file.admit(context.session_id)
-
-
-def spare_modules() -> None:
-    """Freeze what is alive, once many modules have been imported since the last time.
-
-    Streamlit collects garbage fully after every run of a page's program, and answers nothing meanwhile. With torch and its
-    like imported that takes 0.16 s each time, spent on functions and classes that never go away; frozen, they are passed
-    over. Garbage is collected first, and what an earlier freeze caught by chance is let go.
-    """
-    global _modules
-    if len(sys.modules) < _modules + GROWN:
-        return
-    _modules = len(sys.modules)
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()

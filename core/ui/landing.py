@@ -10,7 +10,7 @@ from core.report import words
 from core.report.notation import class_name, percent
 from core.smoothing.radius import floored
 from core.studies.records import Study, StudyRequest, stored_study
-from core.ui.figure import FigureSheet, draw_strip, enlarged
+from core.ui.figure import FigureSheet, draw_strip, inline
 from core.ui.linked import key_for
 
 
@@ -69,6 +69,7 @@ def draw_others(name: str) -> None:
         with place:
             c = study.certificate
             verdict = "abstains" if c.abstained else f"{plain(c.label or '')}, radius {floored(c.radius, '.2f')}"
-            st.image(enlarged(sample_picture(sample.name).image.resize((144, 144))), width="stretch", alt=sample.alt)
+            picture = sample_picture(sample.name).image.resize((144, 144))
+            st.image(inline(picture, "JPEG"), width="stretch", alt=sample.alt)
             link = {key_for("picture", request.classifier): sample.name, "classifier": request.classifier}
             st.page_link("pages/1_Certify.py", label=verdict, icon=":material/arrow_forward:", query_params=link)

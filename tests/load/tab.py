@@ -164,7 +164,8 @@ class Tab:
         elif kind == "imgs":
             for url in {picture.url for picture in element.imgs.imgs} - self._seen:
                 self._seen.add(url)
-                self._pictures.append(asyncio.create_task(self.fetch(url)))
+                if not url.startswith("data:"):  # one that holds its picture is there
+                    self._pictures.append(asyncio.create_task(self.fetch(url)))
         elif kind == "number_input":
             entry = element.number_input
             self._widgets[entry.id] = WidgetState(id=entry.id, double_value=entry.value if entry.set_value else entry.default)

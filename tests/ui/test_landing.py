@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.ui import landing
@@ -48,6 +52,18 @@ def test_the_second_visitor_sees_what_was_made_for_the_first(made: list[str]) ->
     assert first == second
     assert sum(text.startswith("plotly_chart") for text in first) == 2
     assert sum(text.startswith("image") for text in first) == 2 + len(landing.finished())
+
+
+@pytest.mark.usefixtures("made")
+def test_pictures_come_with_the_page_and_small_ones_as_they_are() -> None:
+    pictures = [str(text) for text in shown(visit()) if text.startswith("image")]
+    addresses = [found for text in pictures for found in re.findall(r'url: "([^"]*)"', text)]
+    assert len(addresses) == len(pictures) == 2 + len(landing.finished())
+    opened = [Image.open(io.BytesIO(base64.b64decode(address.partition("base64,")[2]))) for address in addresses]
+    assert [(one.format, one.size) for one in opened[:3]] == 3 * [("PNG", (32, 32))]
+    assert {one.format for one in opened[3:]} == {"JPEG"}
+    original = landing.finished()["red-car"][1].views["original"].picture
+    assert opened[0].convert("RGB").tobytes() == original.convert("RGB").tobytes()
 
 
 def test_presenter_mode_has_a_copy_of_its_own(made: list[str]) -> None:

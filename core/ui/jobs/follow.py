@@ -23,6 +23,8 @@ LOOKS = 6.0
 """Times a second that all pages together look at jobs: what one costs stands in docs/benchmarks.md."""
 RECONSIDERED = 8.0
 """Seconds after which a page asks anew how often it is to look."""
+LATER = 1.0
+"""Seconds that a look lets pages be drawn first at most."""
 
 _pacing = threading.Lock()
 _lookers: dict[tuple[str, str], float] = {}
@@ -52,6 +54,7 @@ def redrawn(draw: Callable[[], None], every: float | None) -> None:
         def look() -> None:
             if every is not None:
                 _pace(who, every)
+                queue().pages.let_through(LATER)
             draw()
 
         look()

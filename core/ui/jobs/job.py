@@ -115,19 +115,47 @@ class FairLock:
             self._changed.notify_all()
 
 
+class Pages:
+    """The pages that are being drawn anew, by the threads that do it: they share one interpreter with what is computed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+
+    def draw(self) -> None:
+        """The thread that calls draws one, until it ends."""
+        with self._lock:
+            self._threads.add(threading.current_thread())
+
+    def let_through(self, seconds: float, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        """Wait while others' are drawn, for so long at most."""
+        until = time.monotonic() + seconds
+        while self._others() and time.monotonic() < until and not is_stopped():
+            time.sleep(0.01)
+
+    def _others(self) -> bool:
+        with self._lock:
+            self._threads = {thread for thread in self._threads if thread.is_alive()}
+            return bool(self._threads) and threading.current_thread() not in self._threads
+
+
 class JobContext:
     """What the work sees of its job."""
 
-    def __init__(self, job: Job, lock: FairLock) -> None:
-        self._job, self._lock = job, lock
+    def __init__(self, job: Job, lock: FairLock, pages: Pages) -> None:
+        self._job, self._lock, self._pages = job, lock, pages
         self._aside = False
+        self._since = time.monotonic()
 
     def report(self, progress: Any) -> None:
-        """Show progress, and let whoever waited longest compute next."""
+        """Show progress, and let pages that are drawn, and then whoever waited longest, go on first."""
         self._job.progress = progress
         self._stop_if_abandoned()
         if not self._aside:
+            # For as long as was computed at most: however many come, a job keeps half of its speed.
+            self._pages.let_through(time.monotonic() - self._since, lambda: self._job.stopping)
             self._lock.hand_on(self._job)
+            self._since = time.monotonic()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -139,6 +167,7 @@ class JobContext:
         finally:
             self._lock.take(self._job)
             self._aside = False
+            self._since = time.monotonic()
 
     def should_stop(self) -> bool:
         """Whether the user stopped the job or left."""

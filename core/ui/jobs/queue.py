@@ -15,7 +15,7 @@ from collections import Counter, OrderedDict
 from typing import Any
 
 from core.errors import LabError
-from core.ui.jobs.job import FairLock, Job, JobContext, JobWork, result_size
+from core.ui.jobs.job import FairLock, Job, JobContext, JobWork, Pages, result_size
 
 MAX_RUNNING = 8
 MAX_QUEUED = 64
@@ -37,6 +37,7 @@ class JobQueue:
         self._running: list[Job] = []
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._lock = FairLock()
+        self.pages = Pages()
         self._last_served: dict[str, float] = {}
         self._away: set[str] = set()
         sys.setswitchinterval(SWITCHED)
@@ -178,7 +179,7 @@ class JobQueue:
         self._lock.take(job)
         try:
             assert job.work is not None
-            job.result = job.work(JobContext(job, self._lock))
+            job.result = job.work(JobContext(job, self._lock, self.pages))
             job.size = result_size((job.result, job.progress))
             state = "done"
         except LabError as error:

@@ -5,10 +5,7 @@ what a tab leaves behind ends by itself soon after its connection did, and waits
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import hashlib
-import sys
 import uuid
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core.errors import LabError
 from core.ui.jobs.job import Job, JobWork
 from core.ui.jobs.queue import JobQueue
+from core.ui.memory import give_back_memory
 
 if TYPE_CHECKING:
     from core.models.cache import ModelCache
@@ -115,7 +113,9 @@ class SessionJobs:
 
 
 def attend() -> None:
-    """Have this session watched. Every page calls it: Streamlit drops what is cached for a session when its connection ends."""
+    """Have jobs give way while the page is drawn that calls this, as every page does, and its session watched: Streamlit drops
+    what is cached for a session when its connection ends."""
+    queue().pages.draw()
     _watched()
 
 
@@ -161,15 +161,7 @@ def _end_session(session: str) -> None:
     queue().leave(session)
     runtime.get_instance().close_session(session)
     if not _left_at:
-        _give_back_memory()
-
-
-def _give_back_memory() -> None:
-    """Free what was left, and have the C library give its pages back, where it can."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
+        give_back_memory()
 
 
 def _kept() -> float:

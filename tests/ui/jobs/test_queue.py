@@ -16,7 +16,7 @@ from PIL import Image
 import core.ui.jobs.job
 import core.ui.jobs.queue
 from core.errors import LabError
-from core.ui.jobs.job import Job, JobContext, result_size
+from core.ui.jobs.job import Job, JobContext, Pages, result_size
 from core.ui.jobs.queue import MAX_QUEUED_PER_SESSION, JobQueue
 
 BUSY = 1.0
@@ -374,3 +374,78 @@ def test_who_came_back_keeps_its_job() -> None:
     assert queue.submit("b", "", counting(3), key=("k",)) is not job
     queue.stop(job)
     assert job.wait(5)
+
+
+def drawn_until(pages: Pages, end: threading.Event) -> threading.Thread:
+    """A thread that draws a page until then."""
+    begun = threading.Event()
+
+    def draw() -> None:
+        pages.draw()
+        begun.set()
+        end.wait(30)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    begun.wait(5)
+    return thread
+
+
+def test_a_job_gives_way_to_pages_and_keeps_half_of_its_speed() -> None:
+    queue, end = JobQueue(), threading.Event()
+    job = queue.submit("a", "steps of 0.1 s", counting(1_000, pause=0.1))
+    while not job.progress:
+        time.sleep(0.01)
+    page = drawn_until(queue.pages, end)
+    before, began = job.progress, time.monotonic()
+    time.sleep(2)
+    slowed = (job.progress - before) / (time.monotonic() - began)
+    assert 3 <= slowed <= 6.5, "a step a fifth of a second"
+    end.set()
+    page.join()
+    before, began = job.progress, time.monotonic()
+    time.sleep(2)
+    assert (job.progress - before) / (time.monotonic() - began) > 1.4 * slowed
+    queue.stop(job)
+    assert job.wait(5)
+
+
+def test_a_stopped_job_does_not_wait_for_pages() -> None:
+    queue, end = JobQueue(), threading.Event()
+    page = drawn_until(queue.pages, end)
+
+    def work(context: JobContext) -> str:
+        time.sleep(0.5)
+        context.report("half")
+        return "ended"
+
+    job = queue.submit("a", "title", work)
+    time.sleep(0.1)
+    queue.stop(job)
+    assert job.wait(0.6 + BUSY / 4)
+    end.set()
+    page.join()
+
+
+def test_pages_wait_for_others_for_so_long_at_most_and_never_for_themselves() -> None:
+    pages, end = Pages(), threading.Event()
+    page = drawn_until(pages, end)
+    began = time.monotonic()
+    pages.let_through(0.3)
+    assert 0.3 <= time.monotonic() - began < 0.3 + BUSY
+    pages.draw()
+    began = time.monotonic()
+    pages.let_through(30)
+    assert time.monotonic() - began < BUSY
+    end.set()
+    page.join()
+
+
+def test_who_ended_is_waited_for_no_more() -> None:
+    pages, end = Pages(), threading.Event()
+    page = drawn_until(pages, end)
+    threading.Timer(0.2, end.set).start()
+    began = time.monotonic()
+    pages.let_through(30)
+    assert time.monotonic() - began < 0.2 + BUSY
+    page.join()
