@@ -37,15 +37,13 @@ LONGEST_SIDE = 224  # larger pictures are cut and scaled to this side before the
 
 def add_api_options(parser: argparse.ArgumentParser) -> None:
     """What concerns ``--classifier api/...`` alone."""
-    group = parser.add_argument_group("with --classifier api/NAME, whose every query is paid for")
-    group.add_argument("--budget", type=float, metavar="DOLLARS", help="the most this picture may cost, earlier runs included")
-    group.add_argument("--price", type=float, metavar="DOLLARS", help="of a query, where it is not the public price")
-    group.add_argument("--rate", type=float, metavar="PER_SECOND", help="queries a second, where it is not the public limit")
-    group.add_argument("--label-map", type=Path, metavar="FILE", help='TOML with lines like cat = ["tabby", "kitten"]')
-    group.add_argument(
-        "--answers", type=Path, metavar="FILE", help="where answers are kept (%(default)s)", default=answers_file()
-    )
-    group.add_argument("--offline", action="store_true", help="count the answers kept; ask nothing")
+    add = parser.add_argument_group("with --classifier api/NAME, whose every query is paid for").add_argument
+    add("--budget", type=float, metavar="DOLLARS", help="the most this picture may cost, earlier runs included")
+    add("--price", type=float, metavar="DOLLARS", help="of a query, where it is not the public price")
+    add("--rate", type=float, metavar="PER_SECOND", help="queries a second, where it is not the public limit")
+    add("--label-map", type=Path, metavar="FILE", help='TOML with lines like cat = ["tabby", "kitten"]')
+    add("--answers", type=Path, metavar="FILE", help="where answers are kept (%(default)s)", default=answers_file())
+    add("--offline", action="store_true", help="count the answers kept; ask nothing")
 
 
 def run_certify_api(args: argparse.Namespace) -> int:
@@ -223,9 +221,10 @@ def add_serve_demo_api_verb(verbs: Any) -> None:
     parser = verbs.add_parser(
         "serve-demo-api", help="serve a classifier over HTTP, to try certify on an API", allow_abbrev=False
     )
-    parser.add_argument("--classifier", default=DEMO_CLASSIFIER, metavar="REF", help="what answers (%(default)s)")
-    parser.add_argument("--port", type=int, default=8600, help="0 takes a free one (%(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s: this machine alone)")
+    add = parser.add_argument
+    add("--classifier", default=DEMO_CLASSIFIER, metavar="REF", help="what answers (%(default)s)")
+    add("--port", type=int, default=8600, help="0 takes a free one (%(default)s)")
+    add("--host", default="127.0.0.1", help="where to listen (%(default)s: this machine alone)")
     parser.set_defaults(run=run_serve_demo_api)
 
 

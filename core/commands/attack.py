@@ -12,7 +12,7 @@ from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest, 
 from core.attacks.study import attack_study
 from core.commands.inputs import load_models, read_picture_remarking, writable_folder
 from core.commands.options import add_options, radius_option, settings_of
-from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark, say
+from core.commands.terminal import InterruptFlag, ProgressLine, print_result, remark
 from core.device import pick_device
 from core.pictures.pixels import to_picture
 from core.report.notation import class_name, duration, sigma_text
@@ -21,21 +21,20 @@ from core.smoothing.radius import floored
 
 def add_attack_verb(verbs: Any) -> None:
     parser = verbs.add_parser("attack", help="attack a picture, and measure it against its certificate", allow_abbrev=False)
-    parser.add_argument("image", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP")
+    add = parser.add_argument
+    add("image", type=Path, metavar="PICTURE", help="PNG, JPEG or WebP")
     add_attack_options(parser, PICTURE)
-    parser.add_argument("--radius", type=radius_option, help="of the change shown; by default 0.999 of the certified radius")
-    parser.add_argument("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
-    parser.add_argument("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
-    parser.add_argument(
+    add("--radius", type=radius_option, help="of the change shown; by default 0.999 of the certified radius")
+    add("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
+    add("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
+    add(
         "--search",
         default="base,smoothed",
         metavar="TARGETS",
         help="whose smallest successful attack is looked for, with commas; none for no search (%(default)s)",
     )
-    parser.add_argument(
-        "--max-radius", type=radius_option, help="where the search gives up; by default half of the way to the farthest"
-    )
-    parser.add_argument("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
+    add("--max-radius", type=radius_option, help="where the search gives up; by default half of the way to the farthest")
+    add("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
     add_options(parser, "device", "json")
     parser.set_defaults(run=run_attack)
 
@@ -94,12 +93,8 @@ def run_attack(args: argparse.Namespace) -> int:
     document = study.to_dict()
     if folder is not None:
         document["files"] = _save(study, folder)
-    if args.json:
-        print_json(document)
-    else:
-        say(*study_lines(picture.name, study, classifier.labels))
-        for path in document.get("files", ()):
-            say(f"  wrote {path}")
+    written = [f"  wrote {path}" for path in document.get("files", ())]
+    print_result(args, document, study_lines(picture.name, study, classifier.labels) + written)
     return 130 if interrupt.is_set() else 0
 
 

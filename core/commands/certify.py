@@ -52,8 +52,9 @@ def run_certify(args: argparse.Namespace) -> int:
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the certificate's JSON document, which 'verify' reads")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write a one-page HTML report with the pictures")
+    add = parser.add_argument
+    add("--save", type=Path, metavar="FILE", help="write the certificate's JSON document, which 'verify' reads")
+    add("--report", type=Path, metavar="FILE", help="write a one-page HTML report with the pictures")
 
 
 def check_file_options(args: argparse.Namespace, remote: bool) -> None:

@@ -18,22 +18,19 @@ from core.smoothing.radius import asked_text
 
 def add_curve_verb(verbs: Any) -> None:
     parser = verbs.add_parser("curve", help="certified accuracy from logs", allow_abbrev=False)
-    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
-    parser.add_argument("--radii", default="0.25,0.5,0.75,1.0", help="in [0, 1] pixel units (%(default)s)")
-    parser.add_argument(
-        "--by-models", action="store_true", help="one row for each choice of models, at each radius the best of their sigmas"
-    )
-    parser.add_argument(
-        "--published", metavar="KEY", help="with --by-models: published figures beside them, such as cifar10-salman"
-    )
-    parser.add_argument("--per-class", action="store_true", help="a row for each true class, too")
-    parser.add_argument(
+    add = parser.add_argument
+    add("logs", nargs="+", type=Path, metavar="LOG")
+    add("--radii", default="0.25,0.5,0.75,1.0", help="in [0, 1] pixel units (%(default)s)")
+    add("--by-models", action="store_true", help="one row for each choice of models, at each radius the best of their sigmas")
+    add("--published", metavar="KEY", help="with --by-models: published figures beside them, such as cifar10-salman")
+    add("--per-class", action="store_true", help="a row for each true class, too")
+    add(
         "--project-n",
         type=int,
         metavar="N",
         help="what that many samples would be expected to give: a projection from the votes",
     )
-    parser.add_argument("--project-alpha", type=float, metavar="ALPHA", help="the same for another alpha; by default the log's")
+    add("--project-alpha", type=float, metavar="ALPHA", help="the same for another alpha; by default the log's")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--format", choices=FORMATS, default="table", help="of what is printed (%(default)s)")
     how.add_argument("--json", action="store_true", help="print one JSON document on stdout")
@@ -46,26 +43,20 @@ def run_curve(args: argparse.Namespace) -> int:
     if len({path.resolve() for path in args.logs}) < len(args.logs):
         raise LabError("A log is named twice: give each once.")
     logs = {str(path): read_recorded(path) for path in args.logs}
-    _check_norms(logs)
-    _check_by_models(args)
+    _check(args, logs)
     published = _find_published(args.published, next(iter(logs.values())).made_by.norm) if args.published else []
-    for log in logs.values():
-        for sentence in log.remarks:
-            remark(sentence)
-    _remark_on_radii(logs, radii)
-    _remark_on_images(logs)
+    _remark_on(logs, radii)
     if args.by_models and not args.json:
         print(models_table(logs, radii, published).as_format(args.format), end="")
         return 0
-    projections = _projections(args, logs)
-    best = envelope(logs, radii)
+    projections, best = _projections(args, logs), envelope(logs, radii)
     if args.json:
         document = {
             "logs": [
                 _log_document(path, log, radii, projections.get(path), per_class=args.per_class) for path, log in logs.items()
             ],
-            "envelope": {f"{asked_text(r)}": one.certified for r, one in best.items()},
-            "best": {f"{asked_text(r)}": dataclasses.asdict(one) for r, one in best.items()},
+            "envelope": {asked_text(r): one.certified for r, one in best.items()},
+            "best": {asked_text(r): dataclasses.asdict(one) for r, one in best.items()},
         }
         if args.by_models:
             document["models"] = models_document(logs, radii)
@@ -105,32 +96,27 @@ def _find_published(text: str, norm: str) -> list[PublishedCurve]:
     return found
 
 
-def _check_by_models(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace, logs: dict[str, RecordedEvaluation]) -> None:
+    norms = {path: log.made_by.norm for path, log in logs.items()}
+    if len(set(norms.values())) > 1:
+        named = ", ".join(f"{Path(path).name} {norm}" for path, norm in norms.items())
+        raise LabError(f"The logs certify radii in different norms ({named}): give those of one norm.")
     if args.published and not args.by_models:
         raise LabError("--published stands beside rows of models: give --by-models, too.")
     if args.by_models and (args.per_class or args.project_n is not None or args.project_alpha is not None):
         raise LabError("--by-models has one row for all logs of the models: leave --per-class and the projection out.")
 
 
-def _check_norms(logs: dict[str, RecordedEvaluation]) -> None:
-    norms = {path: log.made_by.norm for path, log in logs.items()}
-    if len(set(norms.values())) > 1:
-        named = ", ".join(f"{Path(path).name} {norm}" for path, norm in norms.items())
-        raise LabError(f"The logs certify radii in different norms ({named}): give those of one norm.")
-
-
-def _remark_on_radii(logs: dict[str, RecordedEvaluation], radii: list[float]) -> None:
-    """Name the radii that none of the logs could have certified, whatever the votes."""
+def _remark_on(logs: dict[str, RecordedEvaluation], radii: list[float]) -> None:
+    """What is odd about the logs, the radii that none of them could have certified, and different images."""
+    for sentence in (sentence for log in logs.values() for sentence in log.remarks):
+        remark(sentence)
     beyond = [r for r in radii if not any(log.made_by.allows(r) for log in logs.values())]
     if beyond:
         most = max(log.made_by.ceiling or 0.0 for log in logs.values())
-        named = ", ".join(f"{asked_text(r)}" for r in beyond)
+        named = ", ".join(map(asked_text, beyond))
         remark(f"No sigma and n of these logs can certify a radius of {named}: their ceiling is {most:.4g}.")
-
-
-def _remark_on_images(logs: dict[str, RecordedEvaluation]) -> None:
-    sets = {frozenset(log.outcomes.idx.tolist()) for log in logs.values()}
-    if len(sets) > 1:
+    if len({frozenset(log.outcomes.idx.tolist()) for log in logs.values()}) > 1:
         remark("The logs hold different images, so their differences are not those of the models alone.")
 
 
@@ -187,5 +173,5 @@ def _log_document(
 
 
 def _document(s: CurveSummary) -> dict[str, Any]:
-    by_radius = {name: {f"{asked_text(r)}": v for r, v in getattr(s, name).items()} for name in ("certified", "interval")}
+    by_radius = {name: {asked_text(r): v for r, v in getattr(s, name).items()} for name in ("certified", "interval")}
     return dataclasses.asdict(s) | by_radius

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.commands.inputs import load_denoiser_remarking, read_picture_remarking, writable_folder
 from core.commands.options import FIXED_SEED, add_options
-from core.commands.terminal import print_json, remark, say
+from core.commands.terminal import print_result, remark
 from core.device import pick_device
 from core.errors import LabError
 from core.pictures.pixels import image_record, psnr, ssim, to_picture, to_pixels
@@ -62,7 +62,7 @@ def run_denoise(args: argparse.Namespace) -> int:
     noise = NoiseStream(tuple(original.shape), args.seed, "show", device)(0, 1)
     noisy = original.to(device)[None] + args.sigma * noise  # (1, 3, H, W)
     with torch.inference_mode():
-        denoised = BaseClassifier(_no_classifier, denoiser).denoise(noisy, args.sigma)
+        denoised = BaseClassifier(lambda pixels: pixels, denoiser).denoise(noisy, args.sigma)
     if not bool(denoised.isfinite().all()):
         raise LabError(f"{args.denoiser} returned NaN or infinite pixels: it is damaged, or not made for this noise.")
     stages = {"original": original, "noisy": noisy[0].cpu(), "denoised": denoised[0].cpu()}
@@ -73,7 +73,7 @@ def run_denoise(args: argparse.Namespace) -> int:
         path = folder / f"{name}.png"
         to_picture(pixels).save(path)
         files[name] = str(path)
-    document = {
+    document: dict[str, Any] = {
         "image": vars(image_record(original)),
         "sigma": args.sigma,
         "sigma_255": 255 * args.sigma,
@@ -85,15 +85,12 @@ def run_denoise(args: argparse.Namespace) -> int:
         "device": str(device),
         "seconds": seconds,
     }
-    if args.json:
-        print_json(document)
-        return 0
-    say(f"{picture.name}, {width} x {height} pixels, sigma {sigma_text(args.sigma)}, seed {args.seed}, by {args.denoiser}")
+    head = f"{picture.name}, {width} x {height} pixels, sigma {sigma_text(args.sigma)}, seed {args.seed}, by {args.denoiser}"
+    lines = []
     for name in ("noisy", "denoised"):
-        quality = _figures(stages[name], original)
-        decibels = "infinite" if quality["psnr"] is None else f"{quality['psnr']:.2f} dB"
-        say(f"  {name:9} PSNR {decibels}, SSIM {quality['ssim']:.4f}   {files[name]}")
-    say(f"  {'original':9} {files['original']}")
+        decibels = "infinite" if document[name]["psnr"] is None else f"{document[name]['psnr']:.2f} dB"
+        lines.append(f"  {name:9} PSNR {decibels}, SSIM {document[name]['ssim']:.4f}   {files[name]}")
+    print_result(args, document, [head, *lines, f"  {'original':9} {files['original']}"])
     return 0
 
 
@@ -101,7 +98,3 @@ def _figures(pixels: Tensor, original: Tensor) -> dict[str, float | None]:
     """PSNR in dB (None where infinite) and SSIM, to the last digit."""
     decibels = float(psnr(pixels.double(), original.double()))
     return {"psnr": decibels if math.isfinite(decibels) else None, "ssim": ssim(pixels.double(), original.double())}
-
-
-def _no_classifier(pixels: Tensor) -> Tensor:
-    raise AssertionError("denoising asks no classifier")

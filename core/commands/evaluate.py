@@ -13,12 +13,10 @@ from core.commands.inputs import add_image_choice, check_image_choice, chosen_im
 from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
 from core.commands.terminal import Countdown, remark
 from core.data.classes import check_classes, check_label_order
-from core.data.datasets import LabelledImages
 from core.device import pick_device
 from core.engines import EAGER
 from core.errors import LabError
 from core.evaluation.engines import ENGINES, Engine, EvaluationTask, make_engine
-from core.models.load import Classifier
 from core.report.notation import radius_text
 from core.runs.resuming import LogFiles, put_in_order, seed_of
 from core.smoothing.radius import OWN_NORM
@@ -40,13 +38,10 @@ def add_evaluate_verb(verbs: Any) -> None:
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--engine", dest="crew", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)"
-    )
-    parser.add_argument(
-        "--ray-address", metavar="HOST:PORT", help="of a running cluster, or auto; by default one is started on this machine"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--engine", dest="crew", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)")
+    add("--ray-address", metavar="HOST:PORT", help="of a running cluster, or auto; by default one is started on this machine")
+    add(
         "--workers",
         type=int,
         metavar="N",
@@ -89,7 +84,9 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     made_by |= model_choice(classifier, denoiser)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
-    _remark_on_labels(classifier, data)
+    foreign = not classifier.ref.startswith("bundled/") and classifier.input_size == shape[1:]
+    if foreign and (warning := check_label_order(classifier, data.first(400))):
+        remark(warning)
     left = data.where(torch.tensor([index not in files.done for index in data.indices.tolist()]))
     task = EvaluationTask(left, classifier, denoiser, settings, device=device, size=size)
     countdown = Countdown(len(left))
@@ -100,12 +97,3 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     put_in_order(args.out, data.indices.tolist())
     remark(f"Wrote {args.out}: read it with 'python -m core curve {args.out}'.")
     return 0
-
-
-def _remark_on_labels(classifier: Classifier, data: LabelledImages) -> None:
-    """Say where the labels of a classifier seem to stand in another order than the data set's."""
-    if classifier.ref.startswith("bundled/") or classifier.input_size != tuple(data.images.shape[2:]):
-        return
-    warning = check_label_order(classifier, data.first(400))
-    if warning is not None:
-        remark(warning)

@@ -2,10 +2,11 @@
 
 import argparse
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from core.commands.terminal import InterruptFlag, ProgressLine, remark
 from core.data.datasets import LabelledImages, Photographs, load_dataset
@@ -19,32 +20,26 @@ from core.report.notation import duration
 from core.smoothing.certificate import model_record
 
 
-class Downloading:
-    """A download from the Hub on the terminal: bytes and time left, and Ctrl-C that stops it at once. Opened with ``with``."""
+@contextmanager
+def downloading() -> Iterator[tuple[Callable[[DownloadProgress], None], Callable[[], bool]]]:
+    """Within ``with``: what shows a download from the Hub, bytes and time left, and whether Ctrl-C was pressed to stop it."""
+    line = ProgressLine()
 
-    def __init__(self) -> None:
-        self._line, self._interrupt = ProgressLine(), InterruptFlag()
-
-    def show(self, progress: DownloadProgress) -> None:
+    def show(progress: DownloadProgress) -> None:
         left = "" if progress.seconds_left is None else f", {duration(progress.seconds_left)} left"
-        self._line.show(f"{progress.name}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}")
+        line.show(f"{progress.name}: {progress.done / 1e6:,.1f} of {progress.total / 1e6:,.1f} MB{left}")
 
-    def is_set(self) -> bool:
-        return self._interrupt.is_set()
-
-    def __enter__(self) -> Self:
-        self._interrupt.__enter__()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._line.clear()
-        self._interrupt.__exit__(kind, error, trace)
+    with InterruptFlag() as interrupt:
+        try:
+            yield show, interrupt.is_set
+        finally:
+            line.clear()
 
 
 def fetched_dataset(reference: str, split: str) -> LabelledImages:
     """A data set by reference; a download from the Hub is shown and can be stopped; pictures left out are told."""
-    with Downloading() as download:
-        data = load_dataset(reference, split, on_progress=download.show, should_stop=download.is_set)
+    with downloading() as (show, is_stopped):
+        data = load_dataset(reference, split, on_progress=show, should_stop=is_stopped)
     if data.skipped:
         remark(f"{skipped_text(data)}.")
     return data
@@ -112,8 +107,8 @@ def load_models(args: argparse.Namespace) -> tuple[Classifier, Denoiser | Classi
 
 def load_classifier_remarking(reference: str, size: tuple[int, int] | None) -> Classifier:
     """A classifier for pictures of (height, width); a download is shown and can be stopped, and its notes are told."""
-    with Downloading() as download:
-        classifier = load_classifier(reference, size=size, on_progress=download.show, should_stop=download.is_set)
+    with downloading() as (show, is_stopped):
+        classifier = load_classifier(reference, size=size, on_progress=show, should_stop=is_stopped)
     for note in classifier.notes:
         remark(note)
     return classifier
@@ -123,8 +118,8 @@ def load_denoiser_remarking(
     args: argparse.Namespace, classifier: Classifier | None = None
 ) -> Denoiser | ClassicalDenoiser | None:
     """The denoiser that the options name; a sigma that is doubtful for it, or for the classifier alone, is remarked on."""
-    with Downloading() as download:
-        denoiser = load_denoiser(args.denoiser, on_progress=download.show, should_stop=download.is_set)
+    with downloading() as (show, is_stopped):
+        denoiser = load_denoiser(args.denoiser, on_progress=show, should_stop=is_stopped)
     for note in getattr(denoiser, "notes", ()):
         remark(note)
     warning = sigma_warning(denoiser, args.sigma, classifier)

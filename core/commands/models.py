@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.commands.options import add_options
-from core.commands.terminal import print_json, remark, say
+from core.commands.terminal import print_result, remark
 from core.errors import LabError
 from core.models.catalogue import Entry, classifiers, denoisers
 from core.models.hub.cached import CachedRepository, cached, delete_cached
@@ -25,9 +25,10 @@ def add_models_verb(verbs: Any) -> None:
     what.add_argument("--details", metavar="REF", help="hub/OWNER/NAME[@REVISION] before it is downloaded")
     what.add_argument("--cached", action="store_true", help="list what was downloaded from the Hub")
     what.add_argument("--delete", metavar="OWNER/NAME", help="delete what was downloaded of a repository")
-    parser.add_argument("--task", choices=TASKS, default=TASKS[0], help="what to search for or look at (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=20, help="most results of a search (default: %(default)s)")
-    parser.add_argument("--only-loadable", action="store_true", help="leave out of a search what cannot be loaded")
+    add = parser.add_argument
+    add("--task", choices=TASKS, default=TASKS[0], help="what to search for or look at (default: %(default)s)")
+    add("--limit", type=int, default=20, help="most results of a search (default: %(default)s)")
+    add("--only-loadable", action="store_true", help="leave out of a search what cannot be loaded")
     add_options(parser, "json")
     parser.set_defaults(run=run_models)
 
@@ -35,33 +36,34 @@ def add_models_verb(verbs: Any) -> None:
 def run_models(args: argparse.Namespace) -> int:
     """List the bundled models with what their cards say, and the classical denoisers; or ask the Hub or its cache."""
     if args.search is not None:
-        return print_found(args)
-    if args.details is not None:
-        return print_details(args.details, "classifier" if args.task == TASKS[0] else "denoiser", args.json)
-    if args.cached:
-        return print_cached(args.json)
-    if args.delete is not None:
-        return print_deleted(args.delete, args.json)
-    return _list_bundled(args)
+        told = _found(args)
+    elif args.details is not None:
+        told = _details(args)
+    elif args.cached:
+        told = _cached()
+    elif args.delete is not None:
+        told = _deleted(args.delete)
+    else:
+        told = _bundled()
+    print_result(args, *told)
+    return 0
 
 
-def _list_bundled(args: argparse.Namespace) -> int:
+def _bundled() -> tuple[dict[str, Any], list[str]]:
     try:
         groups = {"classifiers": classifiers(), "denoisers": denoisers()}
     except (OSError, ValueError, AttributeError) as error:
         raise LabError(f"A bundled model cannot be listed ({error}): fetch assets/models again.") from error
-    if args.json:
-        print_json({name: [_document(entry) for entry in entries] for name, entries in groups.items()})
-        return 0
+    lines = []
     for name, entries in groups.items():
-        say(f"{name}:")
+        lines += [f"{name}:", *(f"  {entry.ref:28} {_summary(entry)}" for entry in entries)]
         if not entries:
-            say("  none is bundled: 'python -m core train-classifier --help' says how to train one")
-        for entry in entries:
-            say(f"  {entry.ref:28} {_summary(entry)}")
-    say("and local/PATH: a folder that train-classifier or train-denoiser wrote, or that holds a model of another library")
-    say("and torchvision/ARCH[@WEIGHTS], hub/OWNER/NAME[@REVISION]: 'python -m core models --search TEXT' searches the Hub")
-    return 0
+            lines.append("  none is bundled: 'python -m core train-classifier --help' says how to train one")
+    lines += [
+        "and local/PATH: a folder that train-classifier or train-denoiser wrote, or that holds a model of another library",
+        "and torchvision/ARCH[@WEIGHTS], hub/OWNER/NAME[@REVISION]: 'python -m core models --search TEXT' searches the Hub",
+    ]
+    return {name: [_document(entry) for entry in entries] for name, entries in groups.items()}, lines
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -103,16 +105,11 @@ def _summary(entry: Entry) -> str:
     return ", ".join(parts)
 
 
-def print_found(args: argparse.Namespace) -> int:
+def _found(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     found = search(args.search, args.task, limit=args.limit, only_loadable=args.only_loadable)
-    if args.json:
-        print_json({"search": args.search, "task": args.task, "found": [asdict(entry) for entry in found]})
-        return 0
-    for entry in found:
-        say(f"{entry.ref:60} {_line(entry)}")
-    if not found:
-        say(f"nothing on the Hub fits {args.search!r}: try fewer words, or leave out --only-loadable")
-    return 0
+    lines = [f"{entry.ref:60} {_line(entry)}" for entry in found]
+    nothing = f"nothing on the Hub fits {args.search!r}: try fewer words, or leave out --only-loadable"
+    return {"search": args.search, "task": args.task, "found": [asdict(entry) for entry in found]}, lines or [nothing]
 
 
 def _line(entry: Found) -> str:
@@ -128,39 +125,31 @@ def _line(entry: Found) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def print_details(reference: str, kind: str, as_json: bool) -> int:
-    """Say what a repository is and takes, before its weights are fetched."""
-    found = details(reference, kind)
+def _details(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """What a repository is and takes, before its weights are fetched."""
+    found = details(args.details, "classifier" if args.task == TASKS[0] else "denoiser")
     repository = found.repository
-    if as_json:
-        about: dict[str, Any] = asdict(repository)
-        about |= {"ref": pinned(f"hub/{repository.name}", repository.commit), "needed": list(found.needed)}
-        about |= {"bytes": found.bytes, "labels": found.labels, "problem": found.problem}
-        print_json(about)
-        return 0
-    for note in repository.notes:
-        remark(note)
-    say(pinned(f"hub/{repository.name}", repository.commit))
+    reference = pinned(f"hub/{repository.name}", repository.commit)
+    about = asdict(repository) | {"ref": reference, "needed": list(found.needed)}
+    about |= {"bytes": found.bytes, "labels": found.labels, "problem": found.problem}
+    if not args.json:
+        for note in repository.notes:
+            remark(note)
     access = "private" if repository.private else "gated" if repository.gated else "public"
-    say(f"  licence {repository.license or 'not named'}, {access}, made with {repository.library or 'an unnamed library'}")
-    for file in repository.files:
-        say(f"  {'needed' if file.name in found.needed else '      '} {gigabytes(file.size):>10}  {file.name}")
+    made = f"licence {repository.license or 'not named'}, {access}, made with {repository.library or 'an unnamed library'}"
+    needed = {file: "needed" if file.name in found.needed else "      " for file in repository.files}
+    lines = [reference, f"  {made}", *(f"  {word} {gigabytes(file.size):>10}  {file.name}" for file, word in needed.items())]
     if found.labels:
         more = "" if len(found.labels) <= SHOWN_LABELS else ", ..."
-        say(f"  {len(found.labels)} classes: {', '.join(map(named, found.labels[:SHOWN_LABELS]))}{more}")
-    say(f"  {found.problem}" if found.problem else f"  to download: {gigabytes(found.bytes)}")
-    return 0
+        lines.append(f"  {len(found.labels)} classes: {', '.join(map(named, found.labels[:SHOWN_LABELS]))}{more}")
+    return about, [*lines, f"  {found.problem}" if found.problem else f"  to download: {gigabytes(found.bytes)}"]
 
 
-def print_cached(as_json: bool) -> int:
+def _cached() -> tuple[dict[str, Any], list[str]]:
     entries = cached()
-    if as_json:
-        print_json({"cached": [asdict(entry) | {"folder": str(entry.folder)} for entry in entries]})
-        return 0
-    for entry in entries:
-        say(f"hub/{entry.name:56} {_cached_line(entry)}")
-    say(f"{gigabytes(sum(entry.bytes for entry in entries))} in all" if entries else "nothing of the Hub is cached")
-    return 0
+    lines = [f"hub/{entry.name:56} {_cached_line(entry)}" for entry in entries]
+    lines.append(f"{gigabytes(sum(entry.bytes for entry in entries))} in all" if entries else "nothing of the Hub is cached")
+    return {"cached": [asdict(entry) | {"folder": str(entry.folder)} for entry in entries]}, lines
 
 
 def _cached_line(entry: CachedRepository) -> str:
@@ -173,12 +162,7 @@ def _cached_line(entry: CachedRepository) -> str:
     return ", ".join(parts)
 
 
-def print_deleted(name: str, as_json: bool) -> int:
-    """Delete a repository from the cache. Raises LabError where it is not there."""
+def _deleted(name: str) -> tuple[dict[str, Any], list[str]]:
     name = name.strip().removeprefix("hub/")
     freed = delete_cached(name)
-    if as_json:
-        print_json({"deleted": name, "bytes": freed})
-    else:
-        say(f"deleted {name}: {gigabytes(freed)} given back")
-    return 0
+    return {"deleted": name, "bytes": freed}, [f"deleted {name}: {gigabytes(freed)} given back"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.commands.terminal import ProgressLine, print_json, say
+from core.commands.terminal import ProgressLine, print_result
 from core.errors import LabError
 
 OnRound = Callable[[int, int], None]  # called with the rounds done and planned
@@ -67,10 +67,7 @@ def print_benchmark(
     line = ProgressLine()
     document = measure(lambda done, total: line.show(f"round {done} of {total}"))
     line.clear()
-    if args.json:
-        print_json(document)
-    else:
-        say(*text(document))
+    print_result(args, document, text(document))
     return 0
 
 

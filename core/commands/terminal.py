@@ -33,6 +33,14 @@ def remark(sentence: str) -> None:
     say(f"note: {' '.join(sentence.split())}", file=sys.stderr)
 
 
+def print_result(args: argparse.Namespace, document: object, lines: Sequence[str]) -> None:
+    """Print the document where ``--json`` asks for it, else its lines for people."""
+    if args.json:
+        print_json(document)
+    else:
+        say(*lines)
+
+
 class ProgressLine:
     """One line that is written over on a terminal; elsewhere a line every few seconds."""
 

@@ -13,23 +13,9 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from core.commands.inputs import Downloading, writable_folder
+from core.commands import train_options as options
+from core.commands.inputs import downloading, writable_folder
 from core.commands.terminal import InterruptFlag, print_json, remark, say
-from core.commands.train_options import (
-    add_classifier_training_options,
-    add_denoiser_training_options,
-    check_crop,
-    check_reference,
-    check_start,
-    check_through,
-    classifier_for,
-    classifier_training_of,
-    data_name,
-    denoiser_training_of,
-    photographs_of,
-    recipe_of,
-    training_splits,
-)
 from core.data.datasets import LabelledImages
 from core.device import describe_device, pick_device
 from core.errors import LabError
@@ -50,11 +36,11 @@ from core.training.validation import figure_sigmas, measure_classifier, measure_
 
 def add_training_verbs(verbs: Any) -> None:
     classifier = verbs.add_parser("train-classifier", help="train a classifier, without noise or with it", allow_abbrev=False)
-    add_classifier_training_options(classifier)
+    options.add_classifier_training_options(classifier)
     classifier.set_defaults(run=run_train_classifier)
     purpose = "train a denoiser, for its own sake (mse) or for a classifier (stab)"
     denoiser = verbs.add_parser("train-denoiser", help=purpose, allow_abbrev=False)
-    add_denoiser_training_options(denoiser)
+    options.add_denoiser_training_options(denoiser)
     denoiser.set_defaults(run=run_train_denoiser)
 
 
@@ -81,18 +67,18 @@ class Printer:
 
 def run_train_classifier(args: argparse.Namespace) -> int:
     run = _Run(args)
-    asked = classifier_training_of(args)
-    train, test = training_splits(args)
+    asked = options.classifier_training_of(args)
+    train, test = options.training_splits(args)
     side = min(train.images.shape[2:])
     if (side - 1) >> len(asked.widths) < 1:
         raise LabError(
             f"--widths names {len(asked.widths)} stages: too many for pictures of {side} pixels, which each stage halves."
         )
-    check_crop(args, side)
+    options.check_crop(args, side)
     trained = run.train(lambda trainer: train_classifier(train, run.recipe, asked, trainer))
     sigma = asked.noise_sigma
     noise = f"pictures with noise of sigma {sigma:g}" if sigma else "clean pictures, without noise"
-    card: dict[str, Any] = {"objective": f"cross-entropy on {noise}", "data": data_name(args, train)}
+    card: dict[str, Any] = {"objective": f"cross-entropy on {noise}", "data": options.data_name(args, train)}
     card |= {"noise_sigma": sigma} if sigma else {}
 
     def measure(network: nn.Module) -> dict[str, Any]:
@@ -104,21 +90,21 @@ def run_train_classifier(args: argparse.Namespace) -> int:
 
 def run_train_denoiser(args: argparse.Namespace) -> int:
     run = _Run(args)
-    asked = denoiser_training_of(args)
+    asked = options.denoiser_training_of(args)
     for reference in [args.classifier, *args.surrogate]:
-        check_reference(reference)
+        options.check_reference(reference)
     start = None
     if args.start:
-        with Downloading() as download:
-            start = read_pretrained(args.start, on_progress=download.show, should_stop=download.is_set)
-        check_start(args, start[1], asked.options)
-    train, test = photographs_of(args) or training_splits(args)
+        with downloading() as (show, is_stopped):
+            start = read_pretrained(args.start, on_progress=show, should_stop=is_stopped)
+        options.check_start(args, start[1], asked.options)
+    train, test = options.photographs_of(args) or options.training_splits(args)
     if isinstance(train, LabelledImages):
-        check_crop(args, min(train.size))
-    classifier = classifier_for(args.classifier, train, run.device) if args.classifier else None
-    surrogates = [classifier_for(reference, train, run.device) for reference in args.surrogate]
+        options.check_crop(args, min(train.size))
+    classifier = options.classifier_for(args.classifier, train, run.device) if args.classifier else None
+    surrogates = [options.classifier_for(reference, train, run.device) for reference in args.surrogate]
     if args.objective == "stab":
-        check_through(args, classifier, surrogates, data=train, device=run.device)
+        options.check_through(args, classifier, surrogates, data=train, device=run.device)
     teachers = Teachers(classifier, surrogates)
 
     def train_it(trainer: Trainer) -> Trained:
@@ -133,7 +119,7 @@ def run_train_denoiser(args: argparse.Namespace) -> int:
     low, high = trained.config.sigma_range or asked.sigma_range
     card = {
         "objective": args.objective,
-        "data": data_name(args, train),
+        "data": options.data_name(args, train),
         "classifier": args.classifier,
         "trained_through": (args.surrogate or [args.classifier]) if args.objective == "stab" else None,
         "start": args.start,
@@ -158,7 +144,7 @@ class _Run:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.started, self.device = args, time.monotonic(), pick_device(args.device)
-        self.recipe = recipe_of(args)
+        self.recipe = options.recipe_of(args)
         check_recipe(self.recipe, self.device)
         if slow := slow_precision(self.recipe, self.device):
             remark(slow)
