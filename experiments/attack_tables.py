@@ -11,9 +11,8 @@ from typing import Any
 
 from core.commands.options import add_options
 from core.commands.terminal import CommandParser, print_json, run_program
-from core.runs.resuming import read_beside
 from experiments.attack_dataset.lines import AttackSummary, read_lines, summarise_attacks
-from experiments.line_by_line import markdown_table, models_of
+from experiments.line_by_line import markdown_table, models_of, read_beside
 
 INSIDE = (
     "classifier + denoiser",

@@ -1,6 +1,7 @@
 """What experiments over a data set share: pictures into a file of JSON lines, one by one; and tables of such files."""
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from core.commands.inputs import check_image_choice, chosen_images, image_choice
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.data.datasets import LabelledImages
 from core.device import pick_device
+from core.errors import LabError
 from core.report.notation import duration
-from core.runs.resuming import begin_or_resume, beside
+from core.runs.resuming import begin_or_resume
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
 
 
@@ -61,6 +63,24 @@ class Pictures(Generic[L]):
     def done(self) -> frozenset[int]:
         """Numbers of the pictures that have their line."""
         return frozenset(line.idx for line in self.finished)
+
+
+def beside(path: Path) -> Path:
+    """Where it stands what made a file of JSON lines."""
+    return path.with_name(path.name + ".made.json")
+
+
+def read_beside(path: Path, names: Sequence[str], side: Path | None = None) -> dict[str, Any]:
+    """What made a file of JSON lines. Raises LabError where it cannot be read, or lacks one of the parameters ``names``."""
+    side = side or beside(path)
+    try:
+        made = json.loads(side.read_text(encoding="utf-8"))
+        missing = [name for name in names if name not in made]
+    except (OSError, ValueError, TypeError) as error:
+        raise LabError(f"{str(side)!r}, which says what made {path.name}, cannot be read ({error}).") from error
+    if missing or not isinstance(made, dict):
+        raise LabError(f"{str(side)!r} does not say what made {path.name}: it lacks {', '.join(missing) or 'names'}.")
+    return made
 
 
 def add_lines_options(parser: argparse.ArgumentParser, *, required: bool) -> None:

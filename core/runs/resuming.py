@@ -74,24 +74,6 @@ def begin_or_resume(
     return True
 
 
-def beside(path: Path) -> Path:
-    """Where it stands what made a file of JSON lines."""
-    return path.with_name(path.name + ".made.json")
-
-
-def read_beside(path: Path, names: Sequence[str], side: Path | None = None) -> dict[str, Any]:
-    """What made a file of JSON lines. Raises LabError where it cannot be read, or lacks one of the parameters ``names``."""
-    side = side or beside(path)
-    try:
-        made = json.loads(side.read_text(encoding="utf-8"))
-        missing = [name for name in names if name not in made]
-    except (OSError, ValueError, TypeError) as error:
-        raise LabError(f"{str(side)!r}, which says what made {path.name}, cannot be read ({error}).") from error
-    if missing or not isinstance(made, dict):
-        raise LabError(f"{str(side)!r} does not say what made {path.name}: it lacks {', '.join(missing) or 'names'}.")
-    return made
-
-
 def seed_of(log: Path) -> int | None:
     """The seed that a log was begun with, and is gone on with; None where there is no log whose file says."""
     try:

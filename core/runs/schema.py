@@ -12,29 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    URL,
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Connection,
-    Double,
-    Engine,
-    ForeignKey,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    select,
-    text,
-    true,
-)
+import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
@@ -56,56 +34,56 @@ BUSY_SECONDS = 60  # how long a writer waits for its turn before it gives up
 _CREATING = 4_202_019  # the number of the lock under which PostgreSQL's tables are made, by one process at a time
 _READING = {"lab_reading": True}
 
-_metadata = MetaData()
+_metadata = sa.MetaData()
 
-stores = Table("lab_store", _metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+stores = sa.Table("lab_store", _metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
 
 # 64 bits; but SQLite counts rows by itself in a column of the type INTEGER alone.
-_number = BigInteger().with_variant(Integer, "sqlite")
+_number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
-runs = Table(
+runs = sa.Table(
     "lab_runs",
     _metadata,
-    Column("id", _number, primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("created", Double, nullable=False),  # seconds since 1970
-    Column("beat", Double, nullable=False),  # when whoever works on it was last heard of, seconds since 1970
-    Column("classifier", String, nullable=False),
-    Column("denoiser", String, nullable=False),
-    Column("dataset", String, nullable=False),
-    Column("settings", JSON, nullable=False),
-    Column("state", String(10), CheckConstraint(f"state IN {STATES}"), nullable=False),
-    Column("planned", Integer),
-    Column("owner", String(64), nullable=False, server_default=""),  # a visitor's key; empty for the operator
-    Column("shared", Boolean, nullable=False, server_default=true()),  # others may look
+    sa.Column("id", _number, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("created", sa.Double, nullable=False),  # seconds since 1970
+    sa.Column("beat", sa.Double, nullable=False),  # when whoever works on it was last heard of, seconds since 1970
+    sa.Column("classifier", sa.String, nullable=False),
+    sa.Column("denoiser", sa.String, nullable=False),
+    sa.Column("dataset", sa.String, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(10), sa.CheckConstraint(f"state IN {STATES}"), nullable=False),
+    sa.Column("planned", sa.Integer),
+    sa.Column("owner", sa.String(64), nullable=False, server_default=""),  # a visitor's key; empty for the operator
+    sa.Column("shared", sa.Boolean, nullable=False, server_default=sa.true()),  # others may look
     sqlite_autoincrement=True,  # the number of a deleted run is not given to another
 )
 
-lines = Table(
+lines = sa.Table(
     "lab_lines",
     _metadata,
-    Column("run_id", _number, ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("label", BigInteger, nullable=False),
-    Column("predict", BigInteger, nullable=False),
-    Column("radius", Double, nullable=False),
-    Column("correct", Boolean, nullable=False),
-    Column("seconds", Double, nullable=False),
-    Column("votes", JSON(none_as_null=True)),
+    sa.Column("run_id", _number, sa.ForeignKey(runs.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("idx", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("label", sa.BigInteger, nullable=False),
+    sa.Column("predict", sa.BigInteger, nullable=False),
+    sa.Column("radius", sa.Double, nullable=False),
+    sa.Column("correct", sa.Boolean, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+    sa.Column("votes", sa.JSON(none_as_null=True)),
 )
 
 
-def default_url() -> URL:
+def default_url() -> sa.URL:
     """What ``LAB_STORE`` names; by default a file of the Lab's own folder."""
     named = os.environ.get("LAB_STORE")
-    return parse_url(named) if named else URL.create("sqlite", database=str(home_folder() / "runs.sqlite"))
+    return parse_url(named) if named else sa.URL.create("sqlite", database=str(home_folder() / "runs.sqlite"))
 
 
-def parse_url(url: str) -> URL:
+def parse_url(url: str) -> sa.URL:
     """A URL of SQLite or PostgreSQL. Raises LabError for any other, not repeated, since a password may stand in it."""
     wanted = "expected sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
     try:
-        parsed = make_url(url)
+        parsed = sa.make_url(url)
         kind = parsed.get_backend_name()
     except (ArgumentError, ValueError):
         raise LabError(f"The URL of the store of runs cannot be read: {wanted}.") from None
@@ -118,7 +96,7 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def where(url: URL) -> str:
+def where(url: sa.URL) -> str:
     """What to call a database: without password, and without options, among which one may stand, too.
 
     >>> where(parse_url("postgresql://ada:secret@db.example:5432/lab?sslpassword=secret"))
@@ -137,7 +115,7 @@ class Database:
     A file on a disk that is full or cannot be written can still be read: from a copy, since SQLite would write beside it.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: sa.URL) -> None:
         self._url = url
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
@@ -150,7 +128,7 @@ class Database:
             raise
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[sa.Connection]:
         """One transaction, all of it or nothing."""
         engine = self._current()
         if self._copy is not None:
@@ -161,7 +139,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[sa.Connection]:
         """Look without keeping writers waiting."""
         with self._said(), self._current().connect().execution_options(**_READING) as connection:
             try:
@@ -176,13 +154,13 @@ class Database:
         if self._copy is not None:
             self._copy.cleanup()
 
-    def _current(self) -> Engine:
+    def _current(self) -> sa.Engine:
         if self._copy is not None and _writable(Path(str(self._url.database)).parent):  # meanwhile
             self.close()
             self._copy, self._engine = None, self._open()
         return self._engine
 
-    def _open(self) -> Engine:
+    def _open(self) -> sa.Engine:
         if self.is_sqlite:
             path = Path(str(self._url.database))
             url = self._url
@@ -199,13 +177,13 @@ class Database:
                     f"The store of runs {str(path)!r} cannot be made or read ({error.strerror or error})."
                 ) from error
             # A connection for each transaction costs little with a file, and leaves none to threads that have ended.
-            engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-            event.listen(engine, "connect", _set_up_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+            engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+            sa.event.listen(engine, "connect", _set_up_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
             return engine
         try:
             import_module("psycopg")
-            return create_engine(self._url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            return sa.create_engine(self._url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
         except ImportError:
             raise LabError(
                 "A store of runs in PostgreSQL needs the package psycopg: install it with pip install 'psycopg[binary]'."
@@ -220,13 +198,13 @@ class Database:
         if found in (None, 1):
             with self._engine.begin() as connection:
                 if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CREATING})
+                    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CREATING})
                 if (found := self._version(connection)) is None:
                     _metadata.create_all(connection)
                     connection.execute(stores.insert().values(version=VERSION))
                 elif found == 1:
                     for statement in _FROM_1:
-                        connection.execute(text(statement))
+                        connection.execute(sa.text(statement))
                 found = self._version(connection)
         if found != VERSION:
             older = "an older" if (found or 0) < VERSION else "a newer"
@@ -235,14 +213,14 @@ class Database:
                 f" {found}, expected {VERSION}): set LAB_STORE to another database, or move this one away."
             )
 
-    def _version(self, connection: Connection) -> int | None:
+    def _version(self, connection: sa.Connection) -> int | None:
         """Of the tables; None where nothing is there yet."""
-        there = set(inspect(connection).get_table_names())
+        there = set(sa.inspect(connection).get_table_names())
         ours = {table.name for table in _metadata.sorted_tables}
         if not there & ours and not (self.is_sqlite and there):  # with a server, others' tables may stand beside ours
             return None
         if stores.name in there:
-            versions = connection.execute(select(stores.c.version)).scalars().all()
+            versions = connection.execute(sa.select(stores.c.version)).scalars().all()
             if len(versions) == 1 and (versions[0] != VERSION or ours <= there):
                 return int(versions[0])
         some = ", ".join(sorted(there)[:3])
@@ -307,7 +285,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads first and writes later could not wait for its turn: it takes it at once.
     reading = connection.get_execution_options().get("lab_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

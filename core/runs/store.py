@@ -94,8 +94,8 @@ class RunStore:
 
     def take(self, name: str, settings: dict[str, Any], images: Iterable[Image]) -> int:
         """Take a whole run over that was made elsewhere, or nothing of it; returns its number."""
+        written = list(images)
         with self._database.writing() as connection:
-            written = list(images)
             run = self._begin(connection, name, settings, planned=len(written), state="finished")
             self._write(connection, run, written)
         return run
@@ -175,19 +175,10 @@ class RunStore:
 
     def _begin(self, connection: Connection, name: str, settings: dict[str, Any], *, planned: int | None, state: str) -> int:
         now = time.time()
-        values = {
-            "name": _checked(name),
-            "created": now,
-            "beat": now,
-            "settings": json.loads(json.dumps(settings)),
-            "state": state,
-            "planned": planned,
-            "classifier": _reference(settings.get("classifier")),
-            "denoiser": _reference(settings.get("denoiser")),
-            "dataset": _reference(settings.get("dataset")),
-            "owner": self.visitor.key,
-            "shared": self.visitor.operates,
-        }
+        values = {"name": _checked(name), "created": now, "beat": now, "state": state, "planned": planned}
+        values |= {"settings": json.loads(json.dumps(settings))}
+        values |= {part: _reference(settings.get(part)) for part in ("classifier", "denoiser", "dataset")}
+        values |= {"owner": self.visitor.key, "shared": self.visitor.operates}
         key = connection.execute(runs.insert().values(values)).inserted_primary_key
         assert key is not None
         return int(key[0])
@@ -220,7 +211,8 @@ class RunStore:
             return [_stored(row) for row in connection.execute(wanted).mappings()]
 
     def _write(self, connection: Connection, run: int, images: Iterable[Image]) -> None:
-        rows = [_row(run, *((image, None) if isinstance(image, LogLine) else image)) for image in images]
+        parts = ((image, None) if isinstance(image, LogLine) else image for image in images)
+        rows = [{"run_id": run, **asdict(line), "votes": votes and votes.to_dict()} for line, votes in parts]
         if rows:
             statement = sqlite_insert(lines) if self._database.is_sqlite else postgres_insert(lines)
             # A list of rows, not one statement with all of them: databases bound the parameters of a statement.
@@ -247,10 +239,8 @@ class RunStore:
         if not taken.rowcount:
             found = self.run(run)
             self.visitor.check_owns(found.owner, f"The run {found.name!r}")
-            name = found.name
-            raise LabError(
-                f"Somebody works on the run {name!r} already; where that was a crash, it can be resumed a minute after it."
-            )
+            late = "where that was a crash, it can be resumed a minute after it."
+            raise LabError(f"Somebody works on the run {found.name!r} already; {late}")
 
 
 def _gone(run: int) -> LabError:
@@ -266,10 +256,6 @@ def _checked(name: str) -> str:
 
 def _reference(record: Any) -> str:
     return str((record.get("ref") if isinstance(record, dict) else record) or "")
-
-
-def _row(run: int, line: LogLine, votes: ImageVotes | None) -> dict[str, Any]:
-    return {"run_id": run, **asdict(line), "votes": None if votes is None else votes.to_dict()}
 
 
 def _stored(row: RowMapping) -> StoredRun:

@@ -12,13 +12,12 @@ from core.commands.inputs import add_image_choice
 from core.commands.options import FIXED_SEED, add_options, numbers_of, settings_of
 from core.commands.terminal import CommandParser, print_json, run_program
 from core.errors import LabError
-from core.runs.resuming import read_beside
 from core.smoothing.settings import Settings
 from experiments.compare_modes.records import ModesLine, read_modes
 from experiments.compare_modes.run import ModesSettings, compare_modes
 from experiments.compare_modes.summary import summarise_modes
 from experiments.compare_modes.text import modes_table, modes_text
-from experiments.line_by_line import Pictures, add_lines_options, run_line_by_line
+from experiments.line_by_line import Pictures, add_lines_options, read_beside, run_line_by_line
 
 DEFAULTS = ModesSettings(Settings(0.25, n=1_000))
 

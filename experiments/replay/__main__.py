@@ -14,8 +14,9 @@ from core.commands.options import FIXED_SEED, add_options
 from core.commands.terminal import CommandParser, Countdown, print_json, remark, run_program
 from core.device import pick_device
 from core.errors import LabError
-from core.runs.resuming import begin_or_resume, read_beside
+from core.runs.resuming import begin_or_resume
 from core.smoothing.settings import Settings
+from experiments.line_by_line import read_beside
 from experiments.replay.savings import Saving, read_votes_at_looks, sample_at_looks, saving
 
 SHAPE = (3, 32, 32)

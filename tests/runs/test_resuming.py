@@ -10,8 +10,9 @@ import pytest
 
 from core.errors import LabError
 from core.evaluation.log import LogLine, log_text, read_log, votes_path
-from core.runs.resuming import LogFiles, begin_or_resume, beside, changed_since, put_in_order, read_beside
+from core.runs.resuming import LogFiles, begin_or_resume, changed_since, put_in_order
 from core.versions import versions
+from experiments.line_by_line import beside, read_beside
 from tests.small_disk import run_on_disk
 
 MADE = {"sigma": 0.25, "noise": "gaussian", "table_radii": (0.25, 0.5), "within": None}
