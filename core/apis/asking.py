@@ -45,38 +45,32 @@ class Halt:
     message: str  # one sentence
 
 
+@dataclass
 class QuerySender:
     """Sends the queries of one run, several at a time, and keeps each answer before anybody counts it.
 
-    The run is held by :meth:`Ledger.working_on`; ``budget`` is in US dollars for the whole of it, what earlier processes spent
-    on it included. ``on_wait`` is told why everybody waits, and for how many seconds.
+    The run is held by :meth:`Ledger.working_on`; ``on_wait`` is told why everybody waits, and for how many seconds.
     """
 
-    def __init__(
-        self,
-        provider: Provider,
-        ledger: Ledger,
-        run: str,
-        pictures: QueryPictures,
-        *,
-        budget: float,
-        should_stop: Callable[[], bool] = lambda: False,
-        on_wait: Callable[[str, float], None] = lambda why, seconds: None,
-    ) -> None:
-        self._provider, self._ledger, self._run, self._pictures = provider, ledger, run, pictures
-        self._budget, self._should_stop, self._on_wait = budget, should_stop, on_wait
-        self._pace = Pace(provider.limits.rate)
-        self._stopped = threading.Event()
-        self.halt: Halt | None = None
+    provider: Provider
+    ledger: Ledger
+    run: str
+    pictures: QueryPictures
+    budget: float  # US dollars for the whole run, what earlier processes spent on it included
+    should_stop: Callable[[], bool] = lambda: False
+    on_wait: Callable[[str, float], None] = lambda why, seconds: None
+    halt: Halt | None = None
+
+    def __post_init__(self) -> None:
+        self._pace, self._stopped = Pace(self.provider.limits.rate), threading.Event()
 
     def ask(self, purpose: str, numbers: list[int]) -> Iterator[int | None]:
         """Ask for these numbers and yield each as it is settled, in no order; None ten times a second while nothing comes.
 
-        ``self.halt`` says why it ended early. Leaving the iteration early is fine: queries under way are waited for and kept,
-        no further one is sent.
+        ``self.halt`` says why it ended early. Who leaves the iteration early has what is under way kept, and nothing more sent.
         """
-        limits = self._provider.limits
-        pictures = self._pictures.sent(purpose, numbers)
+        limits = self.provider.limits
+        pictures = self.pictures.pairs(purpose, numbers)
         under_way: dict[Future[None], int] = {}
         order, place = _Order(), 0
         with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="api") as pool:
@@ -88,12 +82,12 @@ class QuerySender:
                         if following is None:
                             more = False
                             break
-                        number, picture = following
-                        key = QueryKey(self._run, purpose, number)
+                        number, _, picture = following
+                        key = QueryKey(self.run, purpose, number)
                         under_way[pool.submit(self._settle, key, picture, order, place)] = number
                         place += 1
                     done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
-                    if self._should_stop():
+                    if self.should_stop():
                         self._end(Halt("stopped", "Stopped: every answer so far is kept."))
                     if not done:
                         yield None
@@ -130,7 +124,7 @@ class QuerySender:
     def _settle(self, key: QueryKey, picture: Image.Image, order: _Order, place: int) -> None:
         """Send one query, in a thread of the pool, until it is settled."""
         with order.at(place) as wait_for_place:
-            png = encode(picture, self._provider.limits)
+            png = encode(picture, self.provider.limits)
             digest = hashlib.sha256(png).hexdigest()
             wait_for_place()
             self._set_out(key, digest)
@@ -139,31 +133,31 @@ class QuerySender:
                 self._set_out(key, digest)
             began = time.monotonic()
             try:
-                answer = self._provider.ask(png)
+                answer = self.provider.ask(png)
             except (NotSentError, TurnedAwayError) as error:
-                self._ledger.release(key)
+                self.ledger.release(key)
                 seconds = backoff(attempt, getattr(error, "retry_after", None))
                 if attempt == ATTEMPTS - 1 or seconds > PATIENCE:
                     raise
                 self._pace.pause(seconds)
-                self._on_wait(str(error), seconds)
+                self.on_wait(str(error), seconds)
             except UnusableError as error:
-                self._ledger.settle(key, UNUSABLE, seconds=time.monotonic() - began, remark=str(error))
+                self.ledger.settle(key, UNUSABLE, seconds=time.monotonic() - began, remark=str(error))
                 return
             except InDoubtError as error:
-                self._ledger.settle(key, IN_DOUBT, seconds=time.monotonic() - began, remark=str(error))
+                self.ledger.settle(key, IN_DOUBT, seconds=time.monotonic() - began, remark=str(error))
                 return
             except RefusedError:
-                self._ledger.release(key)
+                self.ledger.release(key)
                 raise
             else:
-                self._ledger.settle(key, ANSWERED, answer=answer, model=self._provider.model, seconds=time.monotonic() - began)
+                self.ledger.settle(key, ANSWERED, answer=answer, model=self.provider.model, seconds=time.monotonic() - began)
                 return
 
     def _set_out(self, key: QueryKey, digest: str) -> None:
         if not self._pace.turn(self._stopped):
             raise _GivenUpError
-        self._ledger.reserve(key, digest, price=self._provider.limits.price, budget=self._budget)
+        self.ledger.reserve(key, digest, price=self.provider.limits.price, budget=self.budget)
 
 
 class Pace:

@@ -88,29 +88,25 @@ def certify_remote(
     return run.result()
 
 
+@dataclass
 class _RemoteRun:
     """One run: what is counted of its answers, and asking for those it lacks."""
 
-    def __init__(
-        self,
-        pixels: Tensor,
-        provider: Provider | Described,
-        denoiser: DenoiserLike | None,
-        settings: Settings,
-        *,
-        ledger: Ledger,
-        labels: LabelMap,
-        device: torch.device,
-    ) -> None:
-        self.provider, self.denoiser, self.settings, self.ledger, self.device = provider, denoiser, settings, ledger, device
-        self.pixels, self.labels = pixels, labels
-        self.counted = AnsweredCertification(settings, tuple(self.pixels.shape), labels)
+    pixels: Tensor
+    provider: Provider | Described
+    denoiser: DenoiserLike | None
+    settings: Settings
+    ledger: Ledger
+    labels: LabelMap
+    device: torch.device
+    halt: Halt | None = None
+
+    def __post_init__(self) -> None:
+        self.counted = AnsweredCertification(self.settings, tuple(self.pixels.shape), self.labels)
         self.certification = self.counted.certification
-        ready(denoiser, device, "denoiser")
-        self.spec = spec_of(provider, self.pixels, denoiser, settings, visitor=ledger.visitor)
-        self.began, self.asked = time.monotonic(), 0
-        self.halt: Halt | None = None
-        self.waiting: list[str] = []
+        ready(self.denoiser, self.device, "denoiser")
+        self.spec = spec_of(self.provider, self.pixels, self.denoiser, self.settings, visitor=self.ledger.visitor)
+        self.began, self.asked, self.waiting = time.monotonic(), 0, list[str]()
         self.before = sum(map(len, self.count()))
 
     def count(self) -> tuple[list[Query], list[Query]]:

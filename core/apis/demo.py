@@ -23,10 +23,7 @@ TOP = 5
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves ``POST /v1/classify``: the body is a PNG, JPEG or WebP picture; the answer names the best five labels.
-
-    Port 0 takes a free one. Raises LabError where the classifier cannot be loaded or the port is taken.
-    """
+    """``POST /v1/classify``: the body is a picture, the answer its best five labels. Raises LabError where the port is taken."""
 
     daemon_threads = True
     request_queue_size = 64

@@ -49,10 +49,7 @@ _TABLES = {
 
 
 def read_endpoint(path: Path) -> Endpoint:
-    """Read the TOML description; docs/vision-apis.md explains each key.
-
-    Raises LabError where the file cannot be read, a key is unknown, or a value is not usable.
-    """
+    """Read the TOML description that docs/vision-apis.md explains. Raises LabError where a key or value is not usable."""
     try:
         return parse_endpoint(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:

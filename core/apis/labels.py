@@ -29,18 +29,15 @@ MAX_GROUPS, MAX_WORDS, MAX_LENGTH = 200, 5_000, 200
 class LabelMap:
     """Which labels count as which class: ``{"cat": ("tabby", "kitten")}``. An empty map takes each label as its own class.
 
-    A class's own name counts as it, too. Case and outer blanks do not matter. It is a fixed function of the answer, so composed
-    with the API it is again a classifier, and the certificate holds for that.
+    A class's own name counts as it, too; case and outer blanks do not matter. Since it is a fixed function of the answer, the
+    API with it is again a classifier, and the certificate holds for that.
     """
 
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @staticmethod
     def of(groups: Mapping[str, object]) -> LabelMap:
-        """Check a mapping of class names to words.
-
-        Raises LabError where a word stands in two classes, or the map is not one of names to lists of words.
-        """
+        """Check a mapping of class names to words. Raises LabError where a word stands in two classes, or it is none."""
         seen: dict[str, str] = {}
         made: list[tuple[str, tuple[str, ...]]] = []
         if len(groups) > MAX_GROUPS:
@@ -95,10 +92,7 @@ def read_label_map(path: Path) -> LabelMap:
 
 
 def parse_label_map(text: str) -> LabelMap:
-    """A map as people type it, one class a line: ``cat: tabby, kitten``. Empty lines are passed over.
-
-    Raises LabError where a line has no colon, or as :meth:`LabelMap.of`.
-    """
+    """A map as people type it, one class a line: ``cat: tabby, kitten``. Raises LabError where a line has no colon."""
     groups: dict[str, list[str]] = {}
     for line in filter(str.strip, text.splitlines()):
         name, colon, words = line.partition(":")

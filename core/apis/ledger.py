@@ -1,8 +1,7 @@
 """Every query to a paid API, kept in a file: reserved before it is sent, answered before it is counted.
 
-The file is an SQLite database, so a crash or ``kill -9`` at any moment loses nothing that had been written. What a killed
-process had sent and not yet heard of is *in doubt*: it may have been paid for, so it counts against the budget, is never
-sent again, and counts for no class.
+The file is an SQLite database: a kill at any moment loses nothing that had been written. What a killed process had sent and not
+yet heard of is *in doubt*: it counts against the budget, is never sent again, and counts for no class.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,10 +85,7 @@ class Allowance:
 
 
 class Ledger:
-    """The file of answers, made where there is none. Safe for several threads; a run is worked on by one process at a time.
-
-    Raises LabError where the file cannot be opened or is no ledger.
-    """
+    """The file of answers, made where there is none. Safe for several threads. Raises LabError where it is no ledger."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -283,13 +280,6 @@ def _labels(text: str | None) -> Answer:
 
 
 def settled_prefix(queries: Iterable[Query]) -> list[Query]:
-    """The settled queries 0, 1, 2, ... up to the first that is not.
-
-    Only these are counted: answers arrive out of order, and which arrive early may depend on what they say.
-    """
-    prefix: list[Query] = []
-    for query in queries:
-        if query.number != len(prefix) or query.state not in SETTLED:
-            break
-        prefix.append(query)
-    return prefix
+    """The settled queries up to the first that is not: which arrive early may depend on what they say."""
+    counted = takewhile(lambda place: place[1].number == place[0] and place[1].state in SETTLED, enumerate(queries))
+    return [query for _, query in counted]

@@ -46,10 +46,7 @@ def is_api(reference: str) -> bool:
 
 
 def describe_provider(reference: str, price: float | None = None, rate: float | None = None) -> Described:
-    """Describe a provider; ``price`` (dollars) and ``rate`` (a second) replace the public ones.
-
-    Raises LabError where there is no such provider, or its TOML file is not usable.
-    """
+    """Describe a provider, with the user's own price and rate where given. Raises LabError where there is none such."""
     kind, rest = _parse(reference)
     if kind == "http":
         endpoint = read_endpoint(Path(rest).expanduser())

@@ -79,11 +79,6 @@ class QueryPictures:
         self._streams = {purpose: NoiseStream(shape, settings.seed, purpose, device) for purpose in ("select", "estimate")}
         self._batch = min(16, default_batch_size(pixels))
 
-    def sent(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image]]:
-        """The pictures with these numbers, made a batch at a time."""
-        for number, _, sent in self.pairs(purpose, numbers):
-            yield number, sent
-
     def check(self) -> None:
         """See that the denoiser answers a copy alike whatever else is in its batch; raises LabError where it does not."""
         copies = self._pixels + self._sigma * self._streams["select"](0, 2)
@@ -91,7 +86,7 @@ class QueryPictures:
 
     @torch.inference_mode()
     def pairs(self, purpose: str, numbers: list[int]) -> Iterator[tuple[int, Image.Image, Image.Image]]:
-        """Number, noisy picture (clipped, for showing) and the picture that is sent."""
+        """Number, noisy picture (clipped, for showing) and the picture that is sent, made a batch at a time."""
         stream = self._streams[purpose]
         for start in range(0, len(numbers), self._batch):
             some = numbers[start : start + self._batch]

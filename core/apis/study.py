@@ -161,8 +161,7 @@ def evaluate_remote(
     """Certify every picture not in ``done``, each within ``budget`` dollars, and yield its line and what came of it.
 
     A prediction is right where its name is that of the picture's class, whatever its case. The seed of each picture is made of
-    the settings' own. Raises LabError as :func:`certify_remote`, or where the API refuses or stays away: what was asked is
-    kept.
+    the settings' own. Raises LabError as :func:`certify_remote`, or where the API refuses or stays away.
     """
     names = names_of_classes(data)
     numbers = {fold(name): index for index, name in enumerate(names)}

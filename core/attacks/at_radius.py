@@ -104,10 +104,7 @@ class AtRadius:
 def pictures_at_radius(
     image: Tensor, radius: float, norm: str = "l2", *, seed: int = 0, gradient: Tensor | None = None
 ) -> tuple[AtRadius, ...]:
-    """(3, H, W) pictures at exactly a radius: random, one pixel, patch, grey and, where ``gradient`` names a change, along it.
-
-    Raises LabError where the norm or radius is out of range.
-    """
+    """(3, H, W) pictures at exactly a radius, one of each kind, and along ``gradient``. Raises LabError for a wrong norm."""
     ball, found = Ball(image, norm, radius), []
     for kind in DIRECTIONS:
         try:
@@ -150,10 +147,7 @@ class Neighbour:
 
 
 def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, norm: str = "l2") -> Neighbour:
-    """Look through a data set for the picture nearest to a (3, H, W) ``image`` of class ``label``.
-
-    Raises LabError where the sizes differ, or there is no picture of another class.
-    """
+    """The picture of another class nearest to (3, H, W) ``image``. Raises LabError where sizes differ, or there is none."""
     check_norm(norm)
     if data.images.shape[1:] != image.shape:
         have, got = tuple(data.images.shape[2:]), tuple(image.shape[1:])

@@ -58,8 +58,8 @@ class Ball:
         """The nearest change (in l2) to a picture within, (3, H, W) like ``change``.
 
         Exact on the intersection of ball and box, not one after the other. By the Karush-Kuhn-Tucker conditions it is the
-        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, which bisection finds, then
-        clipped to the box.
+        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, found by bisection, then clipped
+        to the box.
         """
         wide = _double(change)
         low, high = self._room
@@ -76,10 +76,7 @@ class Ball:
         return near.to(change)
 
     def stretched(self, direction: Tensor) -> Tensor:
-        """The change along a direction that is ``radius`` long after it is clipped to [0, 1].
-
-        Raises LabError where [0, 1] has no room for so much in this direction.
-        """
+        """The change along a direction, ``radius`` long once clipped to [0, 1]. Raises LabError where that has no room."""
         wide = _double(direction)
         low, high = self._room
         greatest = float(wide.abs().max())

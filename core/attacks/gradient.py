@@ -94,8 +94,7 @@ def climb(ball: Ball, target: Target, how: Climb, *, seed: int = 0, start: Tenso
 
     An attempt ends early where the votes seen on the way leave little doubt that it succeeded. One that does not ends at the
     border of the ball, or where [0, 1] has no room for more. Of several such, the one with the highest objective over its last
-    quarter is kept. The first begins with the (3, H, W) change ``start``, put into the ball. Raises LabError where no gradient
-    passes.
+    quarter is kept. The first begins with the (3, H, W) ``start``, put into the ball. Raises LabError for no gradient.
     """
     image, norm, radius = ball.image, ball.norm, ball.radius
     rng = np.random.default_rng(derived_seed(seed, "start"))

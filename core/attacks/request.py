@@ -34,9 +34,7 @@ def check_radius(radius: float) -> None:
 
 @dataclass(frozen=True)
 class Climb:
-    """How an attack goes up the gradient; the first attempt begins at the picture or where it is told to, others at random
-    points.
-    """
+    """How an attack goes up the gradient; attempts after the first, which is told where to, begin at random points."""
 
     steps: int = 20  # of each attempt
     step_size: float | None = None  # as a share of the radius; None for 2.5 / steps (Madry et al.)

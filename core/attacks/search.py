@@ -29,8 +29,7 @@ def smallest_attack(
 
     Up: the radius is doubled until an attack succeeds. Down: bisection between the last failure and the smallest success. Each
     trial first tries the best change known (at first ``start``), brought to the trial's radius; only where that fails does it
-    climb the gradient from there. A success counts with the size that the change really has. Raises LabError where no gradient
-    passes through the models.
+    climb the gradient from there. A success counts with the size that the change really has. Raises LabError for no gradient.
     """
     norm, seed = attack.norm, attack.settings.seed
     most = farthest(image, norm) / 2 if span.most is None else span.most

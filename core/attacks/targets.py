@@ -192,10 +192,7 @@ class SmoothedTarget:
 
 
 def differentiable_logits(base: BaseClassifier, pictures: Tensor, sigma: float) -> Tensor:
-    """(B, 3, H, W) that require gradients -> (B, classes) logits that carry them.
-
-    Raises LabError where the denoiser or the classifier is a black box, or returns NaN or infinity.
-    """
+    """(B, 3, H, W) that require gradients -> (B, classes) that carry them. Raises LabError for a black box, NaN or infinity."""
     try:
         denoised = base.denoise(pictures, sigma)
         if not denoised.requires_grad:

@@ -58,10 +58,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_file_options(args: argparse.Namespace, remote: bool) -> None:
-    """See that the files can be written, before the work and not after it.
-
-    Raises LabError where they cannot, or where there is not exactly one certificate for them.
-    """
+    """Before the work: raise LabError where files cannot be written, or there is not exactly one certificate for them."""
     for option, path in (("--save", args.save), ("--report", args.report)):
         if path is None:
             continue

@@ -78,10 +78,7 @@ FIXED_SEED = {"default": 0, "help": "same seed, same noise (%(default)s)"}
 
 
 def add_options(parser: argparse._ActionsContainer, *names: str, **otherwise: Mapping[str, Any]) -> None:
-    """Add options of :data:`OPTIONS` to a verb: ``two_sided`` for ``--two-sided``.
-
-    ``otherwise``: what argparse is told differently of one of them; its ``flag``, too.
-    """
+    """Add options of :data:`OPTIONS` (``two_sided``: ``--two-sided``), ``otherwise`` where argparse is told differently."""
     for name in names:
         told = {"flag": f"--{name.replace('_', '-')}", "dest": name, **OPTIONS[name], **otherwise.get(name, {})}
         parser.add_argument(told.pop("flag"), **told)

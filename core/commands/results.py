@@ -30,8 +30,7 @@ def run_over_pictures(
     """Run ``run_one`` (picture, on_progress=, should_stop=) over ``args.images`` and print the results, as text or JSON.
 
     Of one picture the document is its result; of several it is ``{plural: [...], "failed": [...]}``, each with its path.
-    Returns the exit code: 0, 2 where a picture failed, 130 where Ctrl-C stopped it. Raises LabError where the only picture
-    fails.
+    Returns the exit code: 0, 2 where a picture failed (of one it is raised), 130 where Ctrl-C stopped it.
     """
     paths: list[Path] = args.images
     done: list[dict[str, object]] = []

@@ -38,8 +38,7 @@ def speeds_by_round(
 ) -> tuple[tuple[float, ...], ...]:
     """Time several things, each twice a round: how many of ``count`` each gets through in a second.
 
-    Where one returns a number, that many seconds are taken. Each is called once before: the first call pays for memory, kernels
-    and caches.
+    Where one returns a number, that is its seconds. Each is called once before, which pays for memory, kernels and caches.
     """
 
     def seconds(work: Callable[[], object]) -> float:

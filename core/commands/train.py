@@ -184,10 +184,7 @@ class _Run:
         return trained
 
     def leave(self, trained: Trained, card: dict[str, Any], measure: Callable[[nn.Module], dict[str, Any]]) -> int:
-        """Save the network, then measure it on the test split, complete its card and upload it where asked to.
-
-        Returns the exit code: 0, 130 where Ctrl-C ended the training, 1 where trouble did.
-        """
+        """Save the network, measure it on the test split, complete its card, upload it if asked to; returns the exit code."""
         if not self.leads:
             return 0
         args, history = self.args, trained.history

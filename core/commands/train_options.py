@@ -224,10 +224,7 @@ def photographs_of(args: argparse.Namespace) -> tuple[Photographs, LabelledImage
 
 
 def training_splits(args: argparse.Namespace) -> tuple[LabelledImages, LabelledImages]:
-    """The pictures to train on and those to measure on, both before training, so that a missing split is found at once.
-
-    Raises LabError where there are none, or both are the same pictures.
-    """
+    """Pictures to train and to measure on, both before the work. Raises LabError where there are none, or both are the same."""
     train, test = fetched_dataset(args.dataset, "train"), fetched_dataset(args.dataset, "test")
     if train.images.shape == test.images.shape and torch.equal(train.images, test.images):
         raise LabError(

@@ -1,7 +1,4 @@
-"""How numbers, norms and classes are written, and classes coloured, on every page, figure and terminal; how lists are read.
-
-Imports no torch.
-"""
+"""How numbers, norms, classes and their colours are written everywhere, and lists read. Imports no torch."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal

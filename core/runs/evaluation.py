@@ -117,9 +117,8 @@ def evaluate_into(
     """Certify the images of a new run, or those that one lacks, each into the store as soon as it is finished.
 
     ``begun`` is the run to go on with; None begins one, with this name. ``report`` is told after every batch of noisy copies
-    and every image. Returns how far it came: to the end, and the run counts as finished in the store, else as stopped. Raises
-    LabError as :func:`core.certify`; where the run was begun with other parameters or somebody is at it; or where the store is
-    gone.
+    and every image. Returns how far it came: to the end, and the run counts as finished, else as stopped. Raises LabError as
+    :func:`core.certify`; where the run was begun otherwise or somebody is at it; or where the store is gone.
     """
     shape = tuple(data.images.shape[1:])
     request = replace(request, settings=settled(request.settings, classifier, denoiser, device=device, shape=shape))

@@ -67,9 +67,8 @@ class StoredRun:
 class RunStore:
     """Runs in a database. Safe for several threads and processes.
 
-    ``url``: ``sqlite:///PATH`` or ``postgresql+psycopg://...``; by default what LAB_STORE names, else a file of LAB_HOME.
-    Raises LabError where the database cannot be used or holds something else. So may every method, and those that change a run
-    where it belongs to somebody else.
+    ``url``: ``sqlite:///PATH`` or ``postgresql+psycopg://...``; by default what LAB_STORE names, else a file of LAB_HOME. Every
+    method may raise LabError: where the database cannot be used, holds something else, or the run is somebody else's.
     """
 
     def __init__(self, url: str | URL | None = None, visitor: Visitor = OPERATOR) -> None:
@@ -155,8 +154,9 @@ class RunStore:
 
     @contextmanager
     def working_on(self, run: int, *, begun: bool = False) -> Iterator[None]:
-        """Hold a run for this worker, and say every few seconds that it is still alive. The run counts as stopped afterwards,
-        unless it was finished. Who ``begun`` it just now holds it already; another worker's is refused.
+        """Hold a run, saying every few seconds that it lives; it is stopped afterwards, unless it was finished.
+
+        Who ``begun`` it just now holds it already; another worker's is refused.
         """
         if not begun:
             self._claim(run)

@@ -1,7 +1,6 @@
 """Work of a page that may be cut short: what was asked, in a folder of its own that is there until the work has ended.
 
-What a kill or a power cut leaves is offered to be gone on with. A lock that ends with its process tells it from work that is
-under way, wherever that is.
+What a kill leaves is offered to be gone on with; a lock that ends with its process tells it from work that is under way.
 """
 
 import json

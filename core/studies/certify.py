@@ -31,10 +31,9 @@ def study(
     report: Callable[[StudyProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Study:
-    """Certify an RGB picture, brought to the classifier's own size once, with and without the denoiser, both on ``device``.
+    """Certify an RGB picture, at the classifier's own size, with and without the denoiser, both on ``device``.
 
-    ``report`` is told after every batch, and ``should_stop`` asked; what is valid by then is returned. Raises LabError as
-    :func:`core.certify`.
+    After a stop, what is valid by then is returned. Raises LabError as :func:`core.certify`.
     """
     pixels = to_pixels(picture, model_size(classifier))
     base = BaseClassifier(classifier, denoiser)

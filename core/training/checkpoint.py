@@ -23,10 +23,7 @@ class CheckpointWriteError(LabError):
 
 
 def write_checkpoint(path: Path, contents: Mapping[str, Any]) -> None:
-    """Write beside ``path`` first and then in its place, so that a kill or a full disk leaves the last good one.
-
-    Raises CheckpointWriteError where it cannot be written.
-    """
+    """Write beside ``path``, then in its place: a kill leaves the last good one. Raises CheckpointWriteError if that fails."""
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,10 +43,7 @@ def write_checkpoint(path: Path, contents: Mapping[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path, device: torch.device, stated: Mapping[str, Stated]) -> dict[str, Any]:
-    """Read what :func:`write_checkpoint` wrote, with its tensors on ``device``.
-
-    Raises LabError where the file is damaged, or another run's: its ``stated`` must be that of the run that asks.
-    """
+    """What :func:`write_checkpoint` wrote, on ``device``. Raises LabError where it is damaged, or another run ``stated`` it."""
     with restoring(path):
         saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         then, missing = dict(saved["stated"]), object()

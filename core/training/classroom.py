@@ -83,10 +83,9 @@ def train_here(
 ) -> TrainedHere:
     """Train a denoiser for a classifier as :class:`TrainingRequest` says; keep it as ``NAME-xxxxxx``, the visitor's own.
 
-    A stop keeps the best until then, uncertified. A full disk loses nothing: the result then holds the model itself. A
+    A stop keeps the best until then, uncertified. A full disk loses nothing: the result then holds the model itself.
     ``checkpoint`` is written on the way; where there is one, the training goes on from it. Raises LabError where the classifier
-    gives no gradients, nothing was learnt before a stop, the loss is no number at once, or the checkpoint is damaged, or of
-    another training.
+    gives no gradients, nothing was learnt before a stop, the loss is no number at once, or the checkpoint cannot be used.
     """
     begun = time.monotonic()
     low, high = request.sigma_range

@@ -59,9 +59,8 @@ class Trainer:
         """Train ``network`` in place on pictures; returns its moving average, in evaluation mode, and history.
 
         ``made_for``: what else decides the run (objective, data ...), by names that are shown to the user. ``measure``: figures
-        of the average after an epoch, on held-out pictures. Raises LabError where the checkpoint belongs to another run; or
-        where the loss stops being a number before an epoch was finished, or a checkpoint cannot be written, and nobody is there
-        to tell.
+        of the average after an epoch, on held-out pictures. Raises LabError where the checkpoint is another run's; or where the
+        loss is no number before an epoch was finished, or a checkpoint cannot be written, and nobody is there to tell.
         """
         workers = self.workers or Workers(self.device)
         check_recipe(recipe, workers.device)

@@ -1,5 +1,4 @@
-"""One training step, who computes it (this process alone, or one a device, held together by Lightning Fabric), and the one
-loop that takes it until there is nothing left to learn from.
+"""One training step, who computes it (one process, or one a device by Lightning Fabric), and the one loop that takes it.
 
 What to learn from, when it ends, and what happens between two steps is a :class:`Course`: so many epochs
 (:mod:`core.training.epochs`), or so much time (:mod:`core.training.timed`).
@@ -143,10 +142,9 @@ class FabricWorkers(Workers):
 
 
 def start_workers(count: int, device: torch.device) -> Workers:
-    """Share the work among ``count`` devices of this machine (1 needs nothing installed), which run this very command again.
+    """Share the work among ``count`` devices of this machine, or processes on the CPU; they run this very command again.
 
-    On the CPU they are processes that share its cores. Raises LabError where there are not so many devices, or Lightning Fabric
-    is not installed.
+    Raises LabError where there are not so many devices, or Lightning Fabric, which 1 does not need, is not installed.
     """
     if count < 1:
         raise LabError(f"--devices is {count}: expected at least 1.")
@@ -185,11 +183,7 @@ class Batch(NamedTuple):
 
 
 class Learner:
-    """A network with all that changes while it is trained.
-
-    ``network`` is on the workers' device, in training mode; ``average`` is what should be kept; ``generator``, on the CPU, is
-    that of augmentation and noise.
-    """
+    """A network with all that changes while it is trained; its ``average`` is what should be kept."""
 
     def __init__(self, network: nn.Module, recipe: Recipe, workers: Workers) -> None:
         self.recipe, self.workers, self.device = recipe, workers, workers.device

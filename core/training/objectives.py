@@ -81,8 +81,7 @@ def consistency_term(logits: Tensor, draws: int) -> Tensor:
 
     ``mean_i KL(p || p_i) + 0.05 H(p)``, where ``p_i`` are the probabilities of draw i and ``p`` is their mean: what Jeong and
     Shin (2020, arXiv 2006.04062, eq. 8) add to Cohen's training, with their weights 10 and 0.5, divided by 10. A smoothed
-    classifier whose draws agree is certified further out. ``logits`` are (draws * B, classes), the first draws of all pictures,
-    then the second ones ...
+    classifier whose draws agree is certified further out. ``logits`` are (draws * B, classes), all pictures and then all again.
     """
     log_each = logits.float().log_softmax(dim=1).unflatten(0, (draws, -1))
     log_mean = log_each.logsumexp(dim=0) - math.log(draws)

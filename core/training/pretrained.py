@@ -25,8 +25,7 @@ def read_pretrained(
 ) -> tuple[nn.Module, ModelConfig]:
     """Read a denoiser that can be trained on, on the CPU: one of the Lab's, or deepinv's DRUNet (``hub/deepinv/drunet``).
 
-    Raises LabError where ``reference`` (``bundled/NAME``, ``local/PATH``, ``hub/OWNER/NAME[@REVISION]``) is none, or cannot be
-    read.
+    Raises LabError where the reference (bundled/, local/, trained/ or hub/OWNER/NAME[@REVISION]) is none, or cannot be read.
     """
     parsed = parse_reference(reference)
     if parsed.kind not in ("bundled", "local", "trained", "hub"):

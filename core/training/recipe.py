@@ -125,10 +125,10 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A training for a given time; ``minutes`` of computing, without those in which others compute.
+    """A training for so many minutes of computing, without those in which others compute.
 
-    The recipe's learning rate is a quarter in STAB, its batch smaller where a step would take too long to be stopped at once;
-    its epochs are not used.
+    STAB takes a quarter of the recipe's learning rate; the batch is smaller where a step would take too long to be stopped at
+    once.
     """
 
     dataset: str = "shapes"  # ``shapes``, ``cifar10`` or ``upload``

@@ -154,10 +154,7 @@ def _trained(name: str, visitor: Visitor, *, to_change: bool = True) -> TrainedM
 
 
 def share_trained(name: str, shared: bool, visitor: Visitor = OPERATOR) -> None:
-    """Let others choose a kept model, or no longer.
-
-    Raises LabError where there is none of this name, it is somebody else's, or it cannot be written.
-    """
+    """Let others choose a kept model, or not. Raises LabError where there is none such of the visitor's, or no writing."""
     found = _trained(name, visitor)
     try:
         _note_owner(trained_folder() / found.name, found.owner, shared)

@@ -26,10 +26,7 @@ AT_ONCE = 64  # pictures of 32 x 32 pixels that are looked at at once; fewer of 
 
 
 def split_held_out(data: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
-    """Part a training set: every :data:`HELD_OUT`-th picture aside, the rest to train on.
-
-    Raises LabError where fewer than 100 pictures are given.
-    """
+    """Every :data:`HELD_OUT`-th picture aside, the rest to train on. Raises LabError where fewer than 100 are given."""
     if len(data) < 100:
         raise LabError(f"Only {len(data)} pictures to train on: at least 100 are needed.")
     aside = torch.arange(len(data)) % HELD_OUT == 0

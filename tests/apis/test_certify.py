@@ -64,7 +64,7 @@ def ask(vendors: Vendors, ledger: Ledger) -> Asking:
 def by_hand(sigma: float, seed: int, purpose: str, n: int) -> Counter[str]:
     """What the API's own rule says of the first n pictures of the stream."""
     pictures = QueryPictures(to_pixels(GREY), None, Settings(sigma, seed=seed))
-    return Counter(brightness(sent)[0][0].casefold() for _, sent in pictures.sent(purpose, list(range(n))))
+    return Counter(brightness(sent)[0][0].casefold() for _, _, sent in pictures.pairs(purpose, list(range(n))))
 
 
 def test_the_votes_are_those_of_the_same_noise_asked_by_hand(ask: Asking) -> None:
