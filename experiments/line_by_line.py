@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
-from core.commands.inputs import check_image_choice, chosen_images, image_choice, load_models, model_choice
+from core.commands.options import check_image_choice, chosen_images, image_choice, load_models, model_choice
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, remark
 from core.data.datasets import LabelledImages
 from core.device import pick_device

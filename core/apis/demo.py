@@ -23,7 +23,7 @@ TOP = 5
 
 
 class DemoServer(ThreadingHTTPServer):
-    """``POST /v1/classify``: the body is a picture, the answer its best five labels. Raises LabError where the port is taken."""
+    """``POST /v1/classify``: the body is a picture, the answer its best labels. Raises LabError where the port is taken."""
 
     daemon_threads = True
     request_queue_size = 64

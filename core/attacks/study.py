@@ -11,10 +11,9 @@ from torch import Tensor
 
 from core.attacks.at_radius import simple_change
 from core.attacks.balls import Ball, distance, farthest
-from core.attacks.gradient import Meter, Target, climb
 from core.attacks.records import Attacked, AttackProgress, AttackStudy, AttackVerdict, Trial, certified_in
 from core.attacks.request import NORMS, TARGETS, AttackRequest, Span
-from core.attacks.search import first_radius, most_passes, smallest_attack
+from core.attacks.search import Meter, Target, climb, first_radius, most_passes, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, to_picture, to_pixels

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.attacks.gradient import GRADIENT_COST, Meter, Slope
 from core.attacks.records import AttackVerdict
 from core.attacks.request import AttackSettings
+from core.attacks.search import GRADIENT_COST, Meter, Slope
 from core.errors import LabError
 from core.smoothing.certificate import model_record
 from core.smoothing.certify import Progress, predict_picture

@@ -15,8 +15,7 @@ from core.apis.provider import Described
 from core.apis.providers import describe_provider, load_provider
 from core.apis.queries import make_plan
 from core.apis.study import evaluate_remote, names_of_classes
-from core.commands.inputs import chosen_images, image_choice, load_denoiser_remarking, read_picture_remarking
-from core.commands.options import settings_of
+from core.commands.options import chosen_images, image_choice, load_denoiser_remarking, read_picture_remarking, settings_of
 from core.commands.results import certificate_lines
 from core.commands.terminal import Countdown, InterruptFlag, ProgressLine, print_json, remark, say
 from core.device import pick_device

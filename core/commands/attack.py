@@ -10,8 +10,7 @@ import numpy as np
 from core.attacks.records import AttackProgress, AttackSearch, AttackStudy, AttackVerdict
 from core.attacks.request import KINDS, NORMS, PICTURE, TARGETS, AttackRequest, AttackSettings, Climb
 from core.attacks.study import attack_study
-from core.commands.inputs import load_models, read_picture_remarking, writable_folder
-from core.commands.options import add_options, radius_option, settings_of
+from core.commands.options import add_options, load_models, radius_option, read_picture_remarking, settings_of, writable_folder
 from core.commands.terminal import InterruptFlag, ProgressLine, print_result, remark
 from core.device import pick_device
 from core.pictures.pixels import to_picture

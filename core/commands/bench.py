@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.commands.inputs import load_models
-from core.commands.options import add_options
+from core.commands.options import add_options, load_models
 from core.commands.speeds import Benchmark, OnRound, check_positive, checked_size, print_benchmark, speeds_by_round
 from core.device import describe_device, pick_device
 from core.engines import ENGINES, PRECISIONS

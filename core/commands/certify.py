@@ -9,8 +9,7 @@ from PIL import Image
 
 from core.apis.providers import is_api
 from core.commands.apis import add_api_options, run_certify_api
-from core.commands.inputs import load_models
-from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
+from core.commands.options import SETTINGS, add_options, load_models, refuse_with_api, settings_of
 from core.commands.results import certificate_lines, prediction_lines, run_over_pictures
 from core.commands.terminal import remark
 from core.errors import LabError

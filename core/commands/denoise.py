@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.commands.inputs import load_denoiser_remarking, read_picture_remarking, writable_folder
-from core.commands.options import FIXED_SEED, add_options
+from core.commands.options import FIXED_SEED, add_options, load_denoiser_remarking, read_picture_remarking, writable_folder
 from core.commands.terminal import print_result, remark
 from core.device import pick_device
 from core.errors import LabError

@@ -9,8 +9,18 @@ import torch
 
 from core.apis.providers import is_api
 from core.commands.apis import add_api_options
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, image_choice, load_models, model_choice
-from core.commands.options import SETTINGS, add_options, refuse_with_api, settings_of
+from core.commands.options import (
+    SETTINGS,
+    add_image_choice,
+    add_options,
+    check_image_choice,
+    chosen_images,
+    image_choice,
+    load_models,
+    model_choice,
+    refuse_with_api,
+    settings_of,
+)
 from core.commands.terminal import Countdown, remark
 from core.data.classes import check_classes, check_label_order
 from core.device import pick_device

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from core.commands.inputs import read_picture_remarking
+from core.commands.options import read_picture_remarking
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, say
 from core.errors import LabError
 from core.report.notation import class_name, duration, norm_name, radius_text, sigma_text

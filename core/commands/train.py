@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from core.commands import train_options as options
-from core.commands.inputs import downloading, writable_folder
+from core.commands.options import downloading, writable_folder
 from core.commands.terminal import InterruptFlag, print_json, remark, say
 from core.data.datasets import LabelledImages
 from core.device import describe_device, pick_device

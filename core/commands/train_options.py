@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from core.commands.inputs import fetched_dataset, load_classifier_remarking, skipped_text
+from core.commands.options import fetched_dataset, load_classifier_remarking, skipped_text
 from core.commands.terminal import remark
 from core.data.classes import check_classes
 from core.data.datasets import LabelledImages, Photographs, load_photographs

@@ -6,8 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.commands.inputs import read_picture_remarking
-from core.commands.options import add_options
+from core.commands.options import add_options, read_picture_remarking
 from core.commands.terminal import InterruptFlag, ProgressLine, print_json, say
 from core.device import pick_device
 from core.errors import LabError

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from core.attacks.request import AttackSettings
 from core.commands.attack import add_attack_options, attack_settings
-from core.commands.inputs import add_image_choice
-from core.commands.options import add_options, numbers_of
+from core.commands.options import add_image_choice, add_options, numbers_of
 from core.commands.terminal import CommandParser, run_program
 from core.report.notation import duration
 from core.smoothing.settings import Settings

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from core.attacks.balls import Ball
-from core.attacks.gradient import Meter, climb
 from core.attacks.records import AttackVerdict, certified_in
 from core.attacks.request import AttackSettings, Span
-from core.attacks.search import first_radius, smallest_attack
+from core.attacks.search import Meter, climb, first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.datasets import LabelledImages
 from core.errors import LabError

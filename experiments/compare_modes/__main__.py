@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.commands.inputs import add_image_choice
-from core.commands.options import FIXED_SEED, add_options, numbers_of, settings_of
+from core.commands.options import FIXED_SEED, add_image_choice, add_options, numbers_of, settings_of
 from core.commands.terminal import CommandParser, print_json, run_program
 from core.errors import LabError
 from core.smoothing.settings import Settings

@@ -9,8 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.commands.inputs import add_image_choice, check_image_choice, chosen_images, load_models, model_choice
-from core.commands.options import FIXED_SEED, add_options
+from core.commands.options import (
+    FIXED_SEED,
+    add_image_choice,
+    add_options,
+    check_image_choice,
+    chosen_images,
+    load_models,
+    model_choice,
+)
 from core.commands.terminal import CommandParser, Countdown, print_json, remark, run_program
 from core.device import pick_device
 from core.errors import LabError

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from core.attacks.balls import Ball, distance
-from core.attacks.gradient import Meter, climb, steepest
 from core.attacks.request import NORMS, AttackSettings, Climb
+from core.attacks.search import Meter, climb, steepest
 from core.attacks.targets import BaseTarget, Slope, SmoothedTarget
 from core.errors import LabError
 from core.models.network import ClassicalDenoiser

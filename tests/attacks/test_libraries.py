@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from core.attacks.balls import Ball, distance
-from core.attacks.gradient import climb
 from core.attacks.request import AttackSettings, Climb
+from core.attacks.search import climb
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.data.shapes import make_shapes
 from core.models.load import load_classifier

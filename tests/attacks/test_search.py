@@ -7,9 +7,8 @@ import torch
 
 import core
 from core.attacks.balls import distance
-from core.attacks.gradient import Meter
 from core.attacks.request import AttackSettings, Climb, Span
-from core.attacks.search import first_radius, smallest_attack
+from core.attacks.search import Meter, first_radius, smallest_attack
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
 from core.smoothing.sampling import BaseClassifier

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.commands.inputs import skipped_text
+from core.commands.options import skipped_text
 from core.data import datasets
 from core.data.datasets import LabelledImages, load_dataset, load_photographs
 from core.data.shapes import SHAPES_LABELS
