@@ -141,11 +141,9 @@ class QuerySender:
                     raise
                 self._pace.pause(seconds)
                 self.on_wait(str(error), seconds)
-            except UnusableError as error:
-                self.ledger.settle(key, UNUSABLE, seconds=time.monotonic() - began, remark=str(error))
-                return
-            except InDoubtError as error:
-                self.ledger.settle(key, IN_DOUBT, seconds=time.monotonic() - began, remark=str(error))
+            except (UnusableError, InDoubtError) as error:
+                state = UNUSABLE if isinstance(error, UnusableError) else IN_DOUBT
+                self.ledger.settle(key, state, seconds=time.monotonic() - began, remark=str(error))
                 return
             except RefusedError:
                 self.ledger.release(key)

@@ -82,13 +82,8 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
         raise LabError(f"The endpoint {name!r} has how = {how!r}: choose one of {', '.join(WAYS)}.")
     for key in ("labels", "scores"):
         _compile(answer.get(key, Endpoint.labels), f"{key} of {name!r}")
-    numbers = {
-        "price": raw.get("price", 0.0),
-        "rate": raw.get("rate", 20.0),
-        "concurrency": raw.get("concurrency", 4),
-        "timeout": raw.get("timeout", 30.0),
-        **picture,
-    }
+    given = {key: raw[key] for key in ("price", "rate", "concurrency", "timeout") if key in raw}
+    numbers = {"price": 0.0, "rate": 20.0} | given | picture
     odd_numbers = [key for key, value in numbers.items() if isinstance(value, bool) or not isinstance(value, int | float)]
     if odd_numbers:
         raise LabError(f"The endpoint {name!r} has a {odd_numbers[0]} that is no number: write {odd_numbers[0]} = 1.")

@@ -148,18 +148,8 @@ def _lines(name: str, result: RemoteResult) -> list[str]:
 
 
 def _document(result: RemoteResult) -> dict[str, Any]:
-    api = {
-        "run": result.run,
-        "spent": result.spent,
-        "asked": result.asked,
-        "settled": result.settled,
-        "unusable": result.unusable,
-        "in_doubt": result.in_doubt,
-        "halt": None if result.halt is None else asdict(result.halt),
-        "labels_seen": result.labels_seen,
-        "notes": list(result.notes),
-    }
-    return result.certificate.to_dict() | {"api": api}
+    api = {name: value for name, value in vars(result).items() if name != "certificate"}
+    return result.certificate.to_dict() | {"api": api | {"halt": None if result.halt is None else asdict(result.halt)}}
 
 
 def run_evaluate_api(args: argparse.Namespace) -> int:

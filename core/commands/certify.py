@@ -27,7 +27,8 @@ def add_certify_verb(verbs: Any) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG or WebP")
     add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size")
     add_api_options(parser)
-    add_file_options(parser)
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the certificate's JSON document, which 'verify' reads")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a one-page HTML report with the pictures")
     add_options(parser, "json")
     parser.set_defaults(run=run_certify)
 
@@ -48,12 +49,6 @@ def run_certify(args: argparse.Namespace) -> int:
         return certificate
 
     return run_over_pictures(args, run_one, tell=certificate_lines, labels=classifier.labels, plural="certificates")
-
-
-def add_file_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--save", type=Path, metavar="FILE", help="write the certificate's JSON document, which 'verify' reads")
-    add("--report", type=Path, metavar="FILE", help="write a one-page HTML report with the pictures")
 
 
 def check_file_options(args: argparse.Namespace, remote: bool) -> None:

@@ -24,12 +24,8 @@ def add_curve_verb(verbs: Any) -> None:
     add("--by-models", action="store_true", help="one row for each choice of models, at each radius the best of their sigmas")
     add("--published", metavar="KEY", help="with --by-models: published figures beside them, such as cifar10-salman")
     add("--per-class", action="store_true", help="a row for each true class, too")
-    add(
-        "--project-n",
-        type=int,
-        metavar="N",
-        help="what that many samples would be expected to give: a projection from the votes",
-    )
+    expected = "what that many samples would be expected to give: a projection from the votes"
+    add("--project-n", type=int, metavar="N", help=expected)
     add("--project-alpha", type=float, metavar="ALPHA", help="the same for another alpha; by default the log's")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--format", choices=FORMATS, default="table", help="of what is printed (%(default)s)")

@@ -8,19 +8,8 @@ from typing import Any
 import torch
 
 from core.apis.providers import is_api
-from core.commands.apis import add_api_options
-from core.commands.options import (
-    SETTINGS,
-    add_image_choice,
-    add_options,
-    check_image_choice,
-    chosen_images,
-    image_choice,
-    load_models,
-    model_choice,
-    refuse_with_api,
-    settings_of,
-)
+from core.commands import options
+from core.commands.apis import add_api_options, run_evaluate_api
 from core.commands.terminal import Countdown, remark
 from core.data.classes import check_classes, check_label_order
 from core.device import pick_device
@@ -36,62 +25,53 @@ from core.smoothing.under_noise import settled
 
 def add_evaluate_verb(verbs: Any) -> None:
     parser = verbs.add_parser("evaluate", help="certify a data set into a log", allow_abbrev=False)
-    add_image_choice(parser)
+    options.add_image_choice(parser)
     parser.add_argument("--out", type=Path, required=True, help="the log; what made it goes to the same name with .json")
     parser.add_argument("--resume", action="store_true", help="go on with a log that the same command began")
     bound = {"help": "clopper-pearson, or with --until-radius anytime"}
     networks = {"flag": "--network-engine"}  # --engine says who certifies
-    add_options(parser, "classifier", "denoiser", "size", *SETTINGS, "device", "batch_size", method=bound, engine=networks)
-    add_engine_options(parser)
-    add_api_options(parser)
-    parser.set_defaults(run=run_evaluate)
-
-
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    of_models = ("classifier", "denoiser", "size", *options.SETTINGS, "device", "batch_size")
+    options.add_options(parser, *of_models, method=bound, engine=networks)
     add = parser.add_argument
     add("--engine", dest="crew", choices=ENGINES, default="local", help="this machine's devices, or Ray (%(default)s)")
     add("--ray-address", metavar="HOST:PORT", help="of a running cluster, or auto; by default one is started on this machine")
-    add(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes; by default one a CUDA device, else one; with Ray one a GPU, else one a CPU",
-    )
+    usual = "processes; by default one a CUDA device, else one; with Ray one a GPU, else one a CPU"
+    add("--workers", type=int, metavar="N", help=usual)
+    add_api_options(parser)
+    parser.set_defaults(run=run_evaluate)
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Certify image after image; each line is on disk before the next image begins."""
     if is_api(args.classifier):
-        refuse_with_api(args)
+        options.refuse_with_api(args)
         if args.crew != "local" or args.ray_address or args.workers:
             raise LabError("An API is asked from this process alone: leave --engine, --ray-address and --workers out.")
-        from core.commands.apis import run_evaluate_api
-
         return run_evaluate_api(args)
-    check_image_choice(args)
+    options.check_image_choice(args)
     device = args.device
     if args.crew == "ray":
         args.device = "cpu"  # of this process, which loads the models and counts nothing
     pick_device(args.device)
     if args.resume and args.seed is None:
         args.seed = seed_of(args.out)
-    settings = dataclasses.replace(settings_of(args), norm=args.norm or OWN_NORM[args.noise])
+    settings = dataclasses.replace(options.settings_of(args), norm=args.norm or OWN_NORM[args.noise])
     settings.check()
     with make_engine(args.crew, ray_address=args.ray_address, workers=args.workers) as engine:
         return _evaluate(args, engine, settings, engine.device(device))
 
 
 def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, device: str) -> int:
-    classifier, denoiser = load_models(args)
-    data = chosen_images(args)
+    classifier, denoiser = options.load_models(args)
+    data = options.chosen_images(args)
     side = args.noise_size
     size = None if side is None else (side, side)
     shape = tuple(data.images.shape[1:])
     if args.crew == "ray" and settings.engine == "auto":
         settings = dataclasses.replace(settings, engine=EAGER)  # what the nodes have is not known here
     settings = settled(settings, classifier, denoiser, device=args.device, shape=shape, on_notice=remark)
-    made_by = {**image_choice(args), "images": len(data), **settings.document(), "device": device}
-    made_by |= model_choice(classifier, denoiser)
+    made_by = {**options.image_choice(args), "images": len(data), **settings.document(), "device": device}
+    made_by |= options.model_choice(classifier, denoiser)
     check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
     foreign = not classifier.ref.startswith("bundled/") and classifier.input_size == shape[1:]

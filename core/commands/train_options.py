@@ -128,19 +128,8 @@ def recipe_of(args: argparse.Namespace) -> Recipe:
 
 def classifier_training_of(args: argparse.Namespace) -> ClassifierTraining:
     """What `train-classifier` is asked. Raises LabError where a number is out of range."""
-    widths = tuple(_widths_of(args.widths))
-    if not 0 <= args.label_smoothing < 1 or args.cutout < 0:
-        raise LabError("--label-smoothing must be at least 0 and below 1, and --cutout at least 0.")
-    if not 0 <= args.noise_sigma < math.inf:
-        raise LabError(f"--noise-sigma is {args.noise_sigma:g}: expected at least 0, in [0, 1] pixel units.")
-    return ClassifierTraining(
-        widths=widths,
-        label_smoothing=args.label_smoothing,
-        cutout=args.cutout,
-        mirror=args.mirror,
-        shift=args.crop,
-        noise_sigma=args.noise_sigma,
-    )
+    asked = {name: getattr(args, name) for name in ("label_smoothing", "cutout", "mirror", "noise_sigma")}
+    return ClassifierTraining(tuple(_widths_of(args.widths)), shift=args.crop, **asked)
 
 
 def denoiser_training_of(args: argparse.Namespace) -> DenoiserTraining:

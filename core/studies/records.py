@@ -10,7 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -70,9 +70,11 @@ STORED_FOLDER = ASSETS / "certificates"
 
 
 def dump_study(study: Study, request: StudyRequest) -> str:
-    """A study as a JSON document; pictures as PNG in base64."""
+    """A study as a JSON document, its settings beside the rest, but for what a study never asks; pictures as PNG in base64."""
+    rest = dataclasses.asdict(request)
+    settings = rest.pop("settings")
     document = {
-        "request": _flat(request),
+        "request": rest | {name: value for name, value in settings.items() if name not in ("within", "table_radii")},
         "certificate": study.certificate.to_dict(),
         "without": None if study.without is None else study.without.to_dict(),
         "points": [dataclasses.astuple(point) for point in study.points],
@@ -96,26 +98,15 @@ def parse_study(text: str) -> tuple[Study, StudyRequest]:
             for name, view in document["views"].items()
         },
     )
-    return study, _request_of(document["request"])
+    stored, own = document["request"], {field.name for field in dataclasses.fields(StudyRequest)}
+    rest = {name: value for name, value in stored.items() if name in own}
+    return study, StudyRequest(settings=Settings.of({"n": 1_000, "method": "anytime"} | stored), **rest)
 
 
 def stored_study(sample: str) -> tuple[Study, StudyRequest] | None:
     """The finished study of a sample picture, or None where none is stored."""
     path = STORED_FOLDER / f"{sample}.json"
     return _read(path, path.stat().st_mtime) if path.exists() else None
-
-
-def _flat(request: StudyRequest) -> dict[str, Any]:
-    """A request as it is stored: its settings beside the rest, but for what a study never asks."""
-    fields = dataclasses.asdict(request)
-    settings = fields.pop("settings")
-    return fields | {name: value for name, value in settings.items() if name not in ("within", "table_radii")}
-
-
-def _request_of(stored: dict[str, Any]) -> StudyRequest:
-    own = {field.name for field in dataclasses.fields(StudyRequest)}
-    rest = {name: value for name, value in stored.items() if name in own}
-    return StudyRequest(settings=Settings.of({"n": 1_000, "method": "anytime"} | stored), **rest)
 
 
 @made_once()

@@ -33,6 +33,12 @@ class ClassifierTraining:
     shift: int = 2  # of a picture, at most so many pixels each way
     noise_sigma: float = 0.0  # 0 for a classifier of clean pictures
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1 or self.cutout < 0:
+            raise LabError("--label-smoothing must be at least 0 and below 1, and --cutout at least 0.")
+        if not 0 <= self.noise_sigma < math.inf:
+            raise LabError(f"--noise-sigma is {self.noise_sigma:g}: expected a sigma of at least 0, in [0, 1] pixel units.")
+
 
 def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierTraining, trainer: Trainer) -> Trained:
     """Train a :class:`ConvClassifier` on a training split, measured on pictures held out of it after every epoch.
@@ -40,8 +46,6 @@ def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierT
     Raises LabError where there are too few pictures, or as :meth:`core.training.epochs.Trainer.fit` says.
     """
     sigma = training.noise_sigma
-    if not 0 <= sigma < math.inf:
-        raise LabError(f"The noise to train with is {sigma:g}: expected a sigma of at least 0, in [0, 1] pixel units.")
     train, held = split_held_out(data)
     classes = int(data.labels.max()) + 1
     pixels = train.images[:5000].float() / 255

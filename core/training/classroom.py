@@ -175,7 +175,8 @@ def train_here(
     after = None if should_stop() else certified(result.network)
     state = replace(state, stage="ended", after=after)
     if after is not None and before is not None:
-        card |= {"certified_told": _told(before, after)}
+        right = f"{before.right} and {after.right} of {after.total} pictures right and certified at l2 {after.radius:g}"
+        card |= {"certified_told": f"{right} (sigma {after.settings.sigma:g}, n {after.settings.n})"}
         if saved is not None:
             saved, unsaved = save()
     return TrainedHere(
@@ -245,10 +246,3 @@ def _card(request: TrainingRequest, pictures: TrainingPictures, result: TimedRes
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-
-
-def _told(before: CertifiedCount, after: CertifiedCount) -> str:
-    return (
-        f"{before.right} and {after.right} of {after.total} pictures right and certified at l2 {after.radius:g}"
-        f" (sigma {after.settings.sigma:g}, n {after.settings.n})"
-    )

@@ -87,8 +87,7 @@ class Teachers:
                 "A helper, closeness, features and consistency are for the objective stab. Leave --helper, --closeness,"
                 " --features and --consistency out, or choose stab."
             )
-        if training.stab.draws < 1:
-            raise LabError(f"--draws is {training.stab.draws}: expected at least 1.")
+        training.stab.check()
 
 
 def train_denoiser(
@@ -156,7 +155,11 @@ def train_denoiser(
         objective = encoding(teachers.through[0])
     learnt = network
     if training.stab.helper or training.objective == "encoder":
-        learnt = DeeplySupervised(network, _classes(teachers.through[0], (height, width)))
+        with torch.inference_mode():
+            teacher = teachers.through[0]
+            grey = torch.full((1, 3, height, width), 0.5, device=next(teacher.parameters()).device)
+            classes = teacher(grey).shape[1]
+        learnt = DeeplySupervised(network, classes)
         if training.objective == "encoder":
             learnt.keep_the_rest()
     average, history = trainer.fit(
@@ -202,12 +205,6 @@ def _stated(training: DenoiserTraining, teachers: Teachers, config: ModelConfig)
         "mirror": training.mirror,
         "crop": training.shift,
     }
-
-
-@torch.inference_mode()
-def _classes(classifier: nn.Module, size: tuple[int, int]) -> int:
-    device = next(classifier.parameters()).device
-    return int(classifier(torch.full((1, 3, *size), 0.5, device=device)).shape[1])
 
 
 def denoising_loss(

@@ -149,11 +149,8 @@ class TrainingRequest:
         """From the document that :func:`dataclasses.asdict` makes of one. Raises LabError where it is none."""
         try:
             parts = {"recipe": Recipe(**document["recipe"]), "stab": StabTerms(**document["stab"])}
-            return cls(
-                **dict(document)
-                | parts
-                | {"settings": Settings.of(document["settings"]), "sigma_range": tuple(document["sigma_range"])}
-            )
+            parts |= {"settings": Settings.of(document["settings"]), "sigma_range": tuple(document["sigma_range"])}
+            return cls(**dict(document) | parts)
         except (KeyError, TypeError) as error:
             raise LabError("What was asked of the training cannot be read: begin anew.") from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -40,16 +41,11 @@ def figure_sigmas(low: float, high: float) -> list[float]:
 
 @torch.inference_mode()
 def accuracy(
-    network: Callable[[Tensor], Tensor],
-    data: LabelledImages,
-    device: torch.device,
-    *,
-    batch_size: int = 500,
-    noise_sigma: float = 0.0,
+    network: Callable[[Tensor], Tensor], data: LabelledImages, device: torch.device, *, noise_sigma: float = 0.0
 ) -> float:
     """Share of the pictures that the network, in evaluation mode, gets right, with one draw of noise where sigma is above 0."""
     right, generator = 0, torch.Generator().manual_seed(0)
-    for images, labels in zip(data.images.split(batch_size), data.labels.split(batch_size), strict=True):
+    for images, labels in zip(data.images.split(500), data.labels.split(500), strict=True):
         pixels = images.to(device).float() / 255
         if noise_sigma:
             pixels = pixels + noise_sigma * torch.randn(pixels.shape, generator=generator).to(device)
@@ -69,11 +65,8 @@ def measure_classifier(
 
 def measure_helper(network: nn.Module, data: LabelledImages, sigmas: Sequence[float], device: torch.device) -> dict[str, float]:
     """The accuracy of a :class:`core.training.objectives.DeeplySupervised`'s helper after one draw of noise, at each sigma."""
-
-    def answer(sigma: float) -> Callable[[Tensor], Tensor]:
-        return lambda noisy: network(noisy, sigma, denoise=False)
-
-    return {f"helper_accuracy_{s:g}": round(accuracy(answer(s), data, device, noise_sigma=s), 4) for s in sigmas}
+    helpers = {sigma: partial(network, sigma=sigma, denoise=False) for sigma in sigmas}
+    return {f"helper_accuracy_{s:g}": round(accuracy(h, data, device, noise_sigma=s), 4) for s, h in helpers.items()}
 
 
 def measure_denoiser(

@@ -32,7 +32,7 @@ def test_accuracy_counts():
     images = torch.zeros(5, 3, 2, 2, dtype=torch.uint8)
     images[:, 0, 0, 0] = torch.tensor([0, 1, 2, 3, 3])
     data = LabelledImages(images, torch.tensor([0, 1, 0, 3, 3]), torch.arange(5), None)
-    assert accuracy(ByCorner(), data, CPU, batch_size=2) == 0.8
+    assert accuracy(ByCorner(), data, CPU) == 0.8
 
 
 def test_measured_psnr_is_that_of_the_noise_where_nothing_is_denoised():
