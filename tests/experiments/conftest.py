@@ -9,6 +9,7 @@ import pytest
 from experiments import attack_tables, bench_evaluation, bench_training
 from experiments.attack_dataset import __main__ as attack_dataset
 from experiments.compare_modes import __main__ as compare_modes
+from experiments.exact_oracles import __main__ as exact_oracles
 from experiments.replay import __main__ as replay
 from tests.attacks.conftest import Half, half_space
 from tests.commands.conftest import Models, Ran, save_models
@@ -19,6 +20,7 @@ PROGRAMS = {
     "bench_evaluation": bench_evaluation.main,
     "bench_training": bench_training.main,
     "compare_modes": compare_modes.main,
+    "exact_oracles": exact_oracles.main,
     "replay": replay.main,
 }
 
