@@ -15,9 +15,10 @@ from core.models.references import pinned
 from core.report.notation import duration
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
-from core.smoothing.document import read_certificate
+from core.smoothing.document import read_document
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.verification.resampling import check_fresh_seed, resample
+from core.smoothing.settings import fresh_seed
+from core.verification.resampling import POWER, TOO_HIGH, check_fresh, resample
 from core.verification.verify import DIFFERS, NOT_CHECKED, ModelsHere, Verification, verify, why_not_sampled, with_sampling
 
 Models = tuple[ClassifierLike, DenoiserLike | None]
@@ -32,7 +33,14 @@ def add_verify_verb(verbs: Any) -> None:
     parser.add_argument("--image", type=Path, metavar="IMAGE", help="the picture it is said to certify")
     parser.add_argument("--resample", action="store_true", help="sample again with its seed: the counts must be the same")
     parser.add_argument(
-        "--fresh-seed", type=int, metavar="N", help="sample with this seed: the counts must be statistically consistent"
+        "--fresh-seed", type=int, metavar="N", help="sample with this seed: the votes must be consistent with its claims"
+    )
+    parser.add_argument(
+        "--fresh-n",
+        type=int,
+        metavar="N",
+        help="so many fresh samples, by a seed that is drawn where none is given (default: as many as it counted, and enough"
+        f" to reject with probability {POWER:g} a claim {TOO_HIGH:g} too high in p)",
     )
     parser.add_argument("--classifier", metavar="REF", help="where its classifier is here, if not where the certificate says")
     parser.add_argument("--denoiser", metavar="REF", help="where its denoiser is here, if not where the certificate says")
@@ -42,15 +50,17 @@ def add_verify_verb(verbs: Any) -> None:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Check and print. Exit code 0: all that was checked agrees. 1: something differs. 130: the sampling was stopped."""
-    certificate = read_certificate(args.certificate)
+    certificate, beside = read_document(args.certificate)
+    if args.fresh_n is not None and args.fresh_seed is None:
+        args.fresh_seed = fresh_seed()
+    check_fresh(certificate, args.fresh_seed, args.fresh_n)
     sampling = args.resample or args.fresh_seed is not None
     if sampling and args.image is None:
         raise LabError("Sampling again needs the picture: add --image with the picture that the certificate is of.")
-    check_fresh_seed(certificate, args.fresh_seed)
     pick_device(args.device)
     picture = None if args.image is None else read_picture_remarking(args.image).image
     models = _models(args, certificate, sampling)
-    found = verify(certificate, picture, models if isinstance(models, str) else ModelsHere.of(*models))
+    found = verify(certificate, picture, models if isinstance(models, str) else ModelsHere.of(*models), beside)
     interrupted = False
     if sampling:
         assert picture is not None  # seen to above
@@ -114,6 +124,7 @@ def _sampled(
                 *models,
                 same_seed=args.resample,
                 fresh_seed=args.fresh_seed,
+                fresh_n=args.fresh_n,
                 device=args.device,
                 batch_size=args.batch_size,
                 on_progress=show,

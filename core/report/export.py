@@ -92,7 +92,7 @@ print("counts:", certificate.counts)
 def _settings_of(certificate: Certificate) -> str:
     """One line a setting, with the n that an early end reached; a test of given radii depends on the n that was planned."""
     reached = certificate.n_planned if certificate.method == GROUP_SEQUENTIAL else max(certificate.n, 1)
-    settings = vars(certificate.settings) | {"n": reached}
+    settings = vars(certificate.settings) | {"n": reached, "method": certificate.method}
     return "".join(f"    {name}={value!r},\n" for name, value in settings.items() if name not in ("until_radius", "within"))
 
 

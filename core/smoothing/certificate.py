@@ -157,8 +157,10 @@ class Certificate(_Sampled):
             ``table_radii``, and ``p_lower`` the probability which that radius needs, shown by a test.
         engine, precision: what computed the networks, and in which number format; ``eager`` and ``float32`` are torch's own.
             All samples come from one such program: another rounds otherwise, and is another base classifier.
-        failure_probability: alpha over tries; twice that where a run planned with a fixed n was stopped and fell back on the
-            anytime bound, since either may then have been the one reported.
+        method_planned: the bound that was asked for; ``anytime`` took its place where a run planned with a fixed n was
+            stopped. None in documents from before it was recorded.
+        failure_probability: alpha over tries; twice that where ``method`` is not the one planned, since either may then have
+            been the one reported.
         stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
         runner_up: the class with most votes beside the candidate, of a two-sided certificate (the first of several).
         p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
@@ -196,18 +198,19 @@ class Certificate(_Sampled):
     precision: str = FLOAT32
     mixture: float = UNIFORM
     lower_part: float = HALF
+    method_planned: str | None = None
 
     @property
     def settings(self) -> Settings:
-        """What CERTIFY was asked, as far as the certificate says: where it ended early, the bound that it fell back on."""
-        return Settings.of(vars(self) | {"n": self.n_planned, "table_radii": self.table_radii or None})
+        """What CERTIFY was asked, as far as the certificate says."""
+        asked = {"n": self.n_planned, "method": self.method_planned or self.method, "table_radii": self.table_radii or None}
+        return Settings.of(vars(self) | asked)
 
     @property
     def terms(self) -> Terms:
         """What its bound and radius rest on."""
-        return replace(
-            self.settings.terms((3, self.image.height, self.image.width)), mixture=self.mixture, lower_part=self.lower_part
-        )
+        asked = self.settings.terms((3, self.image.height, self.image.width))
+        return replace(asked, method=self.method, mixture=self.mixture, lower_part=self.lower_part)
 
     def to_dict(self) -> dict[str, Any]:
         """The certificate as a document: what ``--json`` prints, the app offers for download, and ``verify`` reads."""

@@ -140,6 +140,7 @@ class Certification:
             n_planned=s.n,
             norm=self.terms.norm,
             method=self.method,
+            method_planned=s.method,
             failure_probability=self.terms.alpha * (1 if self.method == s.method else 2),
             settled=self._outcome(),
             table_radii=s.table_radii or (),

@@ -63,12 +63,14 @@ def certify_picture(
     classifier: ClassifierLike,
     denoiser: DenoiserLike | None,
     settings: Settings,
+    *,
+    counter: Certification | None = None,
     **running: Unpack[Running],
 ) -> Certificate:
-    """:func:`certify` with its settings in one object."""
+    """:func:`certify` with its settings in one object, and who counts the votes, if not a new :class:`Certification`."""
     settings.check()
     picture = _under_noise(image, classifier, denoiser, settings, running=running)
-    c, told = Certification(settings, picture.shape), -math.inf
+    c, told = counter or Certification(settings, picture.shape), -math.inf
 
     def progress(seconds: float) -> Progress | None:
         # The bound takes milliseconds, which small batches on a GPU would notice.

@@ -27,14 +27,19 @@ MAX_CLASSES = 100_000
 MAX_SAMPLES = 1_000_000
 MAX_TEXT = 1_024
 BESIDE = ("path", "api")
-"""Keys that the command line puts beside a certificate; they are not part of it."""
+"""Keys that are put beside a certificate: the picture's path, what a remote API cost. They are not part of it."""
 
 _FAMILY, _, _VERSION = CERTIFICATE_SCHEMA.rpartition("/")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_certificate(source: bytes | str | os.PathLike[str], name: str | None = None) -> Certificate:
-    """Read a certificate's document.
+    """A certificate from its document: :func:`read_document` without what stands beside it."""
+    return read_document(source, name)[0]
+
+
+def read_document(source: bytes | str | os.PathLike[str], name: str | None = None) -> tuple[Certificate, dict[str, Any]]:
+    """Read a certificate's document, and what stands :data:`BESIDE` the certificate.
 
     Args:
         source: the file's bytes, or its path.
@@ -52,28 +57,21 @@ def read_certificate(source: bytes | str | os.PathLike[str], name: str | None = 
     raw = _parse(data, name)
     _check_schema(raw, name)
     try:
-        return certificate_of({key: value for key, value in raw.items() if key not in BESIDE})
+        beside = {key: raw.pop(key) for key in BESIDE if key in raw}
+        return certificate_of(raw), beside
     except LabError as error:
         raise LabError(f"{name} is no certificate that can be verified: {error}") from error
 
 
-def certificate_of(raw: Mapping[str, Any], *, older: bool = False) -> Certificate:
+def certificate_of(raw: Mapping[str, Any]) -> Certificate:
     """A certificate from the dictionary that :meth:`Certificate.to_dict` makes.
 
-    Args:
-        raw: parsed JSON.
-        older: also take what was stored before the schema had a version, with the label beside the prediction.
-
-    Raises:
-        LabError: where a key is missing or unknown, or its value is of the wrong type or out of its range.
+    Raises LabError where a key is missing or unknown, or its value is of the wrong type or out of its range.
     """
     values = dict(raw)
     schema = values.pop("schema", None)
-    if schema != CERTIFICATE_SCHEMA and not (older and schema is None):
+    if schema != CERTIFICATE_SCHEMA:
         raise LabError(f"'schema' is {_shown(schema)}, expected {CERTIFICATE_SCHEMA!r}.")
-    if older and "label" in values:
-        index, label = values.get("prediction"), values.pop("label")
-        values["prediction"] = None if index is None else {"index": index, "label": label}
     wanted = [field for field in fields(Certificate) if field.name != "label"]
     unknown = values.keys() - {field.name for field in wanted}
     if unknown:
@@ -273,6 +271,7 @@ _class = partial(_whole, most=MAX_CLASSES - 1)
 _samples = partial(_whole, most=MAX_SAMPLES)
 _planned = partial(_whole, least=1, most=MAX_SAMPLES)
 _share = partial(_real, most=1.0)
+_method = partial(_one_of, choices=(*METHODS, GROUP_SEQUENTIAL))
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "prediction": _or_null(_prediction),
@@ -299,7 +298,8 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "n_planned": _planned,
     "norm": partial(_one_of, choices=NORMS),
     "noise": partial(_one_of, choices=NOISES),
-    "method": partial(_one_of, choices=(*METHODS, GROUP_SEQUENTIAL)),
+    "method": _method,
+    "method_planned": _or_null(_method),
     "failure_probability": partial(_real, most=1.0, open_=True),
     "sound": _truth,
     "two_sided": _truth,

@@ -90,8 +90,8 @@ def parse_study(text: str) -> tuple[Study, StudyRequest]:
     """The inverse of :func:`dump_study`."""
     document = json.loads(text)
     study = Study(
-        certificate_of(document["certificate"], older=True),
-        None if document["without"] is None else certificate_of(document["without"], older=True),
+        certificate_of(document["certificate"]),
+        None if document["without"] is None else certificate_of(document["without"]),
         tuple(GrowthPoint(*point) for point in document["points"]),
         {
             name: View(read_picture(base64.b64decode(view["png"])).image, tuple((i, s) for i, s in view["top"]))

@@ -1,14 +1,16 @@
 """Sampling a certificate's votes again: with its own seed the very same counts, with a fresh one consistent ones.
 
-Whether two runs drew their votes from the same probabilities is told by tests with a known rate of false alarms.
+Whether two runs drew their votes from the same probabilities, and whether fresh votes contradict what is claimed, is told by
+tests with a known rate of false alarms.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from PIL import Image
+from scipy import special
 
 from core.device import pick_device
 from core.engines import FLOAT32
@@ -23,13 +25,21 @@ from core.smoothing.bounds import (
     upper_bound,
 )
 from core.smoothing.certificate import Certificate
+from core.smoothing.certification import Certification
 from core.smoothing.certify import Progress, certify_picture
+from core.smoothing.conclusion import conclude, outcome
+from core.smoothing.radius import floored
 from core.smoothing.sampling import ClassifierLike, DenoiserLike
-from core.smoothing.settings import Settings
+from core.smoothing.settings import MAX_N, Settings
+from core.smoothing.table import looks
 from core.verification.verify import DIFFERS, NOT_CHECKED, SAME, Check, models_of_catalogue
 
 LEVEL = 0.001
-"""The chance that a true certificate is called inconsistent with fresh samples."""
+"""The chance that each of the tests calls a certificate false that is true."""
+TOO_HIGH, POWER = 0.02, 0.99
+"""A claim so much too high in p is contradicted with this probability by the number of fresh samples that is usual."""
+ROUNDING = 0.005
+"""The share of votes that another device or version may move where the noise is the same: several times what was seen."""
 
 _LEAST = 1e-300
 MAX_SAMPLES_HERE = 101_000
@@ -37,6 +47,27 @@ MAX_SIDE_HERE = 512
 
 OnSample = Callable[[str, Progress], None]
 """Told which of the two runs is under way (``same seed`` or ``fresh seed``), and how far it is."""
+
+
+class Replay(Certification):
+    """A certificate's votes, sampled again to the sample at which it ended.
+
+    Sample i depends on the seed and i alone, so a run of a fixed n repeats one that ended before all were taken.
+
+    Attributes:
+        ended: the look before that sample at which a run that was asked the same would have ended; None where it would not.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        c = self._replayed = certificate
+        at = [look for look in looks(c.n_planned) if look < c.n] if c.settings.may_end_early else []
+        super().__init__(_settings_of(c), c.terms.shape, at=at)
+        self.ended: int | None = None
+
+    def _outcome(self) -> None:
+        c = self._replayed
+        if self.candidate is not None and self.ended is None and self.done < c.n:
+            self.ended = self.done if outcome(self.counts.tolist(), self.candidate, c.settings, c.terms) else None
 
 
 def resample(
@@ -47,41 +78,42 @@ def resample(
     *,
     same_seed: bool = True,
     fresh_seed: int | None = None,
+    fresh_n: int | None = None,
     device: str = "auto",
     batch_size: int | None = None,
     on_progress: OnSample = lambda part, now: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Check]:
-    """Sample as many votes as the certificate counted, and compare.
+    """Sample votes again, and compare.
 
     Args:
         picture: the one it certifies, in any size; the models are those that it names.
-        same_seed: sample with its own seed.
+        same_seed: sample with its own seed, as many as it counted.
         fresh_seed: sample with this seed, too.
+        fresh_n: so many; by default :func:`usual_fresh_n`.
         should_stop: asked after every batch, as ``on_progress`` is called; what was stopped is not checked.
 
     Raises:
-        LabError: where the fresh seed is not fresh, or the device is not there.
+        LabError: where the fresh seed is not fresh, fresh samples are too few or too many, or the device is not there.
     """
     place = str(pick_device(device))
-    check_fresh_seed(certificate, fresh_seed)
+    check_fresh(certificate, fresh_seed, fresh_n)
     c = certificate
-    own = Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=c.seed, noise=c.noise, sound=c.sound)
-    own = replace(own, engine=c.engine, precision=c.precision, two_sided=c.two_sided)  # another is another base classifier
-    runs = [("same seed", own, compare_same_seed)] if same_seed else []
+    runs = [("same seed", _settings_of(c))] if same_seed else []
     if fresh_seed is not None:
-        runs.append(("fresh seed", replace(own, seed=fresh_seed), compare_fresh_seed))
+        runs.append(("fresh seed", replace(_settings_of(c), seed=fresh_seed, n=fresh_n or usual_fresh_n(c))))
     checks = []
-    for part, settings, compare in runs:
+    for part, settings in runs:
         reason = cannot_resample(certificate)
         if reason is None:
             try:
-                # Sample i depends on the seed and i alone, so one planned with n repeats a run that stopped after n samples.
+                replay = Replay(c) if settings.seed == c.seed else None
                 again = certify_picture(
                     fit_to(picture, (c.image.height, c.image.width)),
                     classifier,
                     denoiser,
                     settings,
+                    counter=replay,
                     device=place,
                     batch_size=batch_size,
                     on_progress=partial(on_progress, part),
@@ -89,7 +121,7 @@ def resample(
                 )
                 reason = _unlike(certificate, again)
                 if not again.stopped and reason is None:
-                    checks.append(compare(certificate, again))
+                    checks += compare_fresh_seed(c, again) if replay is None else [compare_same_seed(c, again, replay.ended)]
                     continue
                 reason = reason or f"Sampling was stopped after {again.n:,} of {again.n_planned:,} votes."
             except LabError as error:  # a stranger's numbers may be possible one by one and not together
@@ -98,21 +130,58 @@ def resample(
     return checks
 
 
-def check_fresh_seed(certificate: Certificate, seed: int | None) -> None:
-    """Raise LabError where a seed cannot serve as a fresh one."""
+def _settings_of(c: Certificate) -> Settings:
+    """What its votes depend on; another engine or precision is another base classifier."""
+    known = Settings(sigma=c.sigma, n0=c.n0, n=c.n, alpha=c.alpha, seed=c.seed, noise=c.noise, sound=c.sound)
+    return replace(known, engine=c.engine, precision=c.precision, two_sided=c.two_sided)
+
+
+def check_fresh(certificate: Certificate, seed: int | None, n: int | None) -> None:
+    """Raise LabError where a seed cannot serve as a fresh one, or so many fresh samples cannot be taken or certify nothing."""
     if seed is not None and (seed == certificate.seed or seed < 0):
         raise LabError(f"The seed {seed} is not fresh: choose a whole number of at least 0 other than {certificate.seed}.")
+    least = least_n_to_certify(certificate.terms.alpha * (certificate.lower_part if certificate.two_sided else 1))
+    if n is not None and not least <= n <= MAX_N:
+        raise LabError(f"{n:,} fresh samples are asked for: expected {least:,}, fewer can certify nothing, to {MAX_N:,}.")
+
+
+def usual_fresh_n(certificate: Certificate) -> int:
+    """As many fresh samples as it counted, and at least so many that, were the candidate's probability :data:`TOO_HIGH` below
+    the ``p_lower`` of a certificate that claims a radius, they contradict it with probability :data:`POWER`.
+    """
+    enough = 0 if certificate.abstained else _enough(certificate.p_lower, LEVEL / (2 if certificate.two_sided else 1))
+    return max(certificate.n, enough)
+
+
+@cache
+def _enough(p_lower: float, level: float) -> int:
+    claimed = min(max(p_lower, TOO_HIGH), 1 - 1e-9)
+
+    def suffices(n: int) -> bool:
+        most = math.floor(special.bdtrik(level, n, claimed)) - 1  # votes that contradict, but for those of a rounding
+        most += bool(special.bdtr(most + 1, n, claimed) <= level)
+        return most >= 0 and bool(special.bdtr(most, n, claimed - TOO_HIGH) >= POWER)
+
+    few, enough = 0, 1
+    while not suffices(enough):
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if suffices(middle) else (middle, enough)
+    return enough
 
 
 def cannot_resample(certificate: Certificate) -> str | None:
     """Why sampling again can show nothing, whatever the models; None where it can."""
-    if certificate.sound and certificate.noise != "gaussian":
-        return f"No {certificate.noise} noise is drawn by exact integer sampling, so there is nothing to compare with."
     least = least_n_to_certify(certificate.alpha)
     if certificate.candidate is None or certificate.n < least:
         return f"It counted {certificate.n:,} votes, too few to compare: at least {least} are needed."
     if certificate.candidate >= len(certificate.counts) or sum(certificate.counts) != certificate.n:
         return "Its counts contradict themselves, so there is nothing to compare with."
+    try:
+        _settings_of(certificate).check()
+    except LabError as error:
+        return f"It cannot be sampled again: {error}"
     return None
 
 
@@ -132,43 +201,81 @@ def cannot_sample_here(certificate: Certificate) -> str | None:
     return None
 
 
-def compare_same_seed(certificate: Certificate, again: Certificate) -> Check:
-    """Counts must be equal, vote for vote, where device type and library versions are the certificate's; else consistent."""
-    name = "counts, same seed"
-    where = f"Sampling again with its own seed {certificate.seed} on {again.device}"
-    chosen, found = ((c.candidate, c.lower_part) for c in (certificate, again))
-    if _comparable(certificate, again) and again.counts == certificate.counts and found == chosen:
-        sentence = f"{where} gives the same counts, vote for vote."
-        return Check(name, SAME, sentence, stated=list(certificate.counts), found=list(again.counts))
-    if excuses := _excuses(certificate, again):
-        check = _consistent(name, certificate, again)
-        why = f"the same counts are not expected, since {' and '.join(excuses)}"
-        return replace(check, sentence=f"{where}: {why}. {check.sentence}")
-    if not _comparable(certificate, again):
+def compare_same_seed(certificate: Certificate, again: Certificate, ended: int | None = None) -> Check:
+    """Counts must be equal, vote for vote, but for what another noise or another rounding explains; and the run must not have
+    ended before, as one that was asked the same would have: at ``ended``.
+    """
+    name, stated, found = "counts, same seed", list(certificate.counts), list(again.counts)
+    if len(stated) != len(found):
         return _consistent(name, certificate, again)
-    p_value = consistency_p_value(certificate, again.counts)
-    if again.counts == certificate.counts:
+    where = f"Sampling again with its own seed {certificate.seed} on {again.device}"
+    moved = sum(abs(mine - theirs) for mine, theirs in zip(stated, found, strict=True)) // 2
+    chosen, here = ((c.candidate, c.lower_part) for c in (certificate, again))
+    if not moved and here == chosen:
+        if ended is None:
+            return Check(name, SAME, f"{where} gives the same counts, vote for vote.", stated=stated, found=found)
+        sentence = (
+            f"{where} gives the same counts, but asked what the certificate says, the run would have ended after {ended:,}"
+            f" samples, not {certificate.n:,}."
+        )
+        return Check(name, DIFFERS, sentence, stated=certificate.n, found=ended)
+    noise, rounding = _excuses(certificate, again)
+    if noise:
+        check = _consistent(name, certificate, again)
+        why = f"the same counts are not expected, since {' and '.join(noise)}"
+        return replace(check, sentence=f"{where}: {why}. {check.sentence}")
+    others = f"{moved:,} of {certificate.n:,} votes fall on other classes"
+    if rounding:
+        p_value = float(special.bdtrc(moved - 1, certificate.n, ROUNDING))
+        status, than = (SAME, "no more") if p_value > LEVEL else (DIFFERS, "more")
+        sentence = (
+            f"{where}: the noise is the same, but rounding may move a few votes, since {' and '.join(rounding)}. {others},"
+        )
+        sentence += f" {than} than rounding explains (p-value {p_value:.2g}, if it moves one vote in {1 / ROUNDING:g})."
+        return Check(name, status, sentence, stated=stated, found=found, p_value=p_value)
+    if not moved:
         other = "class to count" if again.candidate != certificate.candidate else "part of alpha for the lower bound"
         sentence = f"{where} chooses another {other}: its n0 samples cannot have been these."
-        return Check(name, DIFFERS, sentence, stated=chosen, found=found)
-    moved = sum(abs(mine - theirs) for mine, theirs in zip(certificate.counts, again.counts, strict=True)) // 2
+        return Check(name, DIFFERS, sentence, stated=chosen, found=here)
+    p_value = consistency_p_value(certificate, again.counts)
     sentence = (
-        f"{where} gives other counts: {moved:,} of {certificate.n:,} votes fall on other classes, although device type and"
-        f" versions are the same, where none should, but for a few that rounding moves on"
-        f" another model of processor. (Read as independent samples: p-value {p_value:.2g}.)"
+        f"{where} gives other counts: {others}, although noise, device type and versions are the same, where none should, but"
+        f" for a few that rounding moves on another model of processor. (Read as independent samples: p-value {p_value:.2g}.)"
     )
-    return Check(name, DIFFERS, sentence, stated=list(certificate.counts), found=list(again.counts), p_value=p_value)
+    return Check(name, DIFFERS, sentence, stated=stated, found=found, p_value=p_value)
 
 
-def compare_fresh_seed(certificate: Certificate, again: Certificate) -> Check:
-    """Counts must be consistent with the same probabilities of every class."""
+def compare_fresh_seed(certificate: Certificate, again: Certificate) -> list[Check]:
+    """Counts must be consistent with the same probabilities of every class, and not contradict what is claimed of them."""
     check = _consistent("counts, fresh seed", certificate, again)
-    return replace(check, sentence=f"Sampling with the fresh seed {again.seed} on {again.device}. {check.sentence}")
+    check = replace(check, sentence=f"Sampling with the fresh seed {again.seed} on {again.device}. {check.sentence}")
+    return [check, _check_claim(certificate, again)] if len(certificate.counts) == len(again.counts) else [check]
+
+
+def _check_claim(c: Certificate, again: Certificate) -> Check:
+    """The radius of the fresh votes by themselves, and whether they contradict the certificate's."""
+    terms = replace(c.terms, method="clopper-pearson", n_planned=again.n, table_radii=())
+    own, p_value = conclude(again.counts, c.candidate, terms), claim_p_value(c, again.counts)
+    claim = f"p of at least {floored(c.p_lower, '.4g')}"
+    if c.p_upper is not None:
+        claim += f", and for any other class of at most {c.p_upper:.4g}"
+    sentence = (
+        f"The {again.n:,} fresh votes by themselves certify {c.norm} radius {floored(own.radius, '.4g')} at alpha"
+        f" {terms.alpha:g}. The certificate states {floored(c.radius, '.4g')}, from {claim}, which they"
+    )
+    if p_value > LEVEL:
+        status, sentence = SAME, f"{sentence} do not contradict (p-value {p_value:.2g})."
+    else:
+        status = DIFFERS
+        sentence += (
+            f" contradict (p-value {p_value:.2g}): what is true fails this test at most once in {round(1 / LEVEL):,} times."
+        )
+    return Check("radius, fresh seed", status, sentence, stated=c.radius, found=own.radius, p_value=p_value)
 
 
 def _consistent(name: str, certificate: Certificate, again: Certificate) -> Check:
     stated, found = list(certificate.counts), list(again.counts)
-    if not _comparable(certificate, again):
+    if len(stated) != len(found):
         sentence = f"The classifier has {len(found)} classes, and the certificate counts {len(stated)}."
         return Check(name, DIFFERS, sentence, stated=stated, found=found)
     p_value = consistency_p_value(certificate, again.counts)
@@ -187,22 +294,24 @@ def _votes(certificate: Certificate, counts: Sequence[int]) -> str:
     return f"{counts[certificate.candidate or 0]:,} of {sum(counts):,}"
 
 
-def _comparable(certificate: Certificate, again: Certificate) -> bool:
-    return len(certificate.counts) == len(again.counts)
-
-
-def _excuses(certificate: Certificate, again: Certificate) -> list[str]:
-    """Why the very same counts cannot be expected here; empty where they can."""
+def _excuses(certificate: Certificate, again: Certificate) -> tuple[list[str], list[str]]:
+    """Why votes here need not be those of the same noise, and why, where they are, the networks may round otherwise."""
     made, here = (c.device.partition(":")[0] for c in (certificate, again))
-    pairs = [("on ", made, here)]
-    packages = ("torch", "numpy", *(["openvino"] if certificate.engine == again.engine == "openvino" else []))
+    device, engine = ("on ", made, here), ("by the engine ", certificate.engine, again.engine)
     then, now = certificate.versions, again.versions
-    pairs += [(f"with {name} ", then.get(name, "unknown"), now.get(name, "unknown")) for name in packages]
-    pairs.append(("by the engine ", certificate.engine, again.engine))
-    excuses = [f"it was made {how}{made!r} and this is {here!r}" for how, made, here in pairs if made != here]
+    torch, numpy, openvino = (
+        (f"with {name} ", then.get(name, "unknown"), now.get(name, "unknown")) for name in ("torch", "numpy", "openvino")
+    )
+    # Noise on the grid is made of the words of PCG64 and whole numbers, the same everywhere.
+    drawn = [] if certificate.sound else [device, numpy if made == here == "cpu" else torch]
+    rounded = [device, torch, engine, *([openvino] if certificate.engine == again.engine == "openvino" else [])]
+    noise, rounding = (
+        [f"it was made {how}{there!r} and this is {ours!r}" for how, there, ours in pairs if there != ours]
+        for pairs in (drawn, rounded)
+    )
     if certificate.precision != FLOAT32:
-        excuses.append(f"how {certificate.precision} rounds is the processor's own affair")
-    return excuses
+        noise.append(f"how {certificate.precision} rounds is the processor's own affair")
+    return noise, rounding
 
 
 def _unlike(certificate: Certificate, again: Certificate) -> str | None:
@@ -213,6 +322,21 @@ def _unlike(certificate: Certificate, again: Certificate) -> str | None:
         f"It was computed by {certificate.engine} in {certificate.precision}, which cannot be had here: computed by"
         f" {again.engine}, which rounds otherwise, the votes are another network's and say nothing about it."
     )
+
+
+def claim_p_value(certificate: Certificate, counts: Sequence[int]) -> float:
+    """A p-value for what a certificate claims: its candidate's probability is at least ``p_lower``, and, two-sided, that of
+    every other class at most ``p_upper``.
+
+    Exact binomial tails, whatever the certificate's own bound; several tests share the level (Bonferroni).
+    """
+    candidate, n = certificate.candidate or 0, sum(counts)
+    p_value = float(special.bdtr(counts[candidate], n, certificate.p_lower))
+    if certificate.p_upper is None:
+        return p_value
+    most = max(votes for index, votes in enumerate(counts) if index != candidate)
+    other = float(special.bdtrc(most - 1, n, certificate.p_upper)) * (len(counts) - 1)
+    return min(1.0, 2 * min(p_value, other))
 
 
 def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> float:

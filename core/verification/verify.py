@@ -7,17 +7,20 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any
 
 from PIL import Image
 
+from core.errors import LabError
 from core.models.catalogue import catalogue, stored_record
 from core.pictures.reading import fit_to
 from core.plain_text import named
-from core.smoothing.bounds import GROUP_SEQUENTIAL
+from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, MIXTURE
 from core.smoothing.certificate import Certificate, ModelRecord, model_labels, model_record
-from core.smoothing.conclusion import conclude, outcome
+from core.smoothing.conclusion import check_reachable, conclude, outcome
+from core.smoothing.settings import HALF
 
 TOLERANCE = 1e-8
 """Relative; versions of SciPy differ in the last digits of a quantile."""
@@ -84,18 +87,29 @@ class Verification:
         return {"verdict": self.verdict, "summary": self.summary(), "checks": [asdict(check) for check in self.checks]}
 
 
-def verify(certificate: Certificate, picture: Image.Image | None, models: ModelsHere | str) -> Verification:
+def verify(
+    certificate: Certificate, picture: Image.Image | None, models: ModelsHere | str, beside: Mapping[str, Any] | None = None
+) -> Verification:
     """Recompute a certificate's arithmetic, and compare its picture and its models (or the sentence that says why they could
     not be looked at) with those that are here.
 
     That the counts were really drawn is another matter: :func:`core.verification.resampling.resample`.
+
+    Args:
+        beside: what stands in the document beside the certificate: it is named as not checked.
     """
     checks = [
-        Check("schema", "same", "The document is complete and of the schema's version that this Lab reads."),
+        Check("schema", SAME, "The document is complete and of the schema's version that this Lab reads."),
         *check_arithmetic(certificate),
         check_picture(certificate, picture),
     ]
     checks += [Check("models", NOT_CHECKED, models)] if isinstance(models, str) else check_models(certificate, models)
+    used = ", ".join(f"{named(name)} {named(version)}" for name, version in certificate.versions.items()) or "none named"
+    sentence = f"Nothing here can show where and when it was made: device {certificate.device!r}, seconds, versions ({used})."
+    checks.append(Check("as stated", NOT_CHECKED, sentence))
+    for key in beside or {}:
+        sentence = f"{key!r} stands beside the certificate and is no part of it: nothing in it is checked."
+        checks.append(Check(key, NOT_CHECKED, sentence))
     return Verification(tuple(checks))
 
 
@@ -116,12 +130,21 @@ def with_sampling(so_far: Verification, sampled: list[Check] | str) -> Verificat
 
 
 def check_arithmetic(certificate: Certificate) -> list[Check]:
-    """Recompute every field that follows from others, and name each that does not."""
-    checks = _check_counts(certificate)
+    """See that CERTIFY takes the settings, recompute every field that follows from others, and name each that does not."""
+    checks = [_check_settings(certificate), *_check_counts(certificate)]
     if any(check.status == DIFFERS for check in checks):
-        skipped = "The counts contradict themselves, so nothing can be computed from them."
+        skipped = "Settings or counts contradict themselves, so nothing can be computed from them."
         return [*checks, Check("bound and radius", NOT_CHECKED, skipped)]
     return [*checks, *_check_run(certificate), *_check_claims(certificate)]
+
+
+def _check_settings(c: Certificate) -> Check:
+    try:
+        c.settings.check()
+        check_reachable(c.settings, c.terms)
+    except LabError as error:
+        return Check("settings", DIFFERS, f"CERTIFY refuses what the certificate says it was asked: {error}")
+    return Check("settings", SAME, "CERTIFY takes the settings that the certificate says it was asked.")
 
 
 def _check_counts(c: Certificate) -> list[Check]:
@@ -138,17 +161,25 @@ def _check_counts(c: Certificate) -> list[Check]:
 
 
 def _check_run(c: Certificate) -> list[Check]:
-    """What the way the run ended allows."""
-    stopped = c.n < c.n_planned
+    """What the bound that was planned, and the way the run ended, allow."""
+    stopped, planned = c.n < c.n_planned, c.method_planned
     checks = [_compare("stopped", c.stopped, stopped, f"{c.n:,} of {c.n_planned:,} planned samples")]
     if c.n > c.n_planned:
         sentence = f"More samples were counted ({c.n:,}) than planned."
         checks.append(Check("n_planned", DIFFERS, sentence, stated=c.n_planned, found=c.n))
-    if stopped and c.method != GROUP_SEQUENTIAL:
-        checks.append(_compare("method", c.method, "anytime", "a run that ended early"))
-    allowed = (c.terms.alpha, 2 * c.terms.alpha) if stopped else (c.terms.alpha,)
-    found = next((value for value in allowed if _close(c.failure_probability, value)), allowed[-1])
-    checks.append(_compare("failure_probability", c.failure_probability, found, "alpha"))
+    plans = METHODS if planned is None and stopped and not c.settings.may_end_early else (c.settings.method,)
+    bounds = {plan: "anytime" if stopped and plan != GROUP_SEQUENTIAL else plan for plan in plans}
+    checks.append(_compare("method", c.method, bounds[plans[0]], "the bound that was planned and how the run ended"))
+    allowed = [c.terms.alpha * (1 if plan == bound else 2) for plan, bound in bounds.items()]
+    found = next((value for value in allowed if _close(c.failure_probability, value)), allowed[0])
+    checks.append(_compare("failure_probability", c.failure_probability, found, "alpha, tries and how the run ended"))
+    if not c.two_sided:
+        checks.append(_compare("lower_part", c.lower_part, HALF, "the one bound that there is"))
+    if planned is not None:
+        checks.append(_compare("mixture", c.mixture, MIXTURE, "the anytime bound, which has but one where a plan is recorded"))
+    else:
+        sentence = "It does not say which bound was planned, as no document did once: where it ended early, either is allowed."
+        checks.append(Check("method_planned", NOT_CHECKED, sentence))
     if not c.classifier.ref.startswith("api/"):
         # Of an API, answers that were stored already took no time.
         speed = (c.n0 + c.n) / c.seconds if c.seconds else 0.0
@@ -161,6 +192,7 @@ def _check_claims(c: Certificate) -> list[Check]:
     found = conclude(c.counts, c.candidate, c.terms)
     prediction = None if found.abstained else c.candidate
     label = None if prediction is None or c.labels is None else c.labels[prediction]
+    settled = outcome(c.counts, c.candidate, c.settings, c.terms) if c.candidate is not None and c.n else None
     checks = [
         _compare("p_lower", c.p_lower, found.p_lower, "the counts"),
         _compare("p_upper", c.p_upper, found.p_upper, "the counts"),
@@ -170,15 +202,12 @@ def _check_claims(c: Certificate) -> list[Check]:
         _compare("abstained", c.abstained, found.abstained, "the bounds"),
         _compare("prediction", c.prediction, prediction, "the counts"),
         _compare("label", c.label, label, "prediction and labels"),
+        _compare("settled", c.settled, settled, "the counts and what was to be settled"),
     ]
-    settled = outcome(c.counts, c.candidate, c.settings, c.terms) if c.candidate is not None and c.n else None
-    checks.append(_compare("settled", c.settled, settled, "the counts and what was to be settled"))
-    if c.sound and c.noise != "gaussian":
-        sentence = f"No {c.noise} noise is drawn by exact integer sampling."
-        checks.append(Check("sound", DIFFERS, sentence, stated=c.sound, found=False))
-    if c.radii:  # missing in documents from before they were recorded
-        checks.append(_compare("radii", c.radii, found.radii, "the counts"))
-    return checks
+    if not c.radii:
+        sentence = "It names the radius in its own norm alone, as documents did before those in all norms were recorded."
+        return [*checks, Check("radii", NOT_CHECKED, sentence)]
+    return [*checks, _compare("radii", c.radii, found.radii, "the counts")]
 
 
 def _compare(name: str, stated: Any, found: Any, source: str) -> Check:
@@ -197,7 +226,7 @@ def _equal(stated: Any, found: Any) -> bool:
 
 
 def _close(stated: float, found: float) -> bool:
-    return math.isclose(stated, found, rel_tol=TOLERANCE, abs_tol=1e-12)
+    return math.isclose(stated, found, rel_tol=TOLERANCE)
 
 
 def _words(value: Any) -> str:

@@ -89,22 +89,40 @@ def test_without_the_picture_arithmetic_and_models_are_checked(run, saved) -> No
     assert ran.code == 0
     assert ran.document["verdict"] == "same"
     found = statuses(ran.document)
-    assert found.pop("picture") == "not checked"
+    assert [found.pop(name) for name in ("picture", "as stated")] == ["not checked", "not checked"]
     assert set(found.values()) == {"same"}
-    assert {"schema", "p_lower", "radius", "classifier.weights", "denoiser", "labels"} <= found.keys()
+    assert {"schema", "settings", "p_lower", "radius", "classifier.weights", "denoiser", "labels"} <= found.keys()
     assert set(ran.document["checks"][0]) == {"name", "status", "sentence", "stated", "found", "p_value"}
 
 
 def test_sampling_again_and_afresh(run, saved, picture) -> None:
-    ran = run("verify", saved, "--image", picture, "--resample", "--fresh-seed", 6, "--batch-size", 13, "--json")
+    both = ("--resample", "--fresh-seed", 6, "--fresh-n", 300)
+    ran = run("verify", saved, "--image", picture, *both, "--batch-size", 13, "--json")
     assert ran.code == 0
     found = statuses(ran.document)
     assert (found["picture"], found["counts, same seed"], found["counts, fresh seed"]) == ("same", "same", "same")
-    fresh = ran.document["checks"][-1]
+    fresh, radius = ran.document["checks"][-2:]
     assert fresh["p_value"] > 0.001
     assert fresh["stated"] != fresh["found"]
-    only = run("verify", saved, "--image", picture, "--fresh-seed", 6, "--json")
+    assert sum(fresh["found"]) == 300
+    assert (radius["name"], radius["status"]) == ("radius, fresh seed", "same")
+    assert "by themselves certify l2 radius" in radius["sentence"]
+    only = run("verify", saved, "--image", picture, "--fresh-n", 400, "--json")
     assert "counts, same seed" not in statuses(only.document)
+    assert "fresh seed 0 on" in only.document["checks"][-2]["sentence"], "drawn, since none was given"
+    assert sum(only.document["checks"][-2]["found"]) == 400
+
+
+def test_what_stands_beside_a_certificate_is_named_as_not_checked(run, saved, tmp_path) -> None:
+    document = json.loads(saved.read_text())
+    document["versions"]["proof"] = "complete"
+    other = tmp_path / "beside.json"
+    other.write_text(json.dumps(document | {"path": "cat.png", "api": {"proven": True}}))
+    ran = run("verify", other)
+    assert ran.code == 0
+    assert ran.out.splitlines()[0].endswith("Not checked: picture, as stated, path, api.")
+    assert "proof complete" in ran.out
+    assert "'api' stands beside the certificate and is no part of it: nothing in it is checked." in ran.out
 
 
 def test_text_tells_what_differs_first(run, saved, tmp_path) -> None:
@@ -166,6 +184,9 @@ def test_nothing_is_fetched_unless_sampling_is_asked_for(ref, run, saved, tmp_pa
 def test_mistakes_are_one_line(run, saved, picture, tmp_path) -> None:
     assert "add --image" in run("verify", saved, "--resample").one_line()
     assert "not fresh" in run("verify", saved, "--image", picture, "--fresh-seed", 5).one_line()
+    for asked in (("--fresh-n", 0), ("--fresh-seed", 6, "--fresh-n", 0)):
+        words = run("verify", saved, "--image", picture, *asked).one_line()
+        assert "0 fresh samples are asked for: expected 10, fewer can certify nothing, to 1,000,000." in words
     assert "There is no file" in run("verify", tmp_path / "none.json").one_line()
     assert "no text" in run("verify", picture).one_line()
     assert "There is no file" in run("verify", saved, "--image", tmp_path / "none.png").one_line()

@@ -21,6 +21,7 @@ from core.report.export import to_json
 from core.smoothing.certificate import Certificate, ModelRecord
 from core.smoothing.certify import certify
 from core.smoothing.document import MAX_DOCUMENT_BYTES
+from core.verification.resampling import usual_fresh_n
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,6 +75,11 @@ def outcome(at: AppTest, words: str, timeout: float = 90) -> str:
         at.run()
 
 
+def number(at: AppTest, label: str) -> Any:
+    (field,) = [field for field in at.number_input if field.label == label]
+    return field
+
+
 def press(at: AppTest, label: str) -> None:
     next(button for button in at.button if button.label == label).click()
     at.run()
@@ -82,13 +88,23 @@ def press(at: AppTest, label: str) -> None:
 def test_arithmetic_and_models_at_once_and_sampling_on_request(certificate: Certificate) -> None:
     at = page(to_json(certificate), sample_picture("shape-star").image)
     found = checks(at)
+    assert found.pop("as stated") == "– not checked"
     assert set(found.values()) == {"✓ same"}
     assert {"radius", "picture", "classifier.weights", "denoiser.weights", "labels"} <= found.keys()
     press(at, "Sample again with its seed")
     assert "vote for vote" in outcome(at, "counts, same seed: same")
+    samples = number(at, "Fresh samples")
+    assert samples.value == usual_fresh_n(certificate) > certificate.n
+    samples.set_value(400)
+    assert number(at, "Fresh seed").value == 0, "drawn from the system, which the tests hold at 0"
     press(at, "Sample with a fresh seed")
     assert "consistent" in outcome(at, "counts, fresh seed: same")
+    radius = outcome(at, "radius, fresh seed: same")
+    assert "The 400 fresh votes by themselves certify l2 radius" in radius
     assert not at.error
+    number(at, "Fresh seed").set_value(certificate.seed)
+    press(at, "Sample with a fresh seed")
+    assert any("is not fresh" in error.value for error in at.error)
 
 
 def test_a_forged_one_is_caught(certificate: Certificate) -> None:
@@ -133,7 +149,7 @@ def test_a_strangers_words_are_no_markdown(certificate: Certificate) -> None:
     assert any("spy" in caption.value for caption in at.caption)
     at = page(to_json(certificate).replace("gaussian", sign))
     assert any("spy" in error.value for error in at.error)
-    elsewhere = dataclasses.replace(certificate, versions=certificate.versions | {"torch": sign}, seed=4)
+    elsewhere = dataclasses.replace(certificate, versions=certificate.versions | {"numpy": sign}, seed=4)
     at = page(to_json(elsewhere), sample_picture("shape-star").image)
     press(at, "Sample again with its seed")
     assert "spy" in outcome(at, "counts, same seed: same")

@@ -11,13 +11,23 @@ from core.pictures.reading import Picture
 from core.plain_text import cells, plain
 from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
-from core.smoothing.document import MAX_DOCUMENT_BYTES, read_certificate
+from core.smoothing.document import MAX_DOCUMENT_BYTES, read_document
+from core.smoothing.settings import MAX_SEED, fresh_seed
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models
 from core.ui.pictures import PICTURE_TYPES, read_upload
 from core.ui.sentences import errors_shown
-from core.verification.resampling import cannot_resample, cannot_sample_here, resample
+from core.verification.resampling import (
+    MAX_SAMPLES_HERE,
+    POWER,
+    TOO_HIGH,
+    cannot_resample,
+    cannot_sample_here,
+    check_fresh,
+    resample,
+    usual_fresh_n,
+)
 from core.verification.verify import (
     DIFFERS,
     NOT_CHECKED,
@@ -30,11 +40,17 @@ from core.verification.verify import (
 )
 
 VERIFICATIONS = SessionJobs("verifications")
+_FRESH_N = (
+    f"At first as many as it counted, and enough to reject with probability {POWER:g} a claim {TOO_HIGH:g} too high in p."
+)
 _MARKS = {SAME: "✓ same", DIFFERS: "✗ differs", NOT_CHECKED: "– not checked"}
 
 
-def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, seed: int | None) -> Job:
-    """Queue a sampling: with the certificate's own seed where ``seed`` is None. Raises LabError where the queue is full."""
+def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, seed: int | None, n: int | None) -> Job:
+    """Queue a sampling: with the certificate's own seed where ``seed`` is None, else of ``n`` fresh samples.
+
+    Raises LabError where the queue is full.
+    """
     cache, device = models(), pick_device("auto")
     size = (certificate.image.height, certificate.image.width)
 
@@ -48,6 +64,7 @@ def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, s
             denoiser,
             same_seed=seed is None,
             fresh_seed=seed,
+            fresh_n=n,
             device=str(device),
             on_progress=lambda _, now: context.report(now),
             should_stop=context.should_stop,
@@ -61,7 +78,8 @@ def draw_verify() -> None:
     with st.expander("Verify a certificate that you were given", icon=":material/fact_check:"):
         st.markdown(
             "Upload the JSON document of a certificate. Its arithmetic is recomputed at once; with its picture, the votes can"
-            " be sampled again: with its own seed they must come out the same, with a fresh one statistically consistent."
+            " be sampled again: with its own seed they must come out the same, with a fresh one consistent"
+            " with what it claims."
         )
         left, right = st.columns(2)
         megabytes = MAX_DOCUMENT_BYTES // 2**20
@@ -70,9 +88,10 @@ def draw_verify() -> None:
         wanted: list[Key] = []
         if document is not None:
             with errors_shown():
-                certificate = read_certificate(document.getvalue(), document.name)
+                certificate, beside = read_document(document.getvalue(), document.name)
                 picture = None if upload is None else read_upload(upload.getvalue(), upload.name)
-                found = verify(certificate, None if picture is None else picture.image, models_of_catalogue(certificate))
+                image = None if picture is None else picture.image
+                found = verify(certificate, image, models_of_catalogue(certificate), beside)
                 _draw_checks(found)
                 wanted = _choose_sampling(document.getvalue(), certificate, picture, found)
         VERIFICATIONS.keep_only(wanted)
@@ -99,17 +118,22 @@ def _choose_sampling(document: bytes, certificate: Certificate, picture: Picture
     with st.container(horizontal=True, vertical_alignment="bottom"):
         same = st.button("Sample again with its seed", icon=":material/replay:", key="verify-same")
         fresh = st.button("Sample with a fresh seed", icon=":material/casino:", key="verify-fresh")
-        usual, key = 0 if certificate.seed else 1, f"verify-seed-{certificate.seed % 2**31}"
-        seed = int(st.number_input("Fresh seed", 0, 2**31 - 1, value=usual, step=1, key=key, width=140))
+        digest = hashlib.sha256(document).hexdigest()
+        seed_key, n_key = f"verify-seed-{digest}", f"verify-n-{digest}"
+        st.session_state.setdefault(seed_key, fresh_seed())  # one that who made the certificate could not know
+        seed = int(st.number_input("Fresh seed", 0, MAX_SEED, step=1, key=seed_key, width=140))
+        most = MAX_SAMPLES_HERE - certificate.n0
+        st.session_state.setdefault(n_key, min(usual_fresh_n(certificate), most))
+        n = int(st.number_input("Fresh samples", 1, most, step=1_000, key=n_key, width=140, help=_FRESH_N))
     # The picture is fixed by the hash in the document.
-    wanted: dict[Key, int | None] = {("verify", hashlib.sha256(document).hexdigest(), asked): asked for asked in (None, seed)}
-    if fresh and seed == certificate.seed:
-        st.error(f"The seed {seed} is the certificate's own: choose another one.", icon=":material/error:")
-        fresh = False
-    for (name, asked), pressed in zip(wanted.items(), (same, fresh), strict=True):
-        if pressed:
-            VERIFICATIONS.forget(name)
-            begin(partial(start_resampling, name, certificate, picture.image, seed=asked))
+    wanted: dict[Key, tuple[int, int] | None] = {("verify", digest, asked): asked for asked in (None, (seed, n))}
+    with errors_shown():
+        for (name, asked), pressed in zip(wanted.items(), (same, fresh), strict=True):
+            if pressed:
+                seed_asked, n_asked = asked or (None, None)
+                check_fresh(certificate, seed_asked, n_asked)
+                VERIFICATIONS.forget(name)
+                begin(partial(start_resampling, name, certificate, picture.image, seed=seed_asked, n=n_asked))
     return list(wanted)
 
 
