@@ -13,6 +13,7 @@ from core.commands.denoise import add_denoise_verb
 from core.commands.evaluate import add_evaluate_verb
 from core.commands.models import add_models_verb
 from core.commands.passphrase import add_passphrase_verb
+from core.commands.quantize import add_quantize_verb
 from core.commands.terminal import CommandParser, run_program
 from core.commands.train import add_training_verbs
 from core.commands.verify import add_verify_verb
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_training_verbs(verbs)
     add_verify_verb(verbs)
     add_bench_verb(verbs)
+    add_quantize_verb(verbs)
     add_serve_demo_api_verb(verbs)
     add_passphrase_verb(verbs)
     return parser

@@ -3,7 +3,8 @@
 import importlib.util
 
 ENGINES = ("auto", "eager", "compile", "openvino")
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+INT8 = "int8"
 EAGER, FLOAT32 = "eager", "float32"
 """What computed before there was a choice."""
 TITLES = {"eager": "torch", "compile": "torch.compile", "openvino": "OpenVINO"}
@@ -18,8 +19,11 @@ def program_title(engine: str, precision: str) -> str:
     return f"{TITLES[engine]}, {precision}"
 
 
-def not_installed(engine: str) -> str | None:
-    """A clause where an engine's package is missing here; None where nothing is."""
-    if engine == "openvino" and importlib.util.find_spec("openvino") is None:
-        return "OpenVINO is not installed ('pip install -r requirements-openvino.txt')"
-    return None
+def not_installed(package: str) -> str | None:
+    """A clause where ``openvino``, or what rounds for it, is missing here; None for what is there, or needs no package."""
+    if package not in _PACKAGES or importlib.util.find_spec(package) is not None:
+        return None
+    return f"{_PACKAGES[package]} is not installed ('pip install -r requirements-openvino.txt')"
+
+
+_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}

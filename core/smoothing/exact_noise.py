@@ -167,13 +167,11 @@ class GridNoiseStream(NoiseStream):
         super().__init__(shape, seed, purpose, device)
         self._distribution = grid_distribution(float(sigma))
 
-    def _block(self, number: int) -> Tensor:
-        if self._cached is None or self._cached[0] != number:
-            sequence = np.random.SeedSequence(self.seed, spawn_key=(self._purpose, number, GRID_KEY))
-            shape = (self._rows, *self.shape)
-            drawn = self._distribution.draw(int(np.prod(shape)), np.random.PCG64(sequence))
-            self._cached = (number, torch.from_numpy(drawn).reshape(shape).to(self.device))
-        return self._cached[1]
+    def _drawn(self, number: int) -> Tensor:
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(self._purpose, number, GRID_KEY))
+        shape = (self._rows, *self.shape)
+        drawn = self._distribution.draw(int(np.prod(shape)), np.random.PCG64(sequence))
+        return torch.from_numpy(drawn).reshape(shape).to(self.device)
 
 
 GUARD = 32

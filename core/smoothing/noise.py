@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 
 import numpy as np
 import torch
@@ -16,9 +17,6 @@ BLOCK_NUMBERS = 2**24
 
 PURPOSES = {"select": 0, "estimate": 1, "predict": 2, "show": 3, "train": 4}
 """What the noise is for. Each purpose has a stream of its own, so n0 and n never share a sample."""
-
-NoiseSource = Callable[[int, int], Tensor]
-"""(start, stop) -> (stop - start, C, H, W): float32 of standard deviation 1, or int32 in grey levels."""
 
 _KEYS: dict[str, tuple[int, ...]] = {"gaussian": (), "uniform": (2,), "laplace": (3,)}
 """What sets the seeds of one kind of noise apart from those of another; 1 is that of noise on the grid of grey levels."""
@@ -44,30 +42,53 @@ class NoiseStream:
         # A function of the picture alone: were it one of the batch or of the memory left, so would be the noise.
         self._rows = max(1, min(BLOCK, BLOCK_NUMBERS // math.prod(self.shape)))
         self._cached: tuple[int, Tensor] | None = None
+        self._ahead: dict[int, Future[Tensor]] = {}
 
     def __call__(self, start: int, stop: int) -> Tensor:
         """Samples ``start`` to ``stop`` (exclusive) as (stop - start, C, H, W) float32."""
         pieces = []
         rows = self._rows
-        for number in range(start // rows, (stop - 1) // rows + 1):
+        for number in self._numbers(start, stop):
             first = number * rows
             pieces.append(self._block(number)[max(start - first, 0) : min(stop - first, rows)])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
+    def draw_ahead(self, start: int, stop: int) -> None:
+        """Begin to draw samples that will be asked for, beside the networks; a GPU draws them fast enough when they are."""
+        numbers = [number for number in self._numbers(start, stop) if number not in self._ahead and not self._has(number)]
+        if numbers and self.device.type == "cpu":
+            drawing = {number: Future[Tensor]() for number in numbers}
+            self._ahead |= drawing
+            Thread(target=self._draw_all, args=(drawing,), name="noise").start()
+
+    def _draw_all(self, drawing: dict[int, Future[Tensor]]) -> None:
+        for number, block in drawing.items():
+            try:
+                block.set_result(self._drawn(number))
+            except BaseException as error:  # for whoever asks for the block, such as that memory ran out
+                block.set_exception(error)
+
+    def _numbers(self, start: int, stop: int) -> range:
+        return range(start // self._rows, (stop - 1) // self._rows + 1)
+
+    def _has(self, number: int) -> bool:
+        return self._cached is not None and self._cached[0] == number
+
     def _block(self, number: int) -> Tensor:
         # A batch smaller than a block, or not a multiple of it, asks for the same block again at once.
-        if self._cached is not None and self._cached[0] == number:
-            return self._cached[1]
+        if self._cached is None or self._cached[0] != number:
+            ahead = self._ahead.pop(number, None)
+            self._cached = (number, self._drawn(number) if ahead is None else ahead.result())
+        return self._cached[1]
+
+    def _drawn(self, number: int) -> Tensor:
         sequence = np.random.SeedSequence(self.seed, spawn_key=(self._purpose, number, *self._kind_key))
         shape = (self._rows, *self.shape)
         if self.device.type == "cpu":
-            block = torch.from_numpy(_drawn_by_numpy(np.random.default_rng(sequence), shape, self.kind))
-        else:
-            # 63 bits, since a generator's seed must fit a signed 64-bit integer.
-            seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
-            block = _drawn_by_torch(torch.Generator(self.device).manual_seed(seed), shape, self.kind)
-        self._cached = (number, block)
-        return block
+            return torch.from_numpy(_drawn_by_numpy(np.random.default_rng(sequence), shape, self.kind))
+        # 63 bits, since a generator's seed must fit a signed 64-bit integer.
+        seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return _drawn_by_torch(torch.Generator(self.device).manual_seed(seed), shape, self.kind)
 
 
 def image_seed(seed: int, index: int) -> int:

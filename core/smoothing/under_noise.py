@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from core.device import pick_device
-from core.engines.programs import Pair, choose
+from core.engines.pair import Pair
+from core.engines.programs import choose
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, image_record, to_pixels
 from core.smoothing.certificate import Provenance, model_labels, model_record, model_size
-from core.smoothing.noise import NoiseSource, NoiseStream, is_on_grid, noisy_copies
+from core.smoothing.noise import NoiseStream, is_on_grid, noisy_copies
 from core.smoothing.sampling import (
     BaseClassifier,
     ClassifierLike,
@@ -115,13 +116,20 @@ class PictureUnderNoise:
             engine=self.program.engine,
             precision=self.program.precision,
         )
-        self._streams: dict[str, NoiseSource] = {}
+        self._streams: dict[str, NoiseStream] = {}
 
     def noisy(self, purpose: str, start: int, stop: int) -> Tensor:
         """(stop - start, 3, H, W) noisy copies: samples ``start`` to ``stop`` (exclusive) of the stream for a purpose."""
+        return noisy_copies(self.pixels, self.sigma, self._stream(purpose)(start, stop))
+
+    def draw_ahead(self, purpose: str, start: int, stop: int) -> None:
+        """Begin to draw the noise of samples that are wanted next."""
+        self._stream(purpose).draw_ahead(start, stop)
+
+    def _stream(self, purpose: str) -> NoiseStream:
         if purpose not in self._streams:
             self._streams[purpose] = noise_source(self.shape, self._settings, purpose, self.device)
-        return noisy_copies(self.pixels, self.sigma, self._streams[purpose](start, stop))
+        return self._streams[purpose]
 
     def check_votes(self, votes: Tensor) -> Tensor:
         """The same votes; raises LabError where the classifier has other labels."""
@@ -131,7 +139,7 @@ class PictureUnderNoise:
         return votes
 
 
-def noise_source(shape: tuple[int, ...], settings: Settings, purpose: str, device: torch.device) -> NoiseSource:
+def noise_source(shape: tuple[int, ...], settings: Settings, purpose: str, device: torch.device) -> NoiseStream:
     """The noise of a (C, H, W) picture for a purpose, a key of :data:`core.smoothing.noise.PURPOSES`."""
     if not settings.sound:
         return NoiseStream(shape=shape, seed=settings.seed, purpose=purpose, device=device, kind=settings.noise)
@@ -179,6 +187,13 @@ class Sampling:
         start = self.sent[purpose]
         self.sent[purpose] = min(start + room, most)
         return _Piece(self, purpose, start, self.sent[purpose])
+
+    def draw_ahead(self, room: int) -> None:
+        """Begin to draw the noise of the next ``room`` samples, as far as they are wanted whatever the votes under way."""
+        wanted = self.counter.wanted(self.sent)
+        if wanted is not None:
+            start = self.sent[wanted[0]]
+            self.picture.draw_ahead(wanted[0], start, min(start + room, wanted[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,6 +279,8 @@ def sample_under_noise(
 def _check_first(sampling: Sampling, size: int) -> None:
     """See that the first copies are answered alike whatever else is in their batch, if batches have room for more than one."""
     picture, wanted, count = sampling.picture, sampling.counter.wanted(sampling.sent), min(CHECKED, size)
+    if picture.program.run is not None:
+        return None  # as it was when it was compiled
     while wanted is not None and count > 1:
         try:
             return check_alone(picture.base, picture.noisy(wanted[0], 0, count), picture.sigma)
@@ -324,6 +341,7 @@ def _first(left: deque[_Piece], size: int) -> list[_Piece]:
 def _classified(pieces: list[_Piece]) -> _Voted:
     picture = pieces[0].sampling.picture
     noisy = [piece.noisy() for piece in pieces]
+    pieces[-1].sampling.draw_ahead(sum(map(len, pieces)))
     top, classes = classify(picture.base, noisy[0] if len(noisy) == 1 else torch.cat(noisy), picture.sigma)
     parts = top.split([len(piece) for piece in pieces])
     return [(piece, torch.bincount(part, minlength=classes + 1)) for piece, part in zip(pieces, parts, strict=True)]

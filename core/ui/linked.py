@@ -189,9 +189,9 @@ def choose_program(settings: Settings) -> Settings:
             st.warning(f"{missing}; the networks are computed eagerly.", icon=":material/memory:")
         if precision == "bfloat16":
             from core.device import pick_device  # torch takes seconds: not before it is asked
-            from core.engines.programs import computes_bfloat16
+            from core.engines.programs import computes
 
-            if not computes_bfloat16(pick_device()):
+            if not computes("bfloat16", pick_device()):
                 st.warning(_SLOW, icon=":material/memory:")
     return replace(settings, engine=engine, precision=precision)
 

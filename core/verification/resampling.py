@@ -13,9 +13,10 @@ from PIL import Image
 from scipy import special
 
 from core.device import pick_device
-from core.engines import FLOAT32
+from core.engines import FLOAT32, INT8
 from core.errors import LabError
 from core.pictures.reading import fit_to
+from core.plain_text import named
 from core.smoothing.bounds import (
     FIXED_N,
     anytime_lower,
@@ -316,11 +317,19 @@ def _excuses(certificate: Certificate, again: Certificate) -> tuple[list[str], l
 
 def _unlike(certificate: Certificate, again: Certificate) -> str | None:
     """Why the votes here are another network's; None where they are not."""
-    if certificate.precision == FLOAT32 or certificate.engine == again.engine:
+    if certificate.precision == FLOAT32:
         return None  # the engines of float32 differ in the last digits, as devices do
+    if (certificate.engine, certificate.precision) == (again.engine, again.precision):
+        made, here = (c.versions.get(INT8, "unknown") for c in (certificate, again))
+        if made == here:
+            return None
+        return (
+            f"It was computed by a graph of int8 with sha256 {named(made)}, and the one here has {named(here)}: the votes are"
+            " another network's and say nothing about it."
+        )
     return (
         f"It was computed by {certificate.engine} in {certificate.precision}, which cannot be had here: computed by"
-        f" {again.engine}, which rounds otherwise, the votes are another network's and say nothing about it."
+        f" {again.engine} in {again.precision}, the votes are another network's and say nothing about it."
     )
 
 

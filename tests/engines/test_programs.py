@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from torch import nn
 
 from core import LabError, certify, predict
 from core.engines import programs
-from core.engines.programs import Pair, choose
+from core.engines.pair import Pair
+from core.engines.programs import Program, choose
 from core.models.networks import ConvClassifier, UNetDenoiser
 from core.pictures.pixels import to_picture
 from core.verification.resampling import resample
@@ -65,6 +67,11 @@ def denoiser() -> nn.Module:
 
 def pair(classifier: nn.Module, denoiser: nn.Module | None = None, rows: int = 8) -> Pair:
     return Pair(classifier, denoiser, sigma=0.25, shape=(3, 16, 16), rows=rows, device=CPU)
+
+
+def compiled_as(run: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Pair, str], Program]:
+    """A compiler whose programs answer so."""
+    return lambda pair, precision: Program("compile", precision, run)
 
 
 @needs_openvino
@@ -140,14 +147,16 @@ def test_a_compiler_that_fails_is_said_in_a_sentence(classifier, monkeypatch):
 
 
 def test_wrong_answers_are_noticed(classifier, monkeypatch):
-    monkeypatch.setitem(programs._COMPILERS, "compile", lambda pair, precision: lambda noisy: classifier(noisy) * 1.01)
+    monkeypatch.setitem(programs._COMPILERS, "compile", compiled_as(lambda noisy: classifier(noisy) * 1.01))
     assert "rounding explains 0.1% at most" in choose(pair(classifier), "compile", "float32").notice
-    monkeypatch.setitem(programs._COMPILERS, "compile", lambda pair, precision: lambda noisy: classifier(noisy)[:, :2])
+    monkeypatch.setitem(programs._COMPILERS, "compile", compiled_as(lambda noisy: classifier(noisy)[:, :2]))
     assert "instead of (16, 3)" in choose(pair(classifier), "compile", "bfloat16").notice
 
 
 def test_weights_that_were_changed_are_compiled_anew(classifier, monkeypatch):
-    monkeypatch.setitem(programs._COMPILERS, "compile", lambda pair, precision: copy.deepcopy(pair.classifier))
+    monkeypatch.setitem(
+        programs._COMPILERS, "compile", lambda pair, precision: Program("compile", precision, copy.deepcopy(pair.classifier))
+    )
     first = choose(pair(classifier), "compile", "float32")
     assert choose(pair(classifier), "compile", "float32") is first
     with torch.no_grad():
@@ -158,7 +167,9 @@ def test_weights_that_were_changed_are_compiled_anew(classifier, monkeypatch):
 
 
 def test_programs_are_neither_copied_nor_pickled(classifier, monkeypatch):
-    monkeypatch.setitem(programs._COMPILERS, "compile", lambda pair, precision: copy.deepcopy(pair.classifier))
+    monkeypatch.setitem(
+        programs._COMPILERS, "compile", lambda pair, precision: Program("compile", precision, copy.deepcopy(pair.classifier))
+    )
     choose(pair(classifier), "compile", "float32")
     for twin in (copy.deepcopy(classifier), pickle.loads(pickle.dumps(classifier))):
         assert vars(twin)[programs._ATTRIBUTE] == {}
@@ -168,7 +179,7 @@ def test_programs_are_neither_copied_nor_pickled(classifier, monkeypatch):
 def measured_pair(classifier, denoiser, monkeypatch):
     """A pair whose card says that bfloat16 is as good, on a machine that has it."""
     classifier.ref, denoiser.formats = "bundled/it", {"bundled/it": {"bfloat16": (0.12, 0.5)}}
-    monkeypatch.setattr(programs, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(programs, "computes", lambda precision, device: True)
     return classifier, denoiser
 
 
@@ -189,7 +200,7 @@ def test_auto_rounds_only_what_was_measured(measured_pair, monkeypatch):
     assert precision(classifier, denoiser) == "float32"
     classifier.ref, classifier.own_size, classifier.input_size = "bundled/it", (32, 32), (16, 16)
     assert precision(classifier, denoiser) == "float32"
-    monkeypatch.setattr(programs, "computes_bfloat16", lambda device: False)
+    monkeypatch.setattr(programs, "computes", lambda precision, device: False)
     assert precision(classifier, denoiser) == "float32"
 
 
@@ -244,7 +255,8 @@ def test_an_unknown_engine_or_format_is_a_sentence(classifier, setting, value):
 def test_nothing_is_told_to_the_vendor(tmp_path):
     program = """
 import torch
-from core.engines.programs import Pair, choose
+from core.engines.pair import Pair
+from core.engines.programs import choose
 found = choose(Pair(torch.nn.Flatten().eval(), None, 0.25, (3, 4, 4), 2, torch.device("cpu")), "openvino", "float32")
 assert found.run is not None, found.notice
 """

@@ -151,7 +151,7 @@ def test_the_radius_as_a_share_of_the_distance_to_another_class() -> None:
 
 
 def test_engine_and_number_format_are_chosen_linked_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.engines.programs.computes_bfloat16", lambda device: False)
+    monkeypatch.setattr("core.engines.programs.computes", lambda precision, device: False)
     at = finish(page(compare="false", engine="eager", precision="bfloat16"))
     assert not at.exception
     assert (at.selectbox(key="engine").value, at.selectbox(key="precision").value) == ("eager", "bfloat16")

@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 
 from core.smoothing import noise as noise_module
+from core.smoothing.exact_noise import GridNoiseStream
 from core.smoothing.noise import BLOCK, PURPOSES, NoiseStream, grey_levels, is_on_grid, noisy_copies
 from core.smoothing.radius import NOISES
 from tests.smoothing.worst_case import UNIT
@@ -31,6 +32,18 @@ def test_batch_size_changes_nothing(size):
     assert whole.shape == (1_000, 3, 4, 4)
     assert whole.dtype == torch.float32
     assert torch.equal(in_batches(stream(), 1_000, size), whole)
+
+
+@pytest.mark.parametrize("size", [1, 7, BLOCK - 1, BLOCK, 100, 300])
+@pytest.mark.parametrize("make", [stream, lambda: GridNoiseStream((3, 4, 4), 0.25, 0, "estimate", CPU)], ids=["float", "grid"])
+def test_what_is_drawn_ahead_is_the_same(make, size):
+    whole, noise, pieces = make()(0, 1_000), make(), []
+    for start in range(0, 1_000, size):
+        pieces.append(noise(start, min(start + size, 1_000)))
+        if start + size < 1_000:
+            noise.draw_ahead(start + size, min(start + 2 * size, 1_000))
+    assert torch.equal(torch.cat(pieces), whole)
+    assert not noise._ahead, "nothing is kept, and nothing drawn in vain"
 
 
 def test_samples_can_be_drawn_in_any_order():

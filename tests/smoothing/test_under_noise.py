@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import threading
 
 import pytest
 import torch
@@ -50,6 +51,36 @@ def tally(classifier=three_classes, denoiser=None, *, image=GREY, n=500, sigma=0
 
 def count(*args, **how) -> Tensor:
     return sum(tally(*args, **how).batches)
+
+
+def test_noise_is_drawn_beside_the_networks_and_none_in_vain(monkeypatch):
+    drawn: dict[int, str] = {}
+    draw = NoiseStream._drawn
+
+    def noting(self: NoiseStream, number: int) -> Tensor:
+        drawn[number] = threading.current_thread().name
+        return draw(self, number)
+
+    monkeypatch.setattr(NoiseStream, "_drawn", noting)
+    assert int(count(n=500, batch_size=50).sum()) == 500
+    assert sorted(drawn) == list(range(8)), "500 samples are 8 blocks of 64"
+    assert set(drawn.values()) == {threading.current_thread().name, "noise"}
+    assert [number for number, name in drawn.items() if name != "noise"] == [0]
+
+
+def test_memory_that_runs_out_beside_the_networks_halves_the_batch(monkeypatch):
+    draw, failed = NoiseStream._drawn, []
+
+    def failing(self: NoiseStream, number: int) -> Tensor:
+        if threading.current_thread().name == "noise" and not failed:
+            failed.append(number)
+            raise MemoryError
+        return draw(self, number)
+
+    expected = count(n=500)
+    monkeypatch.setattr(NoiseStream, "_drawn", failing)
+    assert count(n=500).tolist() == expected.tolist()
+    assert failed
 
 
 def test_votes_are_those_of_the_noise():
@@ -168,6 +199,13 @@ def live_bytes() -> int:
     return sum(storages.values())
 
 
+def drawn_ahead() -> None:
+    """Wait for noise that is drawn beside the networks."""
+    for thread in threading.enumerate():
+        if thread.name == "noise":
+            thread.join(60)
+
+
 @pytest.mark.parametrize("side", [16, 224])
 def test_memory_does_not_grow_with_n(side):
     image = torch.full((3, side, side), 0.5)
@@ -179,6 +217,7 @@ def test_memory_does_not_grow_with_n(side):
             nonlocal most, largest, calls
             calls += 1
             largest = max(largest, len(pixels))
+            drawn_ahead()
             if calls in (2, 3) or calls % 40 == 0:  # a look at every object there is takes a while
                 most = max(most, live_bytes() - before)
             return three_classes(pixels)
@@ -190,8 +229,8 @@ def test_memory_does_not_grow_with_n(side):
     assert many[2] > 2 * few[2]
     assert many[0] <= few[0] * 1.01 + 4_096
     assert many[1] == few[1] <= default_batch_size(image)
-    # Noise by the block, one batch of noisy copies, and hardly anything else.
-    assert many[0] < 1.2 * (64 + 2 * many[1]) * image.numel() * 4
+    # Noise by the block, the next one that is drawn meanwhile, one batch of noisy copies, and hardly anything else.
+    assert many[0] < 1.2 * (2 * 64 + 2 * many[1]) * image.numel() * 4
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (3, 32, 32), (3, 224, 224), (3, 2_000, 2_000)])
