@@ -107,9 +107,11 @@ def choose(pair: Pair, engine: str, precision: str, *, wait: bool = False) -> Pr
         return plain
     if begin and automatic and not wait:
         # No daemon: one that computes while the interpreter is taken down brings the whole process down with it.
-        threading.Thread(target=_compile, args=(ready, pair, engine, precision, eagerly), name="compile").start()
+        threading.Thread(
+            target=_compile, args=(ready, pair, engine, precision), kwargs={"eagerly": eagerly}, name="compile"
+        ).start()
     elif begin:
-        _compile(ready, pair, engine, precision, eagerly)
+        _compile(ready, pair, engine, precision, eagerly=eagerly)
     return ready.result() if ready.done() or wait or not automatic else plain
 
 
@@ -161,7 +163,7 @@ def why_not(engine: str, precision: str, pair: Pair) -> str | None:
     return not_installed(engine)
 
 
-def _compile(ready: "Future[Program]", pair: Pair, engine: str, precision: str, eagerly: str) -> None:
+def _compile(ready: "Future[Program]", pair: Pair, engine: str, precision: str, *, eagerly: str) -> None:
     """Compile, compare with the networks, and set the result: the program, or the eager one with the reason."""
     reason = None
     try:
