@@ -11,7 +11,7 @@ from core.apis.providers import is_api
 from core.commands import options
 from core.commands.apis import add_api_options, run_evaluate_api
 from core.commands.terminal import Countdown, remark
-from core.data.classes import check_classes, check_label_order
+from core.data.classes import check_label_order, in_classes_of
 from core.device import pick_device
 from core.engines import EAGER
 from core.errors import LabError
@@ -72,7 +72,7 @@ def _evaluate(args: argparse.Namespace, engine: Engine, settings: Settings, devi
     settings = settled(settings, classifier, denoiser, device=args.device, shape=shape, on_notice=remark)
     made_by = {**options.image_choice(args), "images": len(data), **settings.document(), "device": device}
     made_by |= options.model_choice(classifier, denoiser)
-    check_classes(data, classifier)  # before the log is begun: nothing is left behind where they do not fit
+    data = in_classes_of(classifier, data)  # before the log is begun: nothing is left behind where they do not fit
     files = LogFiles(args.out, made_by, args.resume, remark)
     foreign = not classifier.ref.startswith("bundled/") and classifier.input_size == shape[1:]
     if foreign and (warning := check_label_order(classifier, data.first(400))):

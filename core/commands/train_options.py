@@ -12,7 +12,7 @@ import torch
 
 from core.commands.options import fetched_dataset, load_classifier_remarking, skipped_text
 from core.commands.terminal import remark
-from core.data.classes import check_classes
+from core.data.classes import in_classes_of
 from core.data.datasets import LabelledImages, Photographs, load_photographs
 from core.errors import LabError
 from core.models.load import Classifier
@@ -267,8 +267,11 @@ def check_reference(reference: str | None) -> None:
 def classifier_for(reference: str, data: LabelledImages | Photographs, device: torch.device) -> Classifier:
     """A classifier for pictures of the data set's size, with its classes. Raises LabError where it has others."""
     classifier = load_classifier_remarking(reference, data.size).to(device)
-    if isinstance(data, LabelledImages):
-        check_classes(data, classifier)
+    if isinstance(data, LabelledImages) and not torch.equal(in_classes_of(classifier, data).labels, data.labels):
+        raise LabError(
+            f"The data set numbers its classes in another order than {reference}: name its folders so that the alphabet"
+            " gives the classifier's order, or take the pictures without their classes (pictures/PATH)."
+        )
     return classifier
 
 

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from core.data.datasets import LabelledImages
 from core.errors import LabError
+from core.models.formats.foreign import import_library
 from core.smoothing.certificate import model_labels, model_record
 from core.smoothing.sampling import ClassifierLike
 
@@ -15,6 +17,7 @@ FALSE_ALARMS = 0.001
 """The chance of :func:`check_label_order` to warn where the order is right."""
 _NO_WORDS = re.compile(r"(label|class)?[ _-]*\d+|n\d{8}", re.IGNORECASE)
 """Numbers, ``LABEL_3`` and WordNet's numbers: names that tell nothing to compare."""
+_WORDNET = re.compile(r"n\d{8}")
 
 
 def spellings(name: str) -> frozenset[str]:
@@ -41,17 +44,21 @@ def same_classes(names: Sequence[str] | None, labels: Sequence[str] | None) -> b
     return _moved(names, labels) is None and 2 * shared >= len(names)
 
 
-def check_classes(data: LabelledImages, classifier: ClassifierLike) -> None:
-    """See that data and classifier speak of the same classes, as far as they say: before the first picture is classified.
+def in_classes_of(classifier: ClassifierLike, data: LabelledImages) -> LabelledImages:
+    """A data set with its classes numbered as a classifier numbers them, before the first picture is classified.
 
-    The numbers of the data's classes must be among the classifier's, which are counted in the logits of one picture where
-    it carries no names. Where the data set has words for its classes the classifier must have as many; where its own names
-    are words, too, some must be the same, and none may stand at another number.
+    Where each class of the data has a name that one class of the classifier has, names decide: folders are numbered by the
+    alphabet and may be some of the classes only. So do WordNet's numbers (``n01440764``) before a classifier of ImageNet's
+    classes. Otherwise the numbers stay as they are; they must be among the classifier's, which are counted in the logits of
+    one picture where it carries no names, and nothing that both say of the classes may contradict them.
 
     Raises:
-        LabError: where this is not so.
+        LabError: where data and classifier cannot be brought together.
     """
     labels, names = model_labels(classifier), data.names or ()
+    numbers = _numbers_by_name(names, labels)
+    if numbers is not None:
+        return replace(data, labels=torch.tensor(numbers)[data.labels], names=labels)
     classes = _count(data, classifier) if labels is None else len(labels)
     least, highest = int(data.labels.min()), int(data.labels.max())
     if least < 0 or highest >= classes:
@@ -59,8 +66,13 @@ def check_classes(data: LabelledImages, classifier: ClassifierLike) -> None:
             f"The data set has the class number {least if least < 0 else highest}, and the classifier the classes 0 to"
             f" {classes - 1}: choose data of its classes."
         )
+    if names and len(names) != classes and all(map(_WORDNET.fullmatch, names)):
+        raise LabError(
+            f"The data set's classes go by WordNet's numbers ({_some(names)}), and the classifier's are not surely ImageNet's:"
+            " say :imagenet behind its reference, or name the folders after its classes."
+        )
     if not _are_words(names):
-        return
+        return data
     own = labels if labels is not None and _are_words(labels) else ()
     if own and not frozenset().union(*map(spellings, names)) & frozenset().union(*map(spellings, own)):
         raise LabError(
@@ -76,9 +88,34 @@ def check_classes(data: LabelledImages, classifier: ClassifierLike) -> None:
     if moved is not None:
         name, here, there = moved
         raise LabError(
-            f"The class {name!r} has the number {here} in the data set and {there} in the classifier: choose data that numbers"
-            " the classes as it does."
+            f"The class {name!r} has the number {here} in the data set and {there} in the classifier, and not every name is in"
+            " both: give the same names to both, or choose data that numbers the classes as it does."
         )
+    return data
+
+
+def _numbers_by_name(names: Sequence[str], labels: Sequence[str] | None) -> list[int] | None:
+    """The number of each class in ``labels`` by its name; None where a name is in none or in several of them."""
+    if not names or not labels:
+        return None
+    if all(map(_WORDNET.fullmatch, names)) and not all(map(_WORDNET.fullmatch, labels)):
+        labels = _wordnet_numbers(labels) or ()
+    where = _where(labels)
+    found = [frozenset[int]().union(*(where.get(one, ()) for one in spellings(name))) for name in names]
+    numbers = [number if number in own else next(iter(own), -1) for number, own in enumerate(found)]
+    sure = all(len(own) == 1 or number in own for number, own in enumerate(found)) and len(set(numbers)) == len(numbers)
+    return numbers if sure and (_are_words(names) or all(map(_WORDNET.fullmatch, names))) else None
+
+
+def _wordnet_numbers(labels: Sequence[str]) -> list[str] | None:
+    """WordNet's numbers of ImageNet's classes, in the order of these names, by timm's tables; None where they are others."""
+    data = import_library("timm.data")
+    subset = data.infer_imagenet_subset({"num_classes": len(labels)})
+    if subset is None:
+        return None
+    info = data.ImageNetInfo(subset)
+    shared = sum(bool(spellings(one) & spellings(other)) for one, other in zip(info.label_descriptions(), labels, strict=True))
+    return info.label_names() if shared >= 0.9 * len(labels) else None  # of the thousand, torchvision spells two otherwise
 
 
 def _are_words(names: Sequence[str]) -> bool:
@@ -90,15 +127,21 @@ def _moved(names: Sequence[str], labels: Sequence[str]) -> tuple[str, int, int] 
 
     ImageNet has two classes ``crane``: a name that stands at its own number, too, has not moved.
     """
-    where: dict[str, set[int]] = {}
-    for number, label in enumerate(labels):
-        for spelling in spellings(label):
-            where.setdefault(spelling, set()).add(number)
+    where = _where(labels)
     for number, name in enumerate(names):
         found = set[int]().union(*(where.get(spelling, ()) for spelling in spellings(name)))
         if found and number not in found:
             return name, number, min(found)
     return None
+
+
+def _where(labels: Sequence[str]) -> dict[str, set[int]]:
+    """The numbers at which each spelling stands."""
+    where: dict[str, set[int]] = {}
+    for number, label in enumerate(labels):
+        for spelling in spellings(label):
+            where.setdefault(spelling, set()).add(number)
+    return where
 
 
 @torch.inference_mode()

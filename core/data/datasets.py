@@ -248,16 +248,19 @@ def _read_folder(path: Path, split: str) -> LabelledImages:
     if (root / LISTING).is_file():
         return _read_listed(root)
     classes = sorted(p for p in root.iterdir() if p.is_dir())
+    numbered = all(
+        p.name.isdecimal() and len(p.name) < 10 for p in classes
+    )  # so is each class: by the alphabet, 10 would come before 2
     if not classes:
         raise LabError(f"{str(root)!r} has no folders in it: expected one folder of pictures a class.")
     listed = [
-        (file, label)
-        for label, folder in enumerate(classes)
+        (file, int(folder.name) if numbered else place)
+        for place, folder in enumerate(classes)
         for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     ]
     if not listed:
         raise LabError(f"No PNG, JPEG or WebP pictures lie in the folders of {str(root)!r}.")
-    return replace(_read_files(listed, root), names=tuple(p.name for p in classes))
+    return replace(_read_files(listed, root), names=None if numbered else tuple(p.name for p in classes))
 
 
 def _read_files(listed: Sequence[tuple[Path, int]], root: Path) -> LabelledImages:

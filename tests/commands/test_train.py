@@ -466,7 +466,7 @@ def test_mistakes_of_train_classifier(run, data, tmp_path, options, words):
         (("--sigma-power", 0), "give a range that begins above 0"),
         (("--architecture", "dncnn", "--widths", "4"), "does not take these options"),
         (("--objective", "stab", "--classifier", "api/google"), "answers with labels and gives no gradients"),
-        (("--classifier", "bundled/shapes"), "tells 10 classes apart and the data set has 3"),
+        (("--classifier", "bundled/shapes"), "numbers its classes in another order than bundled/shapes"),
         (("--surrogate", "bundled/nothing"), "no bundled model"),
         (("--option", "depth"), "expected NAME=VALUE"),
         (("--sigma", "all"), "has no greatest sigma of its own"),

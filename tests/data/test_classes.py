@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from core import load_classifier
-from core.data.classes import check_classes, check_label_order, same_classes
+from core.data.classes import check_label_order, in_classes_of, same_classes
 from core.data.datasets import LabelledImages, load_dataset
 from core.errors import LabError
-from core.models.labels import CIFAR10_LABELS
+from core.models.formats.foreign import import_library
+from core.models.labels import CIFAR10_LABELS, names_of
 from core.models.references import BUNDLED_FOLDER
 
 
@@ -38,18 +39,18 @@ def data(labels: Sequence[int], names: tuple[str, ...] | None = None) -> Labelle
 def test_numbers_beyond_the_classes_are_refused_with_and_without_names(wrong: list[int], names: tuple[str, ...] | None) -> None:
     number = min(wrong) if min(wrong) < 0 else max(wrong)
     with pytest.raises(LabError, match=rf"class number {number}, and the classifier the classes 0 to 2"):
-        check_classes(data(wrong), Three(names))
+        in_classes_of(Three(names), data(wrong))
 
 
 def test_a_function_without_weights_is_counted_too() -> None:
-    check_classes(data([0, 4]), lambda pixels: torch.zeros(len(pixels), 5))
+    in_classes_of(lambda pixels: torch.zeros(len(pixels), 5), data([0, 4]))
     with pytest.raises(LabError, match="class number 5"):
-        check_classes(data([5]), lambda pixels: torch.zeros(len(pixels), 5))
+        in_classes_of(lambda pixels: torch.zeros(len(pixels), 5), data([5]))
 
 
 def test_other_names_are_refused_where_both_have_words() -> None:
     with pytest.raises(LabError, match=r"classes \(circle, disc, ring\) are not the classifier's \(cat, dog, ship\)"):
-        check_classes(data([0, 1], ("circle", "disc", "ring")), Three(("cat", "dog", "ship")))
+        in_classes_of(Three(("cat", "dog", "ship")), data([0, 1], ("circle", "disc", "ring")))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_other_names_are_refused_where_both_have_words() -> None:
     ],
 )
 def test_names_that_tell_nothing_are_no_reason(here: tuple[str, ...] | None, there: tuple[str, ...] | None) -> None:
-    check_classes(data([0, 2], here), Three(there))
+    in_classes_of(Three(there), data([0, 2], here))
 
 
 PLANES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -99,12 +100,48 @@ def test_same_classes_are_known_by_most_of_their_names(
 def test_another_count_or_order_of_named_classes_is_refused() -> None:
     """Training asked for the same count and went on where the names differed; evaluation went on where the count differed."""
     with pytest.raises(LabError, match="python/Three tells 3 classes apart and the data set has 2: choose a classifier of"):
-        check_classes(data([0, 1], ("cat", "dog")), Three(("cat", "dog", "ship")))
+        in_classes_of(Three(("cat", "dog", "ship")), data([0, 1], ("cat", "wolf")))
     with pytest.raises(LabError, match="python/Three tells 3 classes apart and the data set has 4"):
-        check_classes(data([0, 1], ("cat", "dog", "ship", "frog")), Three())
+        in_classes_of(Three(), data([0, 1], ("cat", "dog", "ship", "frog")))
     with pytest.raises(LabError, match="class 'dog' has the number 0 in the data set and 1 in the classifier"):
-        check_classes(data([0, 1], ("dog", "a", "ship")), Three(("cat", "dog", "ship")))
-    check_classes(data([0, 1], ("0", "1")), Three(("cat", "dog", "ship")))  # pictures of the first classes alone
+        in_classes_of(Three(("cat", "dog", "ship")), data([0, 1], ("dog", "a", "ship")))
+    in_classes_of(Three(("cat", "dog", "ship")), data([0, 1], ("0", "1")))  # pictures of the first classes alone
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "numbers"),
+    [
+        (("cat", "dog"), ("ship", "dog", "cat"), [2, 1]),  # folders of some of the classes, numbered by the alphabet
+        (("Tiger_shark", "tench"), ("tench, Tinca tinca", "goldfish", "tiger shark"), [2, 0]),
+        (("crane", "cat", "crane"), ("crane", "cat", "crane"), [0, 1, 2]),
+    ],
+)
+def test_classes_have_the_numbers_of_their_names(names: tuple[str, ...], labels: tuple[str, ...], numbers: list[int]) -> None:
+    matched = in_classes_of(Three(labels), data(range(len(names)), names))
+    assert matched.labels.tolist() == numbers
+    assert matched.names == labels
+
+
+class Thousand(Three):
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.zeros(len(pixels), 1000)
+
+
+@pytest.mark.parametrize("places", [[0, 281, 999], [8, 7], list(range(1000))])
+def test_folders_of_wordnet_numbers_are_imagenets_classes(places: list[int]) -> None:
+    """They were numbered 0, 1, 2, ..., so that every picture of a part of ImageNet was wrong, silently."""
+    info = import_library("timm.data").ImageNetInfo()
+    folders = tuple(info.label_names()[place] for place in places)
+    for labels in (names_of("imagenet"), tuple(info.label_descriptions())):  # torchvision's names, and timm's
+        assert in_classes_of(Thousand(labels), data(range(len(places)), folders)).labels.tolist() == places
+
+
+def test_folders_of_wordnet_numbers_before_other_classes_are_refused() -> None:
+    for labels in (None, tuple(f"thing {number}" for number in range(1000))):
+        with pytest.raises(LabError, match=r"WordNet's numbers \(n01440764, n01443537\).*say :imagenet behind its reference"):
+            in_classes_of(Thousand(labels), data([0, 1], ("n01440764", "n01443537")))
+    with pytest.raises(LabError, match="WordNet's numbers"):  # no class of ImageNet's thousand
+        in_classes_of(Thousand(names_of("imagenet")), data([0, 1], ("n01440764", "n99999999")))
 
 
 @pytest.fixture(scope="module")

@@ -251,3 +251,12 @@ def test_photographs_that_cannot_be_had(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "memory_left", lambda: 5_000)
     with pytest.raises(LabError, match="GB of memory while they are read"):
         load_photographs(tmp_path, 18)
+
+
+def test_folders_that_are_numbers_are_the_numbers_of_their_classes(tmp_path: Path) -> None:
+    for name in ("0", "2", "10"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8), (int(name), 0, 0)).save(tmp_path / name / "a.png")
+    data = load_dataset(f"folder/{tmp_path}")
+    assert data.labels.tolist() == data.images[:, 0, 0, 0].tolist() == [0, 10, 2]
+    assert data.names is None

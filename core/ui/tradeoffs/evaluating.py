@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data.classes import check_classes
+from core.data.classes import in_classes_of
 from core.data.datasets import load_dataset
 from core.data.local import CIFAR10_ON_THE_HUB, cifar10_folder, local_data_sets, title_of_data
 from core.device import pick_device
@@ -203,7 +203,7 @@ def start_evaluation(request: EvaluationRequest, name: str, run: StoredRun | Non
             size = None if bundled else (int(data.images.shape[2]), int(data.images.shape[3]))
             classifier = cache.classifier(request.classifier, device, size=size, on_progress=tell, should_stop=stop)
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
-        check_classes(data, classifier)
+        data = in_classes_of(classifier, data)
         return evaluate_into(
             book,
             request,
