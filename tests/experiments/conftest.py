@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from experiments import attack_tables, bench_evaluation, bench_training
+from experiments import attack_tables, bench_evaluation, bench_training, photographs
 from experiments.attack_dataset import __main__ as attack_dataset
 from experiments.compare_modes import __main__ as compare_modes
 from experiments.exact_oracles import __main__ as exact_oracles
@@ -21,6 +21,7 @@ PROGRAMS = {
     "bench_training": bench_training.main,
     "compare_modes": compare_modes.main,
     "exact_oracles": exact_oracles.main,
+    "photographs": photographs.main,
     "replay": replay.main,
 }
 
