@@ -41,7 +41,7 @@ draw_left("api", told_of_asking, go_on_asking)
 left, right = st.columns([1, 1.6])
 with left:
     provider = choose_provider()
-    choice = choose_pictures("bundled/cifar10")[0]
+    choice = choose_pictures("bundled/cifar10", suit=False)[0]
     picture, name = choice.picture.image, choice.picture.name
     st.image(picture, width=160, alt=f"The picture to certify: {name}.")
 with right:

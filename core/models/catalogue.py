@@ -1,6 +1,7 @@
 """What there is to choose from: classifiers and denoisers, bundled or of a package, and the classical denoisers."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def _digest(folder: Path, modified: int) -> str | None:
     return weights_digest(folder, (WEIGHTS,))
 
 
-_DATA = {"cifar10": "CIFAR-10", "shapes": "Shapes"}
+_DATA = {"cifar10": "CIFAR-10", "photo": "Photographs", "shapes": "Shapes"}
+_SMALL = re.compile("cifar|mnist|svhn")  # in the names of classifiers of pictures of 32 x 32 pixels
 
 
 def _title(name: str, config: ModelConfig, card: dict[str, Any]) -> str:
@@ -108,10 +110,12 @@ def denoisers(classifier: str | None = None) -> list[Entry]:
 
 def usual_denoiser(classifier: str) -> str:
     """The denoiser a newcomer gets for a classifier: the one trained through it; for one that is not bundled the one that was
-    trained without any classifier, since it works before every one.
+    trained without any classifier, since it works before every one: on photographs or, where its name says so, on
+    small pictures.
     """
     first = denoisers(classifier)[0]
     if first.card.get("classifier") == classifier:
         return first.ref
-    general = "bundled/cifar10-mse"
-    return general if not classifier.startswith("bundled/") and any(e.ref == general for e in catalogue()) else "none"
+    general = ["bundled/cifar10-mse"] if _SMALL.search(classifier.lower()) else ["bundled/photo", "bundled/cifar10-mse"]
+    there = [] if classifier.startswith("bundled/") else [ref for ref in general if any(e.ref == ref for e in catalogue())]
+    return next(iter(there), "none")

@@ -11,6 +11,7 @@ import streamlit as st
 from core.data.parquet import LabelledPicture, fetch_split, sample_pictures
 from core.data.samples import Sample, sample_picture, samples
 from core.errors import LabError
+from core.models.formats.packaged import PACKAGED
 from core.pictures.reading import Picture, read_picture
 from core.plain_text import named, plain
 from core.ui.figure import enlarged
@@ -25,6 +26,9 @@ MOST_PIXELS = 100_000_000
 """Of the uploads of a page together."""
 PICTURE_TYPES = ["png", "jpg", "jpeg", "webp"]
 GALLERIES = SessionJobs("galleries")
+USUAL, PHOTOGRAPHS, PHOTOGRAPH_SIDE = "bundled/cifar10", "package/efficientnet-lite0", 96
+"""The classifiers that small and large uploads go to by themselves, and how many pixels the shorter side of a large one has."""
+SUITED = "suited-classifier"
 USUAL_SET = "hub/uoft-cs/cifar10"
 DRAWN = 10
 _read = OrderedDict[tuple[bytes, str], Picture]()
@@ -39,11 +43,17 @@ class Choice:
     sample: str | None
 
 
-def choose_pictures(classifier: str) -> list[Choice]:
-    """The sample menu and the uploader; uploads win. Bad files are named, one sentence each, and the others kept."""
+def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
+    """The sample menu and the uploader; uploads win. Bad files are named, one sentence each, and the others kept.
+
+    ``suit``: whether the classifier is changed to the one that suits an upload's size, until another is chosen by hand.
+    """
     menu = st.empty()
     help = "PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab."
-    uploads = st.file_uploader("Or upload your own", PICTURE_TYPES, accept_multiple_files=True, key="uploads", help=help)
+    uploads = st.file_uploader(
+        "Or upload your own", PICTURE_TYPES, accept_multiple_files=True, key="uploads", help=help,
+        on_change=_suit_uploads if suit else None,
+    )  # fmt: skip
     with menu.container():
         sample = choose_sample(classifier, disabled=bool(uploads))
     chosen: list[Choice] = []
@@ -64,6 +74,24 @@ def choose_pictures(classifier: str) -> list[Choice]:
     if not chosen and from_gallery is not None:
         chosen = [Choice(from_gallery, None)]
     return chosen or [Choice(sample_picture(sample.name), sample.name)]
+
+
+def _suit_uploads() -> None:
+    """Choose the classifier of photographs for a large upload, and the usual one for small ones and once they are gone.
+
+    A callback: it runs before the page is drawn anew. Whatever was chosen by hand stays.
+    """
+    ours = st.session_state.get(SUITED, USUAL)
+    if st.session_state.get("classifier", USUAL) != ours:
+        return
+    wanted = USUAL
+    for file in st.session_state.get("uploads", [])[:1]:
+        try:
+            large = min(read_upload(file.getvalue(), file.name).image.size) >= PHOTOGRAPH_SIDE
+        except LabError:  # told where it is read for the page
+            return
+        wanted = PHOTOGRAPHS if large and PACKAGED[PHOTOGRAPHS.partition("/")[2]].weights() else USUAL
+    st.session_state["classifier"] = st.session_state[SUITED] = wanted
 
 
 def choose_shown(choices: list[Choice]) -> Choice:

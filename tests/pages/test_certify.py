@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.models.formats.packaged import Packaged
 from core.models.references import BUNDLED_FOLDER
 from core.plain_text import plain
 
@@ -45,9 +46,9 @@ def metrics(at: AppTest) -> dict[str, str]:
     return {m.label: m.value for m in at.metric}
 
 
-def png(seed: int) -> bytes:
+def png(seed: int, side: int = 40) -> bytes:
     data = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(data, "PNG")
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)).save(data, "PNG")
     return data.getvalue()
 
 
@@ -125,6 +126,36 @@ def test_uploads_of_more_pixels_than_a_page_holds_are_left_out_in_a_sentence(mon
     at.run()
     said = "is left out: with it the pictures have over 0 million pixels together."
     assert [e.value for e in at.error] == [plain(f"{name}.png {said}") for name in (2, 3)]
+
+
+def test_an_upload_goes_to_the_pair_of_its_size_until_another_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Packaged, "weights", lambda self: BUNDLED_FOLDER)
+    photographs = "package/efficientnet-lite0"
+
+    def upload(*sides: int) -> str:
+        at.file_uploader(key="uploads").set_value([(f"{side}.png", png(1, side), "image/png") for side in sides])
+        at.run()
+        return at.selectbox(key="classifier").value
+
+    at = page(classifier="bundled/cifar10", auto="false")
+    assert upload(32) == "bundled/cifar10"
+    assert upload(200) == photographs
+    assert at.query_params["classifier"] == photographs
+    assert upload() == "bundled/cifar10"
+    assert upload(200, 32) == photographs
+    at.selectbox(key="classifier").set_value("bundled/shapes").run()
+    assert upload(32) == "bundled/shapes"
+    assert upload(200) == "bundled/shapes"
+    linked = page(classifier="bundled/shapes", auto="false")
+    linked.file_uploader(key="uploads").set_value([("large.png", png(1, 200), "image/png")])
+    assert linked.run().selectbox(key="classifier").value == "bundled/shapes"
+
+
+def test_where_the_package_is_missing_a_large_upload_stays_with_the_usual_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Packaged, "weights", lambda self: None)
+    at = page(classifier="bundled/cifar10", auto="false")
+    at.file_uploader(key="uploads").set_value([("large.png", png(1, 200), "image/png")])
+    assert at.run().selectbox(key="classifier").value == "bundled/cifar10"
 
 
 def test_without_automatic_computing_a_click_starts_it() -> None:
