@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from core.commands.inputs import fetched_dataset, load_classifier_remarking
 from torch import Tensor
 
-from core.commands.inputs import fetched_dataset, load_classifier_remarking
 from core.commands.options import add_options
 from core.commands.terminal import CommandParser, Countdown, print_json, run_program, say
 from core.data.classes import check_classes
