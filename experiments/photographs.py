@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from core.commands.inputs import fetched_dataset, load_classifier_remarking
 from torch import Tensor
 
-from core.commands.options import add_options
+from core.commands.options import add_options, fetched_dataset, load_classifier_remarking
 from core.commands.terminal import CommandParser, Countdown, print_json, run_program, say
-from core.data.classes import check_classes
+from core.data.classes import in_classes_of
 from core.data.datasets import LabelledImages, load_photographs
 from core.device import pick_device
 from core.errors import LabError
@@ -67,8 +66,6 @@ def run_photographs(args: argparse.Namespace) -> int:
     classifiers = [
         load_classifier_remarking(ref, data.size).to(device) for ref in args.classifier or ["package/efficientnet-lite0"]
     ]
-    for classifier in classifiers:
-        check_classes(data, classifier)
     whole = list(load_photographs(args.restore, 1).pictures) if args.restore else []
     references = args.denoiser or ["none"]
     rows, countdown = list[Row](), Countdown(len(references))
@@ -108,7 +105,8 @@ def _accuracy(
     """The seconds that denoising took, and for each classifier the share of all draws of which it is right, by sigma."""
     seconds, right = 0.0, {classifier.ref: dict.fromkeys(sigmas, 0) for classifier in classifiers}
     device = next(classifiers[0].parameters()).device
-    for image, label, index in zip(data.images, data.labels, data.indices, strict=True):
+    labels = [in_classes_of(classifier, data).labels for classifier in classifiers]
+    for row, (image, index) in enumerate(zip(data.images, data.indices, strict=True)):
         clean = (image.float() / 255).expand(draws, -1, -1, -1)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(image_seed(seed, int(index))))
         for told, sigma in sigmas.items():
@@ -117,8 +115,8 @@ def _accuracy(
                 started = time.perf_counter()
                 pixels = denoiser(pixels, sigma)
                 seconds += time.perf_counter() - started
-            for classifier in classifiers:
-                right[classifier.ref][told] += int((classifier(pixels).argmax(1).cpu() == label).sum())
+            for classifier, wanted in zip(classifiers, labels, strict=True):
+                right[classifier.ref][told] += int((classifier(pixels).argmax(1).cpu() == wanted[row]).sum())
     count = len(data) * draws
     return seconds, {ref: {told: round(found / count, 4) for told, found in by.items()} for ref, by in right.items()}
 
