@@ -16,10 +16,13 @@ from core.apis.queries import QueryPictures, spec_of
 from core.device import pick_device
 from core.pictures.pixels import ImageSource, to_pixels
 from core.pictures.reading import ImageRecord
+from core.smoothing.bounds import FIXED_N
 from core.smoothing.certificate import Certificate, ModelRecord, Provenance, model_record
 from core.smoothing.sampling import DenoiserLike, ready
 from core.smoothing.settings import Settings
 from core.versions import versions
+
+_CHOOSING = {"n0": "n0", "labels": "label map"}  # what decides which class is counted
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,11 @@ def certify_remote(
 
     With ``anytime``, asking stops as soon as ``until_radius`` is settled, or, where there is none, as soon as abstention is
     certain; with ``clopper-pearson``, all n are asked. The denoiser runs on this machine's ``device``. What the ledger has is
-    not asked again; where ``any_seed`` and it has answers about these very pictures but for the seed, that seed is gone on
-    with; where ``offline`` nothing is asked, and a :class:`Described` provider suffices. ``budget``: dollars for this run,
-    earlier processes included. Raises LabError where a number is not usable, or another process asks the same queries now.
+    not asked again. A bound for a fixed n is for the n with which these answers were first looked at; with another one the
+    anytime bound takes its place, and a note says so. Where ``any_seed`` and the ledger has answers about these very pictures
+    but for the seed, that seed is gone on with; where ``offline`` nothing is asked, and a :class:`Described` provider
+    suffices. ``budget``: dollars for this run, earlier processes included. Raises LabError where a number is not usable, or
+    another process asks the same queries now.
     """
     pixels, placed = to_pixels(image, size), pick_device(device)
     if any_seed:
@@ -106,8 +111,17 @@ class _RemoteRun:
         self.certification = self.counted.certification
         ready(self.denoiser, self.device, "denoiser")
         self.spec = spec_of(self.provider, self.pixels, self.denoiser, self.settings, visitor=self.ledger.visitor)
+        self.look(note=False)
         self.began, self.asked, self.waiting = time.monotonic(), 0, list[str]()
         self.before = sum(map(len, self.count()))
+
+    def look(self, *, note: bool) -> None:
+        """See what these answers were first looked at with."""
+        s = self.settings
+        labels = {name: list(words) for name, words in self.labels.groups}
+        self.asks = {"n": s.n, "method": s.method, "n0": s.n0, "labels": labels}
+        self.first = self.ledger.first_look(self.spec.name, self.asks, note=note)
+        self.certification.fell_back = s.method in FIXED_N and self.first.get("n") != s.n
 
     def count(self) -> tuple[list[Query], list[Query]]:
         kept = self.ledger.queries(self.spec.name, "select"), self.ledger.queries(self.spec.name, "estimate")
@@ -122,6 +136,7 @@ class _RemoteRun:
         pictures = QueryPictures(self.pixels.to(self.device), self.denoiser, self.settings)
         pictures.check()
         with ledger.working_on(run):
+            self.look(note=True)
             for phase, total in (("select", self.settings.n0), ("estimate", self.settings.n)):
                 known = {query.number for query in self.count()[phase == "estimate"]}
                 if phase == "estimate" and (self.certification.candidate is None or self.certification.settled is not None):
@@ -205,7 +220,7 @@ class _RemoteRun:
         )
 
     def _notes(self, queries: list[Query], certificate: Certificate) -> tuple[str, ...]:
-        notes = [size_note(self.spec.height, self.spec.width, self.provider.limits)]
+        notes = [size_note(self.spec.height, self.spec.width, self.provider.limits), *self._notes_on_looks(certificate)]
         models = {query.model for query in queries if query.model}
         if len(models) > 1:
             notes.append(
@@ -222,3 +237,27 @@ class _RemoteRun:
             some = ", ".join(repr(word) for word in unknown[:3])
             notes.append(f"The label map has {len(unknown)} words that no answer contains, such as {some}: mistyped?")
         return tuple(note for note in notes if note)
+
+    def _notes_on_looks(self, certificate: Certificate) -> list[str]:
+        """What an earlier look at the same answers, with something else asked, does to the chance of error."""
+        if not certificate.n:
+            return []
+        notes, first, both = [], self.first, 2 * self.certification.terms.alpha
+        if self.certification.fell_back:
+            with_n = f"with n = {first['n']:,}" if first else "by an older version of the Lab, which did not note their n"
+            notes.append(
+                f"These answers were first looked at {with_n}. A bound for a fixed n does not hold for an n chosen since, so"
+                f" this is the anytime bound; whichever certificate is kept, it is wrong with probability at most {both:g}."
+            )
+        elif first.get("method") in FIXED_N and self.settings.method not in FIXED_N:
+            notes.append(
+                "These answers were first looked at with a bound for a fixed n: whichever certificate is kept, it is wrong with"
+                f" probability at most {both:g}."
+            )
+        changed = [words for name, words in _CHOOSING.items() if first and first[name] != self.asks[name]]
+        if changed:
+            notes.append(
+                f"These answers were first looked at with another {' and another '.join(changed)}: the class that is counted"
+                " may have been chosen since, and alpha does not hold for that. Ask anew with another seed."
+            )
+        return notes

@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS spent (
     run TEXT NOT NULL, purpose TEXT NOT NULL, number INTEGER NOT NULL, visitor TEXT NOT NULL, asked REAL NOT NULL,
     nanodollars INTEGER NOT NULL, PRIMARY KEY (run, purpose, number)
 );
+CREATE TABLE IF NOT EXISTS looks (run TEXT PRIMARY KEY, asked TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS spent_since ON spent (asked, visitor, nanodollars);
 """
 
@@ -233,6 +234,19 @@ class Ledger:
         """The seed of the newest run that is as this spec says but for its seed; None where there is none."""
         same = (other["seed"] for _, other, _, _ in self.runs() if {"visitor": "", **other, "seed": 0} == {**spec, "seed": 0})
         return next(same, None)
+
+    def first_look(self, run: str, asked: dict[str, Any], *, note: bool) -> dict[str, Any]:
+        """What was asked when the answers to a run's n queries were first looked at: ``asked`` itself, which is kept where
+        ``note``, as long as none has come; empty where an older file does not say."""
+        with self._transaction():
+            wanted = (run, "estimate", RESERVED)
+            query = "SELECT 1 FROM queries WHERE run = ? AND purpose = ? AND state <> ? LIMIT 1"
+            if self._db.execute(query, wanted).fetchone():
+                found = self._db.execute("SELECT asked FROM looks WHERE run = ?", (run,)).fetchone()
+                return {} if found is None else dict(json.loads(found[0]))
+            if note:
+                self._db.execute("INSERT OR REPLACE INTO looks VALUES (?, ?)", (run, json.dumps(asked)))
+            return asked
 
     def _left(self, allowance: Allowance) -> int:
         since, wanted = time.time() - DAYS * 86_400, "SELECT COALESCE(SUM(nanodollars), 0) FROM spent WHERE asked > ?"

@@ -196,6 +196,9 @@ def run_evaluate_api(args: argparse.Namespace) -> int:
             should_stop=interrupt.is_set,
         ):
             files.add(line)
+            c = result.certificate
+            if c.method != settings.method and not c.stopped:
+                remark(f"image {line.idx}: its answers were looked at with another n before, so it has the anytime bound.")
             spent += result.spent
             said = named(result.certificate.label or "abstains")
             countdown.tell(f"image {line.idx}  {said}  radius {radius_text(line.radius)}  ${spent:.4f} spent")

@@ -49,6 +49,7 @@ class Certification:
         counts0, counts: (classes,) votes so far of the n0 and of the n samples; empty before the first.
         candidate: the class that n0 samples chose; None before.
         settled: how what was asked is settled, as in :class:`Certificate`.
+        fell_back: whether the anytime bound takes the place of one for a fixed n, since n was chosen after votes were seen.
 
     Raises:
         LabError: as :func:`certify`.
@@ -73,6 +74,7 @@ class Certification:
         self.counts0 = self.counts = torch.zeros(0, dtype=torch.int64)
         self.candidate: int | None = None
         self.settled: str | None = None
+        self.fell_back = False
 
     @property
     def done(self) -> int:
@@ -117,8 +119,8 @@ class Certification:
 
     @property
     def method(self) -> str:
-        """The bound of the votes so far: where sampling ended before n, the one that holds wherever it ends."""
-        early = self.done < self.settings.n and self.settings.method != GROUP_SEQUENTIAL
+        """The bound of the votes so far: the one that holds wherever sampling ends, where it ended before n or fell back."""
+        early = (self.fell_back or self.done < self.settings.n) and self.settings.method != GROUP_SEQUENTIAL
         return "anytime" if early else self.settings.method
 
     def conclusion(self, method: str | None = None) -> Conclusion:

@@ -17,7 +17,7 @@ from core.errors import LabError
 from core.models.catalogue import catalogue, stored_record
 from core.pictures.reading import fit_to
 from core.plain_text import named
-from core.smoothing.bounds import GROUP_SEQUENTIAL, METHODS, MIXTURE
+from core.smoothing.bounds import FIXED_N, GROUP_SEQUENTIAL, METHODS, MIXTURE
 from core.smoothing.certificate import Certificate, ModelRecord, model_labels, model_record
 from core.smoothing.conclusion import check_reachable, conclude, outcome
 from core.smoothing.settings import HALF
@@ -168,7 +168,9 @@ def _check_run(c: Certificate) -> list[Check]:
         sentence = f"More samples were counted ({c.n:,}) than planned."
         checks.append(Check("n_planned", DIFFERS, sentence, stated=c.n_planned, found=c.n))
     plans = METHODS if planned is None and stopped and not c.settings.may_end_early else (c.settings.method,)
-    bounds = {plan: "anytime" if stopped and plan != GROUP_SEQUENTIAL else plan for plan in plans}
+    # Of paid answers that were looked at with another n before, all may be counted; where it fell back it claims less.
+    fell_back = stopped or (planned in FIXED_N and c.method == "anytime")
+    bounds = {plan: "anytime" if fell_back and plan != GROUP_SEQUENTIAL else plan for plan in plans}
     checks.append(_compare("method", c.method, bounds[plans[0]], "the bound that was planned and how the run ended"))
     allowed = [c.terms.alpha * (1 if plan == bound else 2) for plan, bound in bounds.items()]
     found = next((value for value in allowed if _close(c.failure_probability, value)), allowed[0])

@@ -29,6 +29,7 @@ from core.pictures.pixels import to_pixels
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
 from core.smoothing.radius import l2_radius
 from core.smoothing.settings import Settings
+from core.verification.verify import SAME, check_arithmetic
 from core.visitor import visitor_named
 from tests.apis.conftest import Fault, Vendors, brightness
 
@@ -115,14 +116,66 @@ def test_stored_answers_alone_serve_any_sub_sample_alpha_and_map(ask: Asking, le
     # The same provider, described as it was asked.
     (run, spec, _, _) = ledger.runs()[0]
     facts = type(facts)(spec["provider"], spec["destination"], facts.limits)
-    part = certify_remote(GREY, facts, None, replace(forty, alpha=0.01, method="clopper-pearson"), **offline)
+    part = certify_remote(GREY, facts, None, replace(forty, alpha=0.01), **offline)
     k = by_hand(0.5, 0, "estimate", 40)["dusk"]
     assert (part.run, part.certificate.n, part.asked) == (run, 40, 0)
-    assert part.certificate.p_lower == clopper_pearson_lower(k, 40, 0.01)
+    assert part.certificate.p_lower == anytime_lower(k, 40, 0.01)
     mapped = certify_remote(GREY, facts, None, forty, labels=LabelMap.of({"dim": ["dusk", "night"]}), **offline)
     assert mapped.certificate.label in ("dim", None)
     assert mapped.certificate.labels is not None
     assert mapped.certificate.labels[0] == "dim"
+
+
+def test_a_fixed_n_is_the_one_with_which_the_answers_were_first_looked_at(ask: Asking) -> None:
+    first = ask(n=20, method="clopper-pearson")
+    for n in (40, 60, 30):
+        again = ask(n=n, method="clopper-pearson")
+        c, k = again.certificate, max(again.certificate.counts)
+        assert (c.method, c.n, c.stopped, c.failure_probability) == ("anytime", n, False, 0.002)
+        assert c.p_lower == anytime_lower(k, n, 0.001)
+        assert "first looked at with n = 20" in again.notes[-1]
+        assert {check.status for check in check_arithmetic(c)} == {SAME}
+    once_more = ask(n=20, method="clopper-pearson")
+    assert (once_more.certificate.method, once_more.certificate.p_lower) == ("clopper-pearson", first.certificate.p_lower)
+    assert not [note for note in once_more.notes if "looked at" in note]
+    assert any("first looked at with a bound for a fixed n" in note for note in ask(n=40).notes)
+    assert ask(n=40, method="clopper-pearson", seed=5).certificate.method == "clopper-pearson", "other answers"
+    assert ask(n=40, method="clopper-pearson", sigma=0.4).certificate.method == "clopper-pearson", "other answers"
+
+
+@pytest.mark.parametrize("method", ["clopper-pearson", "randomised-clopper-pearson"])
+def test_a_look_with_another_bound_counts_too_and_a_run_that_was_cut_short_keeps_its_n(ask: Asking, method: str) -> None:
+    ask(n=40)
+    assert ask(n=60, method=method).certificate.method == "anytime"
+    assert ask(n=40, method=method).certificate.method == method
+    cut = ask(n=60, method=method, seed=3, budget=0.35).certificate
+    assert (cut.method, cut.n) == ("anytime", 25)
+    whole = ask(n=60, method=method, seed=3).certificate
+    assert (whole.method, whole.n, whole.failure_probability) == (method, 60, 0.001)
+
+
+def test_who_saw_no_answer_has_looked_at_nothing(ask: Asking) -> None:
+    ask(n=20, method="clopper-pearson", budget=0.05)  # of n0 = 10 answers five
+    ask(n=30, method="clopper-pearson", offline=True)
+    assert ask(n=40, method="clopper-pearson").certificate.method == "clopper-pearson"
+
+
+def test_answers_of_a_file_that_does_not_say_have_the_anytime_bound(ask: Asking, ledger: Ledger) -> None:
+    ask(n=20, method="clopper-pearson")
+    ledger._db.execute("DROP TABLE looks")
+    reopened = Ledger(ledger.path)
+    again = ask(n=20, method="clopper-pearson", ledger=reopened)
+    assert again.certificate.method == "anytime"
+    assert "by an older version of the Lab" in again.notes[-1]
+    reopened.close()
+
+
+def test_a_class_that_may_have_been_chosen_after_its_votes_were_seen_is_told(ask: Asking) -> None:
+    ask()
+    for changed in ({"labels": LabelMap.of({"dim": ["dusk", "night"]})}, {"n0": 8}):
+        (note,) = (note for note in ask(**changed).notes if "first looked at" in note)
+        assert "alpha does not hold for that" in note
+    assert not any("looked at" in note for note in ask(alpha=0.01).notes)
 
 
 def test_asking_stops_as_soon_as_the_radius_is_certified(ask: Asking) -> None:

@@ -27,6 +27,7 @@ from core.smoothing.conclusion import OUT_OF_REACH, REACHED, conclude, radius_ou
 from core.smoothing.radius import l2_radius, own_radius, radius_ceiling
 from core.smoothing.settings import HALF, NEARLY_ALL, Terms
 from core.smoothing.table import EARLY, PRIOR, UNLIKELY, chance, limits, looks
+from experiments import repeated_looks
 from tests.docs.markdown_pages import ROOT
 
 PAGE = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
@@ -184,7 +185,11 @@ def table() -> Iterator[str]:
     yield f"below {UNLIKELY:.0%} by a beta-binomial prediction with a Beta(1, {PRIOR}) prior"
 
 
-GROUPS = (prices, randomised, two_sides, ceilings, until_a_radius, given_up, table)
+def looked_at() -> Iterator[str]:
+    yield " ".join(repeated_looks.table().split())
+
+
+GROUPS = (looked_at, prices, randomised, two_sides, ceilings, until_a_radius, given_up, table)
 
 
 @cache

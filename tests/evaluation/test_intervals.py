@@ -11,45 +11,27 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from core.evaluation.curve import best_steps, envelope, summarise
-from core.evaluation.intervals import LEVEL, log_wealth, mean_interval, share_interval
+from core.evaluation.intervals import log_wealth, mean_interval, share_interval
 from core.evaluation.log import LogLine, Outcomes
 from core.evaluation.recorded import RecordedEvaluation, recorded_from
-
-ALPHA = 1 - LEVEL
-Floats = NDArray[np.float64]
-
-
-def holds(share: float, n: int, *, growing: bool) -> NDArray[np.bool_]:
-    """(n + 1,) whether the interval after each count of n images has the share in it."""
-    k = np.arange(n + 1.0)
-    if growing:
-        counted = np.stack([n - k, k], axis=1)
-        against = (log_wealth(np.array(v), counted, np.full(n + 1, m)) for v, m in (([0.0, 1], share), ([1.0, 0], 1 - share)))
-        return np.max(list(against), axis=0) < -np.log(ALPHA / 2)
-    low, high = share_interval(k, n)
-    return (low <= share) & (share <= high)
-
-
-def ever_wrong(share: float, images: int, *, growing: bool) -> float:
-    """The chance, exact, that the interval misses the share at any number of images up to so many."""
-    alive = np.ones(1)
-    for n in range(1, images + 1):
-        alive = np.append(alive * (1 - share), 0) + np.append(0, alive * share)
-        alive = np.where(holds(share, n, growing=growing), alive, 0)
-    return 1 - float(alive.sum())
+from experiments.repeated_looks import ALPHA, best_of, mean_missed, mostly_wrong, watched
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_growing_evaluation_errs_at_any_moment_no_more_often_than_it_says(share: float) -> None:
-    assert ever_wrong(share, 250, growing=True) <= ALPHA
-    assert ever_wrong(share, 250, growing=False) > 0.2, "which is why Clopper-Pearson is not shown there"
+    assert watched(share, now=True) <= ALPHA
+    assert watched(share, now=False) > 0.2, "which is why Clopper-Pearson is not shown there"
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_what_is_shown_of_a_growing_evaluation_is_what_the_sums_are_of(share: float) -> None:
     for n in (1, 7, 60):
-        low, high = share_interval(np.arange(n + 1), n, growing=True)
-        assert ((low <= share) & (share <= high)).tolist() == holds(share, n, growing=True).tolist()
+        k = np.arange(n + 1.0)
+        low, high = share_interval(k, n, growing=True)
+        sides = (([0.0, 1.0], share), ([1.0, 0.0], 1 - share))
+        times = np.stack([n - k, k], axis=1)
+        against = [log_wealth(np.array(values), times, np.full(n + 1, mean)) for values, mean in sides]
+        assert ((low <= share) & (share <= high)).tolist() == (np.max(against, axis=0) < -np.log(ALPHA / 2)).tolist()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
@@ -59,19 +41,11 @@ def test_a_finished_evaluation_errs_no_more_often_than_it_says(share: float) -> 
     assert stats.binom.pmf(np.arange(n + 1), n, share)[(share < low) | (high < share)].sum() <= ALPHA
 
 
-def best_wrong(share: float, among: int, n: int, *, known: bool) -> float:
-    """The chance, exact, that the interval of the best of so many independent logs of one share misses it."""
-    k = np.arange(n + 1)
-    low, high = share_interval(k, n, among=among if known else 1)
-    best = np.diff(stats.binom.cdf(np.arange(-1, n + 1), n, share) ** among)
-    return float(best[(share < low) | (high < share)].sum())
-
-
 @pytest.mark.parametrize("among", [2, 4, 20])
 def test_the_best_of_several_errs_no_more_often_than_it_says(among: int) -> None:
-    assert best_wrong(0.5, among, 250, known=True) <= ALPHA
-    assert best_wrong(0.5, 4, 250, known=False) > 1.5 * ALPHA
-    assert best_wrong(0.5, 20, 250, known=False) > 6 * ALPHA
+    assert best_of(among, now=True) <= ALPHA
+    assert best_of(4, now=False) > 1.5 * ALPHA
+    assert best_of(20, now=False) > 6 * ALPHA
 
 
 def log_of(right: NDArray[np.bool_], name: str = "log", more: str = "") -> RecordedEvaluation:
@@ -106,18 +80,9 @@ def test_a_log_that_lacks_images_is_growing_and_one_that_does_not_say_is_not() -
         assert summarise(log.outcomes.where(log.outcomes.label == 1), []).interval_method == method
 
 
-def rare(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Of every fifty values one is large: 98% of the images are wrong."""
-    return np.where(rng.random(shape) < 0.02, rng.uniform(0.5, 1, shape), 0.0)
-
-
 def test_twenty_images_of_which_almost_all_are_wrong() -> None:
-    rng, runs, truth = np.random.default_rng(1), 200, 0.02 * 0.75
-    values = rare(rng, (runs, 20))
-    covered = sum(low <= truth <= high for low, high in map(mean_interval, values))
-    assert covered >= stats.binom.ppf(1e-6, runs, LEVEL)
-    half = stats.norm.ppf(0.5 + LEVEL / 2) * values.std(axis=1, ddof=1) / np.sqrt(20)
-    assert (np.abs(values.mean(axis=1) - truth) <= half).mean() < 0.4, "what its standard error gave"
+    assert mean_missed(now=True) <= ALPHA
+    assert mean_missed(now=False) > 0.6, "what its standard error gave"
 
 
 @pytest.mark.parametrize("kind", ["rare", "uniform", "certified"])
@@ -125,7 +90,7 @@ def test_the_mean_is_missed_at_any_moment_no_more_often_than_it_says(kind: str) 
     rng, runs, images = np.random.default_rng(2), 300, 300
     shape = (runs, images)
     values, truth = {
-        "rare": (rare(rng, shape), 0.015),
+        "rare": (mostly_wrong(rng, shape), 0.015),
         "uniform": (rng.random(shape), 0.5),
         "certified": (np.where(rng.random(shape) < 0.7, rng.beta(5, 1, shape), 0.0), 0.7 * 5 / 6),
     }[kind]
