@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.ui.frame import close_page, open_page
 from core.ui.linked import linked_choice
-from core.ui.tradeoffs.logs import choose_logs, choose_published, choose_radius, choose_table_radii
+from core.ui.tradeoffs.logs import PROSE, choose_logs, choose_published, choose_radius, choose_table_radii
 from core.ui.tradeoffs.projection import draw_cost, draw_samples
 from core.ui.tradeoffs.view import draw_classes, draw_curves, draw_path, draw_spread
 
@@ -25,20 +25,10 @@ COMPUTING = {
     "runs": ("Evaluations made here", "core.ui.tradeoffs.runs", "draw_runs"),
 }
 EVALUATING = "jobs-evaluations"
-ABOUT = {
-    "new": "Images are chosen at random, and each goes into the store of runs as soon as it is finished: stop at any moment, go"
-    " on later. It stops by itself two minutes after you left this page.",
-    "runs": "The store of runs holds every evaluation that was begun in this Lab, whoever did, and the logs that were brought"
-    " into it.",
-}
 
 open_page("Trade-offs")
 st.title("What robustness costs")
-st.markdown(
-    "Whole test sets, certified image by image. Each curve says for what share of the images the smoothed classifier's vote is"
-    " right **and** certified to stay so under every change shorter than the radius (l2), each certificate being wrong with"
-    " probability at most alpha. More noise reaches further, from a lower start."
-)
+st.markdown(PROSE["title"])
 
 titles = VIEWS | {key: title for key, (title, _, _) in COMPUTING.items()}
 left, right = st.columns(2)
@@ -46,7 +36,7 @@ with right:
     view = linked_choice("View", titles, "curve", "view")
 if view in COMPUTING:
     with left:
-        st.markdown(ABOUT[view])
+        st.markdown(PROSE[view])
     _, module, function = COMPUTING[view]
     getattr(import_module(module), function)()
     close_page()

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.evaluation.curve import Steps
+from core.evaluation.curve import CurveSummary, PublishedCurve, Steps
 from core.evaluation.log import Outcomes
-from core.figures.template import DASHES, SYMBOLS, add_area, add_line, error_bars, marks, styled, tint
+from core.figures.template import DASHES, SYMBOLS, add_area, add_bars, add_curve, add_line, error_bars, marks, styled, tint
 from core.plain_text import figure_text
 from core.report.notation import CATEGORIES, GREY, ORANGE, radius_text
 from core.smoothing.radius import asked_text
@@ -35,17 +36,9 @@ class Curve:
     steps: Steps
 
 
-@dataclass(frozen=True)
-class Points:
-    """A published curve: (radius, certified), and what it is."""
-
-    name: str
-    points: tuple[tuple[float, float], ...]
-
-
 def certified_curves(
     curves: Sequence[Curve],
-    published: Sequence[Points] = (),
+    published: Sequence[PublishedCurve] = (),
     *,
     title: str = "Certified accuracy against radius",
     marked: float | None = None,
@@ -63,17 +56,11 @@ def certified_curves(
     for curve in curves:
         _add_curve(figure, curve, groups.index(curve.group))
     for place, line in enumerate(published):
+        x, y = zip(*line.points, strict=True)
         colour, symbol = CATEGORIES[-1 - place % len(CATEGORIES)], f"{SYMBOLS[place % len(SYMBOLS)]}-open"
-        figure.add_scatter(
-            x=[radius for radius, _ in line.points],
-            y=[share for _, share in line.points],
-            mode="lines+markers",
-            name=figure_text(line.name),
-            line={"color": colour, "width": 1.8, "dash": "dash"},
-            marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 2}},
-            hovertemplate="radius %{x:g}: %{y:.1%}<extra>%{fullData.name}, published</extra>",
-            **_KEPT,
-        )
+        hover = "radius %{x:g}: %{y:.1%}<extra>%{fullData.name}, published</extra>"
+        look: dict[str, Any] = {"width": 1.8, "dash": "dash", "marker": {"line": {"width": 2}}} | _KEPT
+        add_curve(figure, x, y, name=figure_text(line.name), colour=colour, symbol=symbol, hover=hover, **look)
     if marked is not None:
         figure.add_vline(x=marked, line={"dash": "dot", "width": 2, "color": GREY})
     figure.update_xaxes(title="l2 radius, in [0, 1] pixel units", rangemode="tozero")
@@ -87,27 +74,17 @@ def _add_curve(figure: go.Figure, curve: Curve, place: int) -> None:
     colour, symbol = marks(place)
     shown = np.zeros(len(steps.radii), dtype=bool)
     shown[np.unique(np.linspace(0, len(shown) - 1, MARKS).astype(np.int64))] = True
-    figure.add_scatter(
-        x=steps.radii,
-        y=steps.certified,
-        mode="lines+markers",
-        name=figure_text(curve.name),
-        line={"color": colour, "width": 3, "shape": "vh", "dash": DASHES[curve.rank % len(DASHES)]},
-        # Points between the marks are not seen, but can be clicked.
-        marker={
-            "symbol": symbol,
-            "size": 10,
-            "color": [colour if mark else "rgba(0,0,0,0)" for mark in shown],
-            "line": {"width": 0},
-        },
-        customdata=[
-            [key, float(r), float(a), float(b), radius_text(float(r))]
-            for key, r, a, b in zip(steps.keys, steps.radii, steps.low, steps.high, strict=True)
-        ],
-        hovertemplate="radius %{customdata[4]}: %{y:.1%} (%{customdata[2]:.1%} to %{customdata[3]:.1%})"
-        "<extra>%{fullData.name}</extra>",
-        **(_KEPT | {"selected": {"marker": {"size": 15, "opacity": 1}}}),
-    )
+    # Points between the marks are not seen, but can be clicked.
+    marker = {"color": [colour if mark else "rgba(0,0,0,0)" for mark in shown], "line": {"width": 0}}
+    look: dict[str, Any] = {"width": 3, "shape": "vh", "dash": DASHES[curve.rank % len(DASHES)], "size": 10, "marker": marker}
+    look |= _KEPT | {"selected": {"marker": {"size": 15, "opacity": 1}}}
+    told = [
+        [key, float(r), float(a), float(b), radius_text(float(r))]
+        for key, r, a, b in zip(steps.keys, steps.radii, steps.low, steps.high, strict=True)
+    ]
+    shares = "%{y:.1%} (%{customdata[2]:.1%} to %{customdata[3]:.1%})"
+    look |= {"customdata": told, "hover": f"radius %{{customdata[4]}}: {shares}<extra>%{{fullData.name}}</extra>"}
+    add_curve(figure, steps.radii, steps.certified, name=figure_text(curve.name), colour=colour, symbol=symbol, **look)
 
 
 def _add_band(figure: go.Figure, curve: Curve, colour: str) -> None:
@@ -116,7 +93,7 @@ def _add_band(figure: go.Figure, curve: Curve, colour: str) -> None:
     add_area(figure, x, y, tint(colour, 0.13), to="toself", name=f"{figure_text(curve.name)}, interval")
 
 
-def curves_alt(curves: Sequence[Curve], published: Sequence[Points], radii: Sequence[float]) -> str:
+def curves_alt(curves: Sequence[Curve], published: Sequence[PublishedCurve], radii: Sequence[float]) -> str:
     """What it shows, in words."""
     parts = []
     for curve in curves[:6]:
@@ -189,41 +166,18 @@ def _shares(figure: go.Figure, title: str, entries: int) -> go.Figure:
     return styled(figure, title, 400 + 22 * min(entries, 12), legend_at=-0.22, dragmode=False)
 
 
-@dataclass(frozen=True)
-class ClassShare:
-    """One class of one log: share right and share certified, the latter with its interval."""
-
-    name: str
-    images: int
-    clean: float
-    certified: float
-    low: float
-    high: float
-
-
-def class_bars(shares: Sequence[ClassShare], radius: float) -> go.Figure:
-    """Right and certified by true class, with intervals over that class's images."""
-    names = [f"{figure_text(share.name)} ({share.images})" for share in shares]
-    certified = [share.certified for share in shares]
+def class_bars(shares: Sequence[tuple[str, CurveSummary]], radius: float) -> go.Figure:
+    """Right and certified by true class, its name and the summary of its images, with intervals over these."""
+    names = [f"{figure_text(name)} ({summary.images})" for name, summary in shares]
+    certified = [summary.certified[radius] for _, summary in shares]
+    low, high = zip(*(summary.interval[radius] for _, summary in shares), strict=True) if shares else ((), ())
+    striped = {"color": ORANGE, "pattern": {"shape": "/", "solidity": 0.45}}
     figure = go.Figure()
-    figure.add_bar(
-        y=names,
-        x=[share.clean for share in shares],
-        orientation="h",
-        name="right, whatever the radius",
-        marker={"color": ORANGE, "pattern": {"shape": "/", "solidity": 0.45}},
-        hovertemplate="%{y}: %{x:.1%} right<extra></extra>",
-    )
-    figure.add_bar(
-        y=names,
-        x=certified,
-        orientation="h",
-        name=f"right and certified at {asked_text(radius)}",
-        marker={"color": CATEGORIES[0]},
-        error_x=error_bars(certified, [share.low for share in shares], [share.high for share in shares], GREY),
-        hovertemplate="%{y}: %{x:.1%} certified<extra></extra>",
-    )
-    figure.update_yaxes(autorange="reversed", type="category")
+    clean, hover = [summary.clean for _, summary in shares], "%{y}: %{x:.1%} right<extra></extra>"
+    add_bars(figure, clean, names, striped, hover, name="right, whatever the radius")
+    spread, hover = error_bars(certified, low, high, GREY), "%{y}: %{x:.1%} certified<extra></extra>"
+    name = f"right and certified at {asked_text(radius)}"
+    add_bars(figure, certified, names, {"color": CATEGORIES[0]}, hover, name=name, error_x=spread)
     figure.update_xaxes(title="share of the class's images", tickformat=".0%", range=[0, 1])
     height = 150 + 44 * max(1, len(names))
     return styled(figure, "By true class (number of images)", height, legend_at=-0.14, barmode="group")

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from core.figures.template import GROUND, INK, SYMBOLS, error_bars, marks, styled
+from core.figures.template import GROUND, INK, SYMBOLS, add_curve, error_bars, marks, styled
 from core.pictures.pixels import to_picture
 from core.pictures.reading import data_uri
 from core.plain_text import figure_text, named
@@ -43,68 +43,34 @@ def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[st
     """
     height, width = clean.shape[1:]
     ordered = sorted(closeups, key=lambda c: c.denoiser != NOISY)
-    figure = make_subplots(
-        rows=3,
-        cols=len(ordered),
-        horizontal_spacing=0.012,
-        vertical_spacing=0.06,
-        subplot_titles=[
-            *(broken(figure_text(titles[c.denoiser])) for c in ordered),
-            "true noise",
-            *["taken away"] * (len(ordered) - 1),
-            "original",
-            *["still wrong"] * (len(ordered) - 1),
-        ],
-    )
+    above = [broken(figure_text(titles[c.denoiser])) for c in ordered]
+    others = len(ordered) - 1
+    above += ["true noise", *["taken away"] * others, "original", *["still wrong"] * others]
+    spacing = {"horizontal_spacing": 0.012, "vertical_spacing": 0.06}
+    figure = make_subplots(rows=3, cols=len(ordered), subplot_titles=above, **spacing)
     for column, closeup in enumerate(ordered, 1):
         noisy = closeup.denoiser == NOISY
-        _add_picture(figure, closeup.picture, 1, column)
         # Of the noisy copy itself, what is wrong is the noise.
-        _add_map(figure, closeup.wrong if noisy else closeup.taken, 2, column)
-        if noisy:
-            _add_picture(figure, clean, 3, column)
-        else:
-            _add_map(figure, closeup.wrong, 3, column)
-    figure.update_xaxes(matches="x", visible=False, range=[-0.5, width - 0.5], constrain="domain")
-    figure.update_yaxes(
-        matches="y", visible=False, range=[height - 0.5, -0.5], scaleanchor="x", constrain="domain", constraintoward="top"
-    )
+        maps = {2: closeup.wrong} if noisy else {2: closeup.taken, 3: closeup.wrong}
+        for row, pixels in {1: closeup.picture, 3: clean}.items():
+            if row not in maps:
+                shown = go.Image(source=data_uri(to_picture(pixels)), hovertemplate="column %{x}, row %{y}<extra></extra>")
+                figure.add_trace(shown, row, column)
+        for row, values in maps.items():
+            hover = "column %{x}, row %{y}: %{z:+.3f}<extra></extra>"
+            figure.add_trace(go.Heatmap(z=values.numpy(), coloraxis="coloraxis", hovertemplate=hover), row, column)
+    axis = {"visible": False, "constrain": "domain"}
+    figure.update_xaxes(matches="x", range=[-0.5, width - 0.5], **axis)
+    figure.update_yaxes(matches="y", range=[height - 0.5, -0.5], scaleanchor="x", constraintoward="top", **axis)
     limit = map_limit(ordered)
-    figure.update_layout(
-        dragmode="zoom",
-        coloraxis={
-            "colorscale": DIVERGING,
-            "cmin": -limit,
-            "cmax": limit,
-            "colorbar": {
-                "orientation": "h",
-                "y": -0.02,
-                "yanchor": "top",
-                "thickness": 12,
-                "len": 0.9,
-                "outlinewidth": 0,
-                "tickvals": [-limit, 0, limit],
-                "ticktext": [f"darker by {limit:.2f}<br>or more", "no change", f"brighter by {limit:.2f}<br>or more"],
-            },
-        },
-    )
+    bar = {"orientation": "h", "y": -0.02, "yanchor": "top", "thickness": 12, "len": 0.9, "outlinewidth": 0}
+    bar["tickvals"] = [-limit, 0, limit]
+    bar["ticktext"] = [f"darker by {limit:.2f}<br>or more", "no change", f"brighter by {limit:.2f}<br>or more"]
+    axis = {"colorscale": DIVERGING, "cmin": -limit, "cmax": limit, "colorbar": bar}
+    figure.update_layout(dragmode="zoom", coloraxis=axis)
     height = 3 * (PANEL if len(ordered) > 3 else WIDE_PANEL) + 136
     figure.update_annotations(font={"size": 13})
     return styled(figure, "", height, margin={"l": 4, "r": 4, "t": 72, "b": 64})
-
-
-def _add_picture(figure: go.Figure, pixels: Tensor, row: int, column: int) -> None:
-    figure.add_trace(
-        go.Image(source=data_uri(to_picture(pixels)), hovertemplate="column %{x}, row %{y}<extra></extra>"), row, column
-    )
-
-
-def _add_map(figure: go.Figure, values: Tensor, row: int, column: int) -> None:
-    figure.add_trace(
-        go.Heatmap(z=values.numpy(), coloraxis="coloraxis", hovertemplate="column %{x}, row %{y}: %{z:+.3f}<extra></extra>"),
-        row,
-        column,
-    )
 
 
 def broken(title: str) -> str:
@@ -137,13 +103,8 @@ def _size(values: Tensor) -> str:
 
 def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma: float) -> go.Figure:
     """Votes kept, PSNR and SSIM against sigma, a line a denoiser in the order of ``titles``, with bars for their spread."""
-    figure = make_subplots(
-        rows=3,
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.09,
-        subplot_titles=("Same class as on the clean picture", "PSNR (dB)", "SSIM"),
-    )
+    charts = ("Same class as on the clean picture", "PSNR (dB)", "SSIM")
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=charts)
     trained = [name for name in titles if name != NOISY]
     for name, title in titles.items():
         points = sorted((s for s in summaries if s.denoiser == name), key=lambda s: s.sigma)
@@ -164,21 +125,10 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
             (ssim, _spread([p.ssim_sd for p in points], colour), told, "%{customdata}: %{y:.3g}"),
         )
         for row, (values, bars, customdata, hover) in enumerate(rows, 1):
-            figure.add_scatter(
-                x=[p.sigma + shift for p in points],
-                y=values,
-                error_y=bars,
-                mode="lines+markers",
-                name=figure_text(title),
-                legendgroup=name,
-                showlegend=None if row == 1 else False,
-                line={"color": colour, "dash": dash, "width": 2.5},
-                marker={"symbol": symbol, "size": 9, "color": colour},
-                customdata=customdata,
-                hovertemplate=hover,
-                row=row,
-                col=1,
-            )
+            look: dict[str, Any] = {"colour": colour, "dash": dash, "symbol": symbol, "row": row, "col": 1}
+            look |= {"legendgroup": name, "showlegend": None if row == 1 else False}
+            look |= {"customdata": customdata, "hover": hover, "error_y": bars}
+            add_curve(figure, [p.sigma + shift for p in points], values, name=figure_text(title), **look)
     figure.add_vline(x=sigma, line={"color": GREY, "width": 1.5, "dash": "dot"})
     figure.update_yaxes(range=[-0.04, 1.04], tickformat=".0%", row=1, col=1)
     figure.update_xaxes(title="noise sigma, in [0, 1] units", row=3, col=1)
@@ -198,11 +148,8 @@ def sweep_alt(summaries: Sequence[Summary], titles: Mapping[str, str]) -> str:
     for name, title in titles.items():
         points = sorted((s for s in summaries if s.denoiser == name), key=lambda s: s.sigma)
         if points:
-            first, last = points[0], points[-1]
-            parts.append(
-                f"{title}: from {first.kept_share:.0%} and {first.psnr:.1f} dB at sigma {first.sigma:g}"
-                f" to {last.kept_share:.0%} and {last.psnr:.1f} dB at sigma {last.sigma:g}"
-            )
+            ends = [f"{p.kept_share:.0%} and {p.psnr:.1f} dB at sigma {p.sigma:g}" for p in (points[0], points[-1])]
+            parts.append(f"{title}: from {' to '.join(ends)}")
     return f"Three line charts over sigma: draws that keep the class, PSNR and SSIM. {'; '.join(parts)}."
 
 
@@ -234,9 +181,6 @@ def contact_sheet(panels: Sequence[Panel], titles: Mapping[str, str], labels: Se
 def _fitted(picture: Image.Image) -> Image.Image:
     """Enlarged by whole pixels, or made smaller, to fit the square."""
     longest = max(picture.size)
-    if longest > SIDE:
-        scale = SIDE / longest
-        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        return picture.resize(size, Image.Resampling.NEAREST)  # averaging would take noise away
-    times = SIDE // longest
-    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+    scale = SIDE / longest if longest > SIDE else SIDE // longest
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.NEAREST)  # averaging would take noise away

@@ -89,16 +89,32 @@ def add_line(
 ) -> None:
     """A line, of steps where a ``shape`` says so; ``hover`` is what it tells where the mouse is over it, nothing by default."""
     line = {"color": colour, "dash": dash, "width": width, "shape": more.pop("shape", "linear")}
-    told = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": hover}
-    figure.add_scatter(**({"x": x, "y": y, "mode": "lines", "name": name, "line": line} | told | more))
+    figure.add_scatter(**({"x": x, "y": y, "mode": "lines", "name": name, "line": line} | _told(hover) | more))
+
+
+def add_curve(figure: go.Figure, x: Numbers, y: Numbers, *, colour: str, symbol: str, size: float = 9, **more: Any) -> None:
+    """A line with marks, whose ``marker`` may say more; the rest as for :func:`add_line`."""
+    marker = {"symbol": symbol, "size": size, "color": colour} | more.pop("marker", {})
+    add_line(figure, x, y, **({"colour": colour, "width": 2.5, "mode": "lines+markers", "marker": marker} | more))
 
 
 def add_marks(
     figure: go.Figure, x: Any, y: Any, *, name: str, marker: dict[str, Any], hover: str | None = None, **more: Any
 ) -> None:
     """Marks without a line; ``hover`` as for :func:`add_line`."""
-    told = {"hoverinfo": "skip"} if hover is None else {"hovertemplate": hover}
-    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **(told | more))
+    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **(_told(hover) | more))
+
+
+def add_bars(
+    figure: go.Figure, lengths: Any, names: Any, marker: dict[str, Any], hover: str | None = None, **more: Any
+) -> None:
+    """Horizontal bars, a name each, from the top down; ``hover`` as for :func:`add_line`."""
+    figure.add_bar(x=lengths, y=names, orientation="h", marker=marker, **(_told(hover) | more))
+    figure.update_yaxes(autorange="reversed", type="category")
+
+
+def _told(hover: str | None) -> dict[str, str]:
+    return {"hoverinfo": "skip"} if hover is None else {"hovertemplate": hover}
 
 
 def add_area(figure: go.Figure, x: Numbers, y: Numbers, fill: str, *, to: str = "tozeroy", **more: Any) -> None:
@@ -115,21 +131,13 @@ def stand_alone(drawn: Sequence[tuple[go.Figure, str]], name: str) -> str:
         light = go.Figure(figure).update_layout(paper_bgcolor=GROUND, plot_bgcolor=GROUND, font_color=INK, autosize=True)
         if not several:
             light.update_layout(height=None)
-        chart = light.to_html(
-            include_plotlyjs=place == 0,
-            full_html=False,
-            default_height="480px" if several else "80vh",
-            config={
-                "displaylogo": False,
-                "responsive": True,
-                "toImageButtonOptions": {"format": "svg", "filename": file_name(name)},
-            },
-        )
+        config: dict[str, Any] = {"displaylogo": False, "responsive": True}
+        config["toImageButtonOptions"] = {"format": "svg", "filename": file_name(name)}
+        size = "480px" if several else "80vh"
+        chart = light.to_html(include_plotlyjs=place == 0, full_html=False, default_height=size, config=config)
         words = html_text(alt)
-        parts.append(
-            f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{chart}<figcaption>{words}</figcaption>'
-            "</figure>\n"
-        )
+        shown = f"{chart}<figcaption>{words}</figcaption>"
+        parts.append(f'<figure role="img" aria-label="{words}" style="margin:0 0 2rem">{shown}</figure>\n')
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html_text(name)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'

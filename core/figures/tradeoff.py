@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 
-from core.figures.template import DASHES, add_line, add_marks, error_bars, marks, styled
+from core.figures.template import DASHES, add_curve, add_line, add_marks, error_bars, marks, styled
 from core.plain_text import figure_text
 from core.report.notation import GREY
 from core.smoothing.radius import asked_text
@@ -64,20 +65,18 @@ def pareto_view(
     groups = list(dict.fromkeys(spot.group for spot in spots))
     for number, path in enumerate(projected):
         colour, symbol = marks(groups.index(path[0].group))
-        figure.add_scatter(
-            x=[spot.x for spot in path],
-            y=[spot.y for spot in path],
-            mode="lines+markers",
-            name="other n, projected",
-            legendgroup="projected",
-            showlegend=number == 0,
-            line={"color": colour, "width": 1.2, "dash": "dot"},
-            opacity=0.6,
-            marker={"symbol": f"{symbol}-open", "size": 6, "color": colour},
-            customdata=[[None, figure_text(spot.name)] for spot in path],
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate=f"%{{customdata[1]}}<br>{hover} expected<extra></extra>",
-        )
+        look: dict[str, Any] = {
+            "width": 1.2,
+            "dash": "dot",
+            "size": 6,
+            "opacity": 0.6,
+            "unselected": {"marker": {"opacity": 1}},
+        }
+        look |= {"customdata": [[None, figure_text(spot.name)] for spot in path]}
+        look |= {"name": "other n, projected", "legendgroup": "projected", "showlegend": number == 0}
+        told = f"%{{customdata[1]}}<br>{hover} expected<extra></extra>"
+        x, y = [spot.x for spot in path], [spot.y for spot in path]
+        add_curve(figure, x, y, colour=colour, symbol=f"{symbol}-open", hover=told, **look)
     _add_spots(figure, spots, lines=False, hover=hover)
     front = pareto_front(spots)
     if len(front) > 1:
@@ -118,15 +117,10 @@ def samples_effect(lines: Sequence[Projected], measured: tuple[int, float], radi
     figure = go.Figure()
     for place, line in enumerate(lines):
         colour, symbol = marks(place)
-        figure.add_scatter(
-            x=line.samples,
-            y=line.certified,
-            mode="lines+markers",
-            name=f"projected, alpha {line.alpha:g}" + (" (its own)" if line.own else ""),
-            line={"color": colour, "width": 2.5, "dash": DASHES[place % len(DASHES)]},
-            marker={"symbol": f"{symbol}-open", "size": 9, "color": colour},
-            hovertemplate="n = %{x:,}: %{y:.1%} expected<extra>%{fullData.name}</extra>",
-        )
+        name = f"projected, alpha {line.alpha:g}" + (" (its own)" if line.own else "")
+        look: dict[str, Any] = {"colour": colour, "symbol": f"{symbol}-open", "dash": DASHES[place % len(DASHES)]}
+        look["hover"] = "n = %{x:,}: %{y:.1%} expected<extra>%{fullData.name}</extra>"
+        add_curve(figure, line.samples, line.certified, name=name, **look)
     marker, hover = {"size": 15, "symbol": "star", "color": GREY}, "n = %{x:,}: %{y:.1%} measured<extra></extra>"
     add_marks(figure, [measured[0]], [measured[1]], name="measured", marker=marker, hover=hover)
     figure.update_xaxes(title="n, samples an image", type="log", dtick=1)
@@ -145,19 +139,15 @@ def _add_spots(figure: go.Figure, spots: Sequence[Spot], *, lines: bool, hover: 
     for place, group in enumerate(dict.fromkeys(spot.group for spot in spots)):
         mine = sorted((spot for spot in spots if spot.group == group), key=lambda spot: spot.order)
         colour, symbol = marks(place)
-        y = [spot.y for spot in mine]
-        figure.add_scatter(
-            x=[spot.x for spot in mine],
-            y=y,
-            name=figure_text(group),
-            text=[f" {spot.label} " for spot in mine],
-            mode="lines+markers+text" if lines else "markers+text",
-            cliponaxis=False,
-            textposition=["top left" if spot.x >= middle else "top right" for spot in mine],
-            line={"color": colour, "width": 2.5},
-            marker={"symbol": symbol, "size": 12, "color": colour},
-            error_y=error_bars(y, [spot.y_low for spot in mine], [spot.y_high for spot in mine], colour),
-            customdata=[[spot.key, figure_text(spot.name)] for spot in mine],
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate=f"%{{customdata[1]}}<br>{hover}<extra></extra>",
-        )
+        x, y = [spot.x for spot in mine], [spot.y for spot in mine]
+        look = {
+            "text": [f" {spot.label} " for spot in mine],
+            "mode": "lines+markers+text" if lines else "markers+text",
+            "cliponaxis": False,
+            "textposition": ["top left" if place >= middle else "top right" for place in x],
+            "error_y": error_bars(y, [spot.y_low for spot in mine], [spot.y_high for spot in mine], colour),
+            "customdata": [[spot.key, figure_text(spot.name)] for spot in mine],
+            "unselected": {"marker": {"opacity": 1}},
+            "hover": f"%{{customdata[1]}}<br>{hover}<extra></extra>",
+        }
+        add_curve(figure, x, y, name=figure_text(group), colour=colour, symbol=symbol, size=12, **look)

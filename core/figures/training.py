@@ -26,27 +26,14 @@ def training_curves(moments: Sequence[Moment], best: Moment | None) -> go.Figure
     for (phase, title), colour in zip(PHASES.items(), (ORANGE, BLUE), strict=True):
         part = [m for m in moments if m.phase == phase and math.isfinite(m.loss)]
         if part:
-            figure.add_scatter(
-                x=[m.seconds for m in part],
-                y=[m.loss for m in part],
-                name=f"loss, {title}",
-                mode="lines+markers",
-                line={"color": colour, "dash": "solid" if phase == "stab" else "dash"},
-                marker={"size": 5},
-                row=1,
-                col=1,
-            )
-    sigmas = list(moments[0].measured.psnr) if moments else []
-    for number, sigma in enumerate(sigmas):
-        figure.add_scatter(
-            x=[m.seconds for m in moments],
-            y=[m.measured.psnr[sigma] for m in moments],
-            name=f"PSNR, sigma {sigma:g}",
-            mode="lines",
-            line={"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % len(DASHES)]},
-            row=1,
-            col=2,
-        )
+            x, y = [m.seconds for m in part], [m.loss for m in part]
+            line = {"color": colour, "dash": "solid" if phase == "stab" else "dash"}
+            look = {"mode": "lines+markers", "line": line, "marker": {"size": 5}}
+            figure.add_scatter(x=x, y=y, name=f"loss, {title}", row=1, col=1, **look)
+    for number, sigma in enumerate(moments[0].measured.psnr if moments else ()):
+        line = {"color": CATEGORIES[(number + 2) % len(CATEGORIES)], "dash": DASHES[number % len(DASHES)]}
+        x, y = [m.seconds for m in moments], [m.measured.psnr[sigma] for m in moments]
+        figure.add_scatter(x=x, y=y, name=f"PSNR, sigma {sigma:g}", mode="lines", line=line, row=1, col=2)
     if best is not None and best.step:
         figure.add_vline(best.seconds, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.update_yaxes(type="log", tickvals=LOSSES, tickformat="~g", row=1, col=1)

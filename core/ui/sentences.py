@@ -1,14 +1,22 @@
-"""Sentences on a page: what was done, what went wrong."""
+"""Sentences on a page: those that pages say, which lie in assets; what was done, what went wrong."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 
 from core.errors import LabError
+from core.folders import ASSETS
 from core.plain_text import plain
 
 _DONE = "done"
+
+
+def stored_texts(name: str) -> Any:
+    """What ``assets/NAME.json`` holds, as texts by their names; what stands in braces is filled in where it is shown."""
+    return json.loads((ASSETS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def show_error(error: Exception | str, icon: str = ":material/error:") -> None:

@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.evaluation.curve import Steps
+from core.evaluation.curve import Citation, CurveSummary, PublishedCurve, Steps
 from core.evaluation.log import Outcomes
 from core.figures.curves import (
     MOST_BANDS,
-    ClassShare,
     Curve,
-    Points,
     bound_histogram,
     certified_curves,
     class_bars,
@@ -29,6 +27,12 @@ def curve(name: str, group: str = "a", rank: int = 0, height: float = 0.8) -> Cu
     radii = np.array([0.0, 0.25, 0.5, 0.75])
     certified = np.array([height, height - 0.2, height - 0.4, 0.0])
     return Curve(name, group, rank, Steps(radii, certified, np.maximum(certified - 0.05, 0), certified + 0.05, (name,) * 4))
+
+
+def published(*points: tuple[float, float]) -> PublishedCurve:
+    about = {"dataset": "CIFAR-10", "norm": "l2", "source": Citation("a paper", "https://example.org"), "how": "read off"}
+    unknown = {"network": None, "sigma": None, "images": None}
+    return PublishedCurve(key="theirs", name="theirs", points=points, clean={}, **about, **unknown)
 
 
 def traces(figure: Any, named: str) -> list[Any]:
@@ -54,7 +58,7 @@ def test_groups_differ_in_colour_and_marker_and_sigmas_in_dashes() -> None:
 
 
 def test_published_curves_are_dashed_with_open_marks_and_cannot_be_clicked_for_images() -> None:
-    (trace,) = traces(certified_curves([curve("mine")], [Points("theirs", ((0.25, 0.5), (0.5, 0.3)))]), "theirs")
+    (trace,) = traces(certified_curves([curve("mine")], [published((0.25, 0.5), (0.5, 0.3))]), "theirs")
     assert trace.line.dash == "dash"
     assert trace.marker.symbol.endswith("-open")
     assert trace.customdata is None
@@ -70,7 +74,7 @@ def test_intervals_are_drawn_for_few_curves_only() -> None:
 
 
 def test_the_words_say_what_the_curve_shows() -> None:
-    words = curves_alt([curve("mine")], [Points("theirs", ((0.25, 0.5),))], [0.25, 1.0])
+    words = curves_alt([curve("mine")], [published((0.25, 0.5))], [0.25, 1.0])
     assert "mine: 80% right, certified 60% at 0.25, 0% at 1" in words
     assert "theirs" in words
     assert share_at(curve("mine"), 0.3) == pytest.approx(0.4)
@@ -125,7 +129,8 @@ def test_histograms_count_right_answers_as_shares_of_all_images() -> None:
 
 
 def test_classes_have_their_own_intervals_and_numbers() -> None:
-    figure = class_bars([ClassShare("cat", 20, 0.6, 0.4, 0.2, 0.65)], 0.25)
+    cats = CurveSummary(20, 0.6, 0.2, 0.0, {0.25: 0.4}, {0.25: (0.2, 0.65)}, (0.36, 0.81), (0.1, 0.3))
+    figure = class_bars([("cat", cats)], 0.25)
     clean, certified = figure.data
     assert (clean.y[0], clean.x[0], certified.x[0]) == ("cat (20)", 0.6, 0.4)
     assert (certified.error_x.array[0], certified.error_x.arrayminus[0]) == pytest.approx((0.25, 0.2))

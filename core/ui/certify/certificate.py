@@ -10,10 +10,10 @@ from core.pictures.reading import grey_levels_of_radius
 from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, norm_name, percent, radius_text
-from core.report.words import abstention_reason, radius_formula
 from core.smoothing.certificate import Certificate
 from core.smoothing.conclusion import both_ways
 from core.smoothing.radius import OWN_NORM, floored, radii
+from core.ui.certify.controls import PROSE
 from core.ui.figure import FigureSheet, keyed_columns
 
 
@@ -35,11 +35,7 @@ def draw_headline(certificate: Certificate, key: str) -> None:
     if settled := words.settled_text(c):
         st.info(settled, icon=":material/rule:")
     if c.stopped and c.settled is None:
-        st.info(
-            f"Stopped after {c.n:,} of {c.n_planned:,} samples. What stands here is valid:"
-            f" it uses the anytime bound, wrong with probability at most {percent(c.failure_probability)}.",
-            icon=":material/stop_circle:",
-        )
+        st.info(PROSE["stopped"].format(c=c, chance=percent(c.failure_probability)), icon=":material/stop_circle:")
 
 
 def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
@@ -64,27 +60,11 @@ def draw_radii(certificate: Certificate, key: str, sheet: FigureSheet) -> None:
             for norm, radius in found.items()
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
-        d = 3 * height * width
-        st.caption(
-            "Changes of all colour values, or of one alone, in grey levels of 255. All of these follow from one bound, so that"
-            f" they hold together. The figure is a cut through the balls: two of the {d:,} colour values change, the others"
-            f" stay. In {d:,} dimensions they differ far more than on paper: {_far(c.noise, d)}"
-        )
+        far, d = PROSE["far-gaussian" if c.noise == "gaussian" else "far"], 3 * height * width
+        own = norm_name(OWN_NORM[c.noise])
+        st.caption((PROSE["every-norm"] + far).format(d=d, own=own, square=math.sqrt(2), cube=math.sqrt(d)))
     with right:
         sheet.draw(balls(found, c.noise), f"balls-{key}", balls_alt(found, c.noise), "balls")
-
-
-def _far(noise: str, d: int) -> str:
-    own = norm_name(OWN_NORM[noise])
-    if noise == "gaussian":
-        return (
-            f"the corner of a square is {math.sqrt(2):.2f} times as far from the middle as its side, that of a cube of {d:,}"
-            f" dimensions {math.sqrt(d):.0f} times, and all of it must lie within the {own} ball."
-        )
-    return (
-        f"where the sides of a square are 1 from the middle, its corner is at {own} distance 2, that of a cube of {d:,}"
-        f" dimensions at {d:,}, and all of it must lie within the {own} ball."
-    )
 
 
 def draw_formula(certificate: Certificate) -> None:
@@ -93,9 +73,9 @@ def draw_formula(certificate: Certificate) -> None:
     with left:
         st.subheader("How it was computed")
         if certificate.abstained:
-            st.markdown(abstention_reason(certificate))
+            st.markdown(words.abstention_reason(certificate))
         else:
-            formula = radius_formula(certificate)
+            formula = words.radius_formula(certificate)
             st.markdown(formula.words)
             st.latex(formula.own)
             if formula.inside:
@@ -128,11 +108,7 @@ def draw_both_ways(certificate: Certificate) -> None:
             for way, found in ways.items()
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
-        st.caption(
-            f"From the same votes, with the {c.method} bound. Each of the first two holds by itself, had it been chosen before"
-            " the votes were seen. Whoever looks at both and claims the better one may be wrong with probability 2 alpha ="
-            f" {2 * alpha:g}; alpha has to be split between them, as in the last line."
-        )
+        st.caption(PROSE["both-ways"].format(c=c, twice=2 * alpha))
 
 
 def _levels(levels: float) -> str:

@@ -14,13 +14,13 @@ from core.report import words
 from core.report.export import python_snippet, to_csv, to_json
 from core.report.notation import class_colours, class_name, norm_name, radius_text
 from core.report.page import html_report
-from core.report.words import what_changed
 from core.smoothing.certificate import Certificate
 from core.smoothing.radius import floored, raised
 from core.studies.certify import study
 from core.studies.records import Study, StudyProgress, StudyRequest, stored_study
 from core.ui.attack.at_radius import draw_at_radius, draw_neighbour
 from core.ui.certify.certificate import draw_both_ways, draw_formula, draw_headline, draw_radii
+from core.ui.certify.controls import PROSE
 from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file, without_ending
 from core.ui.frame import note_speed
 from core.ui.jobs.follow import draw_stop, draw_waiting
@@ -39,8 +39,7 @@ def study_key(picture: Image.Image, request: StudyRequest) -> Key:
 
 
 def seeded(choice: Choice, request: StudyRequest, seed: int | None) -> StudyRequest:
-    """A request about a choice with the seed that is asked for; else that of the stored example that it is but for the seed;
-    else one that is drawn."""
+    """A request with the seed that is asked for; else that of the stored example that it is but for it; else a drawn one."""
 
     def with_seed(number: int) -> StudyRequest:
         return replace(request, settings=replace(request.settings, seed=number))
@@ -89,7 +88,7 @@ def draw_shown(result: Study, picture_name: str, key: str, *, stored: bool) -> s
     _note_change(certificate)
     draw_study(result, picture_name, key)
     if stored:
-        st.caption("This result comes with the Lab, computed beforehand with these very numbers.")
+        st.caption(PROSE["stored"])
         return "Compute it here"
     return "Run it to the end" if certificate.stopped and certificate.settled is None else None
 
@@ -98,7 +97,7 @@ def _note_change(certificate: Certificate) -> None:
     """Compare with the last certificate that this session was shown, and say what changed until another one is shown."""
     last: Certificate | None = st.session_state.get(_LAST)
     if last is None or last != certificate:
-        st.session_state[_SENTENCE] = "" if last is None else what_changed(last, certificate)
+        st.session_state[_SENTENCE] = "" if last is None else words.what_changed(last, certificate)
         st.session_state[_LAST] = certificate
     sentence = st.session_state[_SENTENCE]
     if sentence:
@@ -141,10 +140,8 @@ def draw_running(job: Job, sigma: float) -> None:
     part = "without the denoiser" if without else "certifying"
     st.progress(now.done / now.total, text=f"{part}: {now.done:,} of {now.total:,} samples{left}")
     if now.until_radius is not None and now.radius_possible is not None:
-        st.caption(
-            f"Radius {radius_text(now.until_radius)} asked for: {radius_text(now.radius)} is certified by now, and endless"
-            f" sampling would certify {raised(now.radius_possible, '.3f')} at most."
-        )
+        asked, certified = radius_text(now.until_radius), radius_text(now.radius)
+        st.caption(PROSE["asked-radius"].format(asked=asked, now=certified, possible=raised(now.radius_possible, ".3f")))
     draw_stop(job, stop)
     draw_strip(progress.views, labels, sigma, f"live-{job.id}")
     left_column, right_column = st.columns(2)

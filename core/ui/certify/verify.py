@@ -13,6 +13,7 @@ from core.smoothing.certificate import Certificate
 from core.smoothing.certify import Progress
 from core.smoothing.document import MAX_DOCUMENT_BYTES, read_document
 from core.smoothing.settings import MAX_SEED, fresh_seed
+from core.ui.certify.controls import PROSE
 from core.ui.jobs.follow import begin, draw_job, draw_stop, draw_waiting, follow
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models
@@ -76,11 +77,7 @@ def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, s
 def draw_verify() -> None:
     """Upload a certificate, and its picture, and see what holds; on request sample its votes again."""
     with st.expander("Verify a certificate that you were given", icon=":material/fact_check:"):
-        st.markdown(
-            "Upload the JSON document of a certificate. Its arithmetic is recomputed at once; with its picture, the votes can"
-            " be sampled again: with its own seed they must come out the same, with a fresh one consistent"
-            " with what it claims."
-        )
+        st.markdown(PROSE["verify"])
         left, right = st.columns(2)
         megabytes = MAX_DOCUMENT_BYTES // 2**20
         document = left.file_uploader("Certificate (JSON)", ["json"], key="verify-document", max_upload_size=megabytes)

@@ -1,14 +1,13 @@
 """What stands around the chapters: lessons for those who teach, a quiz, and the glossary; their texts lie in assets/learn."""
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import streamlit as st
 
-from core.folders import ASSETS, ROOT
+from core.folders import ROOT
+from core.ui.sentences import stored_texts
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,15 @@ class QuizItem:
     right: int
 
 
-def _texts(name: str) -> Any:
-    return json.loads((ASSETS / "learn" / f"{name}.json").read_text(encoding="utf-8"))
+PROSE: dict[str, str] = stored_texts("learn/chapters")
+"""Paragraphs of the chapters."""
 
-
-PROSE: dict[str, str] = _texts("chapters")
-"""Paragraphs of the chapters; what stands in braces is filled in there."""
-
-GLOSSARY = {entry["name"]: Term(**entry) for entry in _texts("glossary")}
+GLOSSARY = {entry["name"]: Term(**entry) for entry in stored_texts("learn/glossary")}
 """By name, in the order in which the chapters meet them."""
 
 QUIZ = tuple(
     QuizItem(**(entry | {"choices": tuple((choice["answer"], choice["feedback"]) for choice in entry["choices"])}))
-    for entry in _texts("quiz")
+    for entry in stored_texts("learn/quiz")
 )
 """The right answers' places differ on the page: see :func:`shuffled`."""
 

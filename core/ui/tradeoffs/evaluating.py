@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -38,7 +39,7 @@ from core.ui.linked import (
 )
 from core.ui.login import visitor
 from core.ui.models import choose_classifier, choose_denoiser, warn_about_sigma
-from core.ui.tradeoffs.logs import choose_table_radii
+from core.ui.tradeoffs.logs import PROSE, choose_table_radii
 from core.ui.tradeoffs.run_store import run_store, stored_runs
 
 FROM_HUB = "hub"
@@ -55,17 +56,13 @@ def draw_new_evaluation() -> None:
     _offer_interrupted()
     request, name = _choose()
     busy = under_way(EVALUATIONS.latest())
-    ready = bool(request.dataset)
-    if st.button(
-        "Start",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=busy or not ready,
-        key="evaluation-start",
-        help="Another one is under way." if busy else None,
-    ):
+    off, help = busy or not request.dataset, "Another one is under way." if busy else None
+    if st.button("Start", type="primary", icon=":material/play_arrow:", disabled=off, key="evaluation-start", help=help):
         begin_anew(lambda: start_evaluation(request, name))
-    _say_effort(request)
+    s, speed = request.settings, st.session_state.get(SPEED)
+    if speed and not s.may_end_early:
+        samples = request.images * (s.n0 + s.n)
+        st.caption(PROSE["effort"].format(samples=samples, speed=speed, time=duration(samples / speed)))
     draw_own_job(busy=busy)
 
 
@@ -88,12 +85,12 @@ def _choose() -> tuple[EvaluationRequest, str]:
         dataset = choose_data(classifier)
         sigma = choose_sigma()
     with right:
-        help = "The interval of a share over 100 images is about 20 points wide, over 1,000 about 6."
-        images = linked_number("Images, at most", (1, MOST_IMAGES), 100, "evaluation-images", step=50, help=help)
-        help = "Of computing. What is not finished then can be gone on with."
-        minutes = linked_number("Minutes, at most", (1, int(MOST_MINUTES)), 10, "evaluation-minutes", step=5, help=help)
-        help = "The papers take 10,000 or 100,000; fewer give smaller radii."
-        n = linked_number("n: samples an image, at most", (20, 100_000), 1_000, "evaluation-n", step=500, help=help)
+        span, label = (1, MOST_IMAGES), "Images, at most"
+        images = linked_number(label, span, 100, "evaluation-images", step=50, help=PROSE["images"])
+        span, label = (1, int(MOST_MINUTES)), "Minutes, at most"
+        minutes = linked_number(label, span, 10, "evaluation-minutes", step=5, help=PROSE["minutes"])
+        span, label = (20, 100_000), "n: samples an image, at most"
+        n = linked_number(label, span, 1_000, "evaluation-n", step=500, help=PROSE["n"])
     with st.expander("Name, samples, confidence, seed", icon=":material/tune:"):
         first, second, third = st.columns(3)
         suggested = f"{title_of_data(dataset) if dataset else 'Hub'}: {denoiser_words(denoiser)}, sigma {sigma:g}"
@@ -123,15 +120,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
 
 def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
     """When an image has enough samples: the part of its radius that may be lost, or the radii that are to be settled."""
-    ending = linked_choice(
-        "An image has enough samples",
-        ENDINGS,
-        "n",
-        "evaluation-ending",
-        help="Ending early is valid at the same alpha, by a bound made for it. By the anytime bound each radius is at most 5%"
-        " below what n samples would give. With a table's radii most images need a part of n; the curve then means something"
-        " at these radii alone.",
-    )
+    ending = linked_choice("An image has enough samples", ENDINGS, "n", "evaluation-ending", help=PROSE["ending"])
     if ending == "table":
         return None, tuple(choose_table_radii("evaluation-radii"))
     return (WITHIN if ending == "within" else None), None
@@ -144,14 +133,7 @@ def choose_data(classifier: str) -> str:
     words = {_word(reference): reference for reference in known}
     first = "shapes" if classifier == "bundled/shapes" or "cifar10" not in words else "cifar10"
     titles = {word: known[reference] for word, reference in words.items()} | {FROM_HUB: "A data set of the Hub…"}
-    word = linked_choice(
-        "Data set",
-        titles,
-        first,
-        key_for("evaluation-data", classifier),
-        help="Its test pictures. Beside these, whoever runs the Lab may put folders into LAB_HOME/data: one folder of pictures"
-        " a class, or parquet files.",
-    )
+    word = linked_choice("Data set", titles, first, key_for("evaluation-data", classifier), help=PROSE["data"])
     if word != FROM_HUB:
         return words[word]
     name = st.text_input(
@@ -170,17 +152,6 @@ def _word(reference: str) -> str:
         return reference
     cifar10 = cifar10_folder()
     return "cifar10" if cifar10 is not None and reference == f"parquet/{cifar10}" else f"own-{Path(reference).name}"
-
-
-def _say_effort(request: EvaluationRequest) -> None:
-    """What it will take, where the speed of this machine has been seen."""
-    s = request.settings
-    speed, samples = st.session_state.get(SPEED), request.images * (s.n0 + s.n)
-    if speed and not s.may_end_early:
-        st.caption(
-            f"{samples:,} samples; at the {speed:,.0f} a second of the last run about {duration(samples / speed)}, or until"
-            " the minutes are over."
-        )
 
 
 EVALUATIONS = SessionJobs("evaluations")
@@ -239,7 +210,7 @@ def draw_under_way() -> None:
         progress = job.progress
         done = f": {progress.done:,} of {progress.planned:,} images" if isinstance(progress, EvaluationProgress) else ""
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/hourglass_top: An evaluation of yours is under way{done}.", width="content")
+            st.caption(PROSE["under-way"].format(done=done), width="content")
             if st.button("Look at it", key="under-way", on_click=_turn_to, args=("new",)):
                 st.rerun()
 
@@ -271,28 +242,19 @@ def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
         st.success(f"Finished: {progress.done:,} images, in the store of runs.", icon=":material/inventory_2:")
     else:
         over = "The minutes are over" if progress.seconds >= 60 * progress.minutes else "Stopped"
-        st.info(
-            f"{over} after {progress.done:,} of {progress.planned:,} images, which are in the store of runs.",
-            icon=":material/pause_circle:",
-        )
+        st.info(PROSE["ended"].format(over=over, p=progress), icon=":material/pause_circle:")
         minutes = float(st.session_state.get("evaluation-minutes", progress.minutes))
         draw_resume(progress.run, progress.planned - progress.done, minutes, f"ended-{job}")
     if progress.changed:
-        others = plain(", ".join(map(named, progress.changed)))
-        st.caption(f"Begun with another version of {others}: the last digits of the images since may differ.")
+        st.caption(PROSE["changed"].format(others=plain(", ".join(map(named, progress.changed)))))
     if progress.skipped:
         st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")
     if progress.done and curve:
         draw_curve(progress.lines, growing=not progress.complete)
-    if progress.done and st.button(
-        "Compare, name, download",
-        icon=":material/inventory_2:",
-        key=f"open-{job}",
-        on_click=_turn_to,
-        args=("runs", progress.run),
-        help="Among the evaluations made here.",
-    ):
-        st.rerun()
+    if progress.done:
+        help, turn = "Among the evaluations made here.", partial(_turn_to, "runs", progress.run)
+        if st.button("Compare, name, download", icon=":material/inventory_2:", key=f"open-{job}", on_click=turn, help=help):
+            st.rerun()
 
 
 def draw_curve(lines: Sequence[LogLine], *, growing: bool) -> None:
@@ -306,34 +268,20 @@ def draw_curve(lines: Sequence[LogLine], *, growing: bool) -> None:
         column.metric(label, f"{share:.0%}", f"{low:.0%} to {high:.0%}", delta_color="off", delta_arrow="off")
     curve = Curve(f"{len(lines):,} images", "", 0, best_steps({"": outcomes}, 150))
     draw_figure(certified_curves([curve]), "evaluation-curve", curves_alt([curve], [], list(RADII)), "certified-accuracy")
-    st.caption(
-        "95% interval over images, at each radius by itself: "
-        + (
-            "it holds at every moment, so stop whenever you like, and narrows as more of them are done."
-            if growing
-            else "Clopper-Pearson's, for this number of images, which was said beforehand."
-        )
-    )
+    st.caption(PROSE["band"] + PROSE["growing" if growing else "complete"])
 
 
 def draw_resume(run: int, missing: int, minutes: float, key: str) -> None:
     """A button that goes on with a run of the store, ``missing`` images of it, within so many minutes."""
-    busy = under_way(EVALUATIONS.latest())
-    if st.button(
-        f"Resume: {missing:,} images are missing",
-        icon=":material/resume:",
-        key=f"resume-{key}",
-        disabled=busy,
-        help="Another one is under way." if busy else None,
-    ):
+    label, busy = f"Resume: {missing:,} images are missing", under_way(EVALUATIONS.latest())
+    help = "Another one is under way." if busy else None
+    if st.button(label, icon=":material/resume:", key=f"resume-{key}", disabled=busy, help=help):
         begin_anew(lambda: _resume(run_store().run(run), minutes))
 
 
 def _resume(run: StoredRun, minutes: float) -> Job:
     if not run.may_resume:
-        raise LabError(
-            f"The run {run.name!r} cannot be gone on with: it has all its images, or somebody works on it; choose another."
-        )
+        raise LabError(PROSE["no-resume"].format(name=run.name))
     return start_evaluation(request_of(run, minutes), run.name, run)
 
 

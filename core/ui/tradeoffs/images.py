@@ -16,7 +16,7 @@ from core.plain_text import plain
 from core.report.notation import class_name, radius_text
 from core.ui.figure import enlarged, keyed_columns
 from core.ui.linked import linked_choice, linked_number, linked_switch
-from core.ui.tradeoffs.logs import Chosen
+from core.ui.tradeoffs.logs import PROSE, Chosen
 
 LOG, UPPER, LOWER, SHOW = "behind", "behind-at", "behind-from", "behind-pictures"
 MOST_PICTURES = 24
@@ -41,7 +41,7 @@ def take_click(figure: str) -> Callable[[], None]:
 def draw_images_behind(chosen: Chosen) -> None:
     """Choose a log and a radius, by a click on the curve or here, and see which images make the difference."""
     st.subheader("The images behind a point")
-    st.caption("Click a point of a curve, or choose here. Points between the marks can be clicked, too.")
+    st.caption(PROSE["behind"])
     first, second, third = st.columns([2, 1, 1])
     keys = list(chosen.logs)
     with first:
@@ -133,11 +133,8 @@ def _draw_pictures(
         return
     differing = [int(i) for i, label in zip(o.idx, o.label, strict=True) if int(i) in found and found[int(i)].label != label]
     if differing:
-        st.info(
-            f"The labels of {len(differing)} of these images are not those of {plain(dataset or '')}: the log is of other"
-            " pictures, so none are shown.",
-            icon=":material/hide_image:",
-        )
+        told = PROSE["other-pictures"].format(count=len(differing), dataset=plain(dataset or ""))
+        st.info(told, icon=":material/hide_image:")
         return
     images, captions, alts = [], [], []
     for index, label, predict, radius in zip(o.idx, o.label, o.predict, o.radius, strict=True):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from core.folders import EVALUATIONS
 from core.plain_text import named, plain
 from core.report.notation import read_numbers
 from core.ui.linked import linked_choices, linked_slider
-from core.ui.sentences import errors_shown
+from core.ui.sentences import errors_shown, stored_texts
 from core.ui.tradeoffs.run_store import key_of, recorded, run_titles, stored_runs
 
+PROSE = stored_texts("pages/trade-offs")
 MOST_LOGS, MOST_MEGABYTES = 60, 20
 RUNS = "runs"
 """The runs of the store that are compared, in links and in the session."""
@@ -72,24 +74,15 @@ def choose_logs(norm: str = "l2") -> Chosen:
     stored = stored_logs()
     names = _titles(stored)
     keys = sorted(stored, key=lambda key: usual_order(stored[key]))
-    chosen = linked_choices(
-        "Evaluations that come with the Lab",
-        {key: names[key] for key in keys},
-        keys,
-        "logs",
-        help="CIFAR-10's bundled classifier without a denoiser, and behind each of the bundled ones, which are named after what"
-        " they were trained for: MSE (clean pictures) or STAB (the classifier's own answers). Noise-trained: a classifier of"
-        " its own for each sigma, without a denoiser. Sigma is the noise.",
-        placeholder="None chosen",
-    )
+    menu, label = {key: names[key] for key in keys}, "Evaluations that come with the Lab"
+    chosen = linked_choices(label, menu, keys, "logs", help=PROSE["logs"], placeholder="None chosen")
     runs = _made_here()
     own = _own_logs({*stored, *runs})
     logs = {key: stored[key] for key in keys if key in chosen} | runs | own
     other = [log.name for log in logs.values() if log.made_by.norm != norm]
     if other:
-        st.warning(
-            plain(f"Radii in another norm than {norm} are left out: {', '.join(map(named, other))}."), icon=":material/warning:"
-        )
+        told = plain(f"Radii in another norm than {norm} are left out: {', '.join(map(named, other))}.")
+        st.warning(told, icon=":material/warning:")
         logs = {key: log for key, log in logs.items() if log.made_by.norm == norm}
     made_here = logs.keys() & runs.keys()
     return Chosen(logs, _titles(logs, made_here), made_here)
@@ -104,14 +97,8 @@ def _made_here() -> dict[str, RecordedEvaluation]:
         return {}
     if not runs and RUNS not in st.query_params:
         return {}
-    chosen = linked_choices(
-        "Evaluations made here",
-        run_titles(list(runs.values())),
-        [],
-        RUNS,
-        help="The store of runs: what was evaluated from this page, or brought into the store.",
-        placeholder="None chosen",
-    )
+    menu, help = run_titles(list(runs.values())), PROSE["made-here"]
+    chosen = linked_choices("Evaluations made here", menu, [], RUNS, help=help, placeholder="None chosen")
     found = {}
     for key in chosen:
         with errors_shown():
@@ -152,14 +139,9 @@ def _titles(logs: Mapping[str, RecordedEvaluation], runs: Set[str] = frozenset()
 def _own_logs(taken: set[str]) -> dict[str, RecordedEvaluation]:
     """The visitor's own, by a key that no stored log has."""
     with st.expander("Compare your own logs", icon=":material/upload_file:"):
-        st.markdown(
-            "Logs of certified images in the field's format (Cohen et al.): tab-separated, first line `idx label predict radius"
-            " correct time`. The `.json` and `.votes.jsonl` that `evaluate` writes beside a log may come with it; they say"
-            " sigma, n and alpha."
-        )
-        stay = " They stay on the machine that runs the Lab, are no part of the link, and are forgotten with this tab."
+        st.markdown(PROSE["own-logs"])
         found: dict[str, RecordedEvaluation] = {}
-        for log in upload_logs("own-logs", stay):
+        for log in upload_logs("own-logs", PROSE["own-logs-stay"]):
             found[_free(log.name, taken | set(found))] = log
     return found
 
@@ -189,33 +171,24 @@ def upload_logs(key: str, more: str = "") -> list[RecordedEvaluation]:
     stems = {Path(name).stem for name in logs}
     alone = [n for n in contents if n not in logs and re.sub(r"(\.votes\.jsonl|\.json|\.jsonl)$", "", n) not in stems]
     if alone:
-        st.warning(
-            plain(f"No log of the same name came with {', '.join(map(named, alone))}: not used."), icon=":material/warning:"
-        )
+        told = plain(f"No log of the same name came with {', '.join(map(named, alone))}: not used.")
+        st.warning(told, icon=":material/warning:")
     return found
 
 
 def _free(stem: str, taken: set[str]) -> str:
     if stem not in taken:
         return stem
-    own = f"{stem}, yours"
-    number = 2
-    while own in taken:
-        own, number = f"{stem}, yours {number}", number + 1
-    return own
+    others = (f"{stem}, yours {number}" for number in count(2))
+    return next(name for name in chain([f"{stem}, yours"], others) if name not in taken)
 
 
 def choose_published(norm: str = "l2") -> list[PublishedCurve]:
     """The menu of published curves."""
     known = {curve.key: curve for curve in published_curves() if curve.norm == norm}
-    chosen = linked_choices(
-        "Published curves",
-        {key: f"{known[key].dataset} · {known[key].name}" for key in known},
-        [key for key in USUAL_PUBLISHED if key in known],
-        "published",
-        help="Figures of the papers, at the radii of their tables. Switch each on or off.",
-        placeholder="None shown",
-    )
+    menu, usual = {key: f"{c.dataset} · {c.name}" for key, c in known.items()}, [key for key in USUAL_PUBLISHED if key in known]
+    help = "Figures of the papers, at the radii of their tables. Switch each on or off."
+    chosen = linked_choices("Published curves", menu, usual, "published", help=help, placeholder="None shown")
     return [known[key] for key in chosen]
 
 
@@ -227,14 +200,8 @@ def choose_radius() -> float:
 
 def choose_table_radii(key: str = "radii") -> list[float]:
     """The radii of a table, ascending, named ``key`` in links; what is none is named and left out."""
-    text = st.text_input(
-        "Radii of the table",
-        USUAL_RADII,
-        key=key,
-        bind="query-params",
-        max_chars=200,
-        help=f"Numbers of at least 0, with commas between; at most {MOST_RADII}.",
-    )
+    help = f"Numbers of at least 0, with commas between; at most {MOST_RADII}."
+    text = st.text_input("Radii of the table", USUAL_RADII, key=key, bind="query-params", max_chars=200, help=help)
     found, wrong = read_numbers(str(text), lambda radius: 0 <= radius <= 100)
     radii = sorted(set(found))
     if wrong:

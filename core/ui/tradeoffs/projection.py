@@ -15,7 +15,7 @@ from core.plain_text import plain
 from core.smoothing.radius import asked_text
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.linked import ALPHAS, choose_alpha, linked_choice, linked_number, linked_switch
-from core.ui.tradeoffs.logs import Chosen
+from core.ui.tradeoffs.logs import PROSE, Chosen
 from core.ui.tradeoffs.view import spot_of
 
 COSTS = {"samples": "Samples an image", "seconds": "Seconds an image", "money": "Money for 1,000 images"}
@@ -33,11 +33,7 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
         with right:
             help = "What you pay for the machine that the seconds were measured on."
             price = linked_number("Price of the machine, $ an hour", (0.01, 1000.0), 1.0, "price", step=0.1, help=help)
-    help = (
-        "What fewer or more samples would be expected to give, at each image's observed share of votes: no certificates."
-        " Seconds and money are taken to grow with the samples."
-    )
-    with_other_n = linked_switch("Other numbers of samples, projected", True, "other-n", help=help)
+    with_other_n = linked_switch("Other numbers of samples, projected", True, "other-n", help=PROSE["other-n"])
     spots, projected, unknown = [], [], []
     for key, log in chosen.logs.items():
         there = cost_of(log)
@@ -59,13 +55,10 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
     if with_other_n and len(chosen.logs) > MOST_PATHS:
         st.caption(f"Projections are drawn for at most {MOST_PATHS} logs at once.")
     if projected:
-        st.caption("Dotted, with open marks: projections to other n, and no certificates. Filled marks are measured.")
+        st.caption(PROSE["projected"])
     if cost != "samples":
         devices = sorted({log.made_by.device or "an unnamed device" for log in chosen.logs.values()})
-        st.caption(
-            f"Seconds are those of the logs, measured on: {plain(', '.join(devices))}. Logs of different machines, or of one"
-            " that had other work to do, cannot be compared by them; samples can."
-        )
+        st.caption(PROSE["devices"].format(devices=plain(", ".join(devices))))
 
 
 def _path(log: RecordedEvaluation, spot: Spot, radius: float) -> list[Spot]:
@@ -114,28 +107,17 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     except LabError as error:
         st.info(plain(str(error)), icon=":material/info:")
         return
-    own = summarise(log.outcomes, [radius])
-    expected = summarise(there.outcomes, [radius])
-    columns = keyed_columns("paired-samples", 3)
-    columns[0].metric(
-        f"Certified at {asked_text(radius)}", f"{own.certified[radius]:.1%}", help=f"Measured, with n = {shares.n:,}."
-    )
-    columns[1].metric(
-        f"Projected to n = {n:,}",
-        f"{expected.certified[radius]:.1%}",
-        f"{100 * (expected.certified[radius] - own.certified[radius]):+.1f} points",
-        delta_color="off",
-        delta_arrow="off",
-    )
-    columns[2].metric("ACR, measured → projected", f"{own.acr:.3f} → {expected.acr:.3f}")
-    made = log.made_by
-    measured = (shares.n, own.certified[radius])
-    alt = (
-        f"Lines of projected certified accuracy at radius {asked_text(radius)} against n. Measured: {measured[1]:.0%} at n ="
-        f" {measured[0]:,}; projected to {n:,} at alpha {alpha:g}: {expected.certified[radius]:.0%}."
-    )
-    draw_figure(samples_effect(lines, measured, radius), "tradeoffs-samples", alt, "samples")
+    now, then = (summarise(outcomes, [radius]) for outcomes in (log.outcomes, there.outcomes))
+    own, expected, at = now.certified[radius], then.certified[radius], asked_text(radius)
+    first, second, third = keyed_columns("paired-samples", 3)
+    first.metric(f"Certified at {at}", f"{own:.1%}", help=f"Measured, with n = {shares.n:,}.")
+    points = f"{100 * (expected - own):+.1f} points"
+    second.metric(f"Projected to n = {n:,}", f"{expected:.1%}", points, delta_color="off", delta_arrow="off")
+    third.metric("ACR, measured → projected", f"{now.acr:.3f} → {then.acr:.3f}")
+    alt = PROSE["samples-alt"].format(radius=at, own=own, shares=shares, n=n, alpha=alpha, expected=expected)
+    draw_figure(samples_effect(lines, (shares.n, own), radius), "tradeoffs-samples", alt, "samples")
     st.warning(_words(shares, there), icon=":material/insights:")
+    made = log.made_by
     if made.alpha is not None and made.alpha not in ALPHAS:
         st.caption(f"The log's own alpha is {made.alpha:g}.")
 
@@ -143,11 +125,10 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
 def _lines(shares: VoteShares, log: RecordedEvaluation, radius: float) -> list[Projected]:
     own = float(log.made_by.alpha or 0.001)
     samples = tuple(sorted({*SAMPLES, shares.n}))
-    lines = []
-    for alpha in sorted({own, *ALPHAS}, reverse=True):
-        certified = tuple(_expected(shares, n, alpha, radius) for n in samples)
-        lines.append(Projected(alpha, samples, certified, alpha == own))
-    return lines
+    return [
+        Projected(alpha, samples, tuple(_expected(shares, n, alpha, radius) for n in samples), alpha == own)
+        for alpha in sorted({own, *ALPHAS}, reverse=True)
+    ]
 
 
 def _expected(shares: VoteShares, n: int, alpha: float, radius: float) -> float:
@@ -156,19 +137,5 @@ def _expected(shares: VoteShares, n: int, alpha: float, radius: float) -> float:
 
 
 def _words(shares: VoteShares, there: Projection) -> str:
-    parts = [
-        "A projection, not a certificate: it takes each image's share of votes to stay as it was observed. To certify, the"
-        " samples must be drawn."
-    ]
-    if there.unanimous:
-        parts.append(
-            f"In {there.unanimous:,} images every vote was the same; more samples may bring others, so theirs is too hopeful."
-        )
-    if there.unknown:
-        parts.append(
-            f"The log has no votes of its {there.unknown:,} abstentions: they are taken to abstain still, though more samples"
-            " may certify some of them."
-        )
-    if not shares.from_votes:
-        parts.append("The votes were worked out from the radii, which determine them.")
-    return " ".join(parts)
+    said = {"projection": True, "unanimous": there.unanimous, "unknown": there.unknown, "from-radii": not shares.from_votes}
+    return " ".join(PROSE[name].format(there=there) for name, is_so in said.items() if is_so)

@@ -17,7 +17,7 @@ from core.ui.linked import linked_choice
 from core.ui.login import visitor
 from core.ui.sentences import attempt, errors_shown, say_done
 from core.ui.tradeoffs.evaluating import EVALUATIONS, draw_curve, draw_own_job, draw_resume
-from core.ui.tradeoffs.logs import compare_run, upload_logs
+from core.ui.tradeoffs.logs import PROSE, compare_run, upload_logs
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
 
 MOST_ROWS = 12
@@ -38,10 +38,7 @@ def draw_runs() -> None:
     if runs:
         _list(runs)
     else:
-        st.info(
-            "Nothing here yet: choose 'A new evaluation' above to make one, or bring a log into the store below.",
-            icon=":material/inventory_2:",
-        )
+        st.info(PROSE["no-runs"], icon=":material/inventory_2:")
     job = EVALUATIONS.latest()
     if job is not None and (not job.finished or job.state == "failed"):  # with its button to stop it, or why it failed
         draw_own_job(curve=False)  # the curve stands below, with the run
@@ -158,7 +155,7 @@ def _say_state(run: StoredRun) -> None:
         st.info(f"Stopped after {of}.", icon=":material/pause_circle:")
     if run.may_resume and run.planned is not None and visitor().owns(run.owner):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            span, help = (1, int(MOST_MINUTES)), "Of computing. What is not finished then can be gone on with."
+            span, help = (1, int(MOST_MINUTES)), PROSE["minutes"]
             minutes = st.number_input("Minutes, at most", *span, 10, 5, key="resume-minutes", width=180, help=help)
             draw_resume(run.id, run.planned - run.images, float(minutes), f"run-{run.id}")
 
@@ -166,16 +163,9 @@ def _say_state(run: StoredRun) -> None:
 def draw_actions(run: StoredRun) -> None:
     """Buttons for one run. What fails is said in a sentence."""
     with st.container(horizontal=True):
-        st.button(
-            "Compare",
-            type="primary",
-            icon=":material/balance:",
-            key=f"compare-{run.id}",
-            on_click=compare_run,
-            args=(key_of(run),),
-            disabled=not run.images,
-            help="Its curve among the others, with every view of this page.",
-        )
+        help, off = "Its curve among the others, with every view of this page.", not run.images
+        compare, key = partial(compare_run, key_of(run)), f"compare-{run.id}"
+        st.button("Compare", type="primary", icon=":material/balance:", key=key, on_click=compare, disabled=off, help=help)
         help = "The log in the field's format, what made it, and the votes where they were kept."
         archive, name, icon = partial(run_archive, run.id), f"{file_name(run.name, 'run')}.zip", ":material/folder_zip:"
         offer_file("Download", archive, name, f"download-{run.id}", icon=icon, help=help)
@@ -209,15 +199,11 @@ def run_archive(run: int) -> bytes:
 def draw_import() -> None:
     """Bringing logs of one's own into the store."""
     with st.expander("Bring logs into the store", icon=":material/upload_file:"):
-        st.markdown(
-            "Logs of certified images in the field's format (Cohen et al.), of `evaluate` or from elsewhere. With the `.json`"
-            " and `.votes.jsonl` of the same name, sigma, n, alpha and the votes come along."
-        )
+        st.markdown(PROSE["import"])
         turn = int(st.session_state.get(_ROUND, 0))  # another key empties the uploader once its files were taken over
         logs = upload_logs(f"import-logs-{turn}")
-        if logs and st.button(
-            f"Bring {len(logs)} logs in" if len(logs) > 1 else "Bring it in", icon=":material/download:", key="import"
-        ):
+        label = f"Bring {len(logs)} logs in" if len(logs) > 1 else "Bring it in"
+        if logs and st.button(label, icon=":material/download:", key="import"):
 
             def bring() -> None:
                 for log in logs:

@@ -13,16 +13,7 @@ from core.evaluation.log_pictures import classes_of, dataset_of
 from core.evaluation.projection import lower_bounds_of
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files
 from core.evaluation.tables import TextTable, curve_table
-from core.figures.curves import (
-    ClassShare,
-    Curve,
-    Points,
-    bound_histogram,
-    certified_curves,
-    class_bars,
-    curves_alt,
-    radius_histogram,
-)
+from core.figures.curves import Curve, bound_histogram, certified_curves, class_bars, curves_alt, radius_histogram
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.plain_text import cells, file_name, plain
 from core.report.notation import class_name
@@ -30,7 +21,7 @@ from core.smoothing.radius import asked_text
 from core.ui.figure import draw_figure, offer_file, zipped
 from core.ui.linked import linked_choice, linked_switch
 from core.ui.tradeoffs.images import draw_images_behind, take_click
-from core.ui.tradeoffs.logs import Chosen
+from core.ui.tradeoffs.logs import PROSE, Chosen
 
 CURVES = "tradeoffs-curves"
 MOST_FINE = 12
@@ -42,24 +33,12 @@ MOST_ROWS = 16
 def draw_curves(chosen: Chosen, published: Sequence[PublishedCurve], radii: Sequence[float]) -> None:
     """Certified accuracy against radius, the table, and the images behind a point."""
     if any(len(logs) > 1 for logs in chosen.alike.values()):
-        best_only = linked_switch(
-            "Only the best sigma at each radius",
-            True,
-            "best",
-            help="The upper envelope over the sigmas of the same models, as the papers' tables are made. It is chosen on the"
-            " same images that it is told of, so its share flatters a little; its interval allows for the choice.",
-        )
+        best_only = linked_switch("Only the best sigma at each radius", True, "best", help=PROSE["best"])
     else:
         best_only = False
     curves = _curves(chosen, best_only)
-    points = [Points(curve.name, curve.points) for curve in published]
-    draw_figure(
-        certified_curves(curves, points),
-        CURVES,
-        curves_alt(curves, points, radii),
-        "certified-accuracy",
-        on_select=take_click(CURVES),
-    )
+    figure, alt = certified_curves(curves, published), curves_alt(curves, published, radii)
+    draw_figure(figure, CURVES, alt, "certified-accuracy", on_select=take_click(CURVES))
     _say_sources(published)
     _draw_table(chosen, radii)
     draw_settings(chosen)
@@ -88,14 +67,9 @@ def _say_sources(published: Sequence[PublishedCurve]) -> None:
         for curve in published:
             network = f", {curve.network}" if curve.network else ""
             images = f", {curve.images} images" if curve.images else ""
-            st.markdown(
-                f"**{plain(curve.name)}** ({curve.dataset}{network}{images}): [{plain(curve.source.text)}]({curve.source.url});"
-                f" {plain(curve.how)}."
-            )
-        st.caption(
-            "Other networks and other training than the bundled models, and other images of the test set: they show where the"
-            " field stands, not what a change of method alone would do."
-        )
+            name, text, how = plain(curve.name), plain(curve.source.text), plain(curve.how)
+            st.markdown(PROSE["source"].format(curve=curve, name=name, text=text, how=how, network=network, images=images))
+        st.caption(PROSE["sources"])
 
 
 def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
@@ -120,21 +94,14 @@ def _draw_table(chosen: Chosen, radii: Sequence[float]) -> None:
     draw_exports(table, chosen)
     beyond = [r for r in radii if not any(log.made_by.allows(r) for log in chosen.logs.values())]
     if beyond:
-        st.info(
-            f"No sigma and n of these logs can certify a radius of {', '.join(map(asked_text, beyond))}, whatever the votes.",
-            icon=":material/vertical_align_top:",
-        )
+        st.info(PROSE["beyond"].format(radii=", ".join(map(asked_text, beyond))), icon=":material/vertical_align_top:")
 
 
 def draw_path(chosen: Chosen, radius: float) -> None:
     """Accuracy against robustness, sigma as the path."""
     spots = [spot_of(chosen, key, radius, shares_at(log, radius)[0]) for key, log in chosen.logs.items()]
     draw_figure(sigma_path(spots, radius), "tradeoffs-path", tradeoff_alt(spots, "right", "certified"), "accuracy-robustness")
-    st.caption(
-        "Each mark is an evaluation; the line goes from small sigma to large. Vertical bars are 95% intervals over images, each"
-        " of its own evaluation alone: whoever picks the best mark finds its interval in the view of the curves."
-        " At a small radius less noise wins, at a large one more."
-    )
+    st.caption(PROSE["path"])
 
 
 def spot_of(chosen: Chosen, key: str, radius: float, x: float) -> Spot:
@@ -169,14 +136,11 @@ def draw_spread(chosen: Chosen) -> None:
     bounds = {chosen.titles[key]: lower_bounds_of(log) for key, log in logs.items()}
     bounds = {name: p for name, p in bounds.items() if np.isfinite(p).any()}
     if not bounds:
-        st.info("The bounds on p are not known: the logs do not say which sigma they were made with.", icon=":material/info:")
+        st.info(PROSE["no-bounds"], icon=":material/info:")
         return
     medians = "; ".join(f"{name}, median {np.nanmedian(p):.3f}" for name, p in bounds.items())
     draw_figure(bound_histogram(bounds), "tradeoffs-bounds", f"Histogram of lower bounds on p: {medians}.", "bounds")
-    st.caption(
-        "The bound is kept with the votes; where they were not kept, it is worked out from the radius, and that of an"
-        " abstention is not known."
-    )
+    st.caption(PROSE["bounds"])
 
 
 def draw_classes(chosen: Chosen, radius: float) -> None:
@@ -186,27 +150,13 @@ def draw_classes(chosen: Chosen, radius: float) -> None:
     log = chosen.logs[key]
     words = classes_of(dataset_of(log))
 
-    shares = [
-        ClassShare(
-            name=class_name(label, words),
-            images=s.images,
-            clean=s.clean,
-            certified=s.certified[float(radius)],
-            low=s.interval[float(radius)][0],
-            high=s.interval[float(radius)][1],
-        )
-        for label, s in by_class(log.outcomes, [radius]).items()
-    ]
+    shares = [(class_name(label, words), summary) for label, summary in by_class(log.outcomes, [radius]).items()]
     if len(shares) > 40:
         st.info(f"{len(shares)} classes are too many for bars: the 40 with most images are shown.", icon=":material/info:")
-        shares = sorted(shares, key=lambda share: -share.images)[:40]
-    parts = ", ".join(f"{share.name} {share.certified:.0%}" for share in shares[:12])
-    draw_figure(
-        class_bars(shares, radius),
-        "tradeoffs-classes",
-        f"Bars by class, certified at {asked_text(radius)}: {parts}.",
-        "classes",
-    )
+        shares = sorted(shares, key=lambda share: -share[1].images)[:40]
+    parts = ", ".join(f"{name} {summary.certified[radius]:.0%}" for name, summary in shares[:12])
+    alt = f"Bars by class, certified at {asked_text(radius)}: {parts}."
+    draw_figure(class_bars(shares, radius), "tradeoffs-classes", alt, "classes")
     st.caption("With so few images a class, look at the intervals before you compare.")
 
 
@@ -214,13 +164,13 @@ def draw_settings(chosen: Chosen) -> None:
     """A table of settings, folded away, and a sentence where images, n or alpha differ."""
     logs = list(chosen.logs.values())
     if len({frozenset(log.outcomes.idx.tolist()) for log in logs}) > 1:
-        st.caption("The logs hold different images, so their differences are not those of the models alone.")
+        st.caption(PROSE["other-images"])
     if len({(log.made_by.n, log.made_by.alpha) for log in logs}) > 1:
-        st.caption("The logs differ in n or alpha, or do not all say theirs: more samples alone give larger radii.")
+        st.caption(PROSE["other-alpha"])
     with st.expander("What these logs were made with", icon=":material/receipt_long:"):
         rows = [{"log": chosen.titles[key], **_settings(log)} for key, log in chosen.logs.items()]
         st.dataframe(pd.DataFrame(cells(rows)), hide_index=True, key="tradeoffs-settings", alt="Settings of each log.")
-        st.caption("As the file beside each log says; empty where it does not, or where there is none.")
+        st.caption(PROSE["settings"])
 
 
 def _settings(log: RecordedEvaluation) -> dict[str, Any]:
