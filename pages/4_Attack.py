@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.ui.attack.at_radius import PROSE
 from core.ui.attack.controls import ATTACKS, attack_key, choose_attack, start_attack
 from core.ui.attack.view import draw_attacked, draw_attacking
 from core.ui.frame import close_page, open_page
@@ -12,10 +13,7 @@ from core.ui.pictures import choose_pictures
 
 open_page("Attack")
 st.title("Attack a picture")
-st.markdown(
-    "An attack looks for the smallest change that alters the answer. Within the certified radius none can alter the smoothed"
-    " classifier's, up to the chance alpha that the certificate is wrong; the base classifier alone often falls much sooner."
-)
+st.markdown(PROSE["title"])
 
 left, middle, right = st.columns([1.3, 1, 1.2])
 with right:
@@ -42,7 +40,7 @@ if job is None:
         st.image(picture, width=200, alt=f"The picture to attack: {name}.")
     if st.button("Attack", type="primary", icon=":material/bolt:"):
         start()
-    st.caption("Certifies the picture first, then attacks; on two cores it takes about half a minute, and can be stopped.")
+    st.caption(PROSE["start"])
 
 
 def draw(now: Job | None) -> None:

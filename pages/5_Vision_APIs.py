@@ -10,6 +10,7 @@ from core.plain_text import plain
 from core.ui.apis.controls import (
     ASKED,
     PREVIEWS,
+    PROSE,
     answered_already,
     choose_provider,
     choose_request,
@@ -31,11 +32,7 @@ from core.ui.sentences import show_error
 
 open_page("Vision APIs")
 st.title("Certify a vision API")
-st.markdown(
-    "The API is asked about many noisy, denoised copies of a picture; up to a chance of error, alpha, the majority of its"
-    " answers is the same for every picture within the certified radius. Nothing of the vendor's model need be known; every"
-    " answer paid for is kept."
-)
+st.markdown(PROSE["title"])
 
 draw_left("api", told_of_asking, go_on_asking)
 left, right = st.columns([1, 1.6])
@@ -55,11 +52,9 @@ except LabError as error:
     close_page()
     st.stop()
 if provider == "api/demo":
-    st.caption("The demo API runs on this machine: no picture leaves it, and the dollars are play money.")
+    st.caption(PROSE["demo"])
 else:
-    st.warning(
-        f"Noisy copies of the picture will be sent to {plain(facts.destination)}, and paid for.", icon=":material/cloud_upload:"
-    )
+    st.warning(PROSE["sent"].format(destination=plain(facts.destination)), icon=":material/cloud_upload:")
 
 key, look_key = request_key(picture, request), preview_key(picture, request)
 ASKED.keep_only([key])

@@ -7,15 +7,12 @@ from core.runs.unfinished import Unfinished
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
 from core.ui.jobs.job import Job
-from core.ui.train.controls import TRAININGS, choose_training, go_on_training, start_training
+from core.ui.train.controls import PROSE, TRAININGS, choose_training, go_on_training, start_training
 from core.ui.train.view import draw_kept, draw_trained, draw_training, told_of_training
 
 open_page("Train")
 st.title("Train a denoiser")
-st.markdown(
-    "The denoiser that suits a classifier best is one trained for it. Here one learns within minutes: it is shown pictures with"
-    " noise, and is kept to be chosen on every page."
-)
+st.markdown(PROSE["title"])
 if not classifiers():
     st.warning("No classifier is bundled: train one with 'python -m core train-classifier'.", icon=":material/warning:")
     close_page()

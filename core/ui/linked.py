@@ -16,6 +16,9 @@ import streamlit as st
 from core.engines import ENGINES, PRECISIONS, TITLES, not_installed
 from core.plain_text import plain
 from core.smoothing.settings import MAX_SEED, Settings, fresh_seed
+from core.ui.sentences import stored_texts
+
+PROSE = stored_texts("pages/shared")
 
 N = TypeVar("N", int, float)
 PENDING, SEEN, PLACE, DRAWN = "link-pending", "link-seen", "link-place", "drawn-seeds"
@@ -111,22 +114,17 @@ def linked_choices(
     return list(chosen)
 
 
-def linked_number(
-    label: str, span: tuple[N, N], default: N, key: str, *, step: N, format: str | None = None, help: str | None = None
-) -> N:
-    """A field for a number within a span, bound to the query parameter ``key``; whole where the default is."""
-    return type(default)(
-        st.number_input(label, *span, value=default, step=step, format=format, key=key, bind="query-params", help=help)
-    )
+def linked_number(label: str, span: tuple[N, N], default: N, key: str, *, draw: Any = st.number_input, **look: Any) -> N:
+    """A field for a number within a span, bound to the query parameter ``key``; whole where the default is.
+
+    ``look`` is its ``step``, and may be its ``format`` and its ``help``.
+    """
+    return type(default)(draw(label, *span, value=default, key=key, bind="query-params", **look))
 
 
-def linked_slider(
-    label: str, span: tuple[N, N], default: N, key: str, *, step: N, format: str | None = None, help: str | None = None
-) -> N:
-    """A slider over a span, bound to the query parameter ``key``; whole where the default is."""
-    return type(default)(
-        st.slider(label, *span, value=default, step=step, format=format, key=key, bind="query-params", help=help)
-    )
+def linked_slider(label: str, span: tuple[N, N], default: N, key: str, **look: Any) -> N:
+    """A slider over a span; arguments as for :func:`linked_number`."""
+    return linked_number(label, span, default, key, draw=st.slider, **look)
 
 
 def linked_switch(label: str, default: bool, key: str, *, help: str | None = None) -> bool:
@@ -136,11 +134,7 @@ def linked_switch(label: str, default: bool, key: str, *, help: str | None = Non
 
 def choose_sigma() -> float:
     """The sigma slider, in [0, 1] units with grey levels beside it."""
-    help = (
-        "Standard deviation of the noise in each channel, in [0, 1] pixel units. More noise can certify larger radii, but hides"
-        " more of the picture."
-    )
-    sigma = linked_slider("Noise sigma", (0.01, 1.0), 0.25, "sigma", step=0.01, help=help)
+    sigma = linked_slider("Noise sigma", (0.01, 1.0), 0.25, "sigma", step=0.01, help=PROSE["sigma"])
     st.caption(f"= {sigma * 255:.0f}/255 grey levels")
     return sigma
 
@@ -150,11 +144,7 @@ def choose_seed(key: str = "seed", blank: str = "drawn") -> int | None:
     asked = newly_asked(key)
     if asked:
         st.session_state[key] = int(asked[-1]) if asked[-1].isdecimal() and int(asked[-1]) <= MAX_SEED else None
-    help = (
-        "Same seed, same noise. The guarantee is for a picture and models chosen without knowledge of it: left blank, it is"
-        " drawn from the operating system, and told in the certificate and the link."
-    )
-    field = partial(st.number_input, placeholder=blank, help=help, persist_state="session")
+    field = partial(st.number_input, placeholder=blank, help=PROSE["seed"], persist_state="session")
     value = field("seed", 0, MAX_SEED, value=None, step=1, key=key)
     return None if value is None else int(value)
 

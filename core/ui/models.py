@@ -18,7 +18,7 @@ from core.models.references import KINDS, bundled_names, parse_reference, traine
 from core.plain_text import cells, named, plain
 from core.training.trained import OWNER, trained_models
 from core.ui.jobs.session import models
-from core.ui.linked import key_for, linked_choice
+from core.ui.linked import PROSE, key_for, linked_choice
 from core.ui.login import visitor
 from core.ui.sentences import errors_shown, show_error
 
@@ -104,11 +104,7 @@ def choose_size(classifier: str) -> int | None:
     if classifier.startswith(("bundled/", "package/")):
         return None
     titles = {"own": "what suits the model"} | {side: f"{side} x {side} pixels" for side in SIZES}
-    help = (
-        "The picture is brought to this size once, before the noise; the certificate holds there. A model that works at another"
-        " size scales inside."
-    )
-    chosen = linked_choice("Size for noise and certificate", titles, "own", "size", help=help)
+    chosen = linked_choice("Size for noise and certificate", titles, "own", "size", help=PROSE["size"])
     return None if chosen == "own" else int(chosen)
 
 
@@ -145,9 +141,9 @@ def draw_find_button(kind: str, classifier: str | None = None) -> None:
 
 @st.dialog("Models", width="large")
 def _browse(kind: str, classifier: str | None) -> None:
-    st.markdown(f"Any pretrained {kind} of the Hugging Face Hub that the Lab can build. Weights are downloaded, never code.")
+    st.markdown(PROSE["browse"].format(kind=kind))
     if is_offline():
-        st.info("Offline (HF_HUB_OFFLINE): only what is on this machine can be used.", icon=":material/cloud_off:")
+        st.info(PROSE["offline"], icon=":material/cloud_off:")
     parts = {"Known good": _draw_known, "Search": _draw_search, "By name": _draw_by_name, "On this machine": _draw_cached}
     for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
         with tab:
@@ -178,7 +174,7 @@ def _draw_search(kind: str, classifier: str | None) -> None:
     if found is None:
         return
     if not found:
-        st.info("Nothing was found: try fewer words, or allow what the Lab cannot load.", icon=":material/search_off:")
+        st.info(PROSE["nothing-found"], icon=":material/search_off:")
         return
     may = {True: "yes", False: "no", None: "perhaps"}
     rows: list[dict[str, object]] = [
@@ -196,7 +192,7 @@ def _draw_by_name(kind: str, classifier: str | None) -> None:
     example = "hub/timm/resnet18.a1_in1k or torchvision/resnet18" if kind == "classifier" else "hub/google/ddpm-cifar10-32"
     text = st.text_input("Reference", key=f"named-{kind}", placeholder=example, max_chars=200).strip()
     if not text:
-        st.caption("hub/OWNER/NAME, with @REVISION for a branch, tag or commit; for classifiers also torchvision/ARCH@WEIGHTS.")
+        st.caption(PROSE["reference"])
         return
     if text.count("/") == 1 and not text.startswith(tuple(f"{known}/" for known in KINDS)):
         text = f"hub/{text}"  # OWNER/NAME, as the Hub's own pages have it
@@ -275,13 +271,12 @@ def _draw_use(reference: str, kind: str, classifier: str | None, where: str, *, 
     use = partial(bring, kind, reference, classifier)
     if st.button("Use it", type="primary", icon=":material/check:", key=f"use-{where}-{kind}", on_click=use):
         st.rerun()
-    st.caption("It is downloaded when it is first used, with progress and a Stop button, and stays on this machine.")
+    st.caption(PROSE["use"])
 
 
 def _choose_row(rows: Sequence[Mapping[str, object]], key: str) -> int | None:
     """The row of a table that is ticked; of a shorter table it may be gone."""
-    picked = st.dataframe(
-        cells(rows), hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=key
-    )
+    shown = cells(rows)
+    picked = st.dataframe(shown, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key=key)
     chosen = picked.selection.rows
     return chosen[0] if chosen and chosen[0] < len(rows) else None

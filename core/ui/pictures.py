@@ -18,7 +18,7 @@ from core.ui.figure import enlarged
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs
-from core.ui.linked import key_for, linked_choice
+from core.ui.linked import PROSE, key_for, linked_choice
 from core.ui.sentences import errors_shown, show_error
 
 MAX_UPLOADS = 12
@@ -49,11 +49,8 @@ def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
     ``suit``: whether the classifier is changed to the one that suits an upload's size, until another is chosen by hand.
     """
     menu = st.empty()
-    help = "PNG, JPEG or WebP, several at once. Pictures stay on the machine that runs the Lab."
-    uploads = st.file_uploader(
-        "Or upload your own", PICTURE_TYPES, accept_multiple_files=True, key="uploads", help=help,
-        on_change=_suit_uploads if suit else None,
-    )  # fmt: skip
+    upload = partial(st.file_uploader, accept_multiple_files=True, help=PROSE["uploads"])
+    uploads = upload("Or upload your own", PICTURE_TYPES, key="uploads", on_change=_suit_uploads if suit else None)
     with menu.container():
         sample = choose_sample(classifier, disabled=bool(uploads))
     chosen: list[Choice] = []
@@ -64,8 +61,7 @@ def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
         with errors_shown():
             picture = read_upload(file.getvalue(), file.name)
             if pixels + pixels_of(picture) > MOST_PIXELS:
-                most = MOST_PIXELS // 1_000_000
-                raise LabError(f"{picture.name} is left out: with it the pictures have over {most} million pixels together.")
+                raise LabError(PROSE["too-large"].format(name=picture.name, most=MOST_PIXELS // 1_000_000))
             pixels += pixels_of(picture)
             for note in picture.notes:
                 st.info(plain(note), icon=":material/info:")
@@ -149,7 +145,7 @@ def choose_from_gallery() -> Picture | None:
             st.session_state.pop("gallery-chosen", None)
             begin(lambda: GALLERIES.start(("gallery", reference, split, draws), f"Pictures of {reference}", work))
         if not draws:
-            st.caption("The files of the split are downloaded once, with progress, and stay on this machine.")
+            st.caption(PROSE["gallery"])
             return None
         find = partial(GALLERIES.find, ("gallery", reference, split, draws))
         job = find()
@@ -175,9 +171,7 @@ def _choose(found: list[LabelledPicture]) -> Picture | None:
                 name = named(one.name or "", f"class {one.label}")
                 column.image(enlarged(one.picture, 96), width="stretch", alt=f"Picture {one.number} of the data set: {name}.")
                 column.caption(plain(f"{one.number}: {name}"))
-    titles = {one.number: f"{one.number}: {named(one.name or '', f'class {one.label}')}" for one in found}
-    chosen = st.pills(
-        "Take", list(titles), format_func=lambda number: plain(titles[number]), key="gallery-chosen", persist_state="session"
-    )
+    titles = {one.number: plain(f"{one.number}: {named(one.name or '', f'class {one.label}')}") for one in found}
+    chosen = st.pills("Take", list(titles), format_func=titles.__getitem__, key="gallery-chosen", persist_state="session")
     picked = next((one for one in found if one.number == chosen), None)
     return None if picked is None else Picture(picked.picture, f"{picked.name or picked.label}-{picked.number}.png")

@@ -41,6 +41,21 @@ def attempt(action: Callable[[], object], done: str) -> None:
         st.rerun(scope="app")
 
 
+def offer_to_share(label: str, is_shared: bool, key: str, share: Callable[[bool], object], help: str | None = None) -> None:
+    """A switch, called "Others may …", by which a visitor shares what is theirs, or has it back for themselves."""
+    wanted = st.toggle(label, is_shared, key=f"share-{key}-{is_shared}", help=help)
+    if wanted != is_shared:
+        attempt(lambda: share(wanted), f"{label} now." if wanted else "Yours alone now.")
+
+
+def offer_to_delete(name: str, fate: str, key: str, delete: Callable[[], object]) -> None:
+    """A button to delete something, which says what is gone then before it does so."""
+    with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{key}"):
+        st.markdown(f"**{plain(name)}** {fate}")
+        if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{key}"):
+            attempt(delete, f"Deleted: {name}.")
+
+
 def say_done() -> None:
     """What :func:`attempt` did, once."""
     done = st.session_state.pop(_DONE, None)

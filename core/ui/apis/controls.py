@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,9 @@ from core.ui.linked import (
     linked_switch,
 )
 from core.ui.login import others_come_in, visitor
-from core.ui.sentences import show_error
+from core.ui.sentences import show_error, stored_texts
+
+PROSE = stored_texts("pages/apis")
 
 ASKED = SessionJobs("api")
 PREVIEWS = SessionJobs("api-previews")
@@ -59,9 +62,7 @@ def most_dollars(name: str = "LAB_MAX_BUDGET") -> float:
     except ValueError:
         most = -1.0
     if not 0 <= most < 1e9:
-        st.warning(
-            f"{name} is no sum of dollars, so nothing can be spent: the operator has to set it.", icon=":material/warning:"
-        )
+        st.warning(PROSE["no-sum"].format(name=name), icon=":material/warning:")
         return 0.0
     return most
 
@@ -95,37 +96,24 @@ def choose_price(provider: str) -> tuple[float, float]:
         rows[reference] = (limits.price, limits.rate)
     if others_come_in():  # a visitor who names the price would name the budget, too
         price, rate = rows.get(provider, (0.0, 1.0))
-        st.caption(f"${price:g} a query, {rate:g} queries a second: what the operator of this Lab has set.")
+        st.caption(PROSE["set-price"].format(price=price, rate=rate))
         return price, rate
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["dollars a query", "queries a second"])
-    edited = st.data_editor(
-        table,
-        key="api-terms",
-        width="stretch",
-        disabled=["_index"],
-        column_config={
-            "_index": st.column_config.TextColumn("API"),
-            "dollars a query": st.column_config.NumberColumn(min_value=0.0, max_value=10.0, format="%.5f", step=0.00001),
-            "queries a second": st.column_config.NumberColumn(min_value=0.01, max_value=1000.0),
-        },
-    )
-    st.caption(
-        "Public list prices and limits as last looked up; put in your own. The demo's price is play money: nothing is paid."
-    )
+    columns = {
+        "dollars a query": st.column_config.NumberColumn(min_value=0.0, max_value=10.0, format="%.5f", step=0.00001),
+        "queries a second": st.column_config.NumberColumn(min_value=0.01, max_value=1000.0),
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
+    config = {"_index": st.column_config.TextColumn("API")} | columns
+    edited = st.data_editor(table, key="api-terms", width="stretch", disabled=["_index"], column_config=config)
+    st.caption(PROSE["prices"])
     price, rate = edited.loc[provider] if provider in edited.index else (0.0, 1.0)
     return float(price), float(rate)
 
 
 def choose_label_map() -> LabelMap:
     """Synonyms, one class a line. A mistake is told, and no map is used meanwhile."""
-    text = st.text_area(
-        "Label map (optional)",
-        key="api-labels",
-        placeholder="cat: tabby, kitten\ndog: hound, terrier",
-        height=110,
-        help="An API answers with an open set of labels; the best one votes. Put synonyms together here, one class a line."
-        " With a map, every label that is not in it counts as 'other'.",
-    )
+    example = "cat: tabby, kitten\ndog: hound, terrier"
+    text = st.text_area("Label map (optional)", key="api-labels", placeholder=example, height=110, help=PROSE["labels"])
     try:
         return parse_label_map(text or "")
     except LabError as error:
@@ -148,8 +136,8 @@ def choose_request(provider: str) -> tuple[RemoteRequest, int | None]:
     with right:
         sigma = choose_sigma()
         most = most_dollars()
-        help = "The most that this picture may cost, earlier answers included. It is never exceeded, not even by retries."
-        budget = linked_number("Budget in dollars", (0.0, most), min(0.5, most), "api-budget", step=0.05, help=help)
+        usual, help = min(0.5, most), PROSE["budget"]
+        budget = linked_number("Budget in dollars", (0.0, most), usual, "api-budget", step=0.05, help=help)
     with st.expander("Samples, confidence, when to stop", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
@@ -161,8 +149,7 @@ def choose_request(provider: str) -> tuple[RemoteRequest, int | None]:
         with third:
             method = linked_choice("Bound", METHODS, "anytime", "api-bound")
             label = "Stop once this radius is settled (0: go on)"
-            help = "With the anytime bound, asking stops as soon as the radius is certified or out of reach."
-            until = linked_number(label, (0.0, 4.0), 0.0, "api-until", step=0.05, help=help)
+            until = linked_number(label, (0.0, 4.0), 0.0, "api-until", step=0.05, help=PROSE["until"])
             compare = linked_switch("Also without the denoiser (half the budget each)", False, "api-compare")
     with st.expander("Prices and rate limits", icon=":material/payments:"):
         price, rate = choose_price(provider)
@@ -226,12 +213,9 @@ def request_key(picture: Image.Image, request: RemoteRequest) -> Key:
 
 def told_of_asking(left: Unfinished) -> str:
     """What was cut short, in words."""
-    asked = left.asked
-    again = f" Upload {asked.get('name')} again first." if asked.get("uploaded") else ""
-    return (
-        f"Queries about {asked.get('name')} to {asked.get('destination')}, begun {{when}}, were cut short. Every answer that"
-        f" came is kept: 'Go on' puts the controls as they were, and 'Ask' then asks for the missing ones alone.{again}"
-    )
+    name, destination = left.asked.get("name"), left.asked.get("destination")
+    again = f" Upload {name} again first." if left.asked.get("uploaded") else ""
+    return PROSE["cut-short"].format(name=name, destination=destination) + again
 
 
 def go_on_asking(left: Unfinished) -> None:
@@ -259,25 +243,20 @@ def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offlin
     left = next((work for work in unfinished("api") if work.asked == asked), None)
 
     def work(context: JobContext) -> RemoteStudy:
-        if offline:
-            return study(context)
-        with remembered("api", asked, left):
-            return study(context)
-
-    def study(context: JobContext) -> RemoteStudy:
-        denoiser = cache.denoiser(request.denoiser, device)
-        with context.aside():  # it mostly waits for answers; making a copy takes less
-            return study_remote(
-                picture,
-                provider,
-                denoiser,
-                request,
-                ledger=book,
-                device=str(device),
-                offline=offline,
-                report=context.report,
-                should_stop=context.should_stop,
-            )
+        with nullcontext() if offline else remembered("api", asked, left):
+            denoiser = cache.denoiser(request.denoiser, device)
+            with context.aside():  # it mostly waits for answers; making a copy takes less
+                return study_remote(
+                    picture,
+                    provider,
+                    denoiser,
+                    request,
+                    ledger=book,
+                    device=str(device),
+                    offline=offline,
+                    report=context.report,
+                    should_stop=context.should_stop,
+                )
 
     # No key for the queue: what a finished run returned is in the file of answers, and the same request may now get further.
     return ASKED.start(request_key(picture, request), f"Ask {request.provider} about {name}", work, shared=False)

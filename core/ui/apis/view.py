@@ -12,6 +12,7 @@ from core.figures.certificate import radius_bar, vote_bars, votes_alt
 from core.plain_text import named, plain
 from core.report import words
 from core.report.notation import class_name, duration, radius_text
+from core.ui.apis.controls import PROSE
 from core.ui.figure import FigureSheet, draw_live_figure, enlarged, keyed_columns, offer_file, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.job import Job
@@ -25,11 +26,7 @@ def draw_plan(plan: Plan, request: RemoteRequest, stored: int) -> None:
     time.metric("At least", duration(plan.seconds), help=f"At {request.rate:g} queries a second; denoising may take longer.")
     ceiling.metric("Radius ceiling", radius_text(plan.radius_ceiling), help="If every answer were the same.")
     if plan.affordable < plan.queries:
-        st.info(
-            f"The budget pays for {plan.affordable:,} of them. Asking ends there; with the anytime bound what was bought is a"
-            " valid certificate.",
-            icon=":material/savings:",
-        )
+        st.info(PROSE["affordable"].format(plan=plan), icon=":material/savings:")
 
 
 def draw_preview(pairs: list[tuple[Image.Image, Image.Image]], key: str) -> None:
@@ -37,7 +34,7 @@ def draw_preview(pairs: list[tuple[Image.Image, Image.Image]], key: str) -> None
     for number, (column, (noisy, sent)) in enumerate(zip(keyed_columns(f"abreast-{key}", len(pairs)), pairs, strict=True), 1):
         column.image(enlarged(noisy), width="stretch", alt=f"Noisy copy {number}, which stays here.")
         column.image(enlarged(sent), width="stretch", alt=f"Copy {number} denoised, as it is sent to the API.")
-    st.caption("Above: noisy copies, which stay on this machine. Below: what the API gets to see of them.")
+    st.caption(PROSE["preview"])
 
 
 def draw_asking(job: Job) -> None:
@@ -64,10 +61,8 @@ def draw_asking(job: Job) -> None:
             title = "Votes so far" if votes.counts else "These choose the class"
             draw_live_figure(vote_bars(counts, names, title), f"asking-{job.id}", votes_alt(counts, names))
         if votes.candidate is not None:
-            st.markdown(
-                f"Counting **{plain(named(votes.candidate))}**: certified radius at least"
-                f" **{radius_text(progress.now.radius)}** so far."
-            )
+            name, radius = plain(named(votes.candidate)), radius_text(progress.now.radius)
+            st.markdown(f"Counting **{name}**: certified radius at least **{radius}** so far.")
 
 
 def draw_asked(study: RemoteStudy, picture_name: str, key: str) -> None:
@@ -79,12 +74,8 @@ def draw_asked(study: RemoteStudy, picture_name: str, key: str) -> None:
         for column, title, result in zip(st.columns(2), ("With", "Without"), (study.result, study.without), strict=True):
             with column:
                 c = result.certificate
-                sheet.draw(
-                    vote_bars(c.counts, c.labels, f"{title} denoiser"),
-                    f"{title}-{key}",
-                    f"{title} the denoiser. {votes_alt(c.counts, c.labels)}",
-                    f"{title.lower()}-denoiser",
-                )
+                bars, alt = vote_bars(c.counts, c.labels, f"{title} denoiser"), votes_alt(c.counts, c.labels)
+                sheet.draw(bars, f"{title}-{key}", f"{title} the denoiser. {alt}", f"{title.lower()}-denoiser")
                 name = class_name(c.candidate, c.labels)
                 verdict = "abstains" if c.abstained else f"says {plain(name)}, radius {radius_text(c.radius)}"
                 st.markdown(f"{title} denoiser the smoothed API **{verdict}**; ${result.spent:.4f}.")
@@ -105,26 +96,19 @@ def _draw_result(study: RemoteStudy, key: str, sheet: FigureSheet) -> None:
     st.markdown(plain(words.headline(c)))
     if result.settled:
         outcome = "is certified" if result.settled == "reached" else "is out of reach, or the API would abstain"
-        st.info(
-            f"Settled after {c.n:,} answers: the radius asked for {outcome}. No more were bought.", icon=":material/task_alt:"
-        )
+        st.info(PROSE["settled"].format(c=c, outcome=outcome), icon=":material/task_alt:")
     if result.halt is not None:
         st.warning(plain(result.halt.message), icon=":material/pause_circle:")
     for note in result.notes:
         st.info(plain(note), icon=":material/info:")
     left, right = st.columns(2)
     with left:
-        sheet.draw(
-            radius_bar(words.named_radius("certified", c), c.radius_ceiling),
-            f"radius-{key}",
-            f"Certified radius {radius_text(c.radius)} of at most {radius_text(c.radius_ceiling)} with {c.n:,} answers.",
-            "radius",
-        )
+        alt = f"Certified radius {radius_text(c.radius)} of at most {radius_text(c.radius_ceiling)} with {c.n:,} answers."
+        sheet.draw(radius_bar(words.named_radius("certified", c), c.radius_ceiling), f"radius-{key}", alt, "radius")
     with right:
         sheet.draw(vote_bars(c.counts, c.labels), f"votes-{key}", votes_alt(c.counts, c.labels), "votes")
     with st.expander("What it does not say", icon=":material/report:"):
-        texts = [*words.caveats(c), "It holds as long as the API answers as it did: a vendor may change the model behind it."]
-        st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(texts, 1)))
+        st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate([*words.caveats(c), PROSE["vendor"]], 1)))
 
 
 def _draw_downloads(study: RemoteStudy, picture_name: str, key: str) -> None:

@@ -16,6 +16,9 @@ from core.ui.figure import enlarged, keyed_columns
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs
+from core.ui.sentences import stored_texts
+
+PROSE = stored_texts("pages/attack")
 
 _TITLES = {
     "random": "In a random direction",
@@ -40,9 +43,7 @@ def draw_at_radius(image: Tensor, radius: float, norm: str, key: str, *, seed: i
         alt = f"The picture changed by the certified radius: {title.lower()}, {words}."
         column.image(enlarged(to_picture(one.pixels)), width="stretch", alt=alt)
         column.markdown(f"**{title}**  \n{words}")
-    st.caption(
-        f"Each lies at {norm_name(norm)} distance {radius_text(radius)} from the original, on the edge of what is certified."
-    )
+    st.caption(PROSE["edge"].format(norm=norm_name(norm), radius=radius_text(radius)))
 
 
 NEIGHBOURS = SessionJobs("neighbours")
@@ -79,18 +80,12 @@ def share_text(certificate: Certificate, near: Neighbour, where: str) -> str:
     """What was searched, how far the nearest picture of another class is, and what share of it the radius is."""
     c, labels = certificate, certificate.labels or ()
     other, own, norm = class_name(near.label, labels), class_name(c.prediction, labels), norm_name(near.norm)
-    several = "s" if near.searched > 1 else ""
-    searched = f"Searched: {near.searched:,} picture{several} of classes other than {own} in {where}."
+    searched = PROSE["searched"].format(near=near, several="s" if near.searched > 1 else "", own=own, where=where)
     if near.distance == 0:
-        return f"{searched} One of them is this very picture, there of class {other}: the certified answer is not its class."
-    share = near.share(c.radius)
-    words = (
-        f"{searched} The nearest shows {other} and lies at {norm} distance {radius_text(near.distance)}; the certified radius"
-        f" is {100 * share:.3g}% of that."
-    )
-    if share >= 1:
-        return f"{words} So this picture of another class is certified to get the same answer: robust is not the same as right."
-    return f"{words} Were that one certified as {other}, the two balls could not overlap: they share the distance between them."
+        return searched + PROSE["same-picture"].format(other=other)
+    share, distance = near.share(c.radius), radius_text(near.distance)
+    told = PROSE["share"].format(other=other, norm=norm, distance=distance, share=100 * share)
+    return searched + told + PROSE["beyond" if share >= 1 else "within"].format(other=other)
 
 
 def _draw_found(picture: Image.Image, certificate: Certificate, near: Neighbour, where: str) -> None:

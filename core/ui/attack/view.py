@@ -12,7 +12,7 @@ from core.pictures.reading import png_bytes
 from core.plain_text import cells, plain
 from core.report.notation import class_name, norm_name, radius_text
 from core.smoothing.certificate import Certificate
-from core.ui.attack.at_radius import draw_at_radius
+from core.ui.attack.at_radius import PROSE, draw_at_radius
 from core.ui.attack.controls import TARGET_NAMES
 from core.ui.figure import draw_figure, enlarged, keyed_columns, offer_file, side_by_side, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
@@ -46,10 +46,7 @@ def draw_attacking(job: Job) -> None:
 def draw_attacked(study: AttackStudy, picture_name: str) -> None:
     """A study that ended, and whether it was done whole."""
     if not study.complete:
-        st.info(
-            "Not everything is settled: it was stopped, or the search used up its passes. What stands here was reached.",
-            icon=":material/hourglass_bottom:",
-        )
+        st.info(PROSE["incomplete"], icon=":material/hourglass_bottom:")
     draw_attack_study(study, picture_name, "attack")
 
 
@@ -64,35 +61,24 @@ def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finish
         f"Certified radius ({norm})", radius_text(study.certified), help="No change shorter than this can alter the answer."
     )
     unknown = "not searched" if finished else "…"
-    third.metric("Base classifier falls at", unknown if base is None else _found(base.radius), help="Smallest attack found.")
-    fourth.metric(
-        "Smoothed classifier falls at", unknown if smoothed is None else _found(smoothed.radius), help="Smallest found."
-    )
+    found = [unknown if s is None else "not found" if s.radius is None else f"{s.radius:.3f}" for s in (base, smoothed)]
+    third.metric("Base classifier falls at", found[0], help="Smallest attack found.")
+    fourth.metric("Smoothed classifier falls at", found[1], help="Smallest found.")
     if study.violation:
-        st.warning(
-            "A change within the certified radius made PREDICT return another class. Certificate and PREDICT may each be wrong"
-            f" with probability alpha ({c.alpha:g}); a second seed tells which.",
-            icon=":material/priority_high:",
-        )
+        st.warning(PROSE["violation"].format(c=c), icon=":material/priority_high:")
     falls = (None if smoothed is None else smoothed.radius, None if base is None else base.radius)
     line = study.certified, *falls, study.request.attack.norm
     shown = None if study.attacked is None else study.attacked.size
     draw_figure(number_line(*line, shown), f"line-{key}", number_line_alt(*line), "certified-and-attacked")
     if study.gap is not None and study.certified > 0:
-        st.caption(
-            f"Between {radius_text(study.certified)} and {study.certified + study.gap:.3f} nothing is known: no proof reaches"
-            " there, and no attack that was tried succeeded there."
-        )
+        reached = study.certified + study.gap
+        st.caption(PROSE["gap"].format(certified=radius_text(study.certified), reached=reached))
     if study.attacked is not None:
         _draw_strip(study.attacked, c, key)
         _draw_verdicts(study.attacked, c)
     if finished:
         _draw_at_radius(study, key)
         _draw_downloads(study, picture_name, key)
-
-
-def _found(radius: float | None) -> str:
-    return "not found" if radius is None else f"{radius:.3f}"
 
 
 def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
@@ -109,8 +95,7 @@ def _draw_strip(attacked: Attacked, certificate: Certificate, key: str) -> None:
         says = f"classifier alone: {class_name(index, certificate.labels)} {share:.0%}" if view.top else ""
         column.image(enlarged(view.picture), width="stretch", alt=f"{titles[name]}. {says}")
         column.markdown(f"**{titles[name]}**  \n{plain(says)}")
-    sizes = ", ".join(f"{norm_name(norm)} {size:.3f}" for norm, size in attacked.sizes.items())
-    st.caption(f"The change measures {sizes}. Saved as an 8-bit file it would be rounded, and so be another picture.")
+    st.caption(PROSE["sizes"].format(sizes=", ".join(f"{norm_name(norm)} {size:.3f}" for norm, size in attacked.sizes.items())))
 
 
 def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:

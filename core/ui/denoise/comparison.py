@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import streamlit as st
@@ -20,10 +20,11 @@ from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, witho
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting
 from core.ui.jobs.job import Job, JobContext, JobWork
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
-from core.ui.sentences import show_error
+from core.ui.sentences import show_error, stored_texts
 
-STYLE = Path(__file__).with_name("grid.css")
-"""Must be on the page once."""
+PROSE = stored_texts("pages/denoise")
+STYLE, PANELS_STYLE = (Path(__file__).with_name(name) for name in ("grid.css", "panels.css"))
+"""The first must be on the page once; in the second stand sizes in braces."""
 
 
 def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
@@ -83,16 +84,6 @@ def _rank(entry: tuple[int, float], labels: Sequence[str] | None) -> str:
 COMPARISONS = SessionJobs("comparisons")
 ALL_DRAWS = "mean of all"
 
-# On a phone the panels are narrower, and would stand far apart in a figure as tall as on a desktop.
-_PANELS_STYLE = """
-<style>
-  [class*="st-key-panels"] {{flex: 0 0 auto !important; height: {desktop}px;}}
-  @media (max-width: 640px) {{
-    [class*="st-key-panels"] {{height: calc(3 * (100vw - 2.5rem) / {columns} + {around}px);}}
-  }}
-</style>
-"""
-
 
 @dataclass(frozen=True)
 class AskedComparison:
@@ -129,10 +120,8 @@ class AskedComparison:
             tell, stop = context.report, context.should_stop
             with context.aside():  # a download may take minutes
                 classifier = cache.classifier(request.classifier, device, on_progress=tell, should_stop=stop)
-                denoisers = {
-                    reference: cache.denoiser(reference, device, on_progress=tell, should_stop=stop)
-                    for reference in request.denoisers
-                }
+                load = partial(cache.denoiser, device=device, on_progress=tell, should_stop=stop)
+                denoisers = {reference: load(reference) for reference in request.denoisers}
             return run_comparison(
                 self.picture.image,
                 classifier,
@@ -170,11 +159,8 @@ def draw_outcome(asked: AskedComparison, job: Job | None) -> Comparison | None:
     if result is None:
         show_error(job.error or "")
     elif not result.complete:
-        st.info(
-            f"Stopped after {len(result.measures):,} of {result.total:,} pictures: what stands here is right, but not all of"
-            " it.",
-            icon=":material/stop_circle:",
-        )
+        done = PROSE["stopped"].format(done=len(result.measures), total=result.total)
+        st.info(done, icon=":material/stop_circle:")
     if result is None or not result.complete:
         label = "Try again" if result is None else "Compute it all"
         if st.button(label, icon=":material/refresh:", key=f"again-{word}") and asked.start():
@@ -191,21 +177,14 @@ def draw_comparison(
     said = class_name(index, result.labels)
     alt = f"{asked.picture.name}, the original; the classifier alone says {said} ({share:.0%})."
     left.image(enlarged(to_picture(result.clean), 160), width=160, alt=alt)
-    right.markdown(
-        f"**Original.** The classifier alone says **{plain(said)}** ({share:.0%}). Below, Gaussian noise is added to it, and"
-        " each denoiser gets the very same noisy copies. It never sees the original: where noise and detail look alike, it"
-        " guesses."
-    )
+    right.markdown(PROSE["original"].format(said=plain(said), share=share))
     st.subheader("The same noise, cleaned by each")
     st.html(STYLE)
     if not result.panels:
         st.caption("Nothing is there yet.")
         return
     st.html(grid_html(result.panels, titles, result.labels, index))
-    st.caption(
-        "✓: the classifier says the same as of the original; ✗: it says something else. In dB: PSNR against the original,"
-        " beside it SSIM, 1 for equal pictures; more is better for both, but neither decides whether the classifier is right."
-    )
+    st.caption(PROSE["grid"])
     if not ended:
         return
     averages = [
@@ -232,33 +211,26 @@ def _draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, k
     usual = sigma if sigma in sigmas else sigmas[0]
     level = left.segmented_control("sigma", sigmas, default=usual, required=True, key=f"close-sigma-{key}")
     names = [*(str(number + 1) for number in draws), *([ALL_DRAWS] if len(draws) > 1 else [])]
-    help = "The mean of all draws averages most of the noise away: what remains is what a denoiser gets wrong every time."
-    name = right.segmented_control("draw", names, default=names[0], required=True, key=f"close-draw-{key}", help=help)
+    draws_key, help = f"close-draw-{key}", PROSE["mean"]
+    name = right.segmented_control("draw", names, default=names[0], required=True, key=draws_key, help=help)
     draw = None if name == ALL_DRAWS else int(name or 1) - 1
     closeups = close_up(result.clean, result.panels, level or sigmas[0], draw)
     if not closeups:
         st.caption("This draw was not reached before the stop.")
         return
     panels = linked_panels(result.clean, closeups, titles)
-    st.html(_PANELS_STYLE.format(columns=len(closeups), desktop=panels.layout.height, around=PANELS_AROUND))
+    sizes = {"columns": len(closeups), "desktop": panels.layout.height, "around": PANELS_AROUND}
+    st.html(f"<style>{PANELS_STYLE.read_text('utf-8').format(**sizes)}</style>")
     with st.container(key=f"panels-{key}"):
         sheet = FigureSheet(f"close-{key}", "denoised")
         sheet.draw(panels, f"close-{key}-{level}-{name}", linked_alt(closeups, titles), "panels", height="stretch")
     sheet.offer()
-    st.caption(
-        "Drag a frame in any panel to zoom: all follow; double-click to return. Top: what comes out. Middle: what was taken"
-        " away (noisy minus denoised); a perfect denoiser takes exactly the true noise, and outlines of the object here are"
-        " detail taken for noise. Bottom: what is still wrong (denoised minus original). Blue: darker than it should be;"
-        " vermilion: brighter; grey: right. Speckle is noise left over, outlines and flat patches are detail wrongly removed."
-        " The maps show the mean of the three colour channels."
-    )
+    st.caption(PROSE["panels"])
     if draw is not None:
         measures = [m for m in result.measures if m.sigma == level and m.draw == draw]
         st.markdown("**The five classes the classifier alone finds likeliest**")
         st.html(top_html(result.clean_top, measures, titles, result.labels))
-        st.caption(
-            "A denoiser helps smoothing where its column resembles that of the original, whatever the picture looks like."
-        )
+        st.caption(PROSE["classes"])
 
 
 def draw_sweep(asked: AskedComparison, result: Comparison, titles: Mapping[str, str], sigma: float) -> None:
@@ -267,10 +239,5 @@ def draw_sweep(asked: AskedComparison, result: Comparison, titles: Mapping[str, 
     if not summaries:
         return
     draw_figure(sweep_figure(summaries, titles, sigma), f"sweep-{key}-{result.complete}", sweep_alt(summaries, titles), "sweep")
-    st.caption(
-        f"For this picture only, up to {max(s.draws for s in summaries)} draws at each sigma. The upper chart is what"
-        " smoothing lives on: the share of noisy copies on which the classifier says the same as of the original (bars: 95%"
-        " Wilson interval). PSNR and SSIM tell how much it looks like the original (bars: one standard deviation over draws)."
-        " The dotted upright line is the sigma of the slider. Click a name to hide its line."
-    )
+    st.caption(PROSE["sweep"].format(draws=max(s.draws for s in summaries)))
     offer_file("Sweep as CSV", summaries_csv(summaries), f"{without_ending(asked.picture.name)}-sweep.csv", f"sweep-csv-{key}")

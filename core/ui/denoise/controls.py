@@ -1,11 +1,13 @@
 """The controls that only the Denoise page has: several denoisers, several sigmas, draws."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.models.catalogue import denoisers, usual_denoiser
 from core.studies.comparison import NOISY, SWEEP_SIGMAS, ComparisonRequest
+from core.ui.denoise.comparison import PROSE
 from core.ui.linked import choose_seed, key_for, link_seed, linked_choices, linked_number
 from core.ui.models import model_options, model_title
 
@@ -20,29 +22,16 @@ def choose_denoisers(classifier: str) -> list[str]:
     entries = {entry.ref: entry for entry in denoisers(classifier) if entry.ref != NOISY}
     own = [ref for ref, entry in entries.items() if entry.card.get("classifier") == classifier] or [usual_denoiser(classifier)]
     usual = [ref for ref in (*own[: MAX_DENOISERS - 1], FIRST_CLASSICAL) if ref != NOISY]
-    name = key_for("denoisers", classifier)
-    return linked_choices(
-        "Denoisers to compare",
-        {ref: model_title(ref) for ref in model_options("denoiser", name, entries)},
-        usual,
-        name,
-        most=MAX_DENOISERS,
-        placeholder="Choose up to four",
-        help="The noisy picture always stands beside them. Classical ones need no training.",
-    )
+    name, label = key_for("denoisers", classifier), "Denoisers to compare"
+    titles = {ref: model_title(ref) for ref in model_options("denoiser", name, entries)}
+    words = {"placeholder": "Choose up to four", "help": PROSE["denoisers"]}
+    return linked_choices(label, titles, usual, name, most=MAX_DENOISERS, **words)
 
 
 def choose_sigmas(sigma: float) -> tuple[float, ...]:
     """The slider's sigma and those laid beside it, least first."""
-    beside = st.pills(
-        "Beside it",
-        SIGMAS,
-        selection_mode="multi",
-        default=[0.5],
-        key="sigmas",
-        bind="query-params",
-        help="More noise levels for the grid: those of Salman et al. (2020).",
-    )
+    pills = partial(st.pills, selection_mode="multi", bind="query-params", help=PROSE["sigmas"])
+    beside = pills("Beside it", SIGMAS, default=[0.5], key="sigmas")
     return tuple(sorted({sigma, *(float(value) for value in beside)}))
 
 
@@ -53,11 +42,10 @@ def choose_draws(
     with st.expander("Noise draws, seed", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         with left:
-            help = "Noise samples for each sigma. The first is the one that the Certify page shows."
-            draws = linked_number("draws in the grid", (1, 6), 2, "draws", step=1, help=help)
+            draws = linked_number("draws in the grid", (1, 6), 2, "draws", step=1, help=PROSE["draws"])
         with middle:
-            help = "More draws make the lines steadier and take longer."
-            sweep_draws = linked_number("draws at each sigma of the sweep", (2, 100), 10, "sweep-draws", step=1, help=help)
+            label, help = "draws at each sigma of the sweep", PROSE["sweep-draws"]
+            sweep_draws = linked_number(label, (2, 100), 10, "sweep-draws", step=1, help=help)
         with right:
             seed = choose_seed(blank="0") or 0
             link_seed(seed or None)

@@ -15,7 +15,7 @@ from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import redrawn, under_way
 from core.ui.linked import linked_choice
 from core.ui.login import visitor
-from core.ui.sentences import attempt, errors_shown, say_done
+from core.ui.sentences import attempt, errors_shown, offer_to_delete, offer_to_share, say_done
 from core.ui.tradeoffs.evaluating import EVALUATIONS, draw_curve, draw_own_job, draw_resume
 from core.ui.tradeoffs.logs import PROSE, compare_run, upload_logs
 from core.ui.tradeoffs.run_store import KEY, key_of, run_store, run_titles, stored_runs
@@ -173,22 +173,16 @@ def draw_actions(run: StoredRun) -> None:
         if not who.owns(run.owner):
             st.caption(f"It is {_whose(run)}: shared to be looked at.", width="content")
             return
+        key, store = str(run.id), run_store()
         if not who.operates:
-            _offer_to_share(run)
+            help = "Not change, resume or delete."
+            offer_to_share("Others may look", run.shared, key, lambda shared: store.share(run.id, shared), help)
         with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
             name = st.text_input("Name", run.name, max_chars=LONGEST_NAME, key=f"name-{run.id}-{run.name}")
             if st.button("Rename", icon=":material/check:", key=f"rename-{run.id}", disabled=name.strip() == run.name):
-                attempt(lambda: run_store().rename(run.id, name), "Renamed.")
-        with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{run.id}"):
-            st.markdown(f"**{plain(run.name)}** and its {run.images:,} images will be gone for good.")
-            if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{run.id}"):
-                attempt(lambda: run_store().delete(run.id), f"Deleted: {run.name}.")
-
-
-def _offer_to_share(run: StoredRun) -> None:
-    shared = st.toggle("Others may look", run.shared, key=f"share-{run.id}-{run.shared}", help="Not change, resume or delete.")
-    if shared != run.shared:
-        attempt(lambda: run_store().share(run.id, shared), "Others may look now." if shared else "Yours alone now.")
+                attempt(lambda: store.rename(run.id, name), "Renamed.")
+        fate = f"and its {run.images:,} images will be gone for good."
+        offer_to_delete(run.name, fate, key, lambda: store.delete(run.id))
 
 
 def run_archive(run: int) -> bytes:

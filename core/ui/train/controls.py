@@ -1,6 +1,7 @@
 """What a training is asked on its page, all but the uploads part of the link, and starting it."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -28,6 +29,10 @@ from core.ui.jobs.session import SessionJobs, models
 from core.ui.linked import linked_choice, linked_number, linked_slider, linked_switch
 from core.ui.login import visitor
 from core.ui.models import brought, model_title
+from core.ui.pictures import PICTURE_TYPES
+from core.ui.sentences import stored_texts
+
+PROSE = stored_texts("pages/train")
 
 DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
 OBJECTIVE_NAMES = {
@@ -62,46 +67,32 @@ def choose_training() -> TrainingChoice:
     usual = TrainingRequest()
     left, middle, right = st.columns([1.2, 1.1, 1.1])
     with left:
-        dataset = linked_choice(
-            "Pictures to learn from",
-            {name: title for name, title in DATA.items() if name != "cifar10" or has_cifar10()},
-            "shapes",
-            "train-data",
-        )
+        data = {name: title for name, title in DATA.items() if name != "cifar10" or has_cifar10()}
+        dataset = linked_choice("Pictures to learn from", data, "shapes", "train-data")
         files = _choose_files() if dataset == "upload" else ()
         classifier = _choose_classifier(dataset)
     with middle:
-        objective = linked_choice(
-            "Objective",
-            OBJECTIVE_NAMES,
-            usual.objective,
-            "objective",
-            help="MSE asks that the denoised picture is close to the original. STAB asks that the classifier says of it what it"
-            " says of the original; gradients flow through the classifier, which is not changed.",
-        )
+        objective = linked_choice("Objective", OBJECTIVE_NAMES, usual.objective, "objective", help=PROSE["objective"])
         network = linked_choice("Network", NETWORK_NAMES, usual.network, "network")
     with right:
-        help = "The denoiser learns every noise level in between. A narrow range is learnt faster."
-        span = usual.sigma_range
-        low, high = st.slider(
-            "Noise sigma, from and to", 0.0, 1.0, span, 0.01, key="train-sigma", bind="query-params", help=help
-        )
+        label, span, key = "Noise sigma, from and to", usual.sigma_range, "train-sigma"
+        low, high = st.slider(label, 0.0, 1.0, span, 0.01, key=key, bind="query-params", help=PROSE["sigma"])
         st.caption(f"= {low * 255:.0f} to {high * 255:.0f}/255 grey levels")
-        help = "Of computing. It takes longer by the clock while others compute here as well."
-        minutes = linked_number("Minutes", (0.1, MOST_MINUTES), usual.minutes, "train-minutes", step=0.5, help=help)
+        span, help = (0.1, MOST_MINUTES), PROSE["minutes"]
+        minutes = linked_number("Minutes", span, usual.minutes, "train-minutes", step=0.5, help=help)
     recipe, settings = usual.recipe, usual.settings
     with st.expander("Name, seed, learning rate, pictures to certify and more", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
-            key, help = f"train-name-{dataset}-{objective}", "Six digits that name the weights are put behind it."
-            name = st.text_input("name", f"{dataset}-{objective}", max_chars=40, key=key, help=help)
+            suggested, help = f"{dataset}-{objective}", PROSE["name"]
+            name = st.text_input("name", suggested, max_chars=40, key=f"train-name-{suggested}", help=help)
             seed = linked_number("seed", (0, 2**31 - 1), 0, "train-seed", step=1)
             stab = usual.stab if objective == "mse" else _choose_beside_stab(usual.stab)
         with second:
             span, rate = (0.00001, 1.0), recipe.learning_rate
             rate = linked_number("learning rate", span, rate, "train-rate", step=0.0005, format="%.5f")
-            help = "Halved where a step would take too long to be stopped at once."
-            batch = linked_number("pictures a step", (4, 256), recipe.batch_size, "train-batch", step=4, help=help)
+            batch, help = recipe.batch_size, PROSE["batch"]
+            batch = linked_number("pictures a step", (4, 256), batch, "train-batch", step=4, help=help)
             mirror = linked_switch("mirror half of the pictures", True, "train-mirror")
         with third:
             checked = linked_number("pictures to certify before and after", (0, 50), usual.checked, "train-checked", step=1)
@@ -126,28 +117,19 @@ def choose_training() -> TrainingChoice:
 
 
 def _choose_beside_stab(usual: StabTerms) -> StabTerms:
-    span = (0.0, MOST_WEIGHT)
-    help = "Weight of the error against the clean picture beside STAB. At 0 the picture may turn into a pattern."
+    span, help = (0.0, MOST_WEIGHT), PROSE["closeness"]
     closeness = linked_number("STAB: closeness to the picture", span, usual.closeness, "train-closeness", step=5.0, help=help)
-    help = (
-        "Weight with which the classifier's layers must find in the denoised picture what they find in the clean one. At 0"
-        " its answer alone counts."
-    )
+    help = PROSE["features"]
     features = linked_number("STAB: the classifier's features", span, usual.features, "train-features", step=5.0, help=help)
     return replace(usual, closeness=closeness, features=features)
 
 
 def _choose_files() -> tuple[File, ...]:
     megabytes = MOST_BYTES // 2**20
-    uploads = st.file_uploader(
-        "Zip with one folder a class, or several pictures",
-        ["zip", "png", "jpg", "jpeg", "webp"],
-        accept_multiple_files=True,
-        key="train-files",
-        max_upload_size=megabytes,
-        help=f"At least {FEWEST_PICTURES} pictures, at most {MOST_ENTRIES:,} and {megabytes} MB. They stay on the machine that"
-        " runs the Lab, and are forgotten with the training. Folders named after the classifier's classes say what is right.",
-    )
+    label, help = "Zip with one folder a class, or several pictures", PROSE["files"]
+    help = help.format(fewest=FEWEST_PICTURES, most=MOST_ENTRIES, megabytes=megabytes)
+    upload = partial(st.file_uploader, accept_multiple_files=True, key="train-files", max_upload_size=megabytes, help=help)
+    uploads = upload(label, ["zip", *PICTURE_TYPES])
     return tuple((file.name, file.getvalue()) for file in uploads)
 
 
@@ -155,13 +137,10 @@ def _choose_classifier(dataset: str) -> str:
     known = {entry.ref: entry.title for entry in classifiers()}
     usual = _USUAL.get(dataset, next(iter(known)))
     options = [ref for ref in dict.fromkeys([usual, *known, *brought("classifier")]) if ref in known or dataset == "upload"]
-    return linked_choice(
-        "Classifier to stand before",
-        {ref: known.get(ref) or model_title(ref) for ref in options},
-        usual if usual in options else options[0],
-        "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}",
-        help="Models that were found on the Certify page can be chosen for pictures of your own.",
-    )
+    titles = {ref: known.get(ref) or model_title(ref) for ref in options}
+    key = "classifier-to-defend" if dataset == "upload" else f"classifier-{dataset}"
+    first = usual if usual in options else options[0]
+    return linked_choice("Classifier to stand before", titles, first, key, help=PROSE["classifier"])
 
 
 def go_on_training(left: Unfinished, files: tuple[File, ...]) -> Job:

@@ -18,7 +18,8 @@ from core.ui.jobs.job import Job
 from core.ui.jobs.session import models
 from core.ui.linked import key_for
 from core.ui.login import visitor
-from core.ui.sentences import attempt, say_done, show_error
+from core.ui.sentences import offer_to_delete, offer_to_share, say_done, show_error
+from core.ui.train.controls import PROSE
 
 GAP = 4
 OBJECTIVES = {"mse": "MSE", "stab": "STAB", "mse-stab": "MSE, then STAB"}
@@ -36,11 +37,8 @@ def draw_training(job: Job) -> None:
         st.progress(state.done / max(1, state.total), text=f"Certifying {state.total} pictures {how}: {state.done} done")
     elif state.trained is not None:
         now = state.trained
-        st.progress(
-            min(1.0, now.seconds / (now.seconds + now.seconds_left)),
-            text=f"Training ({PHASES[now.phase]}): step {now.step:,}, loss {now.loss:.3g} ·"
-            f" {now.seconds_left:.0f} s left, then the pictures are certified again",
-        )
+        share, text = now.seconds / (now.seconds + now.seconds_left), PROSE["step"].format(phase=PHASES[now.phase], now=now)
+        st.progress(min(1.0, share), text=text)
     if job.stopping:
         st.caption("Stopping…")
     else:
@@ -62,12 +60,9 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
     if result.unsaved:
         show_error(result.unsaved)
     else:
-        early = " stopped early;" if trained.stopped else ""
-        st.success(
-            f"Kept as **{plain(result.name)}**:{early} the best moment was second {trained.best.seconds:.0f}, by"
-            f" {result.best_by}. It can be chosen as a denoiser on every page.",
-            icon=":material/check:",
-        )
+        name, early = plain(result.name), " stopped early;" if trained.stopped else ""
+        told = PROSE["kept"].format(name=name, early=early, best=trained.best, by=result.best_by)
+        st.success(told, icon=":material/check:")
     if trained.trouble:
         st.warning(plain(trained.trouble), icon=":material/warning:")
     _draw_notes(state)
@@ -80,10 +75,7 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
         draw_figure(training_curves(moments, best), f"curves-{key}", training_alt(moments, best), f"{result.name}-curves")
         agreement = ", ".join(f"{share:.0%} at sigma {s:g}" for s, share in best.measured.agreement.items()) if best else ""
         if agreement:
-            st.caption(
-                "Of the held-out pictures with noise, denoised at the best moment, the classifier says what it says without"
-                f" noise for {agreement}."
-            )
+            st.caption(PROSE["agreement"].format(agreement=agreement))
 
 
 def _draw_notes(state: TrainingState) -> None:
@@ -93,26 +85,14 @@ def _draw_notes(state: TrainingState) -> None:
 
 
 def _draw_before_after(before: CertifiedCount, after: CertifiedCount | None, key: str) -> None:
-    settings = before.settings
     st.markdown(f"**Held-out pictures that are right and certified at l2 {before.radius:g}**")
     left, right = keyed_columns(f"paired-{key}", 2)
     left.metric("Without a denoiser", f"{before.right} of {before.total}", help="Right, and certified at the asked radius.")
-    right.metric(
-        "With the new one",
-        "not measured" if after is None else f"{after.right} of {after.total}",
-        help="The same pictures and the same noise.",
-    )
-    intervals = f"Without: {_interval(before)}" + ("" if after is None else f"; with: {_interval(after)}")
-    st.caption(
-        f"Right, and no change within l2 {before.radius:g} can alter the answer: sigma {settings.sigma:g}, n {settings.n},"
-        f" alpha {settings.alpha:g}, the same pictures and noise. {intervals} of all such pictures, at 95% confidence. More:"
-        " Trade-offs."
-    )
-
-
-def _interval(count: CertifiedCount) -> str:
-    low, high = count.interval
-    return f"{low:.0%} to {high:.0%}"
+    told = "not measured" if after is None else f"{after.right} of {after.total}"
+    right.metric("With the new one", told, help="The same pictures and the same noise.")
+    counts = {"Without": before} if after is None else {"Without": before, "with": after}
+    spans = [f"{name}: {low:.0%} to {high:.0%}" for name, (low, high) in ((n, c.interval) for n, c in counts.items())]
+    st.caption(PROSE["before-after"].format(before=before, intervals="; ".join(spans)))
 
 
 def _draw_pictures(state: TrainingState, progress: TrainingProgress, *, finished: bool) -> None:
@@ -134,8 +114,7 @@ def told_of_training(left: Unfinished) -> str:
     """A training that was cut short, in words."""
     asked = left.asked.get("request")
     uploads = isinstance(asked, dict) and asked.get("dataset") == "upload"
-    again = " Choose 'Pictures of your own' above and upload the same ones again first." if uploads else ""
-    return f"The training {left.asked.get('name')} was cut short; what it had learnt by {{when}} is kept.{again}"
+    return PROSE["cut-short"].format(name=left.asked.get("name")) + (PROSE["uploads-again"] if uploads else "")
 
 
 def draw_kept() -> None:
@@ -145,8 +124,7 @@ def draw_kept() -> None:
     if not kept:
         return
     st.subheader("Trained here")
-    shown = "Everybody who uses this Lab can choose, download and delete them."
-    st.caption(shown if who.operates else "Yours, and those that others share: only who made one can delete it.")
+    st.caption(PROSE["shown" if who.operates else "yours"])
     for model in kept:
         with st.expander(f"{plain(model.name)} · {model.bytes / 2**20:.1f} MB", icon=":material/blur_off:"):
             st.markdown(_told(model))
@@ -160,25 +138,14 @@ def _draw_actions(name: str, classifier: str, key: str, *, kept: bool = True, fi
         if kept:
             link = {"classifier": classifier, key_for("denoiser", classifier): ref}
             st.page_link("pages/1_Certify.py", label="Certify with it", icon=":material/verified_user:", query_params=link)
-        help = "Weights, config, card and README; unpacked, it is loaded as local/PATH, and can go to the Hub."
-        who = visitor()
-        archive, icon = files if files is not None else partial(zip_trained, name, who), ":material/folder_zip:"
-        offer_file("Download", archive, f"{name}.zip", f"zip-{key}", icon=icon, help=help)
+        who, icon = visitor(), ":material/folder_zip:"
+        archive = files if files is not None else partial(zip_trained, name, who)
+        offer_file("Download", archive, f"{name}.zip", f"zip-{key}", icon=icon, help=PROSE["download"])
         model = next((model for model in trained_models(who) if model.name == name), None) if kept else None
         if model is not None and who.owns(model.owner):
             if not who.operates:
-                _offer_to_share(model, key)
-            with st.popover("Delete…", icon=":material/delete:", key=f"deleting-{key}"):
-                st.markdown(f"**{plain(name)}** will be gone for good, for everybody.")
-                if st.button("Delete for good", icon=":material/delete_forever:", key=f"delete-{key}"):
-                    attempt(lambda: _delete(name), f"Deleted: {name}.")
-
-
-def _offer_to_share(model: TrainedModel, key: str) -> None:
-    shared = st.toggle("Others may choose it", model.shared, key=f"share-{key}-{model.shared}")
-    if shared != model.shared:
-        done = "Others may choose it now." if shared else "Yours alone now."
-        attempt(lambda: share_trained(model.name, shared, visitor()), done)
+                offer_to_share("Others may choose it", model.shared, key, lambda shared: share_trained(name, shared, who))
+            offer_to_delete(name, "will be gone for good, for everybody.", key, lambda: _delete(name))
 
 
 def _delete(name: str) -> None:
