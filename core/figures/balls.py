@@ -34,10 +34,8 @@ def outline(norm: str, radius: float) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
     """What two values of a picture may change by, all others kept: a cut through the certified balls, with equal axes.
-
     ``radii`` in [0, 1] pixel units by norm; those of 0 are not drawn. Dotted: the ball inside that of the ``noise``'s own norm,
-    had the picture these two values only.
-    """
+    had the picture these two values only."""
     figure = go.Figure()
     drawn = {norm: radius for norm, radius in radii.items() if radius > 0}
     far = max(drawn.values(), default=1.0)

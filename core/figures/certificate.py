@@ -23,9 +23,7 @@ def vote_bars(
     colours: Mapping[int, str] | None = None,
 ) -> go.Figure:
     """Horizontal bars of the classes with votes, most first, at most six and the rest together.
-
-    ``colours`` gives a class the same colour in figures to be compared; by default colour follows rank.
-    """
+    ``colours`` gives a class the same colour in figures to be compared; by default colour follows rank."""
     own = class_colours(counts)
     colours = colours or own
     total = max(1, sum(counts))
@@ -111,9 +109,7 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
 
 def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float] | None = None, norm: str = "l2") -> go.Figure:
     """The radius as a bar from 0 to the greatest that this n and alpha could show, were every vote the same.
-
-    ``named`` is what to call the run and its radius, 0 where it abstains; ``other`` the same of a run to compare with.
-    """
+    ``named`` is what to call the run and its radius, 0 where it abstains; ``other`` the same of a run to compare with."""
     names, values = zip(*([named] if other is None else [named, other]), strict=True)
     names = tuple(map(figure_text, names))
     figure = go.Figure()

@@ -26,9 +26,7 @@ _KEPT = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opac
 @dataclass(frozen=True, eq=False)
 class Curve:
     """A curve of one's own; those of one group share colour and marker, ``rank`` within it tells the dash.
-
-    The keys of ``steps`` go to whoever hears of a click.
-    """
+    The keys of ``steps`` go to whoever hears of a click."""
 
     name: str
     group: str
@@ -45,9 +43,7 @@ def certified_curves(
     bands: bool = True,
 ) -> go.Figure:
     """Steps with their intervals (``bands``), a line at a ``marked`` radius; each point has its log's key, for clicks.
-
-    Between two points the lower one is drawn, so that a curve never claims more than was measured.
-    """
+    Between two points the lower one is drawn, so that a curve never claims more than was measured."""
     figure = go.Figure()
     groups = list(dict.fromkeys(curve.group for curve in curves))
     if bands and len(curves) <= MOST_BANDS:
@@ -115,9 +111,7 @@ BINS = 30
 
 def radius_histogram(logs: Mapping[str, Outcomes], ceilings: Mapping[str, float | None] | None = None) -> go.Figure:
     """Images by radius, right answers only; the share that abstained or was wrong stands in the legend.
-
-    ``ceilings``, the largest radii that a log's n and alpha allow: a dotted line where all are the same.
-    """
+    ``ceilings``, the largest radii that a log's n and alpha allow: a dotted line where all are the same."""
     most = max((float(o.radius[o.right].max(initial=0.0)) for o in logs.values()), default=0.0) or 1.0
     edges = np.linspace(0, most * 1.0001, BINS + 1)
     figure = go.Figure()

@@ -38,9 +38,7 @@ def map_limit(closeups: Sequence[Closeup]) -> float:
 
 def linked_panels(clean: Tensor, closeups: Sequence[Closeup], titles: Mapping[str, str]) -> go.Figure:
     """Three rows of panels that zoom and pan in step: what came out, what was taken away, what is wrong.
-
-    The first column is the yardstick of each row: the noisy copy, the true noise, the clean picture (3, H, W).
-    """
+    The first column is the yardstick of each row: the noisy copy, the true noise, the clean picture (3, H, W)."""
     height, width = clean.shape[1:]
     ordered = sorted(closeups, key=lambda c: c.denoiser != NOISY)
     above = [broken(figure_text(titles[c.denoiser])) for c in ordered]

@@ -174,9 +174,7 @@ def posterior_alt(k: int, n: int, alpha: float, p_lower: float) -> str:
 
 def shift_figure(p_lower: float, sigma: float, shift: float) -> go.Figure:
     """The worst case along the line of the attack: a half-space that holds p of the noise, and the noise once it is shifted.
-
-    ``p_lower`` is above 1/2 and below 1.
-    """
+    ``p_lower`` is above 1/2 and below 1."""
     border, left = _shifted(p_lower, sigma, shift)
     x = np.linspace(-3.2 * sigma, max(border, shift) + 3.2 * sigma, 400)
     kept = x <= border

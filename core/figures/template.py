@@ -33,9 +33,7 @@ TEMPLATE = go.layout.Template(
 
 def styled(figure: go.Figure, title: str, height: int, *, legend_at: float | None = None, **layout: Any) -> go.Figure:
     """Give a figure the common look. Backgrounds are left to the page, so that light and dark both work.
-
-    ``legend_at`` is the upper end of a legend below the axes, in heights of the plot.
-    """
+    ``legend_at`` is the upper end of a legend below the axes, in heights of the plot."""
     if legend_at is not None:
         figure.update_layout(legend={"y": legend_at, "yanchor": "top"})
     return figure.update_layout(

@@ -18,10 +18,8 @@ _CLICKS = {"clickmode": "event+select", "dragmode": False}
 @dataclass(frozen=True)
 class Spot:
     """One evaluation at a place, its y with an interval; ``label``: two or three words beside the mark, such as a sigma.
-
     ``key`` names its log to whoever hears of a click; those of one ``group`` share colour and marker, and ``order`` is the
-    place along its path, as sigma.
-    """
+    place along its path, as sigma."""
 
     name: str
     label: str
@@ -57,9 +55,7 @@ def pareto_view(
     spots: Sequence[Spot], radius: float, cost: str, *, money: bool = False, projected: Sequence[Sequence[Spot]] = ()
 ) -> go.Figure:
     """Certified accuracy at a radius (y) against cost (x); a line joins those that no other beats at no more cost.
-
-    ``projected``: for each evaluation a path of what other n would be expected to give; faint, and never part of the front.
-    """
+    ``projected``: for each evaluation a path of what other n would be expected to give; faint, and never part of the front."""
     hover = f"{'$' if money else ''}%{{x:,.4~g}}, certified %{{y:.1%}}"
     figure = go.Figure()
     groups = list(dict.fromkeys(spot.group for spot in spots))

@@ -25,7 +25,6 @@ Classes = NDArray[np.uint8]
 @dataclass(frozen=True)
 class PlaneNetwork:
     """Three linear layers, weight (out, in) and bias (out,), with ReLU between, and what they were trained on.
-
     ``points`` (N, 2) in the unit square, ``shown`` (N,) the moon of each, ``learned`` (N,) its label, one in ten of them wrong.
     """
 

@@ -29,9 +29,7 @@ NEAR = 24
 @dataclass(frozen=True)
 class PlaneVote:
     """The votes of noisy copies of one point: of n samples, ``cloud`` (n, 2), and what each ``said`` (n,).
-
-    ``candidate`` is the class that the first ``N0`` samples chose, which are not counted.
-    """
+    ``candidate`` is the class that the first ``N0`` samples chose, which are not counted."""
 
     point: tuple[float, float]
     sigma: float
@@ -69,9 +67,7 @@ class Flip:
 
 def votes_at(point: tuple[float, float], sigma: float, n: int, seed: int = 0) -> PlaneVote:
     """N0 samples choose the class and n fresh ones, at most ``MOST``, are counted; the same seed gives the same noise.
-
-    ``sigma`` is per axis; at 0 every sample is the point itself.
-    """
+    ``sigma`` is per axis; at 0 every sample is the point itself."""
     noise = _noise(seed)
     classify = plane_network().classify
     place = np.asarray(point, float)
@@ -121,9 +117,7 @@ def smoothed_square(sigma: float) -> tuple[Floats, Floats]:
 
 def expected_radii(sigma: float, n: int, alpha: float) -> tuple[Floats, Floats]:
     """(K,) places along one axis of the unit square, and the (K, K) radii that n votes in their expected shares would certify.
-
-    NaN where they would certify nothing.
-    """
+    NaN where they would certify nothing."""
     axis, share = smoothed_square(sigma)
     bound = lower_bounds(np.floor(n * np.maximum(share, 1 - share)), n, alpha)
     with np.errstate(invalid="ignore"):

@@ -18,10 +18,7 @@ from core.smoothing.certificate import ModelRecord
 @dataclass(frozen=True)
 class Entry:
     """One model to choose: a ``classifier`` or ``denoiser``, with a few words for a menu and the bytes of its weights.
-
-    Attributes:
-        config, card: what config.json and card.json say; None and empty for classical denoisers and ``none``.
-    """
+    ``config``, ``card``: what config.json and card.json say; None and empty for classical denoisers and ``none``."""
 
     ref: str
     kind: str

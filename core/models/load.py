@@ -150,12 +150,7 @@ def _from_hub(parsed: Reference, kind: str, size: tuple[int, int] | None, watch:
 
 def sigma_warning(denoiser: object, sigma: float, classifier: object = None) -> str | None:
     """A sentence where sigma lies outside what the models were trained for; None where all is well.
-
-    Args:
-        denoiser: anything; its ``sigma_range`` counts where it has one. None where there is none.
-        sigma: of the noise.
-        classifier: counts where there is no denoiser: one that was trained with noise then meets that noise.
-    """
+    The ``sigma_range`` of the denoiser counts; where there is none (None), that of a classifier that was trained with noise."""
     model, then = (denoiser, "it may do more harm than good") if denoiser is not None else (classifier, "it may answer worse")
     span = getattr(model, "sigma_range", None)
     if span is None or span[0] <= sigma <= span[1]:

@@ -30,16 +30,11 @@ class LoadedNetwork:
         input_size: (height, width) that a picture is brought to, before the noise; None where any will do (denoisers).
         own_size: (height, width) that the network itself works at; larger than ``input_size`` where it scales up inside.
         labels: class names (classifiers), or None where nothing names them.
-        sigma_range: least and greatest sigma, in [0, 1] units, of the noise it was trained for; None where there was none, or
-            unknown.
+        sigma_range: least and greatest sigma, in [0, 1] units, that it was trained for; None where there was none, or unknown.
         notes: a sentence for each thing that was assumed, contradicted itself or was put right on the way, for the user.
-        weights: the files the weights came from, which a hash of the model covers.
-        ref: the reference it was loaded by, without a revision.
-        revision: commit hash on the Hub; elsewhere the sha256 of the weights.
-        weights_sha256: of the weights file; where there are several, of the list of their names and hashes. None where the
-            format names no file.
-        formats: beside which other model (its reference, ``none``) and in which number formats certified accuracy was measured
-            and is that of float32, with the least and the greatest sigma where it was.
+        weights, weights_sha256: the files of the weights, and their hash (:func:`~core.models.formats.weights.weights_digest`).
+        ref, revision: the reference it was loaded by, and the commit on the Hub, elsewhere the hash of the weights.
+        formats: of :func:`~core.models.storage.measured_formats`.
     """
 
     network: nn.Module
@@ -109,10 +104,8 @@ class Scaled(nn.Module):
 
 class InBfloat16(nn.Module):
     """A network whose convolutions and matrix products are computed in bfloat16; pixels go in and come out in float32.
-
-    Rounding makes another network of it, which is then what is certified: nothing is claimed of the float32 one. Where
-    the device knows the format (most GPUs, newer CPUs) it is several times faster.
-    """
+    Rounding makes another network of it, which is then what is certified: nothing is claimed of the float32 one. Where the
+    device knows the format (most GPUs, newer CPUs) it is several times faster."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -45,11 +45,8 @@ class ModelConfig:
 
 def save_model(folder: Path, network: nn.Module, config: ModelConfig, card: dict[str, Any], *, half: bool = False) -> None:
     """Write the three files; the weights go last and by rename, so a folder that has them is complete.
-
-    Args:
-        half: write float16 weights, half the size. :func:`read_model` returns them as float32 again; nothing is lost where
-            :func:`round_to_half` has been here before.
-    """
+    ``half``: write float16 weights, half the size. :func:`read_model` returns them as float32 again; nothing is lost where
+    :func:`round_to_half` has been here before."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(asdict(config), indent=2) + "\n")
     (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")
@@ -94,9 +91,7 @@ def read_config(folder: Path) -> ModelConfig:
 def measured_formats(folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
     """Of a model's card: beside which other model, in which number formats and for which sigmas (least and greatest) certified
     accuracy was measured and is within a point of that in float32, at every radius and sigma.
-
-    The card has it as ``formats``: {other: {format: {sigma: {radius: [percent in float32, percent in this format]}}}}.
-    """
+    The card has it as ``formats``: {other: {format: {sigma: {radius: [percent in float32, percent in this format]}}}}."""
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for other, measured in json.loads((folder / CARD).read_text()).get("formats", {}).items():
         for name, by_sigma in measured.items():

@@ -29,10 +29,8 @@ _BAR: dict[str, Any] = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2
 
 def draw_figure(figure: go.Figure, key: str, alt: str, name: str, *, on_select: Callable[[], None] | None = None) -> None:
     """Draw a figure; offer it as SVG or PNG (Plotly's camera) and as a page of HTML that works by itself.
-
     ``key`` is unlike any other on the page, a click's selection is in the session's state under it, and ``on_select`` is called
-    after the click, before the page runs again. ``alt`` says what is shown in a sentence or two; ``name`` has no ending.
-    """
+    after the click, before the page runs again. ``alt`` says what is shown in a sentence or two; ``name`` has no ending."""
     figure, config = _presented(figure), _config(key, name)
     clicked: Callable[[], None] | Literal["ignore"] = on_select or "ignore"
     st.plotly_chart(figure, config=config, key=key, alt=alt, on_select=clicked, selection_mode="points")

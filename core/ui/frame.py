@@ -93,9 +93,7 @@ def presenting() -> bool:
 
 class BoundedUploads:
     """Takes the files of tabs that show a page, up to a limit for each and for all.
-
-    The server by itself takes any number of files from whoever opened a connection, seen or not by a page.
-    """
+    The server by itself takes any number of files from whoever opened a connection, seen or not by a page."""
 
     def __init__(self, manager: MemoryUploadedFileManager) -> None:
         self._add, self._files = manager.add_file, manager.file_storage

@@ -91,9 +91,7 @@ def linked_choices(
     placeholder: str | None = None,
 ) -> list[str]:
     """A multi-select as :func:`linked_choice`, one value an option; ``most`` may be chosen, all where it is None.
-
-    An empty choice stands in links as ``none``.
-    """
+    An empty choice stands in links as ``none``."""
     asked = newly_asked(key)
     if asked:
         known = list(dict.fromkeys(value for value in asked if value in titles))[:most]
@@ -116,9 +114,7 @@ def linked_choices(
 
 def linked_number(label: str, span: tuple[N, N], default: N, key: str, *, draw: Any = st.number_input, **look: Any) -> N:
     """A field for a number within a span, bound to the query parameter ``key``; whole where the default is.
-
-    ``look`` is its ``step``, and may be its ``format`` and its ``help``.
-    """
+    ``look`` is its ``step``, and may be its ``format`` and its ``help``."""
     return type(default)(draw(label, *span, value=default, key=key, bind="query-params", **look))
 
 

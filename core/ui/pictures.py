@@ -107,9 +107,7 @@ def choose_sample(classifier: str, disabled: bool = False) -> Sample:
 
 def read_upload(data: bytes, name: str) -> Picture:
     """Read an uploaded file once; raises LabError as :func:`core.pictures.reading.read_picture`.
-
-    The last pictures are kept for all sessions, of :data:`MOST_PIXELS` together. Nobody may change them.
-    """
+    The last pictures are kept for all sessions, of :data:`MOST_PIXELS` together. Nobody may change them."""
     key = hashlib.sha256(data).digest(), name
     with _lock:
         if key in _read:

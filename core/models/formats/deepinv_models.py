@@ -22,10 +22,7 @@ from core.models.networks.libraries import PaddedDenoiser
 @dataclass(frozen=True)
 class Published:
     """One published weights file: of which class of deepinv, made with which arguments, with a remark for the user.
-
-    Attributes:
-        sigma_range: in [0, 1] units; None where nothing is published.
-    """
+    ``sigma_range``: in [0, 1] units; None where nothing is published."""
 
     architecture: str
     options: dict[str, Any]
@@ -90,10 +87,8 @@ def wanted(listing: Listing) -> list[str]:
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) -> LoadedNetwork:
     """Load a weights file into deepinv's own class; nothing is downloaded by it.
-
     The config of weights that are not known by name is ``{"library": "deepinv", "architecture": "DRUNet", "options": {},
-    "sigma_range": [0, 0.2]}``. Raises LabError where the architecture is unknown, or the weights do not fit it.
-    """
+    "sigma_range": [0, 0.2]}``. Raises LabError where the architecture is unknown, or the weights do not fit it."""
     (file,) = wanted(listing)
     known = KNOWN.get(file) or _described(listing.config)
     maker: Callable[..., nn.Module] = getattr(import_library("deepinv.models"), known.architecture)

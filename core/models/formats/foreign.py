@@ -87,14 +87,8 @@ def is_of_network(name: object) -> bool:
 
 
 def plain_settings(settings: Mapping[str, Any], known: set[str], what: str) -> dict[str, Any]:
-    """Settings that a network takes, lists as tuples.
-    Raises LabError where one is none of the network's own, or is no plain value.
-
-    Args:
-        settings: of the config.
-        known: the names that the network takes.
-        what: what the config calls them, for the message.
-    """
+    """A config's settings, which it calls ``what``, for a network that takes those ``known``; lists as tuples.
+    Raises LabError where one is none of the network's own, or is no plain value."""
     for name, value in settings.items():
         if name not in known or not is_of_network(name) or not is_plain(value):
             raise LabError(
@@ -128,10 +122,8 @@ _HARMLESS = ("socket.gethostname",)
 @contextmanager
 def confined(folder: Path) -> Iterator[None]:
     """Keep this thread, and those it starts, to reading a model's folder and the installed libraries.
-
     It is no wall against code that already runs: it sees to it that none begins to.
-    Raises ForbiddenError where a library is made to do anything else.
-    """
+    Raises ForbiddenError where a library is made to do anything else."""
     _install()
     blobs = [folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else []  # where the cache's links lead
     with _confinement((*map(_real, (folder, *blobs)), *_libraries())):

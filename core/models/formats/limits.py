@@ -115,17 +115,10 @@ def unplanned() -> Iterator[None]:
 
 
 def plan(build: Callable[[], nn.Module], weights_bytes: int, *inputs: tuple[int, ...]) -> None:
-    """See what a network would take to be built and to answer for one picture, without doing it.
+    """See what a network would take to be built and to answer for one picture, ``inputs`` of such shapes, without doing it.
 
-    Args:
-        build: makes the network.
-        weights_bytes: of its files; a parameter takes a byte or more there.
-        inputs: the shapes of what it takes.
-
-    Raises:
-        LabError: where it would take more than its weights are for, or does not take such inputs.
-        UnplannedError: where that cannot be told.
-        Exception: what ``build`` raises whatever the device.
+    Each of its parameters takes one of its ``weights_bytes`` or more. Raises LabError where it would take more than its weights
+    are for, or does not take such inputs; UnplannedError where that cannot be told; what ``build`` raises whatever the device.
     """
     if not _apart.planned:
         return

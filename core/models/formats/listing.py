@@ -108,13 +108,8 @@ class Loadability:
 @dataclass(frozen=True)
 class Listing:
     """A repository of the Hub, a folder, or a weights file with what describes it.
-
-    Attributes:
-        names: all its files.
-        config: its config.json, else its U-Net's; or the part of it that the Hub lists.
-        library, task, tags: as the Hub names them.
-        file: the weights file that is meant, where it is one of a folder's.
-    """
+    ``names``: all its files. ``config``: its config.json, else its U-Net's; or the part of it that the Hub lists. ``library``,
+    ``task``, ``tags``: as the Hub names them. ``file``: the weights file that is meant, where it is one of a folder's."""
 
     names: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)

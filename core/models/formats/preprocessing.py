@@ -85,9 +85,7 @@ class Preprocessing:
 
 class Prepared(nn.Module):
     """Pixels in [0, 1] -> brought to the network's own size -> normalised -> (B, C) logits, or an object with ``logits``.
-
-    Differentiable.
-    """
+    Differentiable."""
 
     mean: Tensor
     std: Tensor
@@ -122,12 +120,8 @@ def prepared(
     notes: Sequence[str] = (),
 ) -> LoadedNetwork:
     """A classifier with its preprocessing inside, the names of its classes, and the size at which it is certified.
-
-    Args:
-        source, architecture, weights, notes: as in :class:`~core.models.network.LoadedNetwork`.
-        names: of its ``classes``, as its config lists them.
-        size: (height, width) for noise and certificate; None for what suits.
-    """
+    ``source``, ``architecture``, ``weights``, ``notes``: as in :class:`~core.models.network.LoadedNetwork`. ``names``: of its
+    ``classes``, as its config lists them. ``size``: (height, width) for noise and certificate; None for what suits."""
     labels, said = labels_for(names, classes)
     fitting = preprocessing.fitting
     where, told = certification_size(fitting, labels, size)

@@ -29,9 +29,7 @@ class ModelFormat(Protocol):
 
     def read(self, folder: Path, listing: Listing, size: tuple[int, int] | None, /) -> LoadedNetwork:
         """The network behind the Lab's signature, for noise and certificate at (height, width); None for what suits.
-
-        Raises LabError where a setting cannot be used, or the files do not fit.
-        """
+        Raises LabError where a setting cannot be used, or the files do not fit."""
 
 
 FORMATS: tuple[ModelFormat, ...] = (

@@ -102,13 +102,9 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
 
 
 def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
-    """A classifier of torchvision with weights of its own, which are downloaded on first use.
-    Raises LabError where either name is unknown, the weights do not fit into memory, or cannot be downloaded.
-
-    Args:
-        arch, weights: such as ``resnet18`` and ``IMAGENET1K_V1``; None takes the newest.
-        size: (height, width) for noise and certificate; None for the network's own.
-    """
+    """A classifier of torchvision, such as ``resnet18``, with its weights ``IMAGENET1K_V1``, say (None: the newest), which are
+    downloaded on first use; ``size``: (height, width) for noise and certificate, None for the network's own.
+    Raises LabError where either name is unknown, the weights do not fit into memory, or cannot be downloaded."""
     models, known = import_library("torchvision.models"), list_torchvision()
     if arch not in known:
         near = get_close_matches(arch, known, 3)
@@ -169,9 +165,7 @@ def _architecture(listing: Listing, file: str) -> str:
 
 def _options(arch: str, tensors: dict[str, Tensor], *, own: bool) -> dict[str, bool]:
     """How to build an architecture so that weights of torchvision's own (``own``) compute what they do there.
-
-    Those of GoogLeNet and Inception come from another library: the network undoes the normalisation (``transform_input``).
-    """
+    Those of GoogLeNet and Inception come from another library: the network undoes the normalisation (``transform_input``)."""
     if arch not in _WITH_AUXILIARY:
         return {}
     auxiliary = any(name.startswith(_WITH_AUXILIARY[arch]) for name in tensors)

@@ -20,10 +20,8 @@ _STEMS = (("conv1", "maxpool"), ("features.conv0", "features.pool0"))
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read a weights file, unwrapped from the dictionary of a training checkpoint and from wrappers' prefixes.
-
     Pickles are read with ``weights_only=True``: nothing in them can run.
-    Raises LabError where it is damaged or too large, or a pickle holds more than tensors.
-    """
+    Raises LabError where it is damaged or too large, or a pickle holds more than tensors."""
     check_size(path)
     try:
         raw: object = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)

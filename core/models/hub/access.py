@@ -250,12 +250,8 @@ def run_stoppable(
     most_seconds: float = math.inf,
 ) -> T:
     """Do work in a thread of its own; ``look`` and ``should_stop`` are called here, every tenth of a second.
-
-    Raises:
-        DownloadStoppedError: where ``should_stop`` says so, at once, even while the work waits for the network.
-        HubUnreachableError: where it takes longer than ``most_seconds``.
-        Exception: whatever the work raises.
-    """
+    Raises what the work raises, DownloadStoppedError where ``should_stop`` says so, at once, even while the work waits for the
+    network, and HubUnreachableError where it takes longer than ``most_seconds``."""
     outcome: list[T] = []
     failure: list[BaseException] = []
     abandon = Abandon()

@@ -29,11 +29,8 @@ class CachedRevision:
 @dataclass(frozen=True)
 class CachedRepository:
     """One repository in the cache, of the kind ``model`` or ``dataset``, with its commits, the newest first.
-
-    Attributes:
-        bytes: what it takes on the disk, with the pieces of broken downloads; ``incomplete_bytes`` those pieces alone.
-        last_used: when a file was last read, in seconds since 1970; 0 where nothing is complete.
-    """
+    ``bytes``: what it takes on the disk, with the pieces of broken downloads; ``incomplete_bytes`` those pieces alone.
+    ``last_used``: when a file was last read, in seconds since 1970; 0 where nothing is complete."""
 
     name: str
     kind: str

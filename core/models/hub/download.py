@@ -45,11 +45,7 @@ _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 @dataclass(frozen=True)
 class DownloadProgress:
     """How far the download of a repository is, and which file is on its way.
-
-    Attributes:
-        done, total: bytes, of all files together.
-        seconds_left: at the speed so far; None while that is unknown.
-    """
+    ``done``, ``total``: bytes, of all files together. ``seconds_left``: at the speed so far; None while that is unknown."""
 
     name: str
     file: str
@@ -68,14 +64,12 @@ def fetch_files(
     on_progress: ProgressListener | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Path:
-    """Bring files of a commit into the cache and give the folder they lie in (the snapshot of that commit).
-    Raises LabError where a file is not there, too large for the limits or the disk, does not match its hash, or the Hub fails;
-    :class:`~core.models.hub.access.DownloadStoppedError` where it was stopped.
+    """Bring files of a commit, but for those that are cached, into the cache; give the folder they lie in (its snapshot).
 
-    Args:
-        names: of the files; those that are cached already are left as they are.
-        on_progress: called every tenth of a second, in the thread of the caller.
-        should_stop: asked as often; the download ends within half a second, and what has arrived is kept for the next try.
+    Every tenth of a second ``on_progress`` is told how far it is and ``should_stop`` asked, both in the thread of the caller;
+    the download then ends within half a second, and what has arrived is kept for the next try.
+    Raises LabError where a file is not there, too large for the limits or the disk, does not match its hash, or the Hub fails;
+    DownloadStoppedError where it was stopped.
     """
     files = [_find(repository, name) for name in names]
     folder = repository.folder / "snapshots" / repository.commit

@@ -31,11 +31,8 @@ UPLOADED = ("model.safetensors", "config.json", "card.json", "README.md")
 @dataclass(frozen=True)
 class HubFile:
     """One file of a commit: its path in the repository, its bytes, and what is known of its content.
-
-    Attributes:
-        sha256: None for small files, which git keeps.
-        git_hash: git's name of the object; None where only the cache was asked.
-    """
+    ``sha256``: None for small files, which git keeps. ``git_hash``: git's name of the object; None where only the cache was
+    asked."""
 
     name: str
     size: int
@@ -52,14 +49,9 @@ class HubFile:
 class HubRepository:
     """One commit of a repository (``OWNER/NAME``, as the Hub calls it now), of the kind ``model`` or ``dataset``.
 
-    Attributes:
-        revision: the branch, tag or hash that was asked for, which stands for ``commit``.
-        files: all files of the commit; where only the cache was asked, those that are cached.
-        license, task, library, tags, likes, downloads: as the card or the Hub says them; ``config`` in part.
-        gated: whether access must be asked for.
-        private: whether only its owners see it.
-        from_cache: whether the cache was asked instead of the Hub.
-        notes: sentences for the user.
+    ``revision`` is the branch, tag or hash that was asked for, which stands for ``commit``; ``notes`` are sentences for the
+    user. Where only the cache was asked (``from_cache``), ``files`` are those that are cached; else all of the commit, and the
+    rest is as the card or the Hub says it, ``config`` in part.
     """
 
     name: str
@@ -98,10 +90,8 @@ def look_up(
     name: str, revision: str | None = None, *, kind: str = "model", should_stop: Callable[[], bool] | None = None
 ) -> HubRepository:
     """Ask the Hub for a repository and resolve the revision to a commit.
-
     Offline (HF_HUB_OFFLINE=1), and where the Hub is out of reach, the cache is asked.
-    Raises LabError where the name is none, or the Hub says that it is not there, not yours, gone, or busy.
-    """
+    Raises LabError where the name is none, or the Hub says that it is not there, not yours, gone, or busy."""
     check_repository_name(name)
     if revision is not None:
         check_revision(revision)

@@ -46,13 +46,8 @@ _QUERIES: dict[str, tuple[dict[str, Any], ...]] = {
 @dataclass(frozen=True)
 class Found:
     """One repository that a search found, as the Hub describes it; None stands for what it does not say.
-
-    Attributes:
-        ref: the reference that loads it.
-        bytes: size of its weights, else of all files.
-        loadable: whether the Lab can load it, with half a ``reason``; None where only its files can tell.
-        cached: whether some of it is in the cache.
-    """
+    ``ref``: the reference that loads it. ``bytes``: size of its weights, else of all files. ``loadable``: whether the Lab can
+    load it, with half a ``reason``; None where only its files can tell. ``cached``: whether some of it is in the cache."""
 
     name: str
     ref: str
@@ -78,15 +73,9 @@ def search(
     only_loadable: bool = False,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Found]:
-    """Search the Hub, the most downloaded first; offline (HF_HUB_OFFLINE=1) list what is cached.
-    Raises LabError where the task is unknown or the Hub cannot be asked.
-
-    Args:
-        text: words that occur in the name; empty for all.
-        task: one of :data:`TASKS`.
-        limit: most entries, up to :data:`MAX_FOUND`.
-        only_loadable: leave out what the Lab surely cannot load.
-    """
+    """Search the Hub for names with the words of ``text``, the most downloaded first, at most ``limit`` and :data:`MAX_FOUND`;
+    offline (HF_HUB_OFFLINE=1) list what is cached. ``task`` is one of :data:`TASKS`; ``only_loadable`` leaves out what the Lab
+    surely cannot load. Raises LabError where the task is unknown or the Hub cannot be asked."""
     if task not in TASKS:
         raise LabError(f"Unknown task {task!r}: choose one of {', '.join(TASKS)}.")
     if not 1 <= limit <= MAX_FOUND:
@@ -167,13 +156,8 @@ def _offline(entry: CachedRepository) -> Found:
 @dataclass(frozen=True)
 class Curated:
     """A repository of the Hub that is known to be of use here, one click away in the app.
-
     Names and remarks were gathered by hand; whether each still is as described, the Hub says when it is opened.
-
-    Attributes:
-        kind: ``classifier`` or ``denoiser``, trained on the data set ``data``.
-        remark: half a sentence for people.
-    """
+    ``kind``: ``classifier`` or ``denoiser``, trained on the data set ``data``. ``remark``: half a sentence for people."""
 
     ref: str
     kind: str
@@ -190,13 +174,8 @@ def curated(kind: str) -> list[Curated]:
 
 @dataclass(frozen=True)
 class Details:
-    """What is known of a model of the Hub before its weights are fetched.
-
-    Attributes:
-        needed: the files that loading takes, of so many ``bytes`` together; empty where it cannot be loaded.
-        labels: class names as the config lists them; None for denoisers and where nothing names them.
-        problem: one sentence where it cannot be loaded or read; None where it can.
-    """
+    """What is known of a model of the Hub before its weights are fetched: the files ``needed``, of so many ``bytes``;
+    the ``labels`` that its config lists, else None; the ``problem``, a sentence where it cannot be loaded, else None."""
 
     repository: HubRepository
     needed: tuple[str, ...]

@@ -16,9 +16,7 @@ from core.models.networks.own import padded, per_picture
 
 class PaddedDenoiser(nn.Module):
     """A denoiser of deepinv, (noisy, (B,) sigmas) -> denoised, for pictures of any size.
-
-    Sides are padded to a multiple of ``divisor`` and to at least ``least_side``; ``least_sigma`` is the least told.
-    """
+    Sides are padded to a multiple of ``divisor`` and to at least ``least_side``; ``least_sigma`` is the least told."""
 
     def __init__(self, network: nn.Module, divisor: int = 1, least_side: int = 0, least_sigma: float = 0.0) -> None:
         super().__init__()
@@ -33,9 +31,7 @@ class PaddedDenoiser(nn.Module):
 
 class DRUNet(PaddedDenoiser):
     """DRUNet (Zhang et al. 2021, arXiv 2008.13751), deepinv's class: sigma is a fourth channel of the picture.
-
-    It has four levels of so many channels (``widths``), of so many residual ``blocks`` each.
-    """
+    It has four levels of so many channels (``widths``), of so many residual ``blocks`` each."""
 
     def __init__(self, widths: tuple[int, ...] = (64, 128, 256, 512), blocks: int = 4) -> None:
         if len(widths) != 4:

@@ -182,10 +182,8 @@ def _shrink(finer: int, coarser: int, norm: bool) -> nn.Module:
 
 class DnCNN(nn.Module):
     """The denoiser of Salman et al. (2020): DnCNN (Zhang et al. 2017, arXiv 1608.03981), which predicts the noise.
-
     Blind: it ignores sigma, and is trained for one. The first layer has a bias, the middle ones have batch norm instead, the
-    last has neither and starts at zero, so that an untrained network returns what it was given. 17 layers in both papers.
-    """
+    last has neither and starts at zero, so that an untrained network returns what it was given. 17 layers in both papers."""
 
     def __init__(self, depth: int = 17, width: int = 64) -> None:
         super().__init__()

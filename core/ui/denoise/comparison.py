@@ -29,7 +29,6 @@ STYLE, PANELS_STYLE = (Path(__file__).with_name(name) for name in ("grid.css", "
 
 def grid_html(panels: Sequence[Panel], titles: Mapping[str, str], labels: Sequence[str] | None, clean_class: int) -> str:
     """A row a sigma and draw, a column a denoiser; under each picture PSNR, SSIM and what the classifier alone says.
-
     ``titles`` are by reference, in the order of the columns; what is not ``clean_class``, that of the clean picture, is marked.
     """
     found = {(p.measure.sigma, p.measure.draw, p.measure.denoiser): p for p in panels}

@@ -80,9 +80,7 @@ def choose_plane_alpha() -> float:
 
 def draw_movable_plane(figure: go.Figure, point: tuple[float, float], key: str, alt: str, name: str) -> None:
     """Draw a plane, as :func:`draw_figure`. A click or a drag moves the sliders ``x`` and ``y``, the keyboard's way to move it.
-
-    Streamlit's own clicks reach only points that are drawn, and it hears of no drag; hence a small script.
-    """
+    Streamlit's own clicks reach only points that are drawn, and it hears of no drag; hence a small script."""
     dragged = f"{key}-drag"
 
     def moved() -> None:

@@ -43,10 +43,8 @@ class Chosen:
     @cached_property
     def alike(self) -> dict[str, dict[str, RecordedEvaluation]]:
         """Logs of the same models **and** the same images by a title, small sigma first: of such the best sigma can be told.
-
         The best of logs of different images would often be the one with the fewest, by luck. Runs of the store keep apart from
-        other logs, so that whoever compares one sees its own curve.
-        """
+        other logs, so that whoever compares one sees its own curve."""
         named = titles(self.logs)
         found: dict[str, dict[str, RecordedEvaluation]] = {}
         for family, logs in by_family(self.logs).items():

@@ -154,7 +154,6 @@ def go_on_training(left: Unfinished, files: tuple[File, ...]) -> Job:
 
 def start_training(choice: TrainingChoice, left: Unfinished | None = None) -> Job:
     """Queue a training, or go on with one that was ``left``.
-
     Raises LabError where a number or the name is not usable, too many models are kept, one is under way, or the queue is full.
     """
     request, name, files = choice.request, check_name(choice.name), choice.files
