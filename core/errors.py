@@ -1,6 +1,8 @@
 """The one exception a user is meant to read, and the clause that others leave in it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LONGEST, LONGEST_FILE = 2_000, 120
 """Characters of a sentence, and of a file's name in it: what is quoted may be a megabyte."""
@@ -34,3 +36,15 @@ class LabError(ValueError):
 def first_line(error: BaseException, longest: int = 200) -> str:
     """What an exception says, cut down to a clause for a sentence: its first line, or its kind where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:longest]
+
+
+@contextmanager
+def told_as(sentence: str, longest: int = 200) -> Iterator[None]:
+    """Within ``with`` whatever fails, as libraries do on files of strangers, each in its own way, is told as a LabError: a
+    sentence, and what the exception says. A LabError stays what it is, and so does a want of memory."""
+    try:
+        yield
+    except (LabError, MemoryError):
+        raise
+    except Exception as error:
+        raise LabError(f"{sentence}: {first_line(error, longest)}") from error

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from core.errors import LabError, first_line
+from core.errors import LabError, told_as
 from core.models.formats.limits import check_size, plan
 from core.models.formats.listing import Listing, Loadability, misfit
 from core.models.formats.preprocessing import check_answer
@@ -108,15 +107,11 @@ def read_model(folder: Path) -> tuple[nn.Module, ModelConfig]:
     if not path.is_file():
         raise LabError(f"{str(folder)!r} has no {WEIGHTS}: train the model, or name another folder.")
     make, size = partial(build, config.kind, config.architecture, config.options), check_size(path)
-    try:
+    with told_as(f"The weights in {str(path)!r} cannot be loaded into {config.architecture!r}"):
         tensors = load_file(path)
         plan(make, size, (1, 3, *config.input_size), *([(1,)] if config.kind == "denoiser" else []))
         network = make()
         network.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError) as error:
-        raise LabError(
-            f"The weights in {str(path)!r} cannot be loaded into {config.architecture!r}: {first_line(error)}"
-        ) from error
     return network.eval(), config
 
 

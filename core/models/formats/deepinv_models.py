@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.errors import LabError, first_line
+from core.errors import LabError, told_as
 from core.models.formats.foreign import import_library, plain_settings
 from core.models.formats.limits import MAX_LEVELS, check_size, plan
 from core.models.formats.listing import MAX_OWN_SIDE, Listing, Loadability
@@ -103,14 +103,10 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
         # Made without weights: left alone, the class would download its own.
         return maker(pretrained=None, device=torch.device("cpu"), **options)
 
-    try:
+    with told_as(f"deepinv cannot build {known.architecture!r} with these options"):
         if file not in KNOWN:
             plan(build, check_size(folder / file), (1, 3, max(side, 2**levels), max(side, 2**levels)), (1,))
         network = build()
-    except LabError:
-        raise
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise LabError(f"deepinv cannot build {known.architecture!r} with these options: {first_line(error)}") from error
     network = load_into(network, read_weights(folder / file), f"deepinv's {known.architecture}")
     notes = [note for note in (known.remark, _choice(file)) if note]
     own, divisor, least = None, 1, 0.0

@@ -2,7 +2,8 @@
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -81,12 +82,8 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     # Others are not read.
     own = plain_settings({name: value for name, value in settings.items() if name in known}, known, "settings")
     side = max(64, divisor)
-    try:
+    with _told(diffusers):
         plan(lambda: diffusers.UNet2DModel.from_config(own), check_size(weights), (1, 3, side, side), (1,))
-    except LabError:
-        raise
-    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise _failed(diffusers, error) from error
     network = OneShotDenoiser(_unet(weights, diffusers), betas, predicts, divisor)
     trained = settings.get("sample_size")
     if isinstance(trained, int):
@@ -102,25 +99,30 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None = None) ->
     )
 
 
-def _failed(diffusers: ModuleType, error: Exception) -> LabError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return LabError(f"diffusers {diffusers.__version__} cannot load the model: {' '.join(lines[:2])[:300]}")
+@contextmanager
+def _told(diffusers: ModuleType) -> Iterator[None]:
+    """As :func:`~core.errors.told_as`, with the two lines that the library's errors have."""
+    try:
+        yield
+    except (LabError, MemoryError):
+        raise
+    except Exception as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        said = " ".join(lines[:2])[:300]
+        raise LabError(f"diffusers {diffusers.__version__} cannot load the model: {said}") from error
 
 
 def _unet(weights: Path, diffusers: ModuleType) -> nn.Module:
     """The network with every one of its weights from the file: the library leaves the ones it misses at random."""
-    try:
-        with quiet(diffusers):
-            unet, report = diffusers.UNet2DModel.from_pretrained(
-                weights.parent,
-                local_files_only=True,
-                use_safetensors=weights.suffix == ".safetensors",
-                torch_dtype=torch.float32,
-                low_cpu_mem_usage=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise _failed(diffusers, error) from error
+    with _told(diffusers), quiet(diffusers):
+        unet, report = diffusers.UNet2DModel.from_pretrained(
+            weights.parent,
+            local_files_only=True,
+            use_safetensors=weights.suffix == ".safetensors",
+            torch_dtype=torch.float32,
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
     for keys, trouble in ((report["missing_keys"], "is missing"), (report["unexpected_keys"], "has no place")):
         if keys:
             raise LabError(f"The weights do not fit the model: {min(keys)!r} {trouble} ({len(keys)} such places in all).")
@@ -143,7 +145,10 @@ def betas_of(schedule: dict[str, Any]) -> Tensor:
         raise LabError(f"The model's schedule has {steps} steps: expected 2 to 100,000.")
     match "given" if given else schedule.get("beta_schedule", "linear"):
         case "given":
-            betas = _given(given)
+            try:
+                betas = torch.tensor(given, dtype=torch.float64).reshape(-1)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise LabError("The model's schedule has trained_betas that are no numbers: it is damaged.") from error
         case "linear":
             betas = torch.linspace(low, high, steps, dtype=torch.float64)
         case "scaled_linear":
@@ -159,13 +164,6 @@ def betas_of(schedule: dict[str, Any]) -> Tensor:
     if not bool(((betas > 0) & (betas < 1)).all()):
         raise LabError("The model's schedule has betas outside (0, 1): it is damaged.")
     return betas
-
-
-def _given(betas: object) -> Tensor:
-    try:
-        return torch.tensor(betas, dtype=torch.float64).reshape(-1)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise LabError("The model's schedule has trained_betas that are no numbers: it is damaged.") from error
 
 
 def _without_signal_at_the_end(betas: Tensor) -> Tensor:

@@ -1,13 +1,14 @@
 """A published classifier's preprocessing, made part of the classifier, so that noise and certificate live in [0, 1] pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.errors import LabError, first_line
+from core.errors import LabError, told_as
 from core.models.formats.listing import MAX_OWN_SIDE
 from core.models.labels import NAME_LISTS, Names, are_cifars, labels_for
 from core.models.network import LoadedNetwork
@@ -159,11 +160,8 @@ def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str
     """See that a classifier gives one finite number a class for a picture, before anyone relies on what its files promise.
     Raises LabError where it cannot take a picture of three colours at its size, or what it gives are no logits."""
     picture = torch.linspace(0, 1, 3 * size[0] * size[1]).reshape(1, 3, *size)
-    try:
-        with torch.inference_mode():
-            logits = network(picture)
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, AttributeError) as error:
-        raise LabError(f"The model does not take a picture of 3 x {size[0]} x {size[1]}: {first_line(error)}") from error
+    with told_as(f"The model does not take a picture of 3 x {size[0]} x {size[1]}"), torch.inference_mode():
+        logits = network(picture)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[0] != 1 or logits.shape[1] < 2:
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise LabError(f"The model gives {shape} for one picture: expected one number a class, of at least two.")
@@ -171,6 +169,11 @@ def check_answer(network: nn.Module, size: tuple[int, int], labels: Sequence[str
         raise LabError("The model's outputs are not finite numbers, as damaged weights give: expected a finite number a class.")
     if labels is not None and len(labels) != logits.shape[1]:
         raise LabError(f"The model gives {logits.shape[1]} numbers for its {len(labels)} classes: its files contradict.")
+
+
+def colours(settings: Mapping[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and std that a config names, else ImageNet's. Raises LabError as :func:`three`."""
+    return three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std")
 
 
 def three(values: object, what: str) -> tuple[float, float, float]:
@@ -210,9 +213,8 @@ def certification_size(
 
 def _scaled(size: tuple[int, int], fitting: Fitting, why: str) -> str:
     own = fitting.own_size
-    seen = (
-        f", of which it sees the middle {fitting.share:.0%} of each side, as its library does it" if fitting.share < 1 else ""
-    )
+    cut = f", of which it sees the middle {fitting.share:.0%} of each side, as its library does it"
+    seen = cut if fitting.share < 1 else ""
     return (
         f"Noise is added at {size[0]} x {size[1]} pixels, {why}, and the certificate holds there; the network itself works at"
         f" {own[0]} x {own[1]}, to which it scales inside{seen}."

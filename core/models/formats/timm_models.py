@@ -12,20 +12,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from core.errors import LabError, first_line
+from core.errors import LabError, told_as
 from core.models.formats.foreign import import_library, plain_settings
 from core.models.formats.limits import check_size, plan
 from core.models.formats.listing import Listing, Loadability
-from core.models.formats.preprocessing import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    SMALL_SIDE,
-    Fitting,
-    Preprocessing,
-    own_sides,
-    prepared,
-    three,
-)
+from core.models.formats.preprocessing import SMALL_SIDE, Fitting, Preprocessing, colours, own_sides, prepared
 from core.models.formats.weights import give_cifar_stem, load_into, read_weights
 from core.models.labels import config_labels
 from core.models.network import LoadedNetwork
@@ -73,13 +64,9 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     def build() -> Any:
         return timm.create_model(arch, pretrained=False, **(options | {"num_classes": classes}))
 
-    try:
+    with told_as(f"timm cannot build {arch!r} with the model's own settings"):
         plan(build, check_size(path), (1, 3, *own))
         network = build()
-    except LabError:
-        raise
-    except (TypeError, RuntimeError, ValueError, AssertionError) as error:
-        raise LabError(f"timm cannot build {arch!r} with the model's own settings: {first_line(error)}") from error
     if stem := give_cifar_stem(tensors, network):
         notes.append(stem)
         if max(own) > SMALL_SIDE:
@@ -149,8 +136,7 @@ def _preprocessing(settings: dict[str, Any], own: tuple[int, int]) -> Preprocess
         notes.append(f"The library scales by {named} interpolation; the Lab scales bicubically instead.")
     if way not in (None, "center", "squash"):
         notes.append(f"The library fits pictures in the way {way!r}; the Lab cuts out the middle instead.")
-    mean, std = three(settings.get("mean", IMAGENET_MEAN), "mean"), three(settings.get("std", IMAGENET_STD), "std")
-    return Preprocessing(mean, std, fitting, scaling_notes=tuple(notes))
+    return Preprocessing(*colours(settings), fitting, scaling_notes=tuple(notes))
 
 
 def _head(timm: Any, arch: str, tensors: dict[str, Tensor]) -> int | None:

@@ -11,7 +11,7 @@ from core.errors import LabError, first_line
 from core.models.formats.foreign import import_library
 from core.models.formats.limits import check_memory, check_size, lay_out, plan
 from core.models.formats.listing import Listing, Loadability
-from core.models.formats.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Fitting, Preprocessing, own_sides, prepared, three
+from core.models.formats.preprocessing import Fitting, Preprocessing, colours, own_sides, prepared
 from core.models.formats.weights import give_cifar_stem, load_into, read_weights
 from core.models.labels import config_labels
 from core.models.network import LoadedNetwork
@@ -83,14 +83,12 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
 
     plan(build, check_size(path), (1, 3, *fitting.own_size))
     network = load_into(network, tensors, f"torchvision's {arch}")
-    mean, std = three(config.get("mean", IMAGENET_MEAN), "mean"), three(config.get("std", IMAGENET_STD), "std")
     if "mean" not in config:
-        if preset is not None:
-            mean, std = three(preset.mean, "mean"), three(preset.std, "std")
         notes.append("Nothing names the mean and standard deviation of the pixels: ImageNet's were assumed.")
+    is_named = "mean" in config or preset is None
     return prepared(
         network,
-        Preprocessing(mean, std, fitting),
+        Preprocessing(*colours(config if is_named else {"mean": preset.mean, "std": preset.std}), fitting),
         source="torchvision",
         architecture=arch,
         names=config_labels(config) or (None if published is None else published.meta.get("categories")),

@@ -6,6 +6,7 @@ What its image processor does to a picture is read from its settings, and checke
 import copy
 import inspect
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from core.errors import LabError, first_line
+from core.errors import LabError, told_as
 from core.models.formats.foreign import import_library, is_of_network, plain_settings, quiet
 from core.models.formats.limits import check_size, plan
 from core.models.formats.listing import MAX_OWN_SIDE, PREFERRED, SUFFIXES, Listing, Loadability, read_json_object
@@ -57,14 +58,10 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     transformers = import_library("transformers")
     weights = tuple(name for name in wanted(listing) if name.endswith(SUFFIXES))
     with quiet(transformers):
-        try:
+        with _told(transformers):
             maker = _maker(transformers, listing.config)
             config = maker.from_dict(_own_settings(transformers, maker, listing.config))
             config.architectures = listing.config.get("architectures")  # of some types there are several classifiers
-        except LabError:
-            raise
-        except Exception as error:  # of values of other types than it has
-            raise _failed(transformers, error) from error
         preprocessing = read_processor(transformers, folder, config)
         own = preprocessing.fitting.own_size
         network = _network(transformers, folder, config, weights=weights, size=own)
@@ -108,8 +105,8 @@ def _own_settings(transformers: Any, maker: Any, settings: Mapping[str, Any]) ->
     return own | {name: settings[name] for name in ("id2label",) if name in settings}
 
 
-def _failed(transformers: Any, error: Exception) -> LabError:
-    return LabError(f"transformers {transformers.__version__} cannot load the model: {first_line(error, 300)}")
+def _told(transformers: Any) -> AbstractContextManager[None]:
+    return told_as(f"transformers {transformers.__version__} cannot load the model", 300)
 
 
 def _network(transformers: Any, folder: Path, config: Any, weights: tuple[str, ...], size: tuple[int, int]) -> Any:
@@ -118,7 +115,7 @@ def _network(transformers: Any, folder: Path, config: Any, weights: tuple[str, .
     def build() -> nn.Module:
         return auto.from_config(copy.deepcopy(config), trust_remote_code=False)
 
-    try:
+    with _told(transformers):
         plan(build, check_size(*(folder / name for name in weights)), (1, 3, *size))
         network, report = auto.from_pretrained(
             folder,
@@ -130,10 +127,6 @@ def _network(transformers: Any, folder: Path, config: Any, weights: tuple[str, .
             use_safetensors=any(name.endswith(".safetensors") for name in weights),
             ignore_mismatched_sizes=True,  # so that they are named below
         )
-    except LabError:
-        raise
-    except Exception as error:  # files of strangers: each architecture fails in its own way
-        raise _failed(transformers, error) from error
     if wrong := sorted(report["mismatched_keys"]):
         name, found, expected = wrong[0]
         raise LabError(
@@ -264,10 +257,8 @@ def _check_colours(processor: Any, found: Preprocessing) -> tuple[int, int]:
     height, width = given = found.fitting.own_size
     for colour in _COLOURS:
         picture = Image.fromarray(np.full((height, width, 3), colour, dtype=np.uint8))
-        try:
+        with told_as("The model's image processor does not take a picture"):
             values = torch.as_tensor(processor(picture, return_tensors="pt")["pixel_values"])
-        except Exception as error:  # each processor fails in its own way
-            raise LabError(f"The model's image processor does not take a picture: {first_line(error)}") from error
         ours = torch.tensor(colour[::-1] if found.blue_first else colour) / 255
         expected = (ours - torch.tensor(found.mean)) / torch.tensor(found.std)
         fits = values.ndim == 4 and values.shape[1] == 3

@@ -132,6 +132,13 @@ def patiently(ask: Callable[[], T], abandon: Abandon) -> T:
             waited += seconds
 
 
+def ask_hub(name: str, ask: Callable[[], T], should_stop: Callable[[], bool] | None = None, revision: str | None = None) -> T:
+    """Ask the Hub what is no file, patiently, but not for ever; raises as :func:`telling` and :func:`run_stoppable`."""
+    most = ANSWER_SECONDS + PATIENCE_SECONDS
+    with telling(name, revision):
+        return run_stoppable(lambda abandon: patiently(ask, abandon), should_stop, most_seconds=most)
+
+
 def told(error: Exception, name: str, revision: str | None = None) -> LabError:
     """The sentence for an error of the client library. Errors that are none of these come back as they are, raised."""
     # By the names of the classes: the library changed the HTTP library beneath it before.

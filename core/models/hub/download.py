@@ -15,17 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import LabError
-from core.models.hub.access import (
-    TIMEOUT_SECONDS,
-    Abandon,
-    HubUnreachableError,
-    endpoint,
-    patiently,
-    request_headers,
-    run_stoppable,
-    telling,
-    told,
-)
+from core.models.hub import access
 from core.models.hub.cached import repository_lock
 from core.models.hub.repository import HubFile, HubRepository, check_file_name
 from core.models.references import is_commit
@@ -76,7 +66,7 @@ def fetch_files(
     if repository.from_cache:
         return folder
     check_sizes(repository.name, files)
-    with telling(repository.name, repository.revision), repository_lock(repository.name, repository.kind, should_stop):
+    with access.telling(repository.name, repository.revision), repository_lock(repository.name, repository.kind, should_stop):
         missing = [file for file in files if not _is_there(folder / file.name, file)]
         _check_disk(repository, sum(file.size for file in missing))
         transfer = _Transfer(repository, missing)
@@ -85,7 +75,7 @@ def fetch_files(
             if on_progress is not None and missing:
                 on_progress(transfer.progress())
 
-        run_stoppable(transfer.run, should_stop, look)
+        access.run_stoppable(transfer.run, should_stop, look)
         _remember(repository)
     return folder
 
@@ -132,7 +122,7 @@ class _Transfer:
         left = (self._total - done) / speed if speed > 0 else None
         return DownloadProgress(self._repository.name, self._file, done=done, total=self._total, seconds_left=left)
 
-    def run(self, abandon: Abandon) -> None:
+    def run(self, abandon: access.Abandon) -> None:
         for file in self._files:
             blob = _blob(self._repository, file)
             if _is_there(blob, file):
@@ -145,15 +135,17 @@ class _Transfer:
         self._before += self._in_file
         self._file, self._in_file = file.name, already
 
-    def _fetch(self, file: HubFile, blob: Path, abandon: Abandon) -> None:
+    def _fetch(self, file: HubFile, blob: Path, abandon: access.Abandon) -> None:
         blob.parent.mkdir(parents=True, exist_ok=True)
         part = blob.with_name(blob.name + ".incomplete")
         resumed = part.exists()
         for attempt in range(RETRIES + 1):
             try:
-                hashed = patiently(lambda: self._receive(file, part, abandon), abandon)
+                hashed = access.patiently(lambda: self._receive(file, part, abandon), abandon)
             except Exception as error:
-                broke_off = isinstance(told(error, self._repository.name, self._repository.revision), HubUnreachableError)
+                broke_off = isinstance(
+                    access.told(error, self._repository.name, self._repository.revision), access.HubUnreachableError
+                )
                 transient = broke_off and getattr(error, "response", None) is None  # a status is an answer: it is told at once
                 if not transient or attempt == RETRIES or abandon.wait(min(0.5 * 2**attempt, 4)):
                     raise
@@ -173,7 +165,7 @@ class _Transfer:
             " it was thrown away; try again."
         )
 
-    def _receive(self, file: HubFile, part: Path, abandon: Abandon) -> str:
+    def _receive(self, file: HubFile, part: Path, abandon: access.Abandon) -> str:
         """Append what is missing to the part; give the hash of the whole."""
         from huggingface_hub import get_session
         from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
@@ -184,8 +176,8 @@ class _Transfer:
         self._start(file, have)
         if have < file.size or not part.exists():
             address = _address(self._repository, file)
-            headers = request_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-            with get_session().stream("GET", address, headers=headers, timeout=TIMEOUT_SECONDS) as response:
+            headers = access.request_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+            with get_session().stream("GET", address, headers=headers, timeout=access.TIMEOUT_SECONDS) as response:
                 hf_raise_for_status(response)
                 abandon.waits_on(response.extensions.get("network_stream"))
                 start = _start_of(response) if have else 0
@@ -205,7 +197,7 @@ class _Transfer:
                     return ""
         return digest.hexdigest()
 
-    def _write(self, response: Any, out: BinaryIO, size: int, abandon: Abandon) -> None:
+    def _write(self, response: Any, out: BinaryIO, size: int, abandon: access.Abandon) -> None:
         began, before = time.monotonic(), self._fresh
         # Without a chunk size bytes come as they arrive: with one, up to a whole chunk is lost where the connection breaks.
         for piece in response.iter_bytes():
@@ -221,7 +213,7 @@ class _Transfer:
             self._fresh += len(piece)
             seconds = time.monotonic() - began
             if seconds > SLOW_SECONDS and self._fresh - before < seconds * SLOWEST:
-                raise HubUnreachableError(
+                raise access.HubUnreachableError(
                     f"The Hub sends less than {gigabytes(SLOWEST)} a second of {self._repository.name!r}: try again later, what"
                     " has arrived is kept."
                 )
@@ -273,7 +265,7 @@ def _address(repository: HubRepository, file: HubFile) -> str:
     from urllib.parse import quote
 
     prefix = "datasets/" if repository.kind == "dataset" else ""
-    return f"{endpoint()}/{prefix}{repository.name}/resolve/{repository.commit}/{quote(file.name)}"
+    return f"{access.endpoint()}/{prefix}{repository.name}/resolve/{repository.commit}/{quote(file.name)}"
 
 
 def _link(blob: Path, path: Path) -> None:

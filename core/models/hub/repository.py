@@ -7,20 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LabError
-from core.models.hub.access import (
-    ANSWER_SECONDS,
-    PATIENCE_SECONDS,
-    TIMEOUT_SECONDS,
-    HubUnreachableError,
-    access_token,
-    endpoint,
-    is_offline,
-    not_cached,
-    patiently,
-    repository_folder,
-    run_stoppable,
-    telling,
-)
+from core.models.hub import access
 from core.models.references import check_repository_name, check_revision, is_commit
 
 _OUTSIDE = re.compile(r"^$|^/|[\\:\0]|(^|/)\.\.(/|$)")
@@ -79,7 +66,7 @@ class HubRepository:
     @property
     def folder(self) -> Path:
         """Where the cache keeps it."""
-        return repository_folder(self.name, self.kind)
+        return access.repository_folder(self.name, self.kind)
 
     def file(self, name: str) -> HubFile | None:
         """The file of that name, if there is one."""
@@ -95,16 +82,11 @@ def look_up(
     check_repository_name(name)
     if revision is not None:
         check_revision(revision)
-    if is_offline():
+    if access.is_offline():
         return from_cache(name, revision, kind=kind)
     try:
-        with telling(name, revision):
-            return run_stoppable(
-                lambda abandon: patiently(lambda: _ask(name, revision, kind), abandon),
-                should_stop,
-                most_seconds=ANSWER_SECONDS + PATIENCE_SECONDS,
-            )
-    except HubUnreachableError as error:
+        return access.ask_hub(name, lambda: _ask(name, revision, kind), should_stop, revision)
+    except access.HubUnreachableError as error:
         try:
             found = from_cache(name, revision, kind=kind)
         except LabError:
@@ -117,8 +99,8 @@ def from_cache(name: str, revision: str | None = None, *, kind: str = "model") -
     check_repository_name(name)
     commit = cached_commit(name, revision, kind)
     if commit is None:
-        raise LabError(not_cached(name, revision))
-    folder = repository_folder(name, kind) / "snapshots" / commit
+        raise LabError(access.not_cached(name, revision))
+    folder = access.repository_folder(name, kind) / "snapshots" / commit
     files = sorted((p.relative_to(folder).as_posix(), p.stat().st_size) for p in folder.rglob("*") if p.is_file())
     held = tuple(HubFile(path, size) for path, size in files)
     return HubRepository(name, kind, revision or "main", commit, files=held, from_cache=True)
@@ -126,7 +108,7 @@ def from_cache(name: str, revision: str | None = None, *, kind: str = "model") -
 
 def cached_commit(name: str, revision: str | None = None, kind: str = "model") -> str | None:
     """The cached commit that a revision stands for: as the Hub said last time, else, without a revision, the newest one."""
-    snapshots = repository_folder(name, kind) / "snapshots"
+    snapshots = access.repository_folder(name, kind) / "snapshots"
     ref = snapshots.parent / "refs" / (revision or "main")
     commit = revision
     if revision is None or not is_commit(revision):
@@ -142,9 +124,9 @@ def cached_commit(name: str, revision: str | None = None, kind: str = "model") -
 def _ask(name: str, revision: str | None, kind: str) -> HubRepository:
     from huggingface_hub import HfApi
 
-    api = HfApi(endpoint=endpoint(), library_name="denoised-smoothing-lab")
+    api = HfApi(endpoint=access.endpoint(), library_name="denoised-smoothing-lab")
     ask: Callable[..., Any] = api.dataset_info if kind == "dataset" else api.model_info
-    found = ask(name, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
+    found = ask(name, revision=revision, files_metadata=True, timeout=access.TIMEOUT_SECONDS)
     if not isinstance(found.sha, str) or not is_commit(found.sha):
         raise LabError(f"The Hub names no commit for {name!r}: check HF_ENDPOINT.")
     # Whatever the Hub is asked, its answers may not lead out of the cache either.
@@ -195,9 +177,9 @@ def check_upload(name: str) -> None:
     """See that an upload has a chance: before the training, not after it. The Hub itself is not asked.
     Raises LabError where the name is none, the network is forbidden, or there is no token."""
     check_repository_name(name)
-    if is_offline():
+    if access.is_offline():
         raise LabError("HF_HUB_OFFLINE=1 forbids the network: unset it, or leave out --push-to-hub.")
-    if access_token() is None:
+    if access.access_token() is None:
         raise LabError(f"To upload to {name!r} the Hub wants a token that may write: set HF_TOKEN, or run 'hf auth login'.")
 
 
@@ -207,8 +189,8 @@ def upload_model(folder: Path, name: str, *, private: bool = False) -> str:
     check_upload(name)
     from huggingface_hub import HfApi
 
-    api = HfApi(endpoint=endpoint(), token=access_token(), library_name="denoised-smoothing-lab")
-    with telling(name):
+    api = HfApi(endpoint=access.endpoint(), token=access.access_token(), library_name="denoised-smoothing-lab")
+    with access.telling(name):
         try:
             # None where it may be public: an organisation's own default then holds.
             api.create_repo(name, exist_ok=True, private=private or None)

@@ -9,17 +9,7 @@ from typing import Any
 from core.errors import LabError
 from core.folders import ASSETS
 from core.models.formats.listing import CONFIGS, MAX_CONFIG_BYTES, SUFFIXES, Listing, read_json_object
-from core.models.hub.access import (
-    ANSWER_SECONDS,
-    PATIENCE_SECONDS,
-    TIMEOUT_SECONDS,
-    endpoint,
-    is_offline,
-    patiently,
-    request_headers,
-    run_stoppable,
-    telling,
-)
+from core.models.hub.access import TIMEOUT_SECONDS, ask_hub, endpoint, is_offline, request_headers
 from core.models.hub.cached import CachedRepository, cached
 from core.models.hub.download import fetch_files
 from core.models.hub.repository import HubRepository, license_of, look_up
@@ -86,12 +76,7 @@ def search(
         return [_offline(entry) for name, entry in here.items() if all(word in name.lower() for word in words)][:limit]
     # Some entries fall away as not loadable or are found twice.
     asked = min(3 * limit, MAX_FOUND) if only_loadable else limit
-    with telling(text.strip() or task):
-        found = run_stoppable(
-            lambda abandon: patiently(lambda: list(_ask(text.strip(), task, asked)), abandon),
-            should_stop,
-            most_seconds=ANSWER_SECONDS + PATIENCE_SECONDS,
-        )
+    found = ask_hub(text.strip() or task, lambda: list(_ask(text.strip(), task, asked)), should_stop)
     entries = {info.id: _entry(info, task, info.id in here) for info in found}
     kept = [entry for entry in entries.values() if not (only_loadable and entry.loadable is False)]
     return sorted(kept, key=lambda entry: -(entry.downloads or 0))[:limit]
@@ -103,9 +88,8 @@ def _ask(text: str, task: str, limit: int) -> Iterator[Any]:
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
     for query in _QUERIES[task]:
-        asked: dict[str, Any] = {"sort": "downloads", "limit": limit, "expand": _SHOWN, **query} | (
-            {"search": text} if text else {}
-        )
+        asked: dict[str, Any] = {"sort": "downloads", "limit": limit, "expand": _SHOWN, **query}
+        asked |= {"search": text} if text else {}
         answer = get_session().get(f"{endpoint()}/api/models", params=asked, headers=request_headers(), timeout=TIMEOUT_SECONDS)
         hf_raise_for_status(answer)
         for item in answer.json():

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from core.errors import LabError, first_line
+from core.errors import LabError, told_as
 from core.models.networks.libraries import DRUNet, FFDNet, NoisePredictor
 from core.models.networks.own import ConvClassifier, DnCNN, MemNet, UNetDenoiser, WideDnCNN
 
@@ -33,10 +33,5 @@ def build(kind: str, architecture: str, options: dict[str, Any]) -> nn.Module:
     known = CLASSIFIERS if kind == "classifier" else DENOISERS
     if architecture not in known:
         raise LabError(f"Unknown {kind} architecture {architecture!r}: choose one of {', '.join(known)}.")
-    try:
+    with told_as(f"The {kind} architecture {architecture!r} does not take these options"):
         return known[architecture](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-    except LabError:
-        raise
-    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError) as error:
-        why = first_line(error)
-        raise LabError(f"The {kind} architecture {architecture!r} does not take these options: {why}") from error

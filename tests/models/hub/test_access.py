@@ -8,7 +8,7 @@ import pytest
 from loopback_hub import LoopbackHub
 
 from core.errors import LabError
-from core.models.hub import access, download, repository
+from core.models.hub import access, download
 from core.models.hub.access import DownloadStoppedError, cache_folder, endpoint, is_offline, repository_folder, telling
 from core.models.hub.download import fetch_files
 from core.models.hub.repository import look_up
@@ -122,8 +122,8 @@ def test_what_drips_in_is_given_up(hub: LoopbackHub, monkeypatch: pytest.MonkeyP
 
 def test_an_answer_has_a_minute(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add("lab/net", FILES)
-    monkeypatch.setattr(repository, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(repository, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(access, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(access, "PATIENCE_SECONDS", 0.1)
     hub.delay = 2
     with pytest.raises(LabError, match=r"did not answer in full within 0\.3 s: try again"):
         look_up("lab/net")
@@ -137,7 +137,7 @@ def test_a_name_that_no_server_knows(hub: LoopbackHub, monkeypatch: pytest.Monke
 
 def test_no_network_and_no_answer(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.add("lab/net", FILES)
-    monkeypatch.setattr(repository, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(access, "TIMEOUT_SECONDS", 0.3)
     hub.delay = 3
     with pytest.raises(LabError, match="did not answer in time: check the connection"):
         look_up("lab/net")
