@@ -18,8 +18,7 @@ from core.plain_text import plain
 from core.smoothing.settings import MAX_SEED, Settings, fresh_seed
 from core.ui.sentences import stored_texts
 
-PROSE = stored_texts("pages/shared")
-
+SHARED = stored_texts("pages/shared")
 N = TypeVar("N", int, float)
 PENDING, SEEN, PLACE, DRAWN = "link-pending", "link-seen", "link-place", "drawn-seeds"
 LONGEST = 40
@@ -27,17 +26,6 @@ ALPHAS = (0.05, 0.01, 0.001, 0.0001)
 _AUTO = {"auto": "what suits the models"}
 _ENGINES = _AUTO | {name: TITLES[name] for name in ENGINES[1:] if name != "compile"}  # which takes a minute to begin
 _PRECISIONS = _AUTO | {name: name for name in PRECISIONS[1:]}
-_ENGINE_HELP = "What computes the networks. Each certificate names its own."
-_PRECISION_HELP = (
-    "Networks that round are other networks, faster ones, and it is these that are certified. By itself the Lab rounds only"
-    " where the certified accuracy of these very models was measured."
-)
-_SLOW = "This device has no instructions for bfloat16: the networks are computed in it all the same, but slowly."
-METHODS = {
-    "anytime": "Anytime (stop whenever you like)",
-    "clopper-pearson": "Clopper-Pearson (n fixed beforehand)",
-    "randomised-clopper-pearson": "Randomised Clopper-Pearson (n fixed, exact)",
-}
 
 
 def newly_asked(key: str) -> list[str]:
@@ -130,7 +118,7 @@ def linked_switch(label: str, default: bool, key: str, *, help: str | None = Non
 
 def choose_sigma() -> float:
     """The sigma slider, in [0, 1] units with grey levels beside it."""
-    sigma = linked_slider("Noise sigma", (0.01, 1.0), 0.25, "sigma", step=0.01, help=PROSE["sigma"])
+    sigma = linked_slider("Noise sigma", (0.01, 1.0), 0.25, "sigma", step=0.01, help=SHARED["sigma"])
     st.caption(f"= {sigma * 255:.0f}/255 grey levels")
     return sigma
 
@@ -140,7 +128,7 @@ def choose_seed(key: str = "seed", blank: str = "drawn") -> int | None:
     asked = newly_asked(key)
     if asked:
         st.session_state[key] = int(asked[-1]) if asked[-1].isdecimal() and int(asked[-1]) <= MAX_SEED else None
-    field = partial(st.number_input, placeholder=blank, help=PROSE["seed"], persist_state="session")
+    field = partial(st.number_input, placeholder=blank, help=SHARED["seed"], persist_state="session")
     value = field("seed", 0, MAX_SEED, value=None, step=1, key=key)
     return None if value is None else int(value)
 
@@ -167,9 +155,9 @@ def choose_program(settings: Settings) -> Settings:
     with st.expander("Device: engine, number format", icon=":material/memory:"):
         left, right = st.columns(2)
         with left:
-            engine = linked_choice("Engine", _ENGINES, "auto", "engine", help=_ENGINE_HELP)
+            engine = linked_choice("Engine", _ENGINES, "auto", "engine", help=SHARED["engine"])
         with right:
-            precision = linked_choice("Number format", _PRECISIONS, "auto", "precision", help=_PRECISION_HELP)
+            precision = linked_choice("Number format", _PRECISIONS, "auto", "precision", help=SHARED["precision"])
         missing = not_installed(engine)
         if missing is not None:
             st.warning(f"{missing}; the networks are computed eagerly.", icon=":material/memory:")
@@ -178,7 +166,7 @@ def choose_program(settings: Settings) -> Settings:
             from core.engines.programs import computes
 
             if not computes("bfloat16", pick_device()):
-                st.warning(_SLOW, icon=":material/memory:")
+                st.warning(SHARED["slow"], icon=":material/memory:")
     return replace(settings, engine=engine, precision=precision)
 
 

@@ -18,7 +18,7 @@ from core.models.references import KINDS, bundled_names, parse_reference, traine
 from core.plain_text import cells, named, plain
 from core.training.trained import OWNER, trained_models
 from core.ui.jobs.session import models
-from core.ui.linked import PROSE, key_for, linked_choice
+from core.ui.linked import SHARED, key_for, linked_choice
 from core.ui.login import visitor
 from core.ui.sentences import errors_shown, show_error
 
@@ -104,7 +104,7 @@ def choose_size(classifier: str) -> int | None:
     if classifier.startswith(("bundled/", "package/")):
         return None
     titles = {"own": "what suits the model"} | {side: f"{side} x {side} pixels" for side in SIZES}
-    chosen = linked_choice("Size for noise and certificate", titles, "own", "size", help=PROSE["size"])
+    chosen = linked_choice("Size for noise and certificate", titles, "own", "size", help=SHARED["size"])
     return None if chosen == "own" else int(chosen)
 
 
@@ -141,9 +141,9 @@ def draw_find_button(kind: str, classifier: str | None = None) -> None:
 
 @st.dialog("Models", width="large")
 def _browse(kind: str, classifier: str | None) -> None:
-    st.markdown(PROSE["browse"].format(kind=kind))
+    st.markdown(SHARED["browse"].format(kind=kind))
     if is_offline():
-        st.info(PROSE["offline"], icon=":material/cloud_off:")
+        st.info(SHARED["offline"], icon=":material/cloud_off:")
     parts = {"Known good": _draw_known, "Search": _draw_search, "By name": _draw_by_name, "On this machine": _draw_cached}
     for tab, draw in zip(st.tabs(list(parts)), parts.values(), strict=True):
         with tab:
@@ -174,7 +174,7 @@ def _draw_search(kind: str, classifier: str | None) -> None:
     if found is None:
         return
     if not found:
-        st.info(PROSE["nothing-found"], icon=":material/search_off:")
+        st.info(SHARED["nothing-found"], icon=":material/search_off:")
         return
     may = {True: "yes", False: "no", None: "perhaps"}
     rows: list[dict[str, object]] = [
@@ -192,7 +192,7 @@ def _draw_by_name(kind: str, classifier: str | None) -> None:
     example = "hub/timm/resnet18.a1_in1k or torchvision/resnet18" if kind == "classifier" else "hub/google/ddpm-cifar10-32"
     text = st.text_input("Reference", key=f"named-{kind}", placeholder=example, max_chars=200).strip()
     if not text:
-        st.caption(PROSE["reference"])
+        st.caption(SHARED["reference"])
         return
     if text.count("/") == 1 and not text.startswith(tuple(f"{known}/" for known in KINDS)):
         text = f"hub/{text}"  # OWNER/NAME, as the Hub's own pages have it
@@ -271,7 +271,7 @@ def _draw_use(reference: str, kind: str, classifier: str | None, where: str, *, 
     use = partial(bring, kind, reference, classifier)
     if st.button("Use it", type="primary", icon=":material/check:", key=f"use-{where}-{kind}", on_click=use):
         st.rerun()
-    st.caption(PROSE["use"])
+    st.caption(SHARED["use"])
 
 
 def _choose_row(rows: Sequence[Mapping[str, object]], key: str) -> int | None:

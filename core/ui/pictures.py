@@ -18,7 +18,7 @@ from core.ui.figure import enlarged
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting, follow
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import SessionJobs
-from core.ui.linked import PROSE, key_for, linked_choice
+from core.ui.linked import SHARED, key_for, linked_choice
 from core.ui.sentences import errors_shown, show_error
 
 MAX_UPLOADS = 12
@@ -49,7 +49,7 @@ def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
     ``suit``: whether the classifier is changed to the one that suits an upload's size, until another is chosen by hand.
     """
     menu = st.empty()
-    upload = partial(st.file_uploader, accept_multiple_files=True, help=PROSE["uploads"])
+    upload = partial(st.file_uploader, accept_multiple_files=True, help=SHARED["uploads"])
     uploads = upload("Or upload your own", PICTURE_TYPES, key="uploads", on_change=_suit_uploads if suit else None)
     with menu.container():
         sample = choose_sample(classifier, disabled=bool(uploads))
@@ -61,7 +61,7 @@ def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
         with errors_shown():
             picture = read_upload(file.getvalue(), file.name)
             if pixels + pixels_of(picture) > MOST_PIXELS:
-                raise LabError(PROSE["too-large"].format(name=picture.name, most=MOST_PIXELS // 1_000_000))
+                raise LabError(SHARED["too-large"].format(name=picture.name, most=MOST_PIXELS // 1_000_000))
             pixels += pixels_of(picture)
             for note in picture.notes:
                 st.info(plain(note), icon=":material/info:")
@@ -143,7 +143,7 @@ def choose_from_gallery() -> Picture | None:
             st.session_state.pop("gallery-chosen", None)
             begin(lambda: GALLERIES.start(("gallery", reference, split, draws), f"Pictures of {reference}", work))
         if not draws:
-            st.caption(PROSE["gallery"])
+            st.caption(SHARED["gallery"])
             return None
         find = partial(GALLERIES.find, ("gallery", reference, split, draws))
         job = find()

@@ -28,7 +28,7 @@ from core.smoothing.settings import Settings
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import (
-    METHODS,
+    SHARED,
     choose_alpha,
     choose_seed,
     choose_sigma,
@@ -147,7 +147,7 @@ def choose_request(provider: str) -> tuple[RemoteRequest, int | None]:
             alpha = choose_alpha("api-alpha")
             seed = choose_seed("api-seed")
         with third:
-            method = linked_choice("Bound", METHODS, "anytime", "api-bound")
+            method = linked_choice("Bound", SHARED["methods"], "anytime", "api-bound")
             label = "Stop once this radius is settled (0: go on)"
             until = linked_number(label, (0.0, 4.0), 0.0, "api-until", step=0.05, help=PROSE["until"])
             compare = linked_switch("Also without the denoiser (half the budget each)", False, "api-compare")

@@ -20,14 +20,6 @@ from core.ui.sentences import stored_texts
 
 PROSE = stored_texts("pages/attack")
 
-_TITLES = {
-    "random": "In a random direction",
-    "pixel": "In one pixel",
-    "patch": "In one patch",
-    "grey": "Spread evenly",
-    "gradient": "As attacked",
-}
-
 
 def draw_at_radius(image: Tensor, radius: float, norm: str, key: str, *, seed: int = 0, change: Tensor | None = None) -> None:
     """Pictures at a certified radius of (3, H, W) pixels; along ``change``, too, where there is one."""
@@ -35,7 +27,7 @@ def draw_at_radius(image: Tensor, radius: float, norm: str, key: str, *, seed: i
     along = change if change is not None and float(change.abs().max()) > 0 else None
     found = pictures_at_radius(image, radius, norm, seed=seed, gradient=along)
     for column, one in zip(keyed_columns(f"abreast-meaning-{key}", len(found)), found, strict=True):
-        title = _TITLES[one.kind]
+        title = PROSE["directions"][one.kind]
         if one.pixels is None:
             column.caption(f"**{title}**: {one.missing}")
             continue

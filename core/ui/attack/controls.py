@@ -11,6 +11,7 @@ from core.attacks.request import NORMS, PICTURE, AttackRequest, Climb
 from core.attacks.study import attack_study
 from core.device import pick_device
 from core.report.notation import norm_name
+from core.ui.attack.at_radius import PROSE
 from core.ui.jobs.job import Job, JobContext
 from core.ui.jobs.session import Key, SessionJobs, models, picture_key
 from core.ui.linked import (
@@ -26,14 +27,6 @@ from core.ui.linked import (
 from core.ui.models import warn_about_sigma
 
 ATTACKS = SessionJobs("attacks")
-TARGET_NAMES = {"smoothed": "Smoothed classifier", "base": "Base classifier alone", "denoised": "Behind the denoiser, no noise"}
-KIND_NAMES = {
-    "gradient": "Up the gradient (PGD, SmoothAdv)",
-    "random": "Random direction",
-    "pixel": "One pixel",
-    "patch": "A patch",
-    "grey": "Every value by the same",
-}
 
 
 def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str, picture: Image.Image) -> AttackRequest:
@@ -47,8 +40,8 @@ def choose_attack(column: DeltaGenerator, classifier: str, denoiser: str, pictur
     with st.expander("Attack, steps, draws, search", icon=":material/tune:"):
         first, second, third = st.columns(3)
         with first:
-            kind = linked_choice("Kind of change", KIND_NAMES, "gradient", "attack")
-            gradients = {name: TARGET_NAMES[name] for name in ("smoothed", "base")}
+            kind = linked_choice("Kind of change", PROSE["kinds"], "gradient", "attack")
+            gradients = {name: PROSE["targets"][name] for name in ("smoothed", "base")}
             target = linked_choice("Gradient of", gradients, "smoothed", "target")
         with second:
             steps = linked_number("gradient steps", (1, 200), 20, "attack-steps", step=1)

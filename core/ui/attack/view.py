@@ -13,18 +13,9 @@ from core.plain_text import cells, plain
 from core.report.notation import class_name, norm_name, radius_text
 from core.smoothing.certificate import Certificate
 from core.ui.attack.at_radius import PROSE, draw_at_radius
-from core.ui.attack.controls import TARGET_NAMES
 from core.ui.figure import draw_figure, enlarged, keyed_columns, offer_file, side_by_side, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.job import Job
-
-STAGES = {
-    "certify": "certifying the picture",
-    "attack": "changing the picture",
-    "search base": "smallest attack on the base classifier",
-    "search smoothed": "smallest attack on the smoothed classifier",
-    "search denoised": "smallest attack behind the denoiser",
-}
 
 
 def draw_attacking(job: Job) -> None:
@@ -36,7 +27,8 @@ def draw_attacking(job: Job) -> None:
         left = f" · at most {progress.seconds_left:.0f} s left" if progress.seconds > 0.5 else ""
         trial = f", trying {progress.radius:.3f}" if progress.radius is not None else ""
         st.progress(
-            min(1.0, progress.done / max(1, progress.total)), text=f"{STAGES.get(progress.stage, progress.stage)}{trial}{left}"
+            min(1.0, progress.done / max(1, progress.total)),
+            text=f"{PROSE['stages'].get(progress.stage, progress.stage)}{trial}{left}",
         )
     draw_stop(job, "Keeps what is there so far.")
     if isinstance(progress, AttackProgress) and progress.study is not None:
@@ -108,7 +100,7 @@ def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
 
     rows = [
         {
-            "": TARGET_NAMES[target],
+            "": PROSE["targets"][target],
             "of the original": says(attacked.clean[target]),
             "of the changed picture": says(verdict),
             "outcome": "not decided" if verdict.outcome == "stopped" else verdict.outcome,

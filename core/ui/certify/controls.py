@@ -8,11 +8,10 @@ from core.errors import LabError
 from core.report.notation import norm_name
 from core.smoothing.radius import NORMS, OWN_NORM
 from core.smoothing.settings import Settings
-from core.ui.linked import METHODS, choose_alpha, choose_seed, linked_choice, linked_number, linked_switch
+from core.ui.linked import SHARED, choose_alpha, choose_seed, linked_choice, linked_number, linked_switch
 from core.ui.sentences import stored_texts
 
 PROSE = stored_texts("pages/certify")
-NOISE_NAMES = {"gaussian": "Gaussian", "uniform": "Uniform", "laplace": "Laplace"}
 LARGEST_RADIUS = 100.0
 
 
@@ -28,7 +27,7 @@ def choose_samples(sigma: float) -> tuple[Settings, bool, int | None]:
             seed = choose_seed()
             tries = linked_number("Tries that share alpha", (1, 100), 1, "tries", step=1, help=PROSE["tries"])
         with right:
-            method = linked_choice("Bound", METHODS, "anytime", "bound", help=PROSE["bound"])
+            method = linked_choice("Bound", SHARED["methods"], "anytime", "bound", help=PROSE["bound"])
             compare = linked_switch("Compare with no denoiser", True, "compare")
     return Settings(sigma, n0=n0, n=n, alpha=alpha, method=method, tries=tries), compare, seed
 
@@ -38,7 +37,7 @@ def choose_guarantee(settings: Settings) -> Settings:
     with st.expander("Noise, norm, kind of proof", icon=":material/shield:"):
         left, middle, right = st.columns(3)
         with left:
-            noise = linked_choice("Noise", NOISE_NAMES, "gaussian", "noise", help=PROSE["noise"])
+            noise = linked_choice("Noise", PROSE["noises"], "gaussian", "noise", help=PROSE["noise"])
             own = OWN_NORM[noise]
             names = {norm: f"{norm_name(norm)} (this noise's own)" if norm == own else norm_name(norm) for norm in NORMS}
             key = "norm" if noise == "gaussian" else f"norm-{noise}"  # each noise begins with its own norm
@@ -69,6 +68,6 @@ def objection(settings: Settings) -> str | None:
 
 def _explained(noise: str, sound: bool) -> str:
     own, others = norm_name(OWN_NORM[noise]), PROSE[f"noise-{noise}"]
-    words = PROSE["explained"].format(noise=NOISE_NAMES[noise], own=own, others=others)
+    words = PROSE["explained"].format(noise=PROSE["noises"][noise], own=own, others=others)
     words += PROSE["explained-not-gaussian"] if noise != "gaussian" else ""
     return words + (PROSE["explained-sound"] if sound else "")

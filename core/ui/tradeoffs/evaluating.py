@@ -44,11 +44,6 @@ from core.ui.tradeoffs.run_store import run_store, stored_runs
 
 FROM_HUB = "hub"
 WITHIN = 0.05
-ENDINGS = {
-    "n": "after n",
-    "within": "once more would add 5% to its radius at most",
-    "table": "once it is settled at each radius of a table",
-}
 
 
 def draw_new_evaluation() -> None:
@@ -120,7 +115,7 @@ def _choose() -> tuple[EvaluationRequest, str]:
 
 def _choose_ending() -> tuple[float | None, tuple[float, ...] | None]:
     """When an image has enough samples: the part of its radius that may be lost, or the radii that are to be settled."""
-    ending = linked_choice("An image has enough samples", ENDINGS, "n", "evaluation-ending", help=PROSE["ending"])
+    ending = linked_choice("An image has enough samples", PROSE["endings"], "n", "evaluation-ending", help=PROSE["ending"])
     if ending == "table":
         return None, tuple(choose_table_radii("evaluation-radii"))
     return (WITHIN if ending == "within" else None), None

@@ -18,7 +18,6 @@ from core.ui.linked import ALPHAS, choose_alpha, linked_choice, linked_number, l
 from core.ui.tradeoffs.logs import PROSE, Chosen
 from core.ui.tradeoffs.view import spot_of
 
-COSTS = {"samples": "Samples an image", "seconds": "Seconds an image", "money": "Money for 1,000 images"}
 OTHER_N = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 MOST_PATHS = 16
 
@@ -27,7 +26,7 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
     """Certified accuracy against what it costs, measured and, with other numbers of samples, projected."""
     left, right = st.columns([2, 1])
     with left:
-        cost = linked_choice("Cost", COSTS, "samples", "cost")
+        cost = linked_choice("Cost", PROSE["costs"], "samples", "cost")
     price = 1.0
     if cost == "money":
         with right:
@@ -49,7 +48,7 @@ def draw_cost(chosen: Chosen, radius: float) -> None:
         st.info(plain(f"The log does not say what {_first_of(unknown)} cost: left out."), icon=":material/info:")
     if not spots:
         return
-    title = COSTS[cost] + (f" at ${price:g} an hour" if cost == "money" else "")
+    title = PROSE["costs"][cost] + (f" at ${price:g} an hour" if cost == "money" else "")
     figure = pareto_view(spots, radius, title, money=cost == "money", projected=projected)
     draw_figure(figure, "tradeoffs-cost", tradeoff_alt(spots, cost, "certified"), "cost")
     if with_other_n and len(chosen.logs) > MOST_PATHS:

@@ -34,19 +34,6 @@ from core.ui.sentences import stored_texts
 
 PROSE = stored_texts("pages/train")
 
-DATA = {"shapes": "Shapes: endless, made here", "cifar10": "CIFAR-10, on this machine", "upload": "Pictures of your own"}
-OBJECTIVE_NAMES = {
-    "mse-stab": "MSE first, then STAB (white-box)",
-    "stab": "STAB alone (white-box)",
-    "mse": "MSE: close to the picture",
-}
-NETWORK_NAMES = {
-    "unet-small": "Small U-Net, 36 thousand weights",
-    "unet-medium": "U-Net, 0.57 million",
-    "unet-large": "Large U-Net, 2.3 million",
-    "dncnn-small": "Small DnCNN, 57 thousand",
-    "dncnn": "DnCNN of the paper, 0.56 million",
-}
 TRAININGS = SessionJobs("trainings")
 SIDE_OF_ANY = 64
 """Pixels of uploaded pictures, before a classifier that takes any size."""
@@ -67,13 +54,13 @@ def choose_training() -> TrainingChoice:
     usual = TrainingRequest()
     left, middle, right = st.columns([1.2, 1.1, 1.1])
     with left:
-        data = {name: title for name, title in DATA.items() if name != "cifar10" or has_cifar10()}
+        data = {name: title for name, title in PROSE["datasets"].items() if name != "cifar10" or has_cifar10()}
         dataset = linked_choice("Pictures to learn from", data, "shapes", "train-data")
         files = _choose_files() if dataset == "upload" else ()
         classifier = _choose_classifier(dataset)
     with middle:
-        objective = linked_choice("Objective", OBJECTIVE_NAMES, usual.objective, "objective", help=PROSE["objective"])
-        network = linked_choice("Network", NETWORK_NAMES, usual.network, "network")
+        objective = linked_choice("Objective", PROSE["objectives"], usual.objective, "objective", help=PROSE["objective"])
+        network = linked_choice("Network", PROSE["networks"], usual.network, "network")
     with right:
         label, span, key = "Noise sigma, from and to", usual.sigma_range, "train-sigma"
         low, high = st.slider(label, 0.0, 1.0, span, 0.01, key=key, bind="query-params", help=PROSE["sigma"])
