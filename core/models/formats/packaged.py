@@ -41,17 +41,11 @@ class Packaged:
 
 
 def _efficientnet_lite0(tensors: dict[str, Tensor], size: tuple[int, int] | None) -> LoadedNetwork:
-    return prepared(
-        _in_order(import_library("timm").create_model("tf_efficientnet_lite0", pretrained=False), tensors),
-        # As TensorFlow's authors trained it: with ImageNet's own mean and deviation it is right 9 points less often.
-        Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), Fitting((224, 224), (256, 256))),
-        source="timm",
-        architecture="tf_efficientnet_lite0",
-        names=names_of("imagenet"),
-        classes=1000,
-        size=size,
-        weights=(),
-    )
+    network = _in_order(import_library("timm").create_model("tf_efficientnet_lite0", pretrained=False), tensors)
+    # As TensorFlow's authors trained it: with ImageNet's own mean and deviation it is right 9 points less often.
+    preprocessing = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), Fitting((224, 224), (256, 256)))
+    loaded = LoadedNetwork(network, "timm", "tf_efficientnet_lite0")
+    return prepared(loaded, preprocessing, names_of("imagenet"), classes=1000, size=size)
 
 
 def _ffdnet_color(tensors: dict[str, Tensor], size: tuple[int, int] | None) -> LoadedNetwork:

@@ -1,7 +1,7 @@
 """A published classifier's preprocessing, made part of the classifier, so that noise and certificate live in [0, 1] pixels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -109,42 +109,25 @@ class Prepared(nn.Module):
 
 
 def prepared(
-    network: nn.Module,
-    preprocessing: Preprocessing,
-    *,
-    source: str,
-    architecture: str,
-    names: Names,
-    classes: int,
-    size: tuple[int, int] | None,
-    weights: tuple[str, ...],
-    notes: Sequence[str] = (),
+    loaded: LoadedNetwork, preprocessing: Preprocessing, names: Names, *, classes: int, size: tuple[int, int] | None
 ) -> LoadedNetwork:
-    """A classifier with its preprocessing inside, the names of its classes, and the size at which it is certified.
-    ``source``, ``architecture``, ``weights``, ``notes``: as in :class:`~core.models.network.LoadedNetwork`. ``names``: of its
-    ``classes``, as its config lists them. ``size``: (height, width) for noise and certificate; None for what suits."""
+    """A classifier with its preprocessing inside, names of its ``classes`` from those that its config lists, and the size,
+    (height, width), at which it is certified: ``size``, or what suits."""
     labels, said = labels_for(names, classes)
     fitting = preprocessing.fitting
     where, told = certification_size(fitting, labels, size)
-    loaded = LoadedNetwork(
-        Prepared(network, preprocessing),
-        source,
-        architecture,
+    unnamed = [] if labels else [_unnamed(classes)]
+    scaled = preprocessing.scaling_notes if where != fitting.own_size else ()
+    network = Prepared(loaded.network, preprocessing)
+    check_answer(network, where, labels)
+    return replace(
+        loaded,
+        network=network,
         input_size=where,
         own_size=fitting.own_size,
         labels=labels,
-        notes=(
-            *preprocessing.notes,
-            *notes,
-            *said,
-            *([] if labels else [_unnamed(classes)]),
-            *told,
-            *(preprocessing.scaling_notes if where != fitting.own_size else ()),
-        ),
-        weights=weights,
+        notes=(*preprocessing.notes, *loaded.notes, *said, *unnamed, *told, *scaled),
     )
-    check_answer(loaded.network, where, labels)
-    return loaded
 
 
 def _unnamed(classes: int) -> str:

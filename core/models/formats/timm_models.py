@@ -73,17 +73,9 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
             notes.append(f"A network with such a stem works at 32 x 32, which was taken in place of {own[0]} x {own[1]}.")
             own, settings = (32, 32), settings | {"crop_pct": 1.0}
     network = load_into(network, _as_timm_reads(tensors, network), f"timm's {arch}")
-    return prepared(
-        network,
-        _preprocessing(settings, own),
-        source="timm",
-        architecture=arch,
-        names=config_labels(config) or _published_names(timm, config, classes),
-        classes=classes,
-        size=size,
-        weights=(path.name,),
-        notes=notes,
-    )
+    loaded = LoadedNetwork(network, "timm", arch, notes=tuple(notes), weights=(path.name,))
+    names = config_labels(config) or _published_names(timm, config, classes)
+    return prepared(loaded, _preprocessing(settings, own), names, classes=classes, size=size)
 
 
 def _own_settings(timm: Any, arch: str) -> set[str]:

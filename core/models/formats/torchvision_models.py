@@ -86,17 +86,10 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     if "mean" not in config:
         notes.append("Nothing names the mean and standard deviation of the pixels: ImageNet's were assumed.")
     is_named = "mean" in config or preset is None
-    return prepared(
-        network,
-        Preprocessing(*colours(config if is_named else {"mean": preset.mean, "std": preset.std}), fitting),
-        source="torchvision",
-        architecture=arch,
-        names=config_labels(config) or (None if published is None else published.meta.get("categories")),
-        classes=classes,
-        size=size,
-        weights=(path.name,),
-        notes=notes,
-    )
+    preprocessing = Preprocessing(*colours(config if is_named else {"mean": preset.mean, "std": preset.std}), fitting)
+    loaded = LoadedNetwork(network, "torchvision", arch, notes=tuple(notes), weights=(path.name,))
+    names = config_labels(config) or (None if published is None else published.meta.get("categories"))
+    return prepared(loaded, preprocessing, names, classes=classes, size=size)
 
 
 def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, int] | None = None) -> LoadedNetwork:
@@ -115,17 +108,11 @@ def load_torchvision(arch: str, weights: str | None = None, *, size: tuple[int, 
     check_memory(f"torchvision's {arch}", int(chosen.meta.get("_file_size", 0) * 1e6))
     file, tensors = _download(arch, chosen)
     network = models.get_model(arch, weights=None, **_options(arch, tensors, own=True))
-    preset = chosen.transforms()
-    return prepared(
-        load_into(network, tensors, f"torchvision's {arch}"),
-        Preprocessing(preset.mean, preset.std, _fitting(preset)),
-        source="torchvision",
-        architecture=arch,
-        names=chosen.meta["categories"],
-        classes=len(chosen.meta["categories"]),
-        size=size,
-        weights=(str(file),),
-    )
+    preset, names = chosen.transforms(), chosen.meta["categories"]
+    network = load_into(network, tensors, f"torchvision's {arch}")
+    loaded = LoadedNetwork(network, "torchvision", arch, weights=(str(file),))
+    preprocessing = Preprocessing(preset.mean, preset.std, _fitting(preset))
+    return prepared(loaded, preprocessing, names, classes=len(names), size=size)
 
 
 def _download(arch: str, chosen: Any) -> tuple[Path, dict[str, Tensor]]:

@@ -68,20 +68,12 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     classes = int(network.config.num_labels)
     if classes < 2:
         raise LabError(f"The model has {classes} classes: at least two are needed for a vote.")
-    notes = []
-    if network.config.problem_type == "multi_label_classification":
-        notes.append("The model was made to give a picture several labels at once: only its strongest one is looked at.")
-    return prepared(
-        network.eval().requires_grad_(False),
-        preprocessing,
-        source="transformers",
-        architecture=type(network).__name__,
-        names=network.config.id2label,  # LABEL_0, LABEL_1, ... where the file names nothing
-        classes=classes,
-        size=size,
-        weights=weights,
-        notes=notes,
-    )
+    several = network.config.problem_type == "multi_label_classification"
+    note = "The model was made to give a picture several labels at once: only its strongest one is looked at."
+    names = network.config.id2label  # LABEL_0, LABEL_1, ... where the file names nothing
+    network, architecture = network.eval().requires_grad_(False), type(network).__name__
+    loaded = LoadedNetwork(network, "transformers", architecture, notes=(note,) if several else (), weights=weights)
+    return prepared(loaded, preprocessing, names, classes=classes, size=size)
 
 
 def _maker(transformers: Any, settings: Mapping[str, Any]) -> Any:

@@ -138,25 +138,27 @@ def _ask(name: str, revision: str | None, kind: str) -> HubRepository:
         revision=revision or "main",
         commit=found.sha,
         files=tuple(_file(sibling) for sibling in found.siblings or ()),
-        license=license_of(getattr(found, "card_data", None), found.tags),
-        task=getattr(found, "pipeline_tag", None),
-        library=getattr(found, "library_name", None),
-        tags=tuple(found.tags or ()),
         config=getattr(found, "config", None),
-        gated=bool(found.gated),
-        private=bool(found.private),
-        likes=found.likes,
-        downloads=found.downloads,
         notes=notes,
+        **described(found),
     )
 
 
-def license_of(card: Any, tags: list[str] | None) -> str | None:
-    """The licence, from the card or else from the tags."""
-    named = getattr(card, "license", None)
+def described(info: Any) -> dict[str, Any]:
+    """What the Hub says of a repository beside its files, by the names of :class:`HubRepository`."""
+    named, tags = getattr(getattr(info, "card_data", None), "license", None), tuple(info.tags or ())
     if isinstance(named, list):
         named = ", ".join(str(part) for part in named)
-    return named or next((tag.removeprefix("license:") for tag in tags or () if tag.startswith("license:")), None)
+    return {
+        "license": named or next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), None),
+        "task": getattr(info, "pipeline_tag", None),
+        "library": getattr(info, "library_name", None),
+        "tags": tags,
+        "gated": bool(info.gated),
+        "private": bool(info.private),
+        "likes": info.likes,
+        "downloads": info.downloads,
+    }
 
 
 def _file(sibling: Any) -> HubFile:

@@ -12,7 +12,7 @@ from core.models.formats.listing import CONFIGS, MAX_CONFIG_BYTES, SUFFIXES, Lis
 from core.models.hub.access import TIMEOUT_SECONDS, ask_hub, endpoint, is_offline, request_headers
 from core.models.hub.cached import CachedRepository, cached
 from core.models.hub.download import fetch_files
-from core.models.hub.repository import HubRepository, license_of, look_up
+from core.models.hub.repository import HubRepository, described, look_up
 from core.models.labels import config_labels, labels_for
 from core.models.references import parse_reference
 
@@ -99,25 +99,11 @@ def _ask(text: str, task: str, limit: int) -> Iterator[Any]:
 def _entry(info: Any, task: str, is_cached: bool) -> Found:
     from core.models.formats.registry import judge  # not before it is needed: it brings torch
 
-    names, tags = tuple(sibling.rfilename for sibling in info.siblings or ()), tuple(info.tags or ())
-    listing = Listing(names, info.config or {}, library=info.library_name, task=info.pipeline_tag, tags=tags)
+    about, names = described(info), tuple(sibling.rfilename for sibling in info.siblings or ())
+    listing = Listing(names, info.config or {}, library=about["library"], task=about["task"], tags=about["tags"])
     verdict = judge(listing, "classifier" if task == "image-classification" else task)
-    return Found(
-        name=info.id,
-        ref=f"hub/{info.id}",
-        downloads=info.downloads,
-        likes=info.likes,
-        license=license_of(info.card_data, info.tags),
-        bytes=_bytes(info),
-        library=info.library_name,
-        task=info.pipeline_tag,
-        tags=tags,
-        gated=bool(info.gated),
-        private=bool(info.private),
-        loadable=verdict.loadable,
-        reason=verdict.reason,
-        cached=is_cached,
-    )
+    about |= {"bytes": _bytes(info), "loadable": verdict.loadable, "reason": verdict.reason, "cached": is_cached}
+    return Found(info.id, f"hub/{info.id}", **about)
 
 
 _BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
