@@ -5,17 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from core.figures import learn as figures
 from core.figures.balls import norm_balls
-from core.figures.learn import add_circle, add_point, add_smoothed_border, plane_figure, radius_map, repeats_figure
+from core.learn import smoothing_in_the_plane as smoothing
 from core.learn.plane import CLASSES
-from core.learn.smoothing_in_the_plane import (
-    certify_vote,
-    repeat,
-    share_abstaining,
-    share_of_ones,
-    votes_at,
-    wrong_and_certified,
-)
 from core.report.notation import radius_text
 from core.smoothing.radius import floored
 from core.ui.figure import draw_figure
@@ -28,7 +21,7 @@ REPETITIONS = 1_000
 
 def draw_limits() -> None:
     """One of four limits, then the quiz."""
-    st.markdown("A certificate is a narrow promise. These are the four places where it is most often read as more.")
+    st.markdown(PROSE["limits"])
     parts: dict[str, tuple[str, Callable[[], None]]] = {
         "wrong": ("Certified, but wrong", _draw_wrong),
         "norms": ("Other norms", _draw_norms),
@@ -41,17 +34,17 @@ def draw_limits() -> None:
 
 
 def _draw_wrong() -> None:
-    found = wrong_and_certified(SIGMA, 10_000, 0.001)
+    found = smoothing.wrong_and_certified(SIGMA, 10_000, 0.001)
     if found is None:
         st.info("The vote is right wherever it is sure.", icon=":material/info:")
         return
     point, label, c = found
     left, right = st.columns([1.45, 1])
     with left:
-        figure = plane_figure("A certified mistake")
-        add_smoothed_border(figure, c.sigma)
-        add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {radius_text(c.radius)}")
-        add_point(figure, point, label)
+        figure = figures.plane_figure("A certified mistake")
+        figures.add_smoothed_border(figure, c.sigma)
+        figures.add_circle(figure, point, c.radius, f"certified {CLASSES[c.candidate]}: {radius_text(c.radius)}")
+        figures.add_point(figure, point, label)
         alt = PROSE["wrong-alt"].format(true=CLASSES[label], c=c, said=CLASSES[c.candidate])
         draw_figure(figure, "limits-wrong", alt, "certified-but-wrong")
     with right:
@@ -60,22 +53,14 @@ def _draw_wrong() -> None:
 
 
 def _draw_norms() -> None:
-    c = certify_vote(votes_at(START, SIGMA, 10_000), 0.001)
+    c = smoothing.certify_vote(smoothing.votes_at(START, SIGMA, 10_000), 0.001)
     left, right = st.columns([1.45, 1])
     with right:
-        values = st.select_slider(
-            "Values in the picture (d)",
-            (2, 784, 3_072, 12_288, 150_528),
-            3_072,
-            key="values",
-            bind="query-params",
-            help="784: a digit of MNIST. 3,072: CIFAR-10. 150,528: ImageNet at 224 x 224 pixels.",
-        )
+        label, sizes, help = "Values in the picture (d)", (2, 784, 3_072, 12_288, 150_528), PROSE["norms-values"]
+        values = st.select_slider(label, sizes, 3_072, key="values", bind="query-params", help=help)
         st.markdown(PROSE["norms"])
-        st.latex(
-            rf"\frac R{{\sqrt d}}=\frac{{{radius_text(c.radius)}}}{{\sqrt{{{values}}}}}"
-            f"={floored(c.radius / values**0.5, '.2g')}"
-        )
+        own, inside = radius_text(c.radius), floored(c.radius / values**0.5, ".2g")
+        st.latex(rf"\frac R{{\sqrt d}}=\frac{{{own}}}{{\sqrt{{{values}}}}}={inside}")
         st.markdown(PROSE["norms-grey"].format(levels=floored(255 * c.radius / values**0.5, ".2g")))
         draw_terms("l2 norm", "l-infinity norm")
     with left:
@@ -87,15 +72,14 @@ def _draw_abstention() -> None:
     left, right = st.columns([1.45, 1])
     with right:
         sigma, n, alpha = max(choose_plane_sigma(), 0.01), choose_votes(), choose_plane_alpha()
-        share = share_abstaining(sigma, n, alpha)
+        share = smoothing.share_abstaining(sigma, n, alpha)
         st.markdown(PROSE["abstention"].format(share=share))
         if share == 1:
-            st.caption("With so few votes even a unanimous vote cannot pass one half.")
+            st.caption(PROSE["abstention-few"])
         draw_terms("abstain", "ceiling")
     with left:
-        where = f"Map of the certified radius over the plane at sigma {sigma:g}, {n:,} votes"
-        alt = f"{where}; {share:.0%} of it is hatched: there it abstains."
-        draw_figure(radius_map(sigma, n, alpha), "limits-abstention", alt, "abstention")
+        alt = PROSE["abstention-alt"].format(sigma=sigma, n=n, share=share)
+        draw_figure(figures.radius_map(sigma, n, alpha), "limits-abstention", alt, "abstention")
 
 
 def _draw_alpha() -> None:
@@ -103,11 +87,11 @@ def _draw_alpha() -> None:
     with right:
         alpha, n = choose_plane_alpha(), choose_votes()
         seed = linked_number("seed", (0, 2**31 - 1), 0, "seed", step=1, help="Same seed, same votes.")
-        p = float(share_of_ones(np.array([START]), SIGMA)[0])
-        repeats = repeat(p, n, alpha, REPETITIONS, seed=seed)
+        p = float(smoothing.share_of_ones(np.array([START]), SIGMA)[0])
+        repeats = smoothing.repeat(p, n, alpha, REPETITIONS, seed=seed)
         st.markdown(PROSE["alpha"].format(times=REPETITIONS, repeats=repeats, most=REPETITIONS * alpha))
         st.caption(PROSE["alpha-seeds"])
         draw_terms("alpha", "anytime bound", "sound certificate")
     with left:
-        alt = f"{REPETITIONS:,} lower bounds as marks around the line of the true p, {p:.4f}: {repeats.wrong:,} lie above it."
-        draw_figure(repeats_figure(repeats, alpha), "limits-alpha", alt, "alpha")
+        alt = PROSE["alpha-alt"].format(times=REPETITIONS, p=p, repeats=repeats)
+        draw_figure(figures.repeats_figure(repeats, alpha), "limits-alpha", alt, "alpha")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -76,19 +77,8 @@ def draw_trade_off() -> None:
     several = len({e.made_by.sigma for e in everything}) > 1
     usual = [USUAL] if several and USUAL in references else references
     with right:
-        wanted = (
-            st.pills(
-                "Denoiser",
-                references,
-                selection_mode="multi",
-                default=usual,
-                format_func=denoiser_words,
-                key="learn-denoisers",
-                persist_state="session",
-                wrap=True,
-            )
-            or usual
-        )
+        pills = partial(st.pills, selection_mode="multi", format_func=denoiser_words, persist_state="session", wrap=True)
+        wanted = pills("Denoiser", references, default=usual, key="learn-denoisers") or usual
         marked = linked_slider("Radius to read off", (0.0, 1.0), 0.25, "learn-radius", step=0.05)
     shown = [e for e in everything if (e.made_by.denoiser or "none") in wanted]
     with left:
@@ -102,15 +92,12 @@ def draw_trade_off() -> None:
             right_ones, certified = certified_accuracy(e.outcomes, [0.0, marked])
             title = denoiser_words(e.made_by.denoiser or "none")
             rows.append({"sigma": e.made_by.sigma, "denoiser": title, "right": right_ones, reached: certified})
-        st.dataframe(
-            rows,
-            hide_index=True,
-            column_config={column: st.column_config.NumberColumn(format="percent") for column in ("right", reached)},
-        )
+        shares = {column: st.column_config.NumberColumn(format="percent") for column in ("right", reached)}
+        st.dataframe(rows, hide_index=True, column_config=shares)
         st.caption(_measured(shown))
         draw_terms("certified accuracy", "ACR")
     if not several:
-        st.caption("Only one sigma is stored here yet; with several, each has a curve of its own.")
+        st.caption(PROSE["trade-off-one"])
 
 
 def stored_curves(evaluations: Sequence[RecordedEvaluation]) -> list[Curve]:
@@ -132,6 +119,5 @@ def _measured(shown: Sequence[RecordedEvaluation]) -> str:
     first = shown[0].made_by
     votes = " or ".join(f"{n:,}" for n in sorted({e.made_by.n or 0 for e in shown}))
     data = "CIFAR-10" if "cifar10" in (first.dataset or "") else first.dataset
-    return PROSE["trade-off-measured"].format(
-        images=images, first=first, data=data, votes=votes, fewest=counts[0], half=0.98 / counts[0] ** 0.5
-    )
+    told = {"images": images, "first": first, "data": data, "votes": votes, "fewest": counts[0]}
+    return PROSE["trade-off-measured"].format(half=0.98 / counts[0] ** 0.5, **told)

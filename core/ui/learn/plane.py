@@ -6,31 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.figures import learn as figures
 from core.figures.certificate import vote_bars, votes_alt
-from core.figures.learn import (
-    CLOUD,
-    COLOURS,
-    add_circle,
-    add_cloud,
-    add_flip,
-    add_point,
-    add_smoothed_border,
-    plane_figure,
-    posterior_alt,
-    posterior_figure,
-    shift_alt,
-    shift_figure,
-)
+from core.learn import smoothing_in_the_plane as smoothing
 from core.learn.plane import CLASSES, plane_network
-from core.learn.smoothing_in_the_plane import (
-    Flip,
-    PlaneCertificate,
-    certify_vote,
-    flip_of_base,
-    flip_of_smoothed,
-    share_of_ones,
-    votes_at,
-)
 from core.report.notation import radius_text
 from core.smoothing.radius import floored
 from core.ui.figure import draw_figure
@@ -54,14 +33,7 @@ def choose_point() -> tuple[float, float]:
 
 def choose_plane_sigma() -> float:
     """Sigma from 0 up, in units of the plane's side."""
-    return linked_slider(
-        "Noise sigma",
-        (0.0, 0.3),
-        SIGMA,
-        "plane-sigma",
-        step=0.01,
-        help="Standard deviation of the noise along each axis; the plane's side is 1.",
-    )
+    return linked_slider("Noise sigma", (0.0, 0.3), SIGMA, "plane-sigma", step=0.01, help=PROSE["plane-sigma"])
 
 
 def choose_votes() -> int:
@@ -72,10 +44,8 @@ def choose_votes() -> int:
 
 def choose_plane_alpha() -> float:
     """The chance that the bound may be wrong."""
-    alpha = st.select_slider(
-        "alpha: chance of a wrong bound", ALPHAS, ALPHA, format_func=lambda a: f"{a:g}", key="plane-alpha", bind="query-params"
-    )
-    return float(alpha)
+    label, written = "alpha: chance of a wrong bound", "{:g}".format
+    return float(st.select_slider(label, ALPHAS, ALPHA, format_func=written, key="plane-alpha", bind="query-params"))
 
 
 def draw_movable_plane(figure: go.Figure, point: tuple[float, float], key: str, alt: str, name: str) -> None:
@@ -100,17 +70,17 @@ def draw_fragile() -> None:
     with right:
         point = choose_point()
         said = int(plane_network().classify(np.array([point]))[0])
-        flip = flip_of_base(point)
+        flip = smoothing.flip_of_base(point)
         st.markdown(f"##### The network says {CLASSES[said]}")
         if flip is not None:
             st.markdown(PROSE["fragile-flip"].format(flip=flip, other=CLASSES[1 - said]))
             st.caption(PROSE["fragile-grid"])
         draw_terms("adversarial example", "base classifier")
     with left:
-        figure = plane_figure("What the network says, all over the plane")
-        add_point(figure, point, said)
+        figure = figures.plane_figure("What the network says, all over the plane")
+        figures.add_point(figure, point, said)
         if flip is not None:
-            add_flip(figure, point, flip)
+            figures.add_flip(figure, point, flip)
         distance = f" The nearest {CLASSES[1 - said]} is {flip.distance:.3f} away." if flip is not None else ""
         alt = PROSE["fragile-alt"].format(point=point, said=CLASSES[said]) + distance
         draw_movable_plane(figure, point, "fragile-plane", alt=alt, name="fragile")
@@ -122,24 +92,19 @@ def draw_voting() -> None:
     left, right = st.columns([1.45, 1])
     with right:
         sigma, point = choose_plane_sigma(), choose_point()
-        votes = votes_at(point, sigma, VOTES)
+        votes = smoothing.votes_at(point, sigma, VOTES)
         said = int(votes.counts[1] > votes.counts[0])
-        bars = vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(COLOURS)))
+        bars = vote_bars(votes.counts, CLASSES, f"Votes of {VOTES:,} noisy copies", dict(enumerate(figures.COLOURS)))
         draw_figure(bars, "voting-bars", votes_alt(votes.counts, CLASSES), "votes")
-        if sigma == 0:
-            st.caption("Without noise every copy is the point itself, and the vote is the network's own answer.")
-        else:
-            st.caption(
-                f"Drawn are the first {CLOUD} copies. The same noise is used around every point, so the cloud moves along."
-            )
+        st.caption(PROSE["voting-cloud" if sigma else "voting-still"].format(drawn=figures.CLOUD))
         st.caption(PROSE["voting-border"])
         draw_terms("smoothed classifier", "vote", "sigma")
     with left:
-        figure = plane_figure("Jagged: the network. Thick: the vote", training=False)
-        add_smoothed_border(figure, sigma)
+        figure = figures.plane_figure("Jagged: the network. Thick: the vote", training=False)
+        figures.add_smoothed_border(figure, sigma)
         if sigma > 0:
-            add_cloud(figure, votes.cloud, votes.said)
-        add_point(figure, point, said)
+            figures.add_cloud(figure, votes.cloud, votes.said)
+        figures.add_point(figure, point, said)
         alt = PROSE["voting-alt"].format(sigma=sigma, counts=votes.counts, n=VOTES)
         draw_movable_plane(figure, point, "voting-plane", alt=alt, name="voting")
 
@@ -152,12 +117,13 @@ def draw_bound() -> None:
         n, alpha = choose_votes(), choose_plane_alpha()
     with second:
         sigma, point = choose_plane_sigma(), choose_point()
-    c = certify_vote(votes_at(point, sigma, n), alpha)
+    c = smoothing.certify_vote(smoothing.votes_at(point, sigma, n), alpha)
 
     st.subheader("1. From votes to p")
     left, right = st.columns([1.45, 1])
     with left:
-        draw_figure(posterior_figure(c.k, n, alpha), "bound-posterior", posterior_alt(c.k, n, alpha, c.p_lower), "posterior")
+        figure, alt = figures.posterior_figure(c.k, n, alpha), figures.posterior_alt(c.k, n, alpha, c.p_lower)
+        draw_figure(figure, "bound-posterior", alt, "posterior")
     with right:
         st.markdown(PROSE["bound-votes"].format(c=c, n=n, said=CLASSES[c.candidate]))
         st.latex(
@@ -169,13 +135,13 @@ def draw_bound() -> None:
 
     st.subheader("2. From p to the radius")
     if c.abstained or sigma == 0:
-        st.info(_no_radius(c), icon=":material/do_not_disturb_on:")
+        st.info(PROSE["bound-abstains" if c.sigma else "bound-still"].format(c=c), icon=":material/do_not_disturb_on:")
     else:
         _draw_shift(c)
 
     st.subheader("3. The circle in the plane")
     left, right = st.columns([1.45, 1])
-    flip = flip_of_smoothed(point, sigma)
+    flip = smoothing.flip_of_smoothed(point, sigma)
     with left:
         _draw_circle(point, c, flip)
     with right:
@@ -183,45 +149,38 @@ def draw_bound() -> None:
         draw_terms("certified radius", "abstain", "ceiling")
 
 
-def _no_radius(c: PlaneCertificate) -> str:
-    if c.sigma == 0:
-        return "Without noise there is no Gaussian to shift, and nothing is certified: raise sigma."
-    return PROSE["bound-abstains"].format(c=c)
-
-
-def _draw_shift(c: PlaneCertificate) -> None:
+def _draw_shift(c: smoothing.PlaneCertificate) -> None:
     left, right = st.columns([1.45, 1])
     with right:
         st.markdown(PROSE["bound-shift"])
-        share = linked_slider(
-            "Shift, as a share of R", (0, 200), 100, "shift", step=5, format="%d%%", help="100%: exactly the certified radius."
-        )
+        look = {"format": "%d%%", "help": "100%: exactly the certified radius."}
+        share = linked_slider("Shift, as a share of R", (0, 200), 100, "shift", step=5, **look)
         st.latex(
             r"\begin{aligned}R&=\sigma\,\Phi^{-1}(\underline p)\\"
             rf"&={c.sigma:g}\cdot\Phi^{{-1}}({floored(c.p_lower, '.4f')})={floored(c.radius, '.4f')}\end{{aligned}}"
         )
-        st.caption("Cohen et al. (2019), theorem 1, with everything that is not the majority counted as one other class.")
+        st.caption(PROSE["bound-theorem"])
     with left:
-        shift = c.radius * share / 100
-        draw_figure(shift_figure(c.p_lower, c.sigma, shift), "bound-shift", shift_alt(c.p_lower, c.sigma, shift), "half-space")
+        shifted = c.p_lower, c.sigma, c.radius * share / 100
+        draw_figure(figures.shift_figure(*shifted), "bound-shift", figures.shift_alt(*shifted), "half-space")
 
 
-def _draw_circle(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:
-    figure = plane_figure("Certified, and true", training=False)
-    add_smoothed_border(figure, c.sigma)
+def _draw_circle(point: tuple[float, float], c: smoothing.PlaneCertificate, flip: smoothing.Flip | None) -> None:
+    figure = figures.plane_figure("Certified, and true", training=False)
+    figures.add_smoothed_border(figure, c.sigma)
     if flip is not None and c.sigma > 0:
-        add_circle(figure, point, flip.distance, f"true radius: {flip.distance:.3f}", dashed=True)
+        figures.add_circle(figure, point, flip.distance, f"true radius: {flip.distance:.3f}", dashed=True)
     if c.radius:
-        add_circle(figure, point, c.radius, f"certified: {radius_text(c.radius)}")
-    add_point(figure, point, c.candidate)
+        figures.add_circle(figure, point, c.radius, f"certified: {radius_text(c.radius)}")
+    figures.add_point(figure, point, c.candidate)
     certified = f"a certified circle of radius {radius_text(c.radius)}" if c.radius else "no certified circle"
     true = f", within the dashed circle of radius {flip.distance:.3f} that reaches its border" if flip is not None else ""
     alt = f"The plane with the border of the vote. Around the point {certified}{true}."
     draw_movable_plane(figure, point, "bound-plane", alt=alt, name="certified-circle")
 
 
-def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | None) -> None:
-    ones = float(share_of_ones(np.array([point]), c.sigma)[0])
+def _draw_truth(point: tuple[float, float], c: smoothing.PlaneCertificate, flip: smoothing.Flip | None) -> None:
+    ones = float(smoothing.share_of_ones(np.array([point]), c.sigma)[0])
     true = ones if c.candidate == 1 else 1 - ones
     verdict = f"says {CLASSES[c.candidate]} within **{radius_text(c.radius)}**" if c.radius else "abstains"
     st.markdown(f"##### The vote {verdict}")
@@ -229,6 +188,6 @@ def _draw_truth(point: tuple[float, float], c: PlaneCertificate, flip: Flip | No
         return
     st.markdown(PROSE["bound-truth"].format(true=true, flip=flip))
     if c.p_lower <= true:
-        st.markdown("It is smaller for two reasons: the bound is below p, and the border here is no half-space.")
+        st.markdown(PROSE["bound-smaller"])
     else:
         st.warning(PROSE["bound-wrong"].format(c=c, once_in=1 / c.alpha), icon=":material/priority_high:")
