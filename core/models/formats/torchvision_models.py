@@ -85,8 +85,8 @@ def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> Loaded
     network = load_into(network, tensors, f"torchvision's {arch}")
     if "mean" not in config:
         notes.append("Nothing names the mean and standard deviation of the pixels: ImageNet's were assumed.")
-    is_named = "mean" in config or preset is None
-    preprocessing = Preprocessing(*colours(config if is_named else {"mean": preset.mean, "std": preset.std}), fitting)
+    taken = config if "mean" in config or preset is None else {"mean": preset.mean, "std": preset.std}
+    preprocessing = Preprocessing(*colours(taken), fitting)
     loaded = LoadedNetwork(network, "torchvision", arch, notes=tuple(notes), weights=(path.name,))
     names = config_labels(config) or (None if published is None else published.meta.get("categories"))
     return prepared(loaded, preprocessing, names, classes=classes, size=size)
