@@ -168,10 +168,10 @@ def class_bars(shares: Sequence[tuple[str, CurveSummary]], radius: float) -> go.
     striped = {"color": ORANGE, "pattern": {"shape": "/", "solidity": 0.45}}
     figure = go.Figure()
     clean, hover = [summary.clean for _, summary in shares], "%{y}: %{x:.1%} right<extra></extra>"
-    add_bars(figure, clean, names, striped, hover, name="right, whatever the radius")
+    add_bars(figure, clean, names, striped, hover=hover, name="right, whatever the radius")
     spread, hover = error_bars(certified, low, high, GREY), "%{y}: %{x:.1%} certified<extra></extra>"
     name = f"right and certified at {asked_text(radius)}"
-    add_bars(figure, certified, names, {"color": CATEGORIES[0]}, hover, name=name, error_x=spread)
+    add_bars(figure, certified, names, {"color": CATEGORIES[0]}, hover=hover, name=name, error_x=spread)
     figure.update_xaxes(title="share of the class's images", tickformat=".0%", range=[0, 1])
     height = 150 + 44 * max(1, len(names))
     return styled(figure, "By true class (number of images)", height, legend_at=-0.14, barmode="group")

@@ -129,7 +129,7 @@ def test_histograms_count_right_answers_as_shares_of_all_images() -> None:
 
 
 def test_classes_have_their_own_intervals_and_numbers() -> None:
-    cats = CurveSummary(20, 0.6, 0.2, 0.0, {0.25: 0.4}, {0.25: (0.2, 0.65)}, (0.36, 0.81), (0.1, 0.3))
+    cats = CurveSummary(20, 0.6, 0.2, 0.0, {0.25: 0.4}, {0.25: (0.2, 0.65)}, (0.36, 0.81), (0.1, 0.3), "clopper-pearson")
     figure = class_bars([("cat", cats)], 0.25)
     clean, certified = figure.data
     assert (clean.y[0], clean.x[0], certified.x[0]) == ("cat (20)", 0.6, 0.4)

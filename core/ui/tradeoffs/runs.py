@@ -176,7 +176,7 @@ def draw_actions(run: StoredRun) -> None:
         key, store = str(run.id), run_store()
         if not who.operates:
             help = "Not change, resume or delete."
-            offer_to_share("Others may look", run.shared, key, lambda shared: store.share(run.id, shared), help)
+            offer_to_share("Others may look", run.shared, key, lambda shared: store.share(run.id, shared), help=help)
         with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
             name = st.text_input("Name", run.name, max_chars=LONGEST_NAME, key=f"name-{run.id}-{run.name}")
             if st.button("Rename", icon=":material/check:", key=f"rename-{run.id}", disabled=name.strip() == run.name):
