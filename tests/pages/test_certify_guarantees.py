@@ -132,7 +132,7 @@ def test_both_ways_are_compared_without_promising_the_better_one() -> None:
     assert float(radii["one-sided (this certificate)"]) == pytest.approx(float(metrics(at)["Certified radius (l2)"]), abs=1e-3)
     best = max(float(radii["one-sided (this certificate)"]), float(radii["two-sided"]))
     assert 0 < float(radii["the better of the two, alpha/2 for each"]) <= best
-    assert "2 alpha" in " ".join(c.value for c in expander.caption)
+    assert "twice that probability, 0.002" in " ".join(c.value for c in expander.caption)
 
 
 def test_the_radius_as_a_share_of_the_distance_to_another_class() -> None:

@@ -90,10 +90,12 @@ def draw_both_ways(certificate: Certificate) -> None:
     c = certificate
     if not c.n or c.candidate is None or c.table_radii:
         return
-    alpha, norm, mark = c.terms.alpha, norm_name(c.norm), " (this certificate)"
+    wrong, norm, mark = c.failure_probability, norm_name(c.norm), " (this certificate)"
     with st.expander(f"Compare with the {'one' if c.two_sided else 'two'}-sided radius", icon=":material/compare_arrows:"):
         one, two = both_ways(c.counts, c.candidate, c.terms)
-        better = max(both_ways(c.counts, c.candidate, replace(c.terms, alpha=alpha / 2)), key=lambda found: found.radius)
+        better = max(
+            both_ways(c.counts, c.candidate, replace(c.terms, alpha=c.terms.alpha / 2)), key=lambda found: found.radius
+        )
         ways = {
             f"one-sided{'' if c.two_sided else mark}": one,
             f"two-sided{mark if c.two_sided else ''}": two,
@@ -103,12 +105,12 @@ def draw_both_ways(certificate: Certificate) -> None:
             {
                 "bound": way,
                 f"{norm} radius": "abstains" if found.abstained else radius_text(found.radius),
-                "wrong with probability at most": f"{alpha:g}",
+                "wrong with probability at most": f"{wrong:g}",
             }
             for way, found in ways.items()
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
-        st.caption(PROSE["both-ways"].format(c=c, twice=2 * alpha))
+        st.caption(PROSE["both-ways"].format(c=c, twice=2 * wrong))
 
 
 def _levels(levels: float) -> str:
