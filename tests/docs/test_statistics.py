@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from core.smoothing.bounds import (
 from core.smoothing.conclusion import OUT_OF_REACH, REACHED, conclude, radius_outcome, samples_fixed_beforehand
 from core.smoothing.radius import l2_radius, own_radius, radius_ceiling
 from core.smoothing.settings import HALF, NEARLY_ALL, Terms
-from core.smoothing.table import EARLY, PRIOR, UNLIKELY, chance, limits, looks
+from core.smoothing.table import EARLY, FIRST_LOOK, PRIOR, UNLIKELY, chance, limits, looks
 from experiments import repeated_looks
 from tests.docs.markdown_pages import ROOT
 
@@ -203,19 +204,31 @@ def test_the_page_says_what_the_code_gives(group: Callable[[], Iterator[str]]) -
         assert passage in PAGE
 
 
-CHOSEN = re.findall(
-    r"\S+",
-    """0.001 1,000 10,000 20,000 1,024 0.25 0.5 0.75 0.05 5% 2% 3,072 70% 10% 97% 98.5% 99% 90% 3.2
-    1902.02918 2002.08118 2003.01908""",
-)
-"""Settings and examples, runs of tests, a section's number, those of preprints."""
+def chosen() -> Iterator[str]:
+    """Settings, examples, what a data type holds, a section's number, preprints: with the words around them."""
+    yield from (f"alpha = {ALPHA}", f"n = {N:,}", f"sigma = {SIGMA}", f"at most {N:,}", f"takes its {N:,} each time")
+    yield from ("| 99% of them | 90% of them |", "the class has 90% of the votes, 99% or all", "(98.5%, 97%)")
+    yield from ("70% against three times 10% of 1,000 samples", "such as 0.25, 0.5 and 0.75", "for the radius 0.5 ")
+    yield "it was one picture of 250, at 0.5"  # tests/experiments/test_replayed_figures.py
+    yield from ("(0.05 is 5%)", "section 3.2.1", "arXiv 1902.02918", "arXiv 2002.08118", "arXiv 2003.01908")
+    yield from ("(3,072 at 32 x 32)", "8-bit", "32-bit", "+ noise) / 255", "255 R / sqrt(d)")
+    yield from (
+        "at least 10,000 simulated runs a setting",
+        "20,000 simulated runs a setting",
+        f"hardly more than {UNLIKELY:.0%}",
+    )
+    late = next(before for before, at in pairwise(looks(10 * N)) if at - before > FIRST_LOOK)
+    yield f"(every {FIRST_LOOK}, after {late:,} every 1/16 more)"
+    steps = [(before, at - before) for before, at in pairwise(looks(10 * N)[:-1])]
+    assert all(step == max(FIRST_LOOK, (before // 16) // FIRST_LOOK * FIRST_LOOK) for before, step in steps)
 
 
 def test_no_other_figure_stands_there() -> None:
     before, after = PAGE.split("On real pictures:")
     left = before + after.split("### Within a part of the radius")[1]  # the stored votes' table: tests/experiments
-    for group in GROUPS:
-        for passage in passages(group):
-            left = left.replace(passage, "")
-    figures = re.findall(r"(?<![\d.,])\d+(?:,\d{3})*(?:\.\d+)?%?", left)
-    assert {figure for figure in figures if re.search(r"[.,%]", figure)} == set(CHOSEN)
+    for passage in (*(passage for group in GROUPS for passage in passages(group)), *chosen()):
+        assert passage in PAGE
+        left = left.replace(passage, "")
+    figures = re.findall(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)*%?", left)
+    # What is left are the numbers of formulas, and years.
+    assert {figure for figure in figures if not re.fullmatch(r"[0-3]|(19|20)\d\d", figure)} == set()
