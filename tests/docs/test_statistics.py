@@ -210,7 +210,15 @@ def chosen() -> Iterator[str]:
     yield from ("| 99% of them | 90% of them |", "the class has 90% of the votes, 99% or all", "(98.5%, 97%)")
     yield from ("70% against three times 10% of 1,000 samples", "such as 0.25, 0.5 and 0.75", "for the radius 0.5 ")
     yield "it was one picture of 250, at 0.5"  # tests/experiments/test_replayed_figures.py
-    yield from ("(0.05 is 5%)", "section 3.2.1", "arXiv 1902.02918", "arXiv 2002.08118", "arXiv 2003.01908")
+    yield from (
+        "where 5% is said",
+        "part of the 5%",
+        "(0.05 is 5%)",
+        "section 3.2.1",
+        "arXiv 1902.02918",
+        "arXiv 2002.08118",
+        "arXiv 2003.01908",
+    )
     yield from ("(3,072 at 32 x 32)", "8-bit", "32-bit", "+ noise) / 255", "255 R / sqrt(d)")
     yield from (
         "at least 10,000 simulated runs a setting",
