@@ -118,15 +118,8 @@ def pictures_at_radius(
             found.append(AtRadius(kind, None, missing=str(error)))
             continue
         away = (picture - image).abs()
-        found.append(
-            AtRadius(
-                kind,
-                picture,
-                size=distance(picture, image, norm),
-                greatest=255 * float(away.max()),
-                changed=int((away.amax(dim=0) > 0).sum()),
-            )
-        )
+        greatest, changed = 255 * float(away.max()), int((away.amax(dim=0) > 0).sum())
+        found.append(AtRadius(kind, picture, distance(picture, image, norm), greatest, changed=changed))
     return tuple(found)
 
 
@@ -163,11 +156,5 @@ def nearest_of_another_class(image: Tensor, label: int, data: LabelledImages, no
         least = int(distances.argmin())
         if float(distances[least]) < best:
             best, best_row = float(distances[least]), int(piece[least])
-    return Neighbour(
-        idx=int(data.indices[best_row]),
-        label=int(data.labels[best_row]),
-        distance=best,
-        norm=norm,
-        searched=len(rows),
-        pixels=data.images[best_row].clone(),
-    )
+    index, label, pixels = int(data.indices[best_row]), int(data.labels[best_row]), data.images[best_row].clone()
+    return Neighbour(index, label, best, norm, searched=len(rows), pixels=pixels)

@@ -205,18 +205,9 @@ class _StudyUnderWay:
         done = self.done_before + min(spent - self.spent_before, self.planned[self.stage])
         seconds = time.perf_counter() - self.began
         left = seconds / spent * (total - done) if spent else 0.0
-        self.report(
-            AttackProgress(
-                stage=self.stage,
-                done=done,
-                total=total,
-                seconds=seconds,
-                seconds_left=left,
-                study=self.study,
-                radius=self.radius,
-                trials=self.trials,
-            )
-        )
+        study, radius, trials = self.study, self.radius, self.trials
+        now = AttackProgress(self.stage, done, total, seconds, seconds_left=left, study=study, radius=radius, trials=trials)
+        self.report(now)
 
     def _result(self, complete: bool) -> AttackStudy:
         assert self.study is not None

@@ -63,15 +63,8 @@ class BaseTarget:
         self.meter.spend(1)
         best = shares.topk(min(TOP, len(shares)))
         top = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        return AttackVerdict(
-            target=self.kind,
-            class_index=self.class_index,
-            prediction=top[0][0],
-            top=top,
-            share=float(shares[self.class_index]),
-            n=1,
-            p_value=None,
-        )
+        share = float(shares[self.class_index])
+        return AttackVerdict(self.kind, self.class_index, top[0][0], top, share=share, n=1, p_value=None)
 
     def _logits(self, picture: Tensor) -> Tensor:
         with torch.inference_mode():
@@ -179,15 +172,9 @@ class SmoothedTarget:
         )
         ranked = sorted(enumerate(p.counts), key=lambda pair: -pair[1])[:TOP]
         top = tuple((index, count / p.n) for index, count in ranked if count)
+        share = p.counts[self.class_index] / p.n
         return AttackVerdict(
-            target=self.kind,
-            class_index=self.class_index,
-            prediction=p.prediction,
-            top=top,
-            share=p.counts[self.class_index] / p.n,
-            n=p.n,
-            p_value=p.p_value,
-            stopped=p.stopped,
+            self.kind, self.class_index, p.prediction, top, share=share, n=p.n, p_value=p.p_value, stopped=p.stopped
         )
 
 

@@ -45,12 +45,8 @@ def add_attack_options(parser: argparse.ArgumentParser, usual: AttackSettings) -
     add("--norm", default=usual.norm, help=f"how a change is measured: {', '.join(NORMS)} (%(default)s)")
     add("--steps", type=int, default=usual.climb.steps, help="gradient steps of an attempt (%(default)s)")
     add("--step-size", type=float, help="length of a step as a share of the radius (2.5 / steps)")
-    add(
-        "--restarts",
-        type=int,
-        default=usual.climb.restarts,
-        help="attempts, all but the first from random points (%(default)s)",
-    )
+    attempts = "attempts, all but the first from random points (%(default)s)"
+    add("--restarts", type=int, default=usual.climb.restarts, help=attempts)
     add("--draws", type=int, default=usual.draws, help="fresh noise draws of each gradient (%(default)s)")
     samples = {"default": usual.settings.n, "help": "samples of the certificate (%(default)s)"}
     add_options(parser, "n", "n0", n=samples, n0={"help": "samples that choose its class (%(default)s)"})

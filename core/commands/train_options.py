@@ -54,12 +54,8 @@ def add_denoiser_training_options(parser: argparse.ArgumentParser) -> None:
     add("--widths", help="channels of each level (unet, drunet, unet2d)")
     add("--option", metavar="NAME=VALUE", action="append", default=[], help="another argument of the architecture, as depth=20")
     add("--sigma", default="0:1", help="one sigma, LEAST:GREATEST, or all of a diffusion model (%(default)s)")
-    add(
-        "--sigma-power",
-        type=float,
-        default=1.5,
-        help="above 1, small sigmas are drawn more often; 0: evenly in their logarithm (%(default)s)",
-    )
+    power = "above 1, small sigmas are drawn more often; 0: evenly in their logarithm (%(default)s)"
+    add("--sigma-power", type=float, default=1.5, help=power)
     add("--crop-size", type=int, default=128, metavar="PIXELS", help="pictures/PATH: side of the random crops (%(default)s)")
     add("--crops", type=int, default=1, metavar="N", help="pictures/PATH: crops of each photograph an epoch (%(default)s)")
     for name, told in {

@@ -179,14 +179,8 @@ def train_here(
         card |= {"certified_told": f"{right} (sigma {after.settings.sigma:g}, n {after.settings.n})"}
         if saved is not None:
             saved, unsaved = save()
-    return TrainedHere(
-        state=state,
-        name=full,
-        saved=saved,
-        unsaved=unsaved,
-        files=None if saved else zip_unsaved(result.network, config, card, full),
-        result=result,
-    )
+    files = None if saved else zip_unsaved(result.network, config, card, full)
+    return TrainedHere(state, full, saved, unsaved, files=files, result=result)
 
 
 def _phases(request: TrainingRequest, classifier: nn.Module, size: tuple[int, int]) -> list[Phase]:

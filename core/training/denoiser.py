@@ -13,20 +13,12 @@ from core.data.datasets import LabelledImages, Photographs
 from core.errors import LabError
 from core.models.networks import NoisePredictor, build
 from core.models.storage import ModelConfig
+from core.training import objectives
 from core.training.augmentation import augment, draw_gaussian, draw_sigmas, scheduled_sigmas
 from core.training.checkpoint import Stated, fingerprint, weights_fingerprint
 from core.training.epochs import Trained, Trainer
 from core.training.loop import BatchLoss
-from core.training.objectives import (
-    STAB_WEIGHTS,
-    DeeplySupervised,
-    Objective,
-    StabTerms,
-    encoding,
-    mse,
-    noise_prediction,
-    stability,
-)
+from core.training.objectives import STAB_WEIGHTS, DeeplySupervised, Objective, StabTerms
 from core.training.recipe import Recipe
 from core.training.validation import HELD_OUT, figure_sigmas, measure_denoiser, measure_helper, split_held_out
 
@@ -148,11 +140,11 @@ def train_denoiser(
     layout = recipe.memory_format
     for teacher in teachers.through if training.objective != "mse" else []:
         teacher.to(trainer.device, memory_format=layout)  # type: ignore[call-overload]
-    objective: Objective = noise_prediction if levels is not None else mse
+    objective: Objective = objectives.noise_prediction if levels is not None else objectives.mse
     if training.objective == "stab":
-        objective = stability(teachers.through, training.stab)
+        objective = objectives.stability(teachers.through, training.stab)
     elif training.objective == "encoder":
-        objective = encoding(teachers.through[0])
+        objective = objectives.encoding(teachers.through[0])
     learnt = network
     if training.stab.helper or training.objective == "encoder":
         with torch.inference_mode():

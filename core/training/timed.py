@@ -98,15 +98,9 @@ def fit_for(
         raise LabError("Stopped before the first step: nothing was learnt, so nothing is kept.")
     if trouble:
         trouble += f": training ended there, and the best until then, of second {best.seconds:.0f}, is kept."
-    learner.average.network.load_state_dict(course.weights)
-    return TimedResult(
-        network=learner.average.network,
-        best=best,
-        last=course.progress(),
-        batch_size=course.batch_size,
-        trouble=trouble,
-        stopped=stopped,
-    )
+    kept, last = learner.average.network, course.progress()
+    kept.load_state_dict(course.weights)
+    return TimedResult(kept, best, last, course.batch_size, trouble=trouble, stopped=stopped)
 
 
 _SAVED = ("number", "first", "batch_size", "rate", "loss", "looked_at", "weights")

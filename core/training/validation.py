@@ -220,14 +220,9 @@ def certified_count(
         def tell(_: object, done: int = number) -> None:
             report(done, len(images))
 
-        certificate = certify_picture(
-            image.float() / 255,
-            *models,
-            replace(settings, seed=settings.seed + number),
-            device=device,
-            on_progress=tell,
-            should_stop=should_stop,
-        )
+        asked = replace(settings, seed=settings.seed + number)
+        pixels = image.float() / 255
+        certificate = certify_picture(pixels, *models, asked, device=device, on_progress=tell, should_stop=should_stop)
         if should_stop():
             return None
         right = not certificate.abstained and certificate.prediction == int(labels[number])

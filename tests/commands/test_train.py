@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-import core.training.denoiser
+import core.training.objectives
 from core.commands import train
 from core.data.datasets import SHAPES_SIZES
 from core.data.shapes import make_shapes
@@ -112,7 +112,7 @@ def test_where_the_loss_is_no_number_the_last_good_epoch_is_kept(run, data, tmp_
         taken += 1
         return mse(denoiser, clean, noisy, sigma) * (float("nan") if taken == 4 else 1)
 
-    monkeypatch.setattr(core.training.denoiser, "mse", mostly_mse)
+    monkeypatch.setattr(core.training.objectives, "mse", mostly_mse)
     words = ("train-denoiser", "--dataset", data, "--out", tmp_path, "--batch-size", 50, "--widths", "4,8")
     ran = run(*words, "--epochs", 6, "--json")  # two steps an epoch
     assert ran.code == 1
