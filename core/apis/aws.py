@@ -28,27 +28,17 @@ class Rekognition(VendorClient):
         if bool(secrets.get("AWS_ACCESS_KEY_ID")) != bool(secrets.get("AWS_SECRET_ACCESS_KEY")):
             raise RefusedError("The credentials for Amazon Rekognition are incomplete: set both AWS keys.")
         try:
-            session = boto3.Session(
-                aws_access_key_id=secrets.get("AWS_ACCESS_KEY_ID"),
-                aws_secret_access_key=secrets.get("AWS_SECRET_ACCESS_KEY"),
-                aws_session_token=secrets.get("AWS_SESSION_TOKEN"),
-                region_name=region,
-            )
+            keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+            session = boto3.Session(region_name=region, **{key.lower(): secrets.get(key) for key in keys})
             if session.get_credentials() is None:
                 raise RefusedError(
                     "There are no credentials for Amazon Rekognition: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
                 )
-            self._client: Any = session.client(
-                "rekognition",
-                endpoint_url=secrets.get("AWS_ENDPOINT_URL_REKOGNITION"),
-                # One attempt: the client's own retries would pay twice.
-                config=Config(
-                    retries={"total_max_attempts": 1, "mode": "standard"},
-                    connect_timeout=10,
-                    read_timeout=limits.timeout,
-                    max_pool_connections=max(10, limits.concurrency),
-                ),
-            )
+            once = {"total_max_attempts": 1, "mode": "standard"}  # the client's own retries would pay twice
+            at_once, patience = max(10, limits.concurrency), limits.timeout
+            config = Config(retries=once, connect_timeout=10, read_timeout=patience, max_pool_connections=at_once)
+            endpoint = secrets.get("AWS_ENDPOINT_URL_REKOGNITION")
+            self._client: Any = session.client("rekognition", endpoint_url=endpoint, config=config)
         except BotoCoreError as error:
             raise self._failure(error) from error
         except ValueError as error:

@@ -142,13 +142,7 @@ class _RemoteRun:
                 if phase == "estimate" and (self.certification.candidate is None or self.certification.settled is not None):
                     break
                 sender = QuerySender(
-                    provider,
-                    ledger,
-                    run,
-                    pictures,
-                    budget=budget,
-                    should_stop=should_stop,
-                    on_wait=lambda why, seconds: self.waiting.append(f"{why} Waiting {seconds:.0f} s."),
+                    provider, ledger, run, pictures, budget=budget, should_stop=should_stop, on_wait=self._note_waiting
                 )
                 look, unseen = 0.0, 0
                 for number in sender.ask(phase, [number for number in range(total) if number not in known]):
@@ -168,6 +162,9 @@ class _RemoteRun:
                 self.halt = sender.halt
                 if self.halt is not None:
                     break
+
+    def _note_waiting(self, why: str, seconds: float) -> None:
+        self.waiting.append(f"{why} Waiting {seconds:.0f} s.")
 
     def _tell(self, phase: str, on_progress: Callable[[RemoteProgress], None] | None) -> None:
         select, estimate = self.count()
@@ -196,14 +193,9 @@ class _RemoteRun:
         asked, spec = len(select) + len(estimate) - self.before, self.spec
         used = [*select[: self.settings.n0], *estimate[: self.certification.done]]
         models = sorted({query.model for query in used if query.model})
-        provenance = Provenance(
-            ImageRecord(spec.image_sha256, spec.height, spec.width),
-            ModelRecord(spec.provider, ", ".join(models) or None),
-            model_record(self.denoiser),
-            labels=None,
-            device=str(self.device),
-            versions=versions(),
-        )
+        image, denoiser = ImageRecord(spec.image_sha256, spec.height, spec.width), model_record(self.denoiser)
+        api, here = ModelRecord(spec.provider, ", ".join(models) or None), str(self.device)
+        provenance = Provenance(image, api, denoiser, labels=None, device=here, versions=versions())
         certificate = self.counted.certificate(provenance, time.monotonic() - self.began, asked)
         best = Counter(query.answer[0].name for query in used if query.answer)
         return RemoteResult(

@@ -176,11 +176,6 @@ class AnsweredCertification:
         names = [*sorted(self._names.keys() - {OTHER, NO_ANSWER}), OTHER, NO_ANSWER]
         votes = self.votes
         candidate = None if votes.candidate is None else names.index(votes.candidate)
-        return replace(
-            made,
-            counts=tuple(votes.counts.get(name, 0) for name in names),
-            labels=tuple(names),
-            candidate=candidate,
-            prediction=None if made.abstained else candidate,
-            label=None if made.abstained else votes.candidate,
-        )
+        counts = tuple(votes.counts.get(name, 0) for name in names)
+        made = replace(made, counts=counts, labels=tuple(names), candidate=candidate)
+        return made if made.abstained else replace(made, prediction=candidate, label=votes.candidate)

@@ -118,10 +118,5 @@ def make_plan(limits: Limits, settings: Settings, *, budget: float, runs: int = 
     """
     queries = max(0, runs * (settings.n0 + settings.n) - stored)
     affordable = queries if limits.price == 0 else min(queries, int(budget / limits.price * (1 + 1e-12)))
-    return Plan(
-        queries=queries,
-        dollars=queries * limits.price,
-        affordable=affordable,
-        seconds=queries / limits.rate,
-        radius_ceiling=radius_ceiling(settings.sigma, settings.n, settings.alpha, settings.method),
-    )
+    ceiling = radius_ceiling(settings.sigma, settings.n, settings.alpha, settings.method)
+    return Plan(queries, queries * limits.price, affordable, queries / limits.rate, radius_ceiling=ceiling)

@@ -169,16 +169,9 @@ def evaluate_remote(
         if index in done:
             continue
         began = time.monotonic()
+        pixels, own = image.float() / 255, replace(settings, seed=image_seed(settings.seed, index))
         result = certify_remote(
-            image.float() / 255,
-            provider,
-            denoiser,
-            replace(settings, seed=image_seed(settings.seed, index)),
-            device=device,
-            ledger=ledger,
-            budget=budget,
-            labels=labels,
-            should_stop=should_stop,
+            pixels, provider, denoiser, own, device=device, ledger=ledger, budget=budget, labels=labels, should_stop=should_stop
         )
         if result.halt is not None and result.halt.reason != "budget":
             if result.halt.reason == "stopped":
@@ -187,7 +180,4 @@ def evaluate_remote(
         c = result.certificate
         predict = ABSTAINED if c.label is None else numbers.get(fold(c.label), UNNAMED)
         right = c.label is not None and fold(c.label) == fold(names[label])
-        line = LogLine(
-            idx=index, label=label, predict=predict, radius=c.radius, correct=right, seconds=time.monotonic() - began
-        )
-        yield line, result
+        yield LogLine(index, label, predict, c.radius, correct=right, seconds=time.monotonic() - began), result

@@ -148,15 +148,11 @@ class AttackStudy:
     def to_dict(self) -> dict[str, Any]:
         """The document that ``--json`` prints and a page exports: everything but pixels and pictures."""
         smallest = {name: search.radius for name, search in self.searches.items()}
+        known = {"norm": self.request.attack.norm, "certified": self.certified, "smallest": smallest, "gap": self.gap}
         return {
             "request": self.request.to_dict(),
             "certificate": self.certificate.to_dict(),
-            "number_line": {
-                "norm": self.request.attack.norm,
-                "certified": self.certified,
-                "smallest": smallest,
-                "gap": self.gap,
-            },
+            "number_line": known,
             "violation": self.violation,
             "attacked": None if self.attacked is None else self.attacked.to_dict(),
             "searches": {name: search.to_dict() for name, search in self.searches.items()},

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,8 @@ def add_attack_verb(verbs: Any) -> None:
     add("--radius", type=radius_option, help="of the change shown; by default 0.999 of the certified radius")
     add("--kind", default="gradient", help=f"of that change: {', '.join(KINDS)} (%(default)s)")
     add("--target", default="smoothed", help=f"whose gradient it climbs: {', '.join(TARGETS)} (%(default)s)")
-    add(
-        "--search",
-        default="base,smoothed",
-        metavar="TARGETS",
-        help="whose smallest successful attack is looked for, with commas; none for no search (%(default)s)",
-    )
+    smallest = "whose smallest successful attack is looked for, with commas; none for no search (%(default)s)"
+    add("--search", default="base,smoothed", metavar="TARGETS", help=smallest)
     add("--max-radius", type=radius_option, help="where the search gives up; by default half of the way to the farthest")
     add("--save", type=Path, metavar="DIR", help="folder for pictures and attack.npz with the exact pixels")
     add_options(parser, "device", "json")
@@ -73,14 +70,9 @@ def run_attack(args: argparse.Namespace) -> int:
     classifier, denoiser = load_models(args)
     line = ProgressLine()
     with InterruptFlag() as interrupt:
+        show = partial(_show, line, picture.name)
         study = attack_study(
-            picture.image,
-            classifier,
-            denoiser,
-            request,
-            device=device,
-            report=lambda now: line.show(f"{picture.name}: {_state(now)}"),
-            should_stop=interrupt.is_set,
+            picture.image, classifier, denoiser, request, device=device, report=show, should_stop=interrupt.is_set
         )
         line.clear()
         if interrupt.is_set():
@@ -95,22 +87,13 @@ def run_attack(args: argparse.Namespace) -> int:
 
 def _request(args: argparse.Namespace) -> AttackRequest:
     search = () if args.search == "none" else tuple(part.strip() for part in args.search.split(","))
-    return AttackRequest(
-        args.classifier,
-        args.denoiser,
-        attack_settings(args),
-        radius=args.radius,
-        target=args.target,
-        kind=args.kind,
-        search=search,
-        max_radius=args.max_radius,
-        device=args.device,
-    )
+    named = {name: getattr(args, name) for name in ("radius", "target", "kind", "max_radius", "device")}
+    return AttackRequest(args.classifier, args.denoiser, attack_settings(args), search=search, **named)
 
 
-def _state(now: AttackProgress) -> str:
-    radius = "" if now.radius is None else f", radius {now.radius:.4g}"
-    return f"{now.stage}{radius}, {now.done:,} of at most {now.total:,} passes, {duration(now.seconds_left)} left"
+def _show(line: ProgressLine, name: str, now: AttackProgress) -> None:
+    stage = now.stage if now.radius is None else f"{now.stage}, radius {now.radius:.4g}"
+    line.show(f"{name}: {stage}, {now.done:,} of at most {now.total:,} passes, {duration(now.seconds_left)} left")
 
 
 def _save(study: AttackStudy, folder: Path) -> list[str]:

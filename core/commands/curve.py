@@ -157,14 +157,9 @@ def _log_document(
     if per_class:
         row["per_class"] = {str(label): _document(s) for label, s in by_class(log.outcomes, radii).items()}
     if projection is not None:
-        row["projection"] = {
-            "n": projection.n,
-            "alpha": projection.alpha,
-            "certificate": False,
-            "votes_unknown": projection.unknown,
-            "unanimous": projection.unanimous,
-            **_document(summarise(projection.outcomes, radii)),
-        }
+        told = {"n": projection.n, "alpha": projection.alpha, "certificate": False, "votes_unknown": projection.unknown}
+        told |= {"unanimous": projection.unanimous}
+        row["projection"] = told | _document(summarise(projection.outcomes, radii))
     return {**row, "remarks": list(log.remarks)}
 
 

@@ -131,26 +131,19 @@ def evaluate_into(
     with store.working_on(run, begun=begun is None):
         lines = store.lines(run)
         done = frozenset(line.idx for line in lines)
-        since, planned, budget = time.monotonic(), len(chosen), 60 * request.minutes
+        since, planned, minutes = time.monotonic(), len(chosen), request.minutes
+        begin = EvaluationProgress(
+            run, 0, planned, 0.0, seconds_left=None, minutes=minutes, lines=lines, skipped=data.skipped, changed=tuple(changed)
+        )
 
         def progress() -> EvaluationProgress:
             seconds, new = time.monotonic() - since, len(lines) - len(done)
-            left = min(seconds / new * (planned - len(lines)), max(0.0, budget - seconds)) if new else None
-            return EvaluationProgress(
-                run=run,
-                done=len(lines),
-                planned=planned,
-                seconds=seconds,
-                seconds_left=left,
-                minutes=request.minutes,
-                lines=lines,
-                skipped=data.skipped,
-                changed=tuple(changed),
-            )
+            left = min(seconds / new * (planned - len(lines)), max(0.0, 60 * minutes - seconds)) if new else None
+            return replace(begin, done=len(lines), seconds=seconds, seconds_left=left)
 
         def stopping() -> bool:
             report(progress())
-            return should_stop() or time.monotonic() - since > budget
+            return should_stop() or time.monotonic() - since > 60 * minutes
 
         report(progress())
         for line, votes in evaluate(

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -72,14 +73,8 @@ def train_classifier(data: LabelledImages, recipe: Recipe, training: ClassifierT
         "noise": float(sigma),
         "data": fingerprint(data.images, data.labels),
     }
-    average, history = trainer.fit(
-        network=network,
-        batch_loss=batch_loss,
-        data=train,
-        recipe=recipe,
-        made_for=stated,
-        measure=lambda net: measure_classifier(net, held, sigma, device=trainer.device, name="held_out_accuracy"),
-    )
+    measure = partial(measure_classifier, data=held, noise_sigma=sigma, device=trainer.device, name="held_out_accuracy")
+    average, history = trainer.fit(network, batch_loss, train, recipe=recipe, made_for=stated, measure=measure)
     height, width = data.images.shape[2:]
     names = data.names or tuple(f"class {i}" for i in range(classes))
     config = ModelConfig(

@@ -97,22 +97,11 @@ def train_here(
     labels = pictures.labels
     if labels is None:
         labels = _answers(classifier, pictures.checked, device)
-    validation = Validation(
-        images=pictures.watched,
-        classifier=classifier,
-        sigmas=[s for s in figure_sigmas(low, high) if s < 1 or high == low] or [high],
-        shown=min(max(request.settings.sigma, low), high),
-        seed=request.recipe.seed,
-        device=device,
-    )
-    state = TrainingState(
-        "before",
-        total=request.checked,
-        noisy=to_bytes(validation.noisy),
-        clean=to_bytes(validation.clean[:SHOWN]),
-        shown=validation.shown,
-        notes=pictures.notes,
-    )
+    sigmas = [s for s in figure_sigmas(low, high) if s < 1 or high == low] or [high]
+    shown, seed = min(max(request.settings.sigma, low), high), request.recipe.seed
+    validation = Validation(pictures.watched, classifier, sigmas=sigmas, shown=shown, seed=seed, device=device)
+    noisy, clean = to_bytes(validation.noisy), to_bytes(validation.clean[:SHOWN])
+    state = TrainingState("before", total=request.checked, noisy=noisy, clean=clean, shown=shown, notes=pictures.notes)
 
     def certified(denoiser: nn.Module | None) -> CertifiedCount | None:
         if not len(pictures.checked):

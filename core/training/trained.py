@@ -285,18 +285,10 @@ def _head(config: ModelConfig, card: Mapping[str, Any], title: str, rows: list[t
 
     task = "image-classification" if config.kind == "classifier" else "image-to-image"
     data = str(card.get("data", "")).partition(",")[0] or "unknown"
-    results = [
-        EvalResult(
-            task_type=task,
-            dataset_type=data,
-            dataset_name=data,
-            dataset_split="test",
-            metric_type=name,
-            metric_name=f"{_NAMES.get(name, name)}{f' at sigma {sigma}' if sigma else ''}",
-            metric_value=value,
-        )
-        for name, sigma, value in rows
-    ]
+    results = []
+    for name, sigma, value in rows:
+        told = f"{_NAMES.get(name, name)}{f' at sigma {sigma}' if sigma else ''}"
+        results.append(EvalResult(task, data, data, name, value, dataset_split="test", metric_name=told))
     data_card = ModelCardData(
         library_name=LIBRARY,
         pipeline_tag=task,
