@@ -84,14 +84,10 @@ class _StudyUnderWay:
         for name in request.search:
             self.planned[f"search {name}"] = self._cost_of_search(name)
         if certificate is None:
+            pixels, base, where = self.image.cpu(), self.base, str(self.device)
+            told, stop = self._certified, self.should_stop
             certificate = certify_picture(
-                self.image.cpu(),
-                self.base.classifier,
-                self.base.denoiser,
-                self.settings,
-                device=str(self.device),
-                on_progress=self._certified,
-                should_stop=self.should_stop,
+                pixels, base.classifier, base.denoiser, self.settings, device=where, on_progress=told, should_stop=stop
             )
         self.study = AttackStudy(request, certificate, certified_in(certificate, self.norm))
         if certificate.stopped or certificate.candidate is None:

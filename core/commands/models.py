@@ -95,11 +95,9 @@ def _summary(entry: Entry) -> str:
         parts.append(f"sigma {low:g} to {high:g}" if low < high else f"sigma {low:g}")
     if card.get("classifier"):
         parts.append(f"{card.get('objective')} for {card['classifier']}")
-    parts += [
-        f"{100 * share:.1f}% right after one draw at sigma {name.removeprefix('one_shot_accuracy_')}"
-        for name, share in (card.get("test") or {}).items()
-        if name == "one_shot_accuracy_0.25"
-    ]
+    share = (card.get("test") or {}).get("one_shot_accuracy_0.25")
+    if share is not None:
+        parts.append(f"{100 * share:.1f}% right after one draw at sigma 0.25")
     if entry.bytes:
         parts.append(f"{entry.bytes / 1e6:.1f} MB")
     return ", ".join(parts)

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +139,12 @@ def train_here(
     with torch.random.fork_rng(devices=[]):  # other jobs of this process draw from the same generator
         torch.manual_seed(request.recipe.seed)
         network = build("denoiser", architecture, options)
-    result = fit_for(
-        network,
-        TimePlan(_phases(request, classifier, pictures.size), pictures.draw, 60 * request.minutes, validation),
-        request.recipe,
-        device,
-        checkpoint=kept,
-        report=lambda now: report(replace(state, trained=now, notes=(*state.notes, now.remark) if now.remark else state.notes)),
-        should_stop=should_stop,
-    )
+    plan = TimePlan(_phases(request, classifier, pictures.size), pictures.draw, 60 * request.minutes, validation)
+
+    def tell(now: TrainingProgress) -> None:
+        report(replace(state, trained=now, notes=(*state.notes, now.remark) if now.remark else state.notes))
+
+    result = fit_for(network, plan, request.recipe, device, checkpoint=kept, report=tell, should_stop=should_stop)
     state = replace(state, stage="after", done=0, trained=result.last)
     full = full_name(name, result.network)
     config = ModelConfig("denoiser", architecture, options, input_size=pictures.size, sigma_range=(low, high))
@@ -174,21 +172,14 @@ def train_here(
 
 def _phases(request: TrainingRequest, classifier: nn.Module, size: tuple[int, int]) -> list[Phase]:
     shares = {"mse-stab": {"mse": MSE_SHARE, "stab": 1 - MSE_SHARE}}.get(request.objective, {request.objective: 1.0})
-    return [
-        Phase(
-            name,
-            denoising_loss(
-                mse if name == "mse" else stability([classifier], request.stab),
-                lambda count, generator: draw_sigmas(count, request.sigma_range, SIGMA_POWER, generator),
-                mirror=request.mirror,
-                shift=min(2, min(size) - 1),
-                layout=request.recipe.memory_format,
-            ),
-            share,
-            STAB_PACE if name == "stab" else 1.0,
-        )
-        for name, share in shares.items()
-    ]
+    phases = []
+    for name, share in shares.items():
+        objective, pace = (stability([classifier], request.stab), STAB_PACE) if name == "stab" else (mse, 1.0)
+        sigmas = partial(draw_sigmas, span=request.sigma_range, power=SIGMA_POWER)
+        shift, layout = min(2, min(size) - 1), request.recipe.memory_format
+        loss = denoising_loss(objective, sigmas, mirror=request.mirror, shift=shift, layout=layout)
+        phases.append(Phase(name, loss, share, pace))
+    return phases
 
 
 def _stated(request: TrainingRequest, classifier: Classifier, pictures: TrainingPictures) -> dict[str, Stated]:

@@ -154,16 +154,10 @@ def train_denoiser(
         learnt = DeeplySupervised(network, classes)
         if training.objective == "encoder":
             learnt.keep_the_rest()
-    average, history = trainer.fit(
-        network=learnt,
-        batch_loss=denoising_loss(
-            objective, sigmas, draws=training.stab.draws, mirror=training.mirror, shift=training.shift, layout=layout
-        ),
-        data=train,
-        recipe=recipe,
-        made_for=_stated(training, teachers, config) | {"start": start is not None} | _stated_of(data) | dict(made_for or {}),
-        measure=measure,
-    )
+    draws = training.stab.draws
+    loss = denoising_loss(objective, sigmas, draws=draws, mirror=training.mirror, shift=training.shift, layout=layout)
+    stated = _stated(training, teachers, config) | {"start": start is not None} | _stated_of(data) | dict(made_for or {})
+    average, history = trainer.fit(learnt, loss, train, recipe=recipe, made_for=stated, measure=measure)
     return Trained(average.denoiser if isinstance(average, DeeplySupervised) else average, config, history)
 
 
