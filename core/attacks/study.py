@@ -17,7 +17,7 @@ from core.attacks.search import Meter, Target, climb, first_radius, most_passes,
 from core.attacks.targets import BaseTarget, SmoothedTarget
 from core.errors import LabError
 from core.pictures.pixels import ImageSource, to_picture, to_pixels
-from core.smoothing.certificate import Certificate, model_size
+from core.smoothing.certificate import model_size
 from core.smoothing.certify import Progress, certify_picture
 from core.smoothing.sampling import BaseClassifier, ClassifierLike, DenoiserLike
 from core.smoothing.settings import Settings
@@ -37,20 +37,19 @@ def attack_study(
     request: AttackRequest,
     *,
     device: torch.device,
-    certificate: Certificate | None = None,
     report: Report = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> AttackStudy:
     """Attack a picture, brought to the classifier's own size once, and report after every batch.
 
-    The class that an attack on the smoothed classifier is to change is the certified one; where the certificate (of this
-    picture, models and sigma, if there is one already) abstains, the one that its first samples chose. After a stop, what is
-    there is returned. Raises LabError where a number is out of range, a gradient is needed and none passes, or a network fails.
+    The class that an attack on the smoothed classifier is to change is the certified one; where the certificate abstains, the
+    one that its first samples chose. After a stop, what is there is returned. Raises LabError where a number is out of range, a
+    gradient is needed and none passes, or a network fails.
     """
     request.check()
     image = to_pixels(picture, model_size(classifier)).to(device)
     base = BaseClassifier(classifier, denoiser)
-    return _StudyUnderWay(image, base, request, device=device, report=report, should_stop=should_stop).run(certificate)
+    return _StudyUnderWay(image, base, request, device=device, report=report, should_stop=should_stop).run()
 
 
 @dataclass
@@ -74,21 +73,20 @@ class _StudyUnderWay:
         self.planned: dict[str, int] = {}
         self.done_before = self.spent_before = 0
 
-    def run(self, certificate: Certificate | None) -> AttackStudy:
+    def run(self) -> AttackStudy:
         """The study, or what was there when it was stopped."""
         request = self.request
-        self.planned["certify"] = 0 if certificate else self.settings.n0 + self.settings.n
+        self.planned["certify"] = self.settings.n0 + self.settings.n
         targets: dict[str, Target] = {name: self._base(name) for name in TARGETS if name != "smoothed"}
         self._see_gradients(targets)
         self.planned["attack"] = self._cost_of_shown(targets)
         for name in request.search:
             self.planned[f"search {name}"] = self._cost_of_search(name)
-        if certificate is None:
-            pixels, base, where = self.image.cpu(), self.base, str(self.device)
-            told, stop = self._certified, self.should_stop
-            certificate = certify_picture(
-                pixels, base.classifier, base.denoiser, self.settings, device=where, on_progress=told, should_stop=stop
-            )
+        pixels, base, where = self.image.cpu(), self.base, str(self.device)
+        told, stop = self._certified, self.should_stop
+        certificate = certify_picture(
+            pixels, base.classifier, base.denoiser, self.settings, device=where, on_progress=told, should_stop=stop
+        )
         self.study = AttackStudy(request, certificate, certified_in(certificate, self.norm))
         if certificate.stopped or certificate.candidate is None:
             return self._result(False)

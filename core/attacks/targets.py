@@ -77,8 +77,8 @@ class SmoothedTarget:
     """The smoothed classifier, Gaussian noise. Gradients by SmoothAdv; verdicts by PREDICT, each with noise of its own.
 
     It is to keep ``class_index``, the certified one; only the shape of ``image``, (3, H, W), is used. All noise is made of the
-    attack's seed, and shared with neither CERTIFY nor PREDICT of this seed. PREDICT takes ``batch_size`` copies at once,
-    gradients fewer. Raises LabError where a number is out of range, or a module is in training mode.
+    attack's seed, and shared with neither CERTIFY nor PREDICT of this seed. Raises LabError where a number is out of range, or
+    a module is in training mode.
     """
 
     kind = "smoothed"
@@ -91,16 +91,14 @@ class SmoothedTarget:
         *,
         attack: AttackSettings,
         device: torch.device,
-        batch_size: int | None = None,
         meter: Meter | None = None,
     ) -> None:
         attack.check()
         _ready(base, device)
         self.class_index, self.meter, self._base = class_index, meter or Meter(), base
-        self._asked, self._sigma, self._device, self._batch_size = attack, attack.settings.sigma, device, batch_size
+        self._asked, self._sigma, self._device = attack, attack.settings.sigma, device
         # What a gradient keeps of the networks' insides takes several times the memory of a pass without one.
-        usual = default_batch_size(image.to(device)) if batch_size is None else batch_size
-        self._at_once = max(1, usual // (2 if device.type == "cpu" else 8))
+        self._at_once = max(1, default_batch_size(image.to(device)) // (2 if device.type == "cpu" else 8))
         self._noise = NoiseStream(tuple(image.shape), derived_seed(attack.settings.seed, "attack"), "train", device)
         self._drawn = 0
         self._judged = 0
@@ -166,7 +164,6 @@ class SmoothedTarget:
             self._base.denoiser,
             replace(self._asked.settings, n=self._asked.n_predict, seed=seed),
             device=str(self._device),
-            batch_size=self._batch_size,
             on_progress=tell,
             should_stop=self.meter.should_stop,
         )

@@ -26,7 +26,7 @@ def base(half, classifier=None):
     return BaseTarget(half.image, BaseClassifier(classifier or half.classifier, None), sigma=0.25, device=CPU)
 
 
-def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=None, batch_size=None, n_predict=100):
+def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=None, n_predict=100):
     return SmoothedTarget(
         half.image,
         0,
@@ -34,7 +34,6 @@ def smoothed(half, denoiser=None, *, classifier=None, draws=8, seed=0, meter=Non
         attack=AttackSettings(Settings(0.25, seed=seed), draws=draws, n_predict=n_predict),
         device=CPU,
         meter=meter,
-        batch_size=batch_size,
     )
 
 
@@ -53,7 +52,9 @@ def test_a_little_beyond_the_border_it_succeeds_and_a_little_before_it_does_not(
 def test_the_smoothed_objective_is_equation_6_in_one_piece_or_many(half):
     whole = smoothed(half, draws=12)
     slope = whole.slope(half.image)
-    pieces = smoothed(half, draws=12, batch_size=10).slope(half.image)
+    in_pieces = smoothed(half, draws=12)
+    in_pieces._at_once = 5
+    pieces = in_pieces.slope(half.image)
     x = half.image.clone().requires_grad_()
     noisy = x + 0.25 * whole._noise(0, 12)
     loss = -half.classifier(noisy).softmax(dim=1)[:, 0].mean().log()

@@ -100,16 +100,6 @@ def test_same_request_same_study(half):
     np.testing.assert_array_equal(first.attacked.pixels, again.attacked.pixels)
 
 
-def test_a_certificate_that_is_there_is_not_made_again(half):
-    first = study(half, search=())
-    told = []
-    again = study(half, search=(), certificate=first.certificate, report=told.append)
-    assert again.certificate is first.certificate
-    assert {now.stage for now in told} == {"certify", "attack"}
-    assert told[0].done == 0
-    np.testing.assert_array_equal(first.attacked.pixels, again.attacked.pixels)
-
-
 @pytest.mark.parametrize("kind", ["random", "pixel", "patch", "grey"])
 def test_changes_that_need_no_gradient_serve_a_black_box(half, kind):
     def black_box(pixels):
