@@ -4,7 +4,6 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -172,10 +171,13 @@ def train_here(
 
 def _phases(request: TrainingRequest, classifier: nn.Module, size: tuple[int, int]) -> list[Phase]:
     shares = {"mse-stab": {"mse": MSE_SHARE, "stab": 1 - MSE_SHARE}}.get(request.objective, {request.objective: 1.0})
+
+    def sigmas(count: int, generator: torch.Generator) -> Tensor:
+        return draw_sigmas(count, request.sigma_range, SIGMA_POWER, generator)
+
     phases = []
     for name, share in shares.items():
         objective, pace = (stability([classifier], request.stab), STAB_PACE) if name == "stab" else (mse, 1.0)
-        sigmas = partial(draw_sigmas, span=request.sigma_range, power=SIGMA_POWER)
         shift, layout = min(2, min(size) - 1), request.recipe.memory_format
         loss = denoising_loss(objective, sigmas, mirror=request.mirror, shift=shift, layout=layout)
         phases.append(Phase(name, loss, share, pace))
