@@ -23,6 +23,8 @@ near 1, where the votes of what can be certified are."""
 GROUP_SEQUENTIAL = "group-sequential"
 """No bound but a test of given radii: core/smoothing/table.py."""
 
+LEAST_P_VALUE = 1e-300
+
 UNIFORM_KEY = 5
 """Of the stream of the randomised bound's number; those of noise have the numbers below it (core/smoothing/noise.py)."""
 
@@ -53,7 +55,7 @@ def randomised_lower(k: int, n: int, alpha: float, uniform: float) -> float:
     sqrt(alpha) counts as that, which lowers the bound: it shows no more than one of 2n samples does by Clopper-Pearson.
 
     >>> round(randomised_lower(100, 100, 0.001, 1.0), 4), round(randomised_lower(100, 100, 0.001, 0.5), 4)
-    (0.9333, 0.9398)
+    (0.9333, 0.9397)
     """
     _check(k, n, alpha)
     if k == n:
@@ -157,6 +159,71 @@ def prediction_p_value(first: int, second: int) -> float:
     from scipy import stats  # a second to import, which nothing else here needs
 
     return 1.0 if first + second == 0 else float(stats.binomtest(first, first + second, 0.5).pvalue)
+
+
+def fisher_p_value(k: int, n: int, fresh_k: int, fresh_n: int) -> float:
+    """Fisher's exact test, two-sided, that ``k`` of ``n`` and ``fresh_k`` of ``fresh_n`` have the same probability.
+
+    >>> fisher_p_value(990, 1000, 988, 1000) > 0.5, fisher_p_value(1000, 1000, 950, 1000) < 1e-12
+    (True, True)
+    """
+    from scipy import stats  # as above
+
+    return min(1.0, float(stats.fisher_exact([[k, n - k], [fresh_k, fresh_n - fresh_k]]).pvalue))
+
+
+def anytime_p_value(k: int, n: int, fresh_k: int, fresh_n: int) -> float:
+    """The same where ``n`` may have been chosen while looking at the votes; ``fresh_n`` was fixed beforehand.
+
+    At level x the hypothesis is rejected where an interval for the first run that holds at every n at once (each end at
+    x/4) and the Clopper-Pearson interval of the second (likewise) have no point in common: if both cover the one true
+    probability they do. The p-value is the least x that rejects.
+
+    >>> anytime_p_value(990, 1000, 988, 1000), anytime_p_value(1000, 1000, 950, 1000) < 1e-3
+    (1.0, True)
+    """
+
+    def apart(level: float) -> bool:
+        part = level / 4
+        low, high = anytime_lower(k, n, part), upper_bound(k, n, part, "anytime")
+        fresh_low, fresh_high = clopper_pearson_lower(fresh_k, fresh_n, part), clopper_pearson_upper(fresh_k, fresh_n, part)
+        return low > fresh_high or fresh_low > high
+
+    if not apart(1.0):
+        return 1.0
+    if apart(LEAST_P_VALUE):
+        return LEAST_P_VALUE
+    rejects, keeps = 0.0, math.log(LEAST_P_VALUE)  # both intervals only shrink as the level grows
+    while rejects - keeps > 1e-3:
+        middle = (rejects + keeps) / 2
+        if apart(math.exp(middle)):
+            rejects = middle
+        else:
+            keeps = middle
+    return math.exp(rejects)
+
+
+def samples_to_reject(p: float, too_high: float, level: float, power: float) -> int:
+    """The least n, but for the steps of whole votes, by which the exact test at ``level`` that a class has at least the
+    probability ``p`` rejects with this power, where it has ``p - too_high``.
+
+    >>> samples_to_reject(0.99, 0.02, 0.001, 0.99)
+    1344
+    """
+    claimed = min(max(p, too_high), 1 - 1e-9)
+
+    def suffices(n: int) -> bool:
+        most = math.floor(special.bdtrik(level, n, claimed)) - 1  # votes that reject, but for those of a rounding
+        most += bool(special.bdtr(most + 1, n, claimed) <= level)
+        return most >= 0 and bool(special.bdtr(most, n, claimed - too_high) >= power)
+
+    few, enough = 0, 1
+    while not suffices(enough):
+        few, enough = enough, 2 * enough
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if suffices(middle) else (middle, enough)
+    return enough
 
 
 @cache

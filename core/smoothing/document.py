@@ -206,15 +206,11 @@ def _or_null(reader: Callable[..., Any]) -> Callable[[Any, str], Any]:
     return lambda value, name: None if value is None else reader(value, name)
 
 
-def _keys(value: Any, name: str, keys: tuple[str, ...], later: tuple[str, ...] = ()) -> dict[str, Any]:
-    if not isinstance(value, dict) or not set(keys) - set(later) <= value.keys() <= set(keys):
-        raise _wrong(name, value, f"an object with the keys {', '.join(keys)}")
-    return value
-
-
-def _prediction(value: Any, name: str) -> tuple[int, str | None]:
-    raw = _keys(value, name, ("index", "label"))
-    return _whole(raw["index"], f"{name}.index", 0, MAX_CLASSES - 1), _or_null(_text)(raw["label"], f"{name}.label")
+def _object(value: Any, name: str, readers: Mapping[str, Callable[..., Any]], later: tuple[str, ...] = ()) -> tuple[Any, ...]:
+    """What stands under each key, in the order of the readers; None where one that came later is missing."""
+    if not isinstance(value, dict) or not readers.keys() - set(later) <= value.keys() <= readers.keys():
+        raise _wrong(name, value, f"an object with the keys {', '.join(readers)}")
+    return tuple(reader(value.get(key), f"{name}.{key}") for key, reader in readers.items())
 
 
 def _list(value: Any, name: str, reader: Callable[[Any, str], Any]) -> tuple[Any, ...]:
@@ -224,11 +220,11 @@ def _list(value: Any, name: str, reader: Callable[[Any, str], Any]) -> tuple[Any
 
 
 def _image(value: Any, name: str) -> ImageRecord:
-    raw = _keys(value, name, ("sha256", "height", "width"))
-    height, width = (_whole(raw[side], f"{name}.{side}", 1, MAX_PIXELS) for side in ("height", "width"))
-    if height * width > MAX_PIXELS:
+    side = partial(_whole, least=1, most=MAX_PIXELS)
+    image = ImageRecord(*_object(value, name, {"sha256": _hash, "height": side, "width": side}))
+    if image.height * image.width > MAX_PIXELS:
         raise _wrong(name, value, f"a picture of at most {MAX_PIXELS:,} pixels")
-    return ImageRecord(_hash(raw["sha256"], f"{name}.sha256"), height, width)
+    return image
 
 
 def _hash(value: Any, name: str) -> str:
@@ -238,12 +234,8 @@ def _hash(value: Any, name: str) -> str:
 
 
 def _model(value: Any, name: str) -> ModelRecord:
-    raw = _keys(value, name, ("ref", "revision", "weights"), later=("weights",))
-    return ModelRecord(
-        _text(raw["ref"], f"{name}.ref"),
-        _or_null(_text)(raw["revision"], f"{name}.revision"),
-        _or_null(_hash)(raw.get("weights"), f"{name}.weights"),
-    )
+    readers = {"ref": _text, "revision": _or_null(_text), "weights": _or_null(_hash)}
+    return ModelRecord(*_object(value, name, readers, later=("weights",)))
 
 
 def _versions(value: Any, name: str) -> dict[str, str]:
@@ -274,7 +266,7 @@ _share = partial(_real, most=1.0)
 _method = partial(_one_of, choices=(*METHODS, GROUP_SEQUENTIAL))
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
-    "prediction": _or_null(_prediction),
+    "prediction": _or_null(partial(_object, readers={"index": _class, "label": _or_null(_text)})),
     "abstained": _truth,
     "counts": partial(_list, reader=_samples),
     "n": _samples,

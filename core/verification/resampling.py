@@ -4,10 +4,10 @@ Whether two runs drew their votes from the same probabilities, and whether fresh
 tests with a known rate of false alarms.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
+from typing import Any
 
 from PIL import Image
 from scipy import special
@@ -17,14 +17,7 @@ from core.engines import FLOAT32, INT8
 from core.errors import LabError
 from core.pictures.reading import fit_to
 from core.plain_text import named
-from core.smoothing.bounds import (
-    FIXED_N,
-    anytime_lower,
-    clopper_pearson_lower,
-    clopper_pearson_upper,
-    least_n_to_certify,
-    upper_bound,
-)
+from core.smoothing.bounds import FIXED_N, METHODS, anytime_p_value, fisher_p_value, least_n_to_certify, samples_to_reject
 from core.smoothing.certificate import Certificate
 from core.smoothing.certification import Certification
 from core.smoothing.certify import Progress, certify_picture
@@ -42,7 +35,6 @@ TOO_HIGH, POWER = 0.02, 0.99
 ROUNDING = 0.005
 """The share of votes that another device or version may move where the noise is the same: several times what was seen."""
 
-_LEAST = 1e-300
 MAX_SAMPLES_HERE = 101_000
 MAX_SIDE_HERE = 512
 
@@ -61,7 +53,9 @@ class Replay(Certification):
 
     def __init__(self, certificate: Certificate) -> None:
         c = self._replayed = certificate
-        at = [look for look in looks(c.n_planned) if look < c.n] if c.settings.may_end_early else []
+        # Runs from before the plan was recorded may have looked at other numbers of samples.
+        asks = c.method_planned is not None and c.settings.may_end_early
+        at = [look for look in looks(c.n_planned) if look < c.n] if asks else []
         super().__init__(_settings_of(c), c.terms.shape, at=at)
         self.ended: int | None = None
 
@@ -150,26 +144,10 @@ def usual_fresh_n(certificate: Certificate) -> int:
     """As many fresh samples as it counted, and at least so many that, were the candidate's probability :data:`TOO_HIGH` below
     the ``p_lower`` of a certificate that claims a radius, they contradict it with probability :data:`POWER`.
     """
-    enough = 0 if certificate.abstained else _enough(certificate.p_lower, LEVEL / (2 if certificate.two_sided else 1))
-    return max(certificate.n, enough)
-
-
-@cache
-def _enough(p_lower: float, level: float) -> int:
-    claimed = min(max(p_lower, TOO_HIGH), 1 - 1e-9)
-
-    def suffices(n: int) -> bool:
-        most = math.floor(special.bdtrik(level, n, claimed)) - 1  # votes that contradict, but for those of a rounding
-        most += bool(special.bdtr(most + 1, n, claimed) <= level)
-        return most >= 0 and bool(special.bdtr(most, n, claimed - TOO_HIGH) >= POWER)
-
-    few, enough = 0, 1
-    while not suffices(enough):
-        few, enough = enough, 2 * enough
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if suffices(middle) else (middle, enough)
-    return enough
+    if certificate.abstained:
+        return certificate.n
+    level = LEVEL / (2 if certificate.two_sided else 1)
+    return max(certificate.n, samples_to_reject(certificate.p_lower, TOO_HIGH, level, POWER))
 
 
 def cannot_resample(certificate: Certificate) -> str | None:
@@ -227,13 +205,10 @@ def compare_same_seed(certificate: Certificate, again: Certificate, ended: int |
         return replace(check, sentence=f"{where}: {why}. {check.sentence}")
     others = f"{moved:,} of {certificate.n:,} votes fall on other classes"
     if rounding:
+        may = f"the noise is the same, but rounding may move one vote in {1 / ROUNDING:g}, since {' and '.join(rounding)}"
+        no_more, more = (f"{where}: {may}. {others}, {than} than that explains" for than in ("no more", "more"))
         p_value = float(special.bdtrc(moved - 1, certificate.n, ROUNDING))
-        status, than = (SAME, "no more") if p_value > LEVEL else (DIFFERS, "more")
-        sentence = (
-            f"{where}: the noise is the same, but rounding may move a few votes, since {' and '.join(rounding)}. {others},"
-        )
-        sentence += f" {than} than rounding explains (p-value {p_value:.2g}, if it moves one vote in {1 / ROUNDING:g})."
-        return Check(name, status, sentence, stated=stated, found=found, p_value=p_value)
+        return _judged(name, p_value, agrees=no_more, differs=more, stated=stated, found=found)
     if not moved:
         other = "class to count" if again.candidate != certificate.candidate else "part of alpha for the lower bound"
         sentence = f"{where} chooses another {other}: its n0 samples cannot have been these."
@@ -255,44 +230,34 @@ def compare_fresh_seed(certificate: Certificate, again: Certificate) -> list[Che
 
 def _check_claim(c: Certificate, again: Certificate) -> Check:
     """The radius of the fresh votes by themselves, and whether they contradict the certificate's."""
-    terms = replace(c.terms, method="clopper-pearson", n_planned=again.n, table_radii=())
+    terms = replace(c.terms, method=METHODS[0], n_planned=again.n, table_radii=())
     own, p_value = conclude(again.counts, c.candidate, terms), claim_p_value(c, again.counts)
-    claim = f"p of at least {floored(c.p_lower, '.4g')}"
-    if c.p_upper is not None:
-        claim += f", and for any other class of at most {c.p_upper:.4g}"
-    sentence = (
+    others = "" if c.p_upper is None else f", and for any other class of at most {c.p_upper:.4g}"
+    told = (
         f"The {again.n:,} fresh votes by themselves certify {c.norm} radius {floored(own.radius, '.4g')} at alpha"
-        f" {terms.alpha:g}. The certificate states {floored(c.radius, '.4g')}, from {claim}, which they"
+        f" {terms.alpha:g}. The certificate states {floored(c.radius, '.4g')}, from p of at least"
+        f" {floored(c.p_lower, '.4g')}{others}, which they"
     )
-    if p_value > LEVEL:
-        status, sentence = SAME, f"{sentence} do not contradict (p-value {p_value:.2g})."
-    else:
-        status = DIFFERS
-        sentence += (
-            f" contradict (p-value {p_value:.2g}): what is true fails this test at most once in {round(1 / LEVEL):,} times."
-        )
-    return Check("radius, fresh seed", status, sentence, stated=c.radius, found=own.radius, p_value=p_value)
+    values = {"stated": c.radius, "found": own.radius}
+    return _judged("radius, fresh seed", p_value, agrees=f"{told} do not contradict", differs=f"{told} contradict", **values)
 
 
 def _consistent(name: str, certificate: Certificate, again: Certificate) -> Check:
-    stated, found = list(certificate.counts), list(again.counts)
-    if len(stated) != len(found):
-        sentence = f"The classifier has {len(found)} classes, and the certificate counts {len(stated)}."
-        return Check(name, DIFFERS, sentence, stated=stated, found=found)
+    values: dict[str, Any] = {"stated": list(certificate.counts), "found": list(again.counts)}
+    classes, here = map(len, values.values())
+    if here != classes:
+        return Check(name, DIFFERS, f"The classifier has {here} classes, and the certificate counts {classes}.", **values)
+    there, ours = (f"{c.counts[certificate.candidate or 0]:,} of {c.n:,}" for c in (certificate, again))
+    votes = f"consistent: {there} votes in the certificate, {ours} here"
     p_value = consistency_p_value(certificate, again.counts)
-    votes = f"{_votes(certificate, certificate.counts)} in the certificate, {_votes(certificate, again.counts)} here"
+    return _judged(name, p_value, agrees=f"The counts are {votes}", differs=f"The counts are not {votes}", **values)
+
+
+def _judged(name: str, p_value: float, *, agrees: str, differs: str, **values: Any) -> Check:
     if p_value > LEVEL:
-        sentence = f"The counts are consistent ({votes}; p-value {p_value:.2g})."
-        return Check(name, SAME, sentence, stated=stated, found=found, p_value=p_value)
-    sentence = (
-        f"The counts are not consistent ({votes}; p-value {p_value:.2g}): a true certificate fails this test at most once in"
-        f" {round(1 / LEVEL):,} times."
-    )
-    return Check(name, DIFFERS, sentence, stated=stated, found=found, p_value=p_value)
-
-
-def _votes(certificate: Certificate, counts: Sequence[int]) -> str:
-    return f"{counts[certificate.candidate or 0]:,} of {sum(counts):,}"
+        return Check(name, SAME, f"{agrees} (p-value {p_value:.2g}).", p_value=p_value, **values)
+    sentence = f"{differs} (p-value {p_value:.2g}): what is true fails this test at most once in {round(1 / LEVEL):,} times."
+    return Check(name, DIFFERS, sentence, p_value=p_value, **values)
 
 
 def _excuses(certificate: Certificate, again: Certificate) -> tuple[list[str], list[str]]:
@@ -368,45 +333,3 @@ def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> floa
         return p_value
     other = test(certificate.counts[runner_up], n, counts[runner_up], sum(counts)) * (len(counts) - 1)
     return min(1.0, 2 * min(p_value, other))
-
-
-def fisher_p_value(k: int, n: int, fresh_k: int, fresh_n: int) -> float:
-    """Fisher's exact test, two-sided, that ``k`` of ``n`` and ``fresh_k`` of ``fresh_n`` have the same probability.
-
-    >>> fisher_p_value(990, 1000, 988, 1000) > 0.5, fisher_p_value(1000, 1000, 950, 1000) < 1e-12
-    (True, True)
-    """
-    from scipy import stats  # a second to import, which only this needs
-
-    return min(1.0, float(stats.fisher_exact([[k, n - k], [fresh_k, fresh_n - fresh_k]]).pvalue))
-
-
-def anytime_p_value(k: int, n: int, fresh_k: int, fresh_n: int) -> float:
-    """The same where ``n`` may have been chosen while looking at the votes; ``fresh_n`` was fixed beforehand.
-
-    At level x the hypothesis is rejected where an interval for the first run that holds at every n at once (each end at
-    x/4) and the Clopper-Pearson interval of the second (likewise) have no point in common: if both cover the one true
-    probability they do. The p-value is the least x that rejects.
-
-    >>> anytime_p_value(990, 1000, 988, 1000), anytime_p_value(1000, 1000, 950, 1000) < 1e-3
-    (1.0, True)
-    """
-
-    def apart(level: float) -> bool:
-        part = level / 4
-        low, high = anytime_lower(k, n, part), upper_bound(k, n, part, "anytime")
-        fresh_low, fresh_high = clopper_pearson_lower(fresh_k, fresh_n, part), clopper_pearson_upper(fresh_k, fresh_n, part)
-        return low > fresh_high or fresh_low > high
-
-    if not apart(1.0):
-        return 1.0
-    if apart(_LEAST):
-        return _LEAST
-    rejects, keeps = 0.0, math.log(_LEAST)  # both intervals only shrink as the level grows
-    while rejects - keeps > 1e-3:
-        middle = (rejects + keeps) / 2
-        if apart(math.exp(middle)):
-            rejects = middle
-        else:
-            keeps = middle
-    return math.exp(rejects)

@@ -58,11 +58,6 @@ class Verification:
         return tuple(check for check in self.checks if check.status == DIFFERS)
 
     @property
-    def skipped(self) -> tuple[Check, ...]:
-        """What was left unchecked."""
-        return tuple(check for check in self.checks if check.status == NOT_CHECKED)
-
-    @property
     def verdict(self) -> str:
         """``differs`` where anything does, else ``same``."""
         return DIFFERS if self.differing else SAME
@@ -79,7 +74,7 @@ class Verification:
             said = f"{found[DIFFERS]} of {len(self.checks)} checks differ: {names}."
         else:
             said = f"Everything that was checked agrees ({found[SAME]} check{'s' if found[SAME] != 1 else ''})."
-        left = ", ".join(check.name for check in self.skipped)
+        left = ", ".join(check.name for check in self.checks if check.status == NOT_CHECKED)
         return f"{said} Not checked: {left}." if left else said
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,8 +99,8 @@ def verify(
         check_picture(certificate, picture),
     ]
     checks += [Check("models", NOT_CHECKED, models)] if isinstance(models, str) else check_models(certificate, models)
-    used = ", ".join(f"{named(name)} {named(version)}" for name, version in certificate.versions.items()) or "none named"
-    sentence = f"Nothing here can show where and when it was made: device {certificate.device!r}, seconds, versions ({used})."
+    used = named(", ".join(" ".join(pair) for pair in certificate.versions.items()), "none", longest=240)
+    sentence = f"Nothing here can show where it was made, and how fast: device {_words(certificate.device)}, versions {used}."
     checks.append(Check("as stated", NOT_CHECKED, sentence))
     for key in beside or {}:
         sentence = f"{key!r} stands beside the certificate and is no part of it: nothing in it is checked."

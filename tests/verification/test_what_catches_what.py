@@ -106,7 +106,7 @@ def caught_by(c: Certificate | str) -> tuple[str, ...]:
     if why_not_sampled(found) is None:
         for check in resample(c, PICTURE, *MODELS, fresh_seed=8, device="cpu"):
             names += [check.name.partition(", ")[2]] if check.status == DIFFERS else []
-    if not names and {check.name for check in found.skipped} - {"as stated"}:
+    if not names and {check.name for check in found.checks if check.status == NOT_CHECKED} - {"as stated"}:
         return ("**nothing**, named as not checked",)
     return tuple(dict.fromkeys(names))
 
