@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 from core.figures.template import add_line, add_marks, styled
 from core.plain_text import figure_text
 from core.report.notation import BLUE, GREY, ORANGE, VERMILION, class_colours, class_name, norm_name, radius_text
+from core.report.words import NamedRadius
 from core.smoothing.certificate import GrowthPoint
 from core.smoothing.radius import floored
 
@@ -107,11 +108,14 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
     return styled(figure, title, 380, legend_at=-0.02, showlegend=True, margin={"l": 8, "r": 8, "b": 8})
 
 
-def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float] | None = None, norm: str = "l2") -> go.Figure:
+def radius_bar(run: NamedRadius, ceiling: float, beside: NamedRadius | None = None, norm: str = "l2") -> go.Figure:
     """The radius as a bar from 0 to the greatest that this n and alpha could show, were every vote the same.
-    ``named`` is what to call the run and its radius, 0 where it abstains; ``other`` the same of a run to compare with."""
-    names, values = zip(*([named] if other is None else [named, other]), strict=True)
-    names = tuple(map(figure_text, names))
+
+    ``run`` has the radius 0 where it abstains; ``beside`` is a run to compare with. Bars of another class than the clean
+    picture's are hatched: a longer one is no merit.
+    """
+    runs = [run] if beside is None else [run, beside]
+    names, values = [figure_text(one.name) for one in runs], [one.radius for one in runs]
     figure = go.Figure()
     figure.add_bar(
         x=[ceiling] * len(names), y=names, orientation="h", marker={"color": GREY, "opacity": 0.25}, hoverinfo="skip", width=0.6
@@ -120,7 +124,7 @@ def radius_bar(named: tuple[str, float], ceiling: float, other: tuple[str, float
         x=values,
         y=names,
         orientation="h",
-        marker_color=[BLUE, ORANGE][: len(names)],
+        marker={"color": [BLUE, ORANGE][: len(names)], "pattern": {"shape": ["/" if one.other else "" for one in runs]}},
         width=0.6,
         text=[radius_text(v) if v else "0 (abstains)" for v in values],
         textposition="outside",

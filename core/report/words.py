@@ -2,12 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.report.notation import certainty, class_name, norm_name, percent, radius_text
 from core.smoothing.bounds import RANDOMISED, clopper_pearson_upper
 from core.smoothing.certificate import Certificate, Prediction
 from core.smoothing.conclusion import OUT_OF_REACH, REACHED, TABLE, WITHIN, samples_fixed_beforehand
 from core.smoothing.radius import OWN_NORM, floored, own_radius, raised
+
+UNSURE = 0.5
+"""The share of a classifier's confidence below which its answer to the clean picture is called unsure."""
 
 _ONE_BOUND = {
     "gaussian": (r"\sigma\,\Phi^{-1}(\underline{p})", "Cohen et al. 2019, theorem 1"),
@@ -129,11 +133,36 @@ def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
     )
 
 
-def named_radius(name: str, certificate: Certificate) -> tuple[str, float]:
-    """A run, the class it certifies, and the radius, for a figure that compares runs."""
+class NamedRadius(NamedTuple):
+    """A run and its radius, for a figure that compares runs; ``other``: it is of another class than the clean picture's."""
+
+    name: str
+    radius: float
+    other: bool = False
+
+
+def named_radius(name: str, certificate: Certificate, clean: int | None = None) -> NamedRadius:
+    """A run with the class it certifies; ``clean`` is the classifier's own answer to the picture without noise."""
     if certificate.abstained:
-        return name, 0.0
-    return f"{name}: {class_name(certificate.prediction, certificate.labels)}", certificate.radius
+        return NamedRadius(name, 0.0)
+    said = f"{name}: {class_name(certificate.prediction, certificate.labels)}"
+    if clean is None or clean == certificate.prediction:
+        return NamedRadius(said, certificate.radius)
+    return NamedRadius(f"{said}, not {class_name(clean, certificate.labels)}", certificate.radius, other=True)
+
+
+def clean_answer_text(certificate: Certificate, clean: int, share: float) -> str:
+    """What a certificate is of where the classifier's own answer to the clean picture is another, or unsure; else empty."""
+    answer = class_name(clean, certificate.labels)
+    if not certificate.abstained and certificate.prediction != clean:
+        voted = class_name(certificate.prediction, certificate.labels)
+        return (
+            f"The classifier alone calls the clean picture {answer}. What is certified is another answer: that the vote says"
+            f" {voted}. A radius of a class that the picture does not show is no merit."
+        )
+    if share < UNSURE:
+        return f"The classifier alone is unsure of the clean picture: {answer} has {share:.0%} of its confidence."
+    return ""
 
 
 def what_changed(before: Certificate, now: Certificate) -> str:

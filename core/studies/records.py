@@ -65,6 +65,12 @@ class Study:
     views: dict[str, View] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # of loading the models, and on a sigma outside a denoiser's range
 
+    @property
+    def clean(self) -> int | None:
+        """The classifier's own answer to the clean picture; None where it was not asked."""
+        original = self.views.get("original")
+        return original.top[0][0] if original is not None and original.top else None
+
 
 STORED_FOLDER = ASSETS / "certificates"
 

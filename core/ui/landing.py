@@ -39,8 +39,8 @@ def draw_first(name: str, large: bool) -> FigureSheet:
     left, right = st.columns([1.5, 1])
     with left:
         draw_strip(study.views, c.labels, c.sigma, "landing")
-        other = None if study.without is None else words.named_radius("no denoiser", study.without)
-        bar = radius_bar(words.named_radius("certified", c), c.radius_ceiling, other)
+        beside = None if study.without is None else words.named_radius("no denoiser", study.without, study.clean)
+        bar = radius_bar(words.named_radius("certified", c, study.clean), c.radius_ceiling, beside)
         alt = f"Certified radius {floored(c.radius, '.3f')} of at most {floored(c.radius_ceiling, '.3f')}."
         sheet.draw(bar, "landing-radius", alt, "radius")
     with right:
@@ -69,6 +69,8 @@ def draw_others(name: str) -> None:
         with place:
             c = study.certificate
             verdict = "abstains" if c.abstained else f"{plain(c.label or '')}, radius {floored(c.radius, '.2f')}"
+            if c.label not in (None, sample.label):
+                verdict = f"{verdict}: wrong, it is a picture of {sample.label}"
             picture = sample_picture(sample.name).image.resize((144, 144))
             st.image(inline(picture, "JPEG"), width="stretch", alt=sample.alt)
             link = {key_for("picture", request.classifier): sample.name, "classifier": request.classifier}

@@ -6,6 +6,7 @@ import pytest
 
 from core.figures.certificate import icon_array, number_line, number_line_alt, of_hundred, radius_bar, vote_bars, votes_alt
 from core.report.notation import class_colours
+from core.report.words import NamedRadius
 from tests.strangers_text import LONG, POLYGLOT, is_live
 
 
@@ -67,6 +68,11 @@ def test_what_was_not_found_is_not_drawn() -> None:
     assert number_line_alt(0.0, None, None, "linf") == "Nothing is certified."
 
 
+def test_a_bar_of_another_class_is_hatched() -> None:
+    drawn = radius_bar(NamedRadius("with", 0.1), 0.5, NamedRadius("without: frog, not dog", 0.2, other=True)).data[1]
+    assert list(drawn.marker.pattern.shape) == ["", "/"]
+
+
 def test_words_for_those_who_cannot_see_it() -> None:
     text = number_line_alt(0.3, 0.9, 0.1, "l2")
     assert "Certified l2 radius 0.300" in text
@@ -80,7 +86,7 @@ def test_names_of_strangers_are_names() -> None:
     assert len(set(bars.data[0].y)) == 6  # cut to one name, they are two bars
     assert bars.layout.yaxis.type == "category"
     icons = icon_array([6, 5, 4, 3, 2, 1], labels)
-    radius = radius_bar((POLYGLOT, 0.2), 0.5, (LONG, 0.1))
+    radius = radius_bar(NamedRadius(POLYGLOT, 0.2), 0.5, NamedRadius(LONG, 0.1))
     for figure in (bars, icons, radius):
         assert not is_live("PlotlyChart.spec", figure.to_json())
     for trace in icons.data:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.folders import ASSETS
 from core.models.formats.packaged import Packaged
 from core.models.references import BUNDLED_FOLDER
 from core.plain_text import plain
@@ -50,6 +51,15 @@ def png(seed: int, side: int = 40) -> bytes:
     data = io.BytesIO()
     Image.fromarray(np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)).save(data, "PNG")
     return data.getvalue()
+
+
+def test_a_certified_class_that_is_not_the_clean_pictures_is_told() -> None:
+    if not (ASSETS / "certificates" / "chelsea.json").exists():
+        pytest.skip("the stored certificates are not there")
+    at = finish(page(picture="chelsea", classifier="bundled/cifar10", n="1000"))
+    assert any("alone calls the clean picture cat" in warning.value for warning in at.warning)
+    at = finish(page(picture="frog", classifier="bundled/cifar10", n="1000"))
+    assert not any("clean picture" in warning.value for warning in at.warning)
 
 
 def test_a_sample_is_certified_without_a_click() -> None:

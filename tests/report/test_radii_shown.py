@@ -18,7 +18,7 @@ from core.evaluation.evaluate import evaluate
 from core.evaluation.log import LogLine, log_text, parse_log
 from core.figures.certificate import radius_bar
 from core.report.notation import radius_text, read_number, read_numbers
-from core.report.words import headline
+from core.report.words import NamedRadius, headline
 from core.smoothing.bounds import clopper_pearson_lower
 from core.smoothing.certify import certify
 from core.smoothing.radius import asked_text, floored, l2_radius, raised
@@ -63,7 +63,7 @@ def test_every_text_and_figure_of_a_certificate_rounds_down(seed: int, norm: str
     distance = re.search(r"distance ([\d.]+)", headline(c))
     assert distance is not None
     assert c.radius - 1e-3 < float(distance[1]) <= c.radius
-    bar = radius_bar(("one", c.radius), c.radius_ceiling).data[1]
+    bar = radius_bar(NamedRadius("one", c.radius), c.radius_ceiling).data[1]
     assert max(float(bar.text[0]), float(bar.customdata[0])) <= c.radius
 
 

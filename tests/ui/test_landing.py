@@ -83,3 +83,12 @@ def test_no_radius_is_written_as_more_than_is_certified(monkeypatch: pytest.Monk
     words = [text for text in shown(visit()) if text.startswith(("markdown", "page_link"))]
     assert sum("0.61" in text for text in words) == len([one for one in found.values() if not one[1].certificate.abstained])
     assert not [text for text in words if "0.62" in text]
+
+
+@pytest.mark.usefixtures("made")
+def test_a_certified_answer_that_is_wrong_says_so() -> None:
+    told = [link.proto.label for link in visit().main if link.type == "page_link"]
+    wrong = [text for text in told if "wrong, it is a picture of" in text]
+    studies = landing.finished().values()
+    expected = [s for s, study, _ in studies if study.certificate.label not in (None, s.label)]
+    assert len(wrong) == len(expected) > 0

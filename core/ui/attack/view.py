@@ -53,7 +53,10 @@ def draw_attack_study(study: AttackStudy, picture_name: str, key: str, *, finish
         f"Certified radius ({norm})", radius_text(study.certified), help="No change shorter than this can alter the answer."
     )
     unknown = "not searched" if finished else "…"
-    found = [unknown if s is None else "not found" if s.radius is None else f"{s.radius:.3f}" for s in (base, smoothed)]
+    found = [
+        unknown if search is None else "not found" if search.radius is None else f"{search.radius:.3f}"
+        for search in (base, smoothed)
+    ]
     third.metric("Base classifier falls at", found[0], help="Smallest attack found.")
     fourth.metric("Smoothed classifier falls at", found[1], help="Smallest found.")
     if study.violation:

@@ -160,10 +160,12 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
     draw_headline(c, key)
     for note in result.notes:
         st.caption(f":material/info: {plain(note)}")
+    if result.clean is not None and (sentence := words.clean_answer_text(c, *result.views["original"].top[0])):
+        st.warning(plain(sentence), icon=":material/report:")
     draw_strip(result.views, c.labels, c.sigma, key)
     sheet = FigureSheet(key, "certificate")
-    other = None if without is None else words.named_radius("no denoiser", without)
-    bar = radius_bar(words.named_radius("certified", c), c.radius_ceiling, other, c.norm)
+    beside = None if without is None else words.named_radius("no denoiser", without, result.clean)
+    bar = radius_bar(words.named_radius("certified", c, result.clean), c.radius_ceiling, beside, c.norm)
     ending = "." if without is None else f"; without the denoiser {radius_text(without.radius)}."
     alt = f"Certified radius {radius_text(c.radius)} of at most {radius_text(c.radius_ceiling)}{ending}"
     sheet.draw(bar, f"radius-{key}", alt, "radius")
