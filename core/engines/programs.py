@@ -6,6 +6,7 @@ on how many others are asked for with it. What cannot be compiled, or answers ot
 
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ ROUNDING = {"float32": 1e-3, "bfloat16": 0.15, "int8": 0.6}
 """How far a compiled logit may lie from the networks' own, as a part of the spread of a picture's logits."""
 TRIED = 16
 """Noisy pictures on which a program is compared with the networks."""
+KEPT = 4
+"""Programs of a classifier that are kept, those used last: each holds the networks once more, 70 MB for the bundled pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +57,14 @@ class Program:
 EAGERLY = Program()
 
 
-class _Programs(dict[Any, Any]):
+class _Programs(OrderedDict[Any, Any]):
     """The programs of a classifier, which carries them, so that they go when it goes; a copy of it starts without any."""
+
+    def took(self, key: Any) -> None:
+        """Keep this one longest, and no more than :data:`KEPT`."""
+        self.move_to_end(key)
+        while len(self) > KEPT:
+            self.popitem(last=False)
 
     def __deepcopy__(self, memo: Any) -> "_Programs":
         return _Programs()
@@ -103,6 +112,7 @@ def choose(pair: Pair, engine: str, precision: str, *, wait: bool = False) -> Pr
         begin = ready is None and not (first and automatic and not wait)
         if begin:
             ready = programs[key] = Future()
+        programs.took(key)
     if ready is None:
         return plain
     if begin and automatic and not wait:

@@ -65,8 +65,8 @@ def denoiser() -> nn.Module:
     return UNetDenoiser(widths=(4, 8)).eval().requires_grad_(False)
 
 
-def pair(classifier: nn.Module, denoiser: nn.Module | None = None, rows: int = 8) -> Pair:
-    return Pair(classifier, denoiser, sigma=0.25, shape=(3, 16, 16), rows=rows, device=CPU)
+def pair(classifier: nn.Module, denoiser: nn.Module | None = None, rows: int = 8, sigma: float = 0.25) -> Pair:
+    return Pair(classifier, denoiser, sigma=sigma, shape=(3, 16, 16), rows=rows, device=CPU)
 
 
 def compiled_as(run: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Pair, str], Program]:
@@ -164,6 +164,21 @@ def test_weights_that_were_changed_are_compiled_anew(classifier, monkeypatch):
     noisy = torch.rand((8, 3, 16, 16))
     with torch.inference_mode():
         assert torch.equal(choose(pair(classifier), "compile", "float32").run(noisy), classifier(noisy))
+
+
+def test_the_programs_used_last_are_kept_however_many_sigmas_are_asked_for(classifier, monkeypatch):
+    compiled = []
+    monkeypatch.setitem(
+        programs._COMPILERS, "compile", lambda pair, _: compiled.append(pair.sigma) or copy.deepcopy(pair.classifier)
+    )
+    first = choose(pair(classifier, sigma=0.01), "compile", "float32")
+    for number in range(2, 3 * programs.KEPT):
+        choose(pair(classifier, sigma=number / 100), "compile", "float32")
+        assert choose(pair(classifier, sigma=0.01), "compile", "float32") is first, "it is used again and again"
+    assert len(vars(classifier)[programs._ATTRIBUTE]) == programs.KEPT
+    assert compiled == [number / 100 for number in range(1, 3 * programs.KEPT)]
+    choose(pair(classifier, sigma=0.02), "compile", "float32")
+    assert compiled[-1] == 0.02, "it was dropped for others"
 
 
 def test_programs_are_neither_copied_nor_pickled(classifier, monkeypatch):
