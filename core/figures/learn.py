@@ -230,7 +230,8 @@ def repeats_figure(repeats: Repeats, alpha: float) -> go.Figure:
         (wrong, f"above it, so wrong: {wrong.sum():,}", VERMILION, "x", 9),
     ):
         marker = {"color": colour, "symbol": symbol, "size": size}
-        add_marks(figure, order[mine], repeats.bounds[mine], name=name, marker=marker, hover="bound %{y:.4f}<extra></extra>")
+        told, hover = [floored(bound, ".4f") for bound in repeats.bounds[mine]], "bound %{customdata}<extra></extra>"
+        add_marks(figure, order[mine], repeats.bounds[mine], name=name, marker=marker, hover=hover, customdata=told)
     ends, truth = [0, order.size], [repeats.p, repeats.p]
     add_line(figure, ends, truth, name=f"the truth: {repeats.p:.4f}", colour=GREEN, dash="dash")
     figure.update_xaxes(title="repetition")

@@ -28,7 +28,7 @@ from core.smoothing.conclusion import OUT_OF_REACH, REACHED, conclude, radius_ou
 from core.smoothing.radius import l2_radius, own_radius, radius_ceiling
 from core.smoothing.settings import HALF, NEARLY_ALL, Terms
 from core.smoothing.table import EARLY, FIRST_LOOK, PRIOR, UNLIKELY, chance, limits, looks
-from experiments import repeated_looks
+from experiments import repeated_looks, tighter_bounds
 from tests.docs.markdown_pages import ROOT
 
 PAGE = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
@@ -190,7 +190,12 @@ def looked_at() -> Iterator[str]:
     yield " ".join(repeated_looks.table().split())
 
 
-GROUPS = (looked_at, prices, randomised, two_sides, ceilings, until_a_radius, given_up, table)
+def won() -> Iterator[str]:
+    yield " ".join(tighter_bounds.table().split())
+    assert all(now > before for what, _, before, now in tighter_bounds.rows() if "anytime, 99%" not in what)
+
+
+GROUPS = (looked_at, won, prices, randomised, two_sides, ceilings, until_a_radius, given_up, table)
 
 
 @cache

@@ -17,7 +17,7 @@ from core.figures.curves import Curve, bound_histogram, certified_curves, class_
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
 from core.plain_text import cells, file_name, plain
 from core.report.notation import class_name
-from core.smoothing.radius import asked_text
+from core.smoothing.radius import asked_text, floored
 from core.ui.figure import draw_figure, offer_file, zipped
 from core.ui.linked import linked_choice, linked_switch
 from core.ui.tradeoffs.images import draw_images_behind, take_click
@@ -130,7 +130,8 @@ def draw_spread(chosen: Chosen) -> None:
     outcomes = {chosen.titles[key]: log.outcomes for key, log in logs.items()}
     ceilings = {chosen.titles[key]: log.made_by.ceiling for key, log in logs.items()}
     alt = "Histogram of radii of right answers: " + "; ".join(
-        f"{name}, median {np.median(o.radius[o.right]) if o.right.any() else 0:.2f}" for name, o in outcomes.items()
+        f"{name}, median {floored(float(np.median(o.radius[o.right])) if o.right.any() else 0.0, '.2f')}"
+        for name, o in outcomes.items()
     )
     draw_figure(radius_histogram(outcomes, ceilings=ceilings), "tradeoffs-radii", f"{alt}.", "radii")
     bounds = {chosen.titles[key]: lower_bounds_of(log) for key, log in logs.items()}
