@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.studies.records import StudyRequest
-from core.ui.certify.controls import choose_guarantee, choose_samples, objection
+from core.ui.certify.controls import choose_guarantee, choose_samples, link_part, note_tries, objection, say_tries, with_part
 from core.ui.certify.study import (
     STUDIES,
     draw_running,
@@ -21,6 +21,7 @@ from core.ui.certify.verify import draw_verify
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.job import Job
+from core.ui.jobs.session import picture_key
 from core.ui.linked import choose_program, choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown
@@ -45,12 +46,11 @@ settings, compare, seed = choose_samples(sigma)
 settings = choose_program(choose_guarantee(settings))
 warn_about_sigma(denoiser, sigma, classifier)
 request = StudyRequest(classifier, denoiser, settings, compare, size=size)
-wrong = objection(settings)
+pictures = [picture_key(choice.picture.image) for choice in choices]
+requests = [with_part(key, seeded(choice, request, seed)) for key, choice in zip(pictures, choices, strict=True)]
+wrong = next(filter(None, (objection(asked.settings) for asked in requests)), None)
 if wrong is not None:
     show_error(wrong)
-
-
-requests = [seeded(choice, request, seed) for choice in choices]
 keys = [study_key(choice.picture.image, asked) for choice, asked in zip(choices, requests, strict=True)]
 
 
@@ -58,7 +58,10 @@ def start(number: int) -> bool:
     """Start the study of a choice anew, or say why not."""
     picture = choices[number].picture
     STUDIES.forget(keys[number])
-    return begin(lambda: start_study(picture.image, picture.name, requests[number]))
+    begun = begin(lambda: start_study(picture.image, picture.name, requests[number]))
+    if begun:
+        note_tries(pictures[number], requests[number])
+    return begun
 
 
 STUDIES.keep_only(keys)
@@ -69,6 +72,7 @@ for number, (choice, asked, key) in enumerate(zip(choices, requests, keys, stric
 shown = choose_shown(choices)
 place = choices.index(shown)
 link_seed(None if seed is None and is_stored(shown, requests[place]) else requests[place].settings.seed)
+link_part(requests[place])
 
 
 def draw(*jobs: Job | None) -> None:
@@ -78,6 +82,8 @@ def draw(*jobs: Job | None) -> None:
     job = jobs[place]
     result = finished_study(shown, requests[place], job)
     if result is not None:
+        note_tries(pictures[place], requests[place], result)
+        say_tries(pictures[place], settings.alpha)
         label = draw_shown(result, shown.picture.name, str(keys[place][1])[:12], stored=job is None)
         if label and st.button(label, icon=":material/play_arrow:") and start(place):
             st.rerun()

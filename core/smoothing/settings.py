@@ -23,7 +23,7 @@ from core.smoothing.bounds import (
 from core.smoothing.radius import NOISES, NORMS, OWN_NORM, check_sigma, radii, share_needed
 
 MAX_N = 1_000_000
-MOST_RADII, MOST_TRIES = 50, 1_000
+MOST_RADII, MOST_TRIES = 50, 1_000_000
 """Of a table; of a picture."""
 
 HALF, NEARLY_ALL = 0.5, 0.95
@@ -69,7 +69,8 @@ class Settings:
             predicted to stay uncertified; the certificate's radius is then the greatest of them that is certified. 0 asks
             whether a class can be certified at all.
         tries: certificates of this picture, with other sigmas, seeds or models, among which alpha is shared: each has
-            alpha / tries (Bonferroni), so that with probability at least 1 - alpha all of them hold, the best one too.
+            alpha / tries (Bonferroni), so that with probability at least 1 - alpha all of them hold, the best one too. Of the
+            k-th of any number it may be k (k + 1).
         engine: what computes the networks: ``eager``, ``compile`` (torch.compile), ``openvino``; ``auto`` for what suits.
         precision: the number format they compute in: ``float32`` or ``bfloat16``; ``auto`` for float32, or a faster one in
             which the certified accuracy of these very models was measured. A network that rounds is another network: what
