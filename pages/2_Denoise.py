@@ -4,8 +4,16 @@ import streamlit as st
 
 from core.models.catalogue import classifiers
 from core.studies.comparison import NOISY
-from core.ui.denoise.comparison import COMPARISONS, AskedComparison, draw_comparison, draw_outcome, draw_sweep
-from core.ui.denoise.controls import choose_denoisers, choose_draws, choose_sigmas
+from core.ui.denoise.comparison import (
+    COMPARISONS,
+    AskedComparison,
+    choose_denoisers,
+    choose_draws,
+    choose_sigmas,
+    draw_comparison,
+    draw_outcome,
+    draw_sweep,
+)
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import follow, under_way
 from core.ui.jobs.job import Job

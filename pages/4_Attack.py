@@ -3,8 +3,7 @@
 import streamlit as st
 
 from core.ui.attack.at_radius import PROSE
-from core.ui.attack.controls import ATTACKS, attack_key, choose_attack, start_attack
-from core.ui.attack.view import draw_attacked, draw_attacking
+from core.ui.attack.study import ATTACKS, attack_key, choose_attack, draw_attacked, draw_attacking, start_attack
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow
 from core.ui.jobs.job import Job

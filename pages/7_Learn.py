@@ -3,9 +3,8 @@
 import streamlit as st
 
 from core.ui.frame import close_page, open_page
-from core.ui.learn.limits import draw_limits
 from core.ui.learn.pictures import draw_dimensions, draw_trade_off
-from core.ui.learn.plane import draw_bound, draw_fragile, draw_voting
+from core.ui.learn.plane import draw_bound, draw_fragile, draw_limits, draw_voting
 from core.ui.learn.teaching import draw_glossary, draw_lessons
 from core.ui.linked import linked_steps
 
