@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy import special
 
-from core.figures.template import add_area, add_line, styled, tint
+from core.figures.template import add_area, add_line, add_marks, styled, tint
 from core.report.notation import BLUE, GREY, ORANGE, PINK, VERMILION, norm_name, radius_text
 from core.smoothing.radius import OWN_NORM, steepness
 
@@ -48,19 +49,9 @@ def balls(radii: Mapping[str, float], noise: str) -> go.Figure:
         add_line(figure, *outline(norm, radius), name=name, colour=colour, dash=dash, hover=f"{name}<extra></extra>")
     small = [norm for norm, radius in drawn.items() if radius < TOO_SMALL * far]
     if small:
-        figure.add_annotation(
-            x=0,
-            y=0,
-            text="<br>".join(f"{norm_name(norm)}: {radius_text(drawn[norm])}" for norm in small),
-            showarrow=True,
-            arrowcolor=GREY,
-            axref="x",
-            ayref="y",
-            ax=1.15 * far,
-            ay=1.08 * far,
-            xanchor="right",
-            yanchor="bottom",
-        )
+        text = "<br>".join(f"{norm_name(norm)}: {radius_text(drawn[norm])}" for norm in small)
+        end = {"axref": "x", "ayref": "y", "ax": 1.15 * far, "ay": 1.08 * far, "xanchor": "right", "yanchor": "bottom"}
+        figure.add_annotation(x=0, y=0, text=text, showarrow=True, arrowcolor=GREY, **end)
     axis = {"range": [-1.2 * far, 1.2 * far], "constrain": "domain"}
     figure.update_xaxes(title="change of one colour value, pixels in [0, 1]", **axis)
     figure.update_yaxes(title="change of another", scaleanchor="x", scaleratio=1, **axis)
@@ -95,16 +86,8 @@ def norm_balls(radius: float) -> go.Figure:
     for norm, (size, colour, dash) in inside.items():
         name = f"{norm_name(norm)}: {radius_text(size)}"
         add_line(figure, *outline(norm, size), name=name, colour=colour, dash=dash, width=3.5)
-    figure.add_scatter(
-        x=[0],
-        y=[0],
-        mode="markers+text",
-        marker={"size": 10, "color": GREY},
-        text=["the point"],
-        textposition="bottom center",
-        showlegend=False,
-        hoverinfo="skip",
-    )
+    text: dict[str, Any] = {"text": ["the point"], "textposition": "bottom center", "mode": "markers+text"}
+    add_marks(figure, [0], [0], name="", marker={"size": 10, "color": GREY}, showlegend=False, **text)
     axis = {"visible": False, "range": [-1.25 * radius, 1.25 * radius]}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis, scaleanchor="x")
@@ -130,15 +113,8 @@ def noise_length_figure(sigma: float, radius: float | None = None) -> go.Figure:
         add_line(figure, d, np.full(d.shape, radius), name=f"certified radius: {radius_text(radius)}", colour=PINK, dash="dot")
     for name, dimensions in PLACES.items():
         length = sigma * math.sqrt(dimensions)
-        figure.add_annotation(
-            x=math.log10(dimensions),
-            y=math.log10(length),
-            text=f"{name}: {length:.3g}",
-            ax=-4,
-            ay=-34,
-            xanchor="left" if dimensions == 2 else "right",
-            arrowcolor=GREY,
-        )
+        at = {"x": math.log10(dimensions), "y": math.log10(length), "xanchor": "left" if dimensions == 2 else "right"}
+        figure.add_annotation(text=f"{name}: {length:.3g}", ax=-4, ay=-34, arrowcolor=GREY, **at)
     figure.update_xaxes(title="values that the noise falls on (d)", type="log")
     figure.update_yaxes(title="l2 length", type="log")
     return styled(figure, "Noise grows long, but not in any one direction", 420, legend_at=-0.25)

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.template import add_line, add_marks, styled
+from core.figures.template import add_bars, add_line, add_marks, styled
 from core.plain_text import figure_text
 from core.report.notation import BLUE, GREY, ORANGE, VERMILION, class_colours, class_name, norm_name, radius_text
 from core.report.words import NamedRadius
@@ -35,19 +35,9 @@ def vote_bars(
     rest = sum(counts) - sum(votes)
     if rest:
         names, votes, fill = [*names, "all others"], [*votes, rest], [*fill, GREY]
-    figure = go.Figure(
-        go.Bar(
-            x=votes,
-            y=names,
-            orientation="h",
-            marker_color=fill,
-            text=[f"{v:,} ({v / total:.1%})" for v in votes],
-            textposition="auto",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:,} votes<extra></extra>",
-        )
-    )
-    figure.update_yaxes(autorange="reversed", type="category")
+    figure, hover = go.Figure(), "%{y}: %{x:,} votes<extra></extra>"
+    told = [f"{v:,} ({v / total:.1%})" for v in votes]
+    add_bars(figure, votes, names, {"color": fill}, hover=hover, text=told, textposition="auto", cliponaxis=False)
     figure.update_xaxes(title="votes", range=[0, total])
     return styled(figure, title, 130 + 36 * max(1, len(names)))
 
@@ -117,22 +107,12 @@ def radius_bar(run: NamedRadius, ceiling: float, beside: NamedRadius | None = No
     runs = [run] if beside is None else [run, beside]
     names, values = [figure_text(one.name) for one in runs], [one.radius for one in runs]
     figure = go.Figure()
-    figure.add_bar(
-        x=[ceiling] * len(names), y=names, orientation="h", marker={"color": GREY, "opacity": 0.25}, hoverinfo="skip", width=0.6
-    )
-    figure.add_bar(
-        x=values,
-        y=names,
-        orientation="h",
-        marker={"color": [BLUE, ORANGE][: len(names)], "pattern": {"shape": ["/" if one.other else "" for one in runs]}},
-        width=0.6,
-        text=[radius_text(v) if v else "0 (abstains)" for v in values],
-        textposition="outside",
-        cliponaxis=False,
-        customdata=[floored(v, ".4f") for v in values],
-        hovertemplate="%{y}: radius %{customdata}<extra></extra>",
-    )
-    figure.update_yaxes(autorange="reversed", type="category")
+    add_bars(figure, [ceiling] * len(names), names, {"color": GREY, "opacity": 0.25}, width=0.6)
+    fill = {"color": [BLUE, ORANGE][: len(names)], "pattern": {"shape": ["/" if one.other else "" for one in runs]}}
+    text = [radius_text(v) if v else "0 (abstains)" for v in values]
+    told: dict[str, Any] = {"text": text, "textposition": "outside", "cliponaxis": False}
+    told |= {"customdata": [floored(v, ".4f") for v in values], "hover": "%{y}: radius %{customdata}<extra></extra>"}
+    add_bars(figure, values, names, fill, width=0.6, **told)
     title = f"{norm_name(norm)} radius (ceiling of this run: {radius_text(ceiling)})"
     figure.update_xaxes(title=title, range=[0, ceiling * 1.12])
     return styled(figure, "Certified radius", 110 + 46 * len(names), barmode="overlay", showlegend=False)
@@ -164,14 +144,8 @@ def _growth_axes(until_radius: float | None) -> go.Figure:
         add_line(figure, [], [], name=name, hoverinfo=None, **look)
     figure.add_hline(y=0.5, line={"color": GREY, "dash": "dot"}, row=1, col=1)
     if until_radius is not None:
-        figure.add_hline(
-            y=until_radius,
-            line={"color": GREY, "dash": "dot"},
-            annotation={"text": "asked for"},
-            annotation_position="top left",
-            row=2,
-            col=1,
-        )
+        asked: dict[str, Any] = {"annotation": {"text": "asked for"}, "annotation_position": "top left"}
+        figure.add_hline(y=until_radius, line={"color": GREY, "dash": "dot"}, row=2, col=1, **asked)
     figure.update_yaxes(title="bound on p", range=[0, 1.02], row=1, col=1)
     figure.update_yaxes(title="radius", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title="samples counted", row=2, col=1)
@@ -212,9 +186,8 @@ def number_line(
     ):
         if value is not None:
             marker = {"color": colour, "symbol": symbol, "size": size, "line": {"width": 3, "color": colour}}
-            add_marks(
-                figure, [value], [0], name=f"{name}: {value:.3f}", marker=marker, hover=f"{name}: %{{x:.4f}}<extra></extra>"
-            )
+            hover = f"{name}: %{{x:.4f}}<extra></extra>"
+            add_marks(figure, [value], [0], name=f"{name}: {value:.3f}", marker=marker, hover=hover)
     figure.update_xaxes(range=[0, far], title=f"{norm_name(norm)} size of the change, pixels in [0, 1]")
     figure.update_yaxes(visible=False, range=[-1, 1])
     below = {"orientation": "h", "y": -0.45, "x": 0}

@@ -1,6 +1,7 @@
 """Figures of the Learn page: the plane in layers, from votes to a bound, from the bound to a radius, how often it is wrong."""
 
 import math
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -26,17 +27,8 @@ def plane_figure(title: str, *, training: bool = True) -> go.Figure:
     field = margins()[inside(), inside()]
     axis = centres()[inside()]
     figure = go.Figure()
-    figure.add_heatmap(
-        x=axis,
-        y=axis,
-        z=(field > 0).astype(np.uint8),
-        colorscale=[[0, BLUE], [1, ORANGE]],
-        opacity=0.22,
-        showscale=False,
-        hoverinfo="skip",
-        zmin=0,
-        zmax=1,
-    )
+    regions = {"colorscale": [[0, BLUE], [1, ORANGE]], "opacity": 0.22, "zmin": 0, "zmax": 1}
+    figure.add_heatmap(x=axis, y=axis, z=(field > 0).astype(np.uint8), showscale=False, hoverinfo="skip", **regions)
     # Far from the border the margin is of no interest, and bounded values make the line smooth.
     _add_border(figure, axis, np.clip(field, -2, 2), name="border of the base classifier", colour=GREY, width=1.5)
     if training:
@@ -86,16 +78,9 @@ def radius_map(sigma: float, n: int, alpha: float) -> go.Figure:
     """The radius that n votes in their expected shares would certify, all over the plane; hatched where it would abstain."""
     axis, radius = expected_radii(sigma, n, alpha)
     figure = go.Figure()
-    figure.add_heatmap(
-        x=axis,
-        y=axis,
-        z=radius.astype(np.float32),
-        colorscale=MAGNITUDES,
-        colorbar={"title": "radius", "thickness": 14},
-        customdata=np.floor(1000 * radius) / 1000,
-        hovertemplate="radius %{customdata:.3f}<extra></extra>",
-        hoverongaps=False,
-    )
+    told = {"customdata": np.floor(1000 * radius) / 1000, "hovertemplate": "radius %{customdata:.3f}<extra></extra>"}
+    look = {"colorscale": MAGNITUDES, "colorbar": {"title": "radius", "thickness": 14}, "hoverongaps": False}
+    figure.add_heatmap(x=axis, y=axis, z=radius.astype(np.float32), **told, **look)
     rows, columns = np.nonzero(np.isnan(radius))
     thin = (rows % 4 == 0) & (columns % 4 == 0)
     x, y, marker = axis[columns[thin]], axis[rows[thin]], {"symbol": "x-thin", "size": 6, "line": {"width": 1.3, "color": GREY}}
@@ -118,17 +103,12 @@ def _add_points(figure: go.Figure, points: Floats, label: int, *, name: str, siz
 
 
 def _add_border(figure: go.Figure, axis: Floats, field: NDArray[np.floating], *, name: str, colour: str, width: float) -> None:
-    figure.add_contour(
-        x=axis,
-        y=axis,
-        z=field.astype(np.float32),
-        contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
-        line={"color": colour, "width": width},
-        name=name,
-        showlegend=True,
-        showscale=False,
-        hoverinfo="skip",
-    )
+    look: dict[str, Any] = {
+        "contours": {"start": 0, "end": 0, "size": 1, "coloring": "none"},
+        "line": {"color": colour, "width": width},
+    }
+    look |= {"showlegend": True, "showscale": False, "hoverinfo": "skip"}
+    figure.add_contour(x=axis, y=axis, z=field.astype(np.float32), name=name, **look)
 
 
 HEIGHT = 340

@@ -100,7 +100,7 @@ def add_marks(
     figure: go.Figure, x: Any, y: Any, *, name: str, marker: dict[str, Any], hover: str | None = None, **more: Any
 ) -> None:
     """Marks without a line; ``hover`` as for :func:`add_line`."""
-    figure.add_scatter(x=x, y=y, mode="markers", name=name, marker=marker, **(_told(hover) | more))
+    figure.add_scatter(**({"x": x, "y": y, "mode": "markers", "name": name, "marker": marker} | _told(hover) | more))
 
 
 def add_bars(
