@@ -15,7 +15,7 @@ from torch import Tensor
 from core.commands.options import add_options, load_models
 from core.commands.speeds import Benchmark, OnRound, check_positive, checked_size, print_benchmark, speeds_by_round
 from core.device import describe_device, pick_device
-from core.engines import ENGINES, PRECISIONS
+from core.engines import ENGINES, INT8, PRECISIONS
 from core.errors import LabError
 from core.models.load import Classifier
 from core.report.notation import sigma_text
@@ -147,6 +147,8 @@ def benchmark_engines(work: Workload, engines: Sequence[str], rounds: int, on_ro
     notices: list[str] = []
     programs = []
     for engine, precision in itertools.product(engines, PRECISIONS[1:]):
+        if precision == INT8 and engine != "openvino":
+            continue  # which alone has it
         own = work.by(engine, precision, notices)
         if (own.settings.engine, own.settings.precision) == (engine, precision):
             programs.append(own)
@@ -194,15 +196,21 @@ def add_bench_verb(verbs: Any) -> None:
 def run_bench(args: argparse.Namespace) -> int:
     """Measure and print."""
     check_positive(args, "n", "batch_size", "rounds")
-    engines = None if args.engines is None else args.engines.split(",")
-    if unknown := [name for name in engines or () if name not in ENGINES[1:]]:
-        raise LabError(f"Unknown engine {unknown[0]!r}: choose among {', '.join(ENGINES[1:])}, with commas between them.")
+    engines = None if args.engines is None else engines_of(args.engines)
     classifier, denoiser, size = models_for_size(args)
     device, taken = pick_device(args.device), {"sigma": args.sigma, "n": args.n, "batch_size": args.batch_size}
     work = Workload.of(classifier, denoiser, device=device, size=size, **taken)
     if engines is None:
         return print_benchmark(args, lambda on_round: benchmark_certification(work, args.rounds, on_round), _text)
-    return print_benchmark(args, lambda on_round: benchmark_engines(work, engines, args.rounds, on_round), _comparison)
+    return print_benchmark(args, lambda on_round: benchmark_engines(work, engines, args.rounds, on_round), comparison_text)
+
+
+def engines_of(text: str) -> list[str]:
+    """``--engines``, where they are known."""
+    engines = text.split(",")
+    if unknown := [name for name in engines if name not in ENGINES[1:]]:
+        raise LabError(f"Unknown engine {unknown[0]!r}: choose among {', '.join(ENGINES[1:])}, with commas between them.")
+    return engines
 
 
 def _head(d: dict[str, Any]) -> str:
@@ -219,7 +227,8 @@ def _text(d: dict[str, Any]) -> list[str]:
     ]
 
 
-def _comparison(d: dict[str, Any]) -> list[str]:
+def comparison_text(d: dict[str, Any]) -> list[str]:
+    """What :func:`benchmark_engines` found, in lines."""
     rows = [
         f"  {p['engine']:9} {p['precision']:9} {p['certify_samples_per_second']:9.0f} {p['networks_samples_per_second']:9.0f}"
         f" {p['ratio']:6.2f} {p['times_cohen']:12.2f}"

@@ -29,7 +29,7 @@ def add_quantize_verb(verbs: Any) -> None:
     add_options(parser, "classifier", "denoiser", "size", "sigma")
     parser.add_argument("--dataset", required=True, help="of the classifier's kind of pictures: as for evaluate")
     parser.add_argument("--split", default="train", help="what is measured later is better not among them (%(default)s)")
-    parser.add_argument("--pictures", type=int, default=512, help="noisy pictures to calibrate with (%(default)s)")
+    parser.add_argument("--pictures", type=int, default=1024, help="noisy pictures to calibrate with (%(default)s)")
     parser.add_argument("--bundled", action="store_true", help="keep it among what comes with the Lab, instead of in LAB_HOME")
     add_options(parser, "seed", "json", seed=FIXED_SEED)
     parser.set_defaults(run=run_quantize, device="cpu")

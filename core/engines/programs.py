@@ -4,6 +4,7 @@ A program is compiled for one pair, sigma and size of picture, and for batches o
 on how many others are asked for with it. What cannot be compiled, or answers otherwise than the networks do, is not used.
 """
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from core.engines import EAGER, FLOAT32, INT8, not_installed
 from core.engines.pair import Pair, PairModule, call, compiled, graph_of, quantised_folder, read_quantised
 from core.errors import first_line
+from core.folders import home_folder
 
 Logits = Callable[[Tensor], Tensor]
 """(B, 3, H, W) noisy pixels -> (B, classes)."""
@@ -222,6 +224,11 @@ def _in_rows(run: Logits, rows: int) -> Logits:
 
 
 def _torch_compile(pair: Pair, precision: str) -> Program:
+    # What took a minute is kept, by its own hash of code, versions and processor; not in /tmp, as it is by itself, where others
+    # may write what is run here.
+    kept = home_folder() / "compiled"
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kept))
     return Program("compile", precision, _in_rows(torch.compile(PairModule(pair, precision), dynamic=False), pair.rows))
 
 

@@ -146,6 +146,22 @@ def test_a_compiler_that_fails_is_said_in_a_sentence(classifier, monkeypatch):
     assert "compile does not compute ConvClassifier: it fails (no such operation); the networks" in program.notice
 
 
+def test_what_torch_compiles_is_kept_where_nobody_else_writes(classifier, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")  # so that it is undone
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setattr(torch, "compile", lambda module, dynamic: module)
+    assert choose(pair(classifier), "compile", "float32").run is not None
+    kept = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    assert kept == tmp_path / "home" / "compiled"
+    assert os.name == "nt" or kept.stat().st_mode & 0o077 == 0
+
+
+def test_an_answer_that_depends_on_the_others_of_a_batch_is_noticed(classifier, monkeypatch):
+    monkeypatch.setitem(programs._COMPILERS, "compile", compiled_as(lambda noisy: classifier(noisy) + 0.01 * noisy.mean()))
+    assert "depends on the others of a batch" in choose(pair(classifier), "compile", "bfloat16").notice
+
+
 def test_wrong_answers_are_noticed(classifier, monkeypatch):
     monkeypatch.setitem(programs._COMPILERS, "compile", compiled_as(lambda noisy: classifier(noisy) * 1.01))
     assert "rounding explains 0.1% at most" in choose(pair(classifier), "compile", "float32").notice

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from experiments import attack_tables, bench_evaluation, bench_training, photographs
+from experiments import attack_tables, bench_evaluation, bench_imagenet, bench_training, photographs
 from experiments.attack_dataset import __main__ as attack_dataset
 from experiments.compare_modes import __main__ as compare_modes
 from experiments.exact_oracles import __main__ as exact_oracles
@@ -18,6 +18,7 @@ PROGRAMS = {
     "attack_dataset": attack_dataset.main,
     "attack_tables": attack_tables.main,
     "bench_evaluation": bench_evaluation.main,
+    "bench_imagenet": bench_imagenet.main,
     "bench_training": bench_training.main,
     "compare_modes": compare_modes.main,
     "exact_oracles": exact_oracles.main,
