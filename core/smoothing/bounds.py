@@ -4,7 +4,9 @@
 """
 
 import math
+from collections.abc import Callable
 from functools import cache
+from itertools import count
 
 import numpy as np
 from scipy import special
@@ -62,7 +64,6 @@ def randomised_lower(k: int, n: int, alpha: float, uniform: float) -> float:
         return float((alpha / max(uniform, math.sqrt(alpha))) ** (1 / n))
     if k == 0:
         return 0.0
-    from scipy import optimize  # as below
 
     def excess(p: float) -> float:
         more, as_many = special.betainc(k + 1, n - k, p), special.betainc(k, n - k + 1, p)
@@ -71,7 +72,7 @@ def randomised_lower(k: int, n: int, alpha: float, uniform: float) -> float:
     low, high = (clopper_pearson_lower(votes, n, alpha) for votes in (k, k + 1))
     if excess(low) >= 0 or excess(high) <= 0:  # where the number is nearly 1 or 0, up to rounding
         return low if excess(low) >= 0 else high - 2e-14
-    return max(low, float(optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14)) - 2e-14)
+    return max(low, _below_root(excess, low, high))
 
 
 def uniform_number(seed: int) -> float:
@@ -96,8 +97,6 @@ def anytime_lower(k: int, n: int, alpha: float, mixture: float = MIXTURE) -> flo
     _check(k, n, alpha)
     if k == 0:
         return 0.0
-    from scipy import optimize  # half a second, which the app's first page need not wait for
-
     threshold = -math.log(alpha)
 
     def excess(p: float) -> float:
@@ -109,9 +108,14 @@ def anytime_lower(k: int, n: int, alpha: float, mixture: float = MIXTURE) -> flo
         return 0.0
     if excess(high) >= 0:  # only where alpha is close to 1
         return high
-    root = optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14)
-    # brentq may end on either side; the smaller end of its tolerance is the valid one.
-    return max(0.0, float(root) - 2e-14)
+    return max(0.0, _below_root(excess, low, high))
+
+
+def _below_root(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function passes 0, and no greater: the search may end on either side, and the smaller end is the valid one."""
+    from scipy import optimize  # half a second, which the app's first page need not wait for
+
+    return float(optimize.brentq(excess, low, high, xtol=1e-14, rtol=1e-14)) - 2e-14
 
 
 def log_martingale(p: float, k: int, n: int, mixture: float = MIXTURE) -> float:
@@ -233,10 +237,7 @@ def least_n_to_certify(alpha: float, method: str = "clopper-pearson") -> int:
     >>> least_n_to_certify(0.001)
     10
     """
-    n = 1
-    while lower_bound(n, n, alpha, method, uniform=0.0) <= 0.5:
-        n += 1
-    return n
+    return next(n for n in count(1) if lower_bound(n, n, alpha, method, uniform=0.0) > 0.5)
 
 
 @cache
@@ -246,10 +247,7 @@ def least_n_to_predict(alpha: float) -> int:
     >>> least_n_to_predict(0.001)
     11
     """
-    n = 1
-    while prediction_p_value(n, 0) > alpha:
-        n += 1
-    return n
+    return next(n for n in count(1) if prediction_p_value(n, 0) <= alpha)
 
 
 def _check(k: int, n: int, alpha: float) -> None:

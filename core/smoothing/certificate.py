@@ -15,18 +15,11 @@ CERTIFICATE_SCHEMA = "denoised-smoothing-lab/certificate/1"
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model as a certificate names it.
-
-    Attributes:
-        ref: its reference.
-        revision: the commit on the Hub, elsewhere the sha256 of the weights; None where nothing fixes it.
-        weights: sha256 of the weights file, or of the list of their names and hashes where there are several; None where
-            there is no such file.
-    """
+    """A model as a certificate names it."""
 
     ref: str
-    revision: str | None
-    weights: str | None = None
+    revision: str | None  # the commit on the Hub, elsewhere the sha256 of the weights; None where nothing fixes it
+    weights: str | None = None  # sha256 of the weights file, or of the list of names and hashes of several; None for none
 
 
 def model_record(model: object | None) -> ModelRecord:
@@ -58,23 +51,16 @@ def model_size(model: object) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a certificate names beside numbers: the picture, the models, and where they computed.
-
-    Attributes:
-        labels: the classifier's class names, or None.
-        device: as torch names it.
-        versions: of the Lab and the packages it computes with.
-        engine, precision: what computed the networks, and the number format it computed in.
-    """
+    """What a certificate names beside numbers: the picture, the models, and where they computed."""
 
     image: ImageRecord
     classifier: ModelRecord
     denoiser: ModelRecord
-    labels: tuple[str, ...] | None
-    device: str
-    versions: dict[str, str]
-    engine: str = EAGER
-    precision: str = FLOAT32
+    labels: tuple[str, ...] | None  # the classifier's class names
+    device: str  # as torch names it
+    versions: dict[str, str]  # of the Lab and the packages it computes with
+    engine: str = EAGER  # what computed the networks
+    precision: str = FLOAT32  # the number format that it computed in
 
 
 @dataclass(frozen=True)
@@ -91,15 +77,15 @@ class GrowthPoint:
 class _Sampled:
     """What a run of either kind records."""
 
-    prediction: int | None
+    prediction: int | None  # index of the class, or None where it abstains
     label: str | None
     abstained: bool
-    counts: tuple[int, ...]
-    n: int
+    counts: tuple[int, ...]  # votes of the n samples, one entry a class
+    n: int  # samples counted
     alpha: float
     sigma: float
     seed: int
-    stopped: bool
+    stopped: bool  # whether it ended before as many as were planned
     image: ImageRecord
     classifier: ModelRecord
     denoiser: ModelRecord
@@ -143,62 +129,40 @@ class Certificate(_Sampled):
 
     With probability at least ``1 - failure_probability`` over the noise: if ``prediction`` is a class, the smoothed
     classifier returns it for every picture within ``radius`` of this one in the norm ``norm``, pixels in [0, 1]; where
-    ``sound``, for every 8-bit picture.
+    ``sound``, for every 8-bit picture. What is said nowhere here is one of :class:`core.smoothing.settings.Settings`.
 
-    Attributes, beside the :class:`core.smoothing.settings.Settings`, which say what each of theirs is:
-        prediction: index of the certified class, or None where it abstains.
-        candidate: the class that n0 samples chose; the one that was counted.
-        radius: certified radius in ``norm``; 0 where it abstains.
-        radius_ceiling: the greatest radius that ``n`` samples at this alpha can show.
-        p_lower: lower bound on the probability of ``candidate`` under noise.
-        counts: votes of the n samples, one entry a class.
-        n: samples counted (fewer than ``n_planned`` where the run ended before).
-        method: one of :data:`core.smoothing.bounds.METHODS`, or ``group-sequential``: then ``radius`` is one of
-            ``table_radii``, and ``p_lower`` the probability which that radius needs, shown by a test.
-        engine, precision: what computed the networks, and in which number format; ``eager`` and ``float32`` are torch's own.
-            All samples come from one such program: another rounds otherwise, and is another base classifier.
-        method_planned: the bound that was asked for; ``anytime`` took its place where a run planned with a fixed n was
-            stopped. None in documents from before it was recorded.
-        failure_probability: alpha over tries; twice that where ``method`` is not the one planned, since either may then have
-            been the one reported.
-        stopped: whether it ended before ``n_planned``: stopped, or ``settled``.
-        runner_up: the class with most votes beside the candidate, of a two-sided certificate (the first of several).
-        p_upper: upper bound on the probability of every class but ``candidate``, of a two-sided certificate.
-        radii: the radius in each norm that this noise certifies; ``radii[norm]`` is ``radius``.
-        mixture: of the anytime bound: :data:`core.smoothing.bounds.MIXTURE`.
-        lower_part: of a two-sided certificate, the part of alpha that ``p_lower`` has; ``p_upper`` has the rest.
-        settled: what ended it. ``reached``: ``radius`` is at least ``until_radius``. ``out of reach``: with probability at
-            least ``1 - alpha``, a statement of its own, no number of samples would certify that radius (with ``within``: any
-            class) by this bound. ``within``: it is at least ``1 - within`` times what n_planned samples would give, if the
-            shares of the votes stayed as they are. ``table``: every radius of the table is certified, or predicted to stay
-            uncertified with n_planned samples. Else None.
+    ``settled`` says what ended it. ``reached``: ``radius`` is at least ``until_radius``. ``out of reach``: with probability at
+    least ``1 - alpha``, a statement of its own, no number of samples would certify that radius (with ``within``: any class) by
+    this bound. ``within``: it is at least ``1 - within`` times what n_planned samples would give, if the shares of the votes
+    stayed as they are. ``table``: every radius of the table is certified, or predicted to stay uncertified with n_planned
+    samples.
     """
 
-    candidate: int | None
-    radius: float
-    radius_ceiling: float
-    p_lower: float
+    candidate: int | None  # the class that n0 samples chose; the one that was counted
+    radius: float  # in ``norm``; 0 where it abstains
+    radius_ceiling: float  # the greatest that ``n`` samples at this alpha can show
+    p_lower: float  # lower bound on the probability of ``candidate``; of a table, what ``radius`` needs, shown by a test
     n0: int
     n_planned: int
     norm: str
     noise: str
-    method: str
-    failure_probability: float
+    method: str  # of the bound; ``group-sequential``: ``radius`` is one of ``table_radii``
+    failure_probability: float  # alpha over tries; twice that where another bound was planned: either might have been reported
     sound: bool = False
     two_sided: bool = False
-    runner_up: int | None = None
-    p_upper: float | None = None
-    radii: dict[str, float] = field(default_factory=dict)
+    runner_up: int | None = None  # the class with most votes beside the candidate, if two-sided; the first of several
+    p_upper: float | None = None  # upper bound on the probability of every class but ``candidate``, if two-sided
+    radii: dict[str, float] = field(default_factory=dict)  # in each norm that this noise certifies, ``norm`` too
     until_radius: float | None = None
     settled: str | None = None
     within: float | None = None
     table_radii: tuple[float, ...] = ()
     tries: int = 1
-    engine: str = EAGER
+    engine: str = EAGER  # all samples come from one program: another rounds otherwise, and is another base classifier
     precision: str = FLOAT32
-    mixture: float = UNIFORM
-    lower_part: float = HALF
-    method_planned: str | None = None
+    mixture: float = UNIFORM  # of the anytime bound: :data:`core.smoothing.bounds.MIXTURE`
+    lower_part: float = HALF  # if two-sided, the part of alpha that ``p_lower`` has; ``p_upper`` has the rest
+    method_planned: str | None = None  # the bound that was asked for; None in documents from before it was recorded
 
     @property
     def settings(self) -> Settings:
@@ -223,13 +187,9 @@ class Prediction(_Sampled):
     """The result of PREDICT for one picture.
 
     With probability at least ``1 - alpha`` over the noise, ``prediction`` is the smoothed classifier's class, or None.
-
-    Attributes:
-        p_value: of the two-sided binomial test that the two largest counts are equally likely.
-        noise, sound, engine, precision: as in :class:`Certificate`.
     """
 
-    p_value: float
+    p_value: float  # of the two-sided binomial test that the two largest counts are equally likely
     noise: str = "gaussian"
     sound: bool = False
     engine: str = EAGER

@@ -16,31 +16,18 @@ from core.smoothing.under_noise import PictureUnderNoise, Sampling, sample_under
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a run after a batch of the n samples.
+    """The state of a run after a batch of the n samples; sampling ends once one of the two radii passes ``until_radius``."""
 
-    Attributes:
-        done, total: samples counted and planned, n0 included.
-        candidate: the class being counted, or None while n0 samples choose it.
-        counts: votes so far, one entry a class.
-        p_lower: anytime bound on the candidate's probability: valid now, whenever now is.
-        radius: the radius that this bound certifies, in the norm asked for.
-        seconds: since sampling began.
-        radius_ceiling: the greatest radius that so many samples can show.
-        until_radius: the radius that is to be settled, or None.
-        radius_possible: what endless sampling would certify at most (with a chance of error of its own, alpha); None where
-            no radius is to be settled. Sampling ends once ``radius`` or it passes ``until_radius``.
-    """
-
-    done: int
-    total: int
-    seconds: float
-    candidate: int | None = None
-    counts: tuple[int, ...] = ()
-    p_lower: float = 0.0
-    radius: float = 0.0
-    radius_ceiling: float = 0.0
-    until_radius: float | None = None
-    radius_possible: float | None = None
+    done: int  # samples counted, n0 included
+    total: int  # planned, n0 included
+    seconds: float  # since sampling began
+    candidate: int | None = None  # the class being counted; None while n0 samples choose it
+    counts: tuple[int, ...] = ()  # votes so far, one entry a class
+    p_lower: float = 0.0  # anytime bound on the candidate's probability: valid now, whenever now is
+    radius: float = 0.0  # that this bound certifies, in the norm asked for
+    radius_ceiling: float = 0.0  # the greatest that so many samples can show
+    until_radius: float | None = None  # that is to be settled
+    radius_possible: float | None = None  # of endless sampling, at most (wrong with a chance alpha of its own), if asked for
 
     @property
     def seconds_left(self) -> float:

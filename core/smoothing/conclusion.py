@@ -1,6 +1,7 @@
 """From counts to everything a certificate claims, and whether that settles what was asked: the one way, for all who count."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -207,6 +208,9 @@ def radius_possible(counts: Sequence[int], candidate: int, terms: Terms) -> floa
     return terms.radius(p, max(min(1 - p, 1.0) / others, anytime_lower(most, n, terms.alpha / 2 / others, UNIFORM)))
 
 
+MOST_FIXED = 2**40
+
+
 def samples_fixed_beforehand(share: float, until_radius: float, terms: Terms) -> int | None:
     """What it is compared with: the least n, fixed beforehand, at which this share of votes certifies the radius.
 
@@ -227,12 +231,5 @@ def samples_fixed_beforehand(share: float, until_radius: float, terms: Terms) ->
         bound = alpha ** (1 / n) if share == 1 else float(special.betaincinv(share * n, n - share * n + 1, alpha))
         return bound >= least
 
-    few, enough = 0, 1
-    while not suffices(enough):
-        few, enough = enough, 2 * enough
-        if enough > 2**40:
-            return None
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if suffices(middle) else (middle, enough)
-    return enough
+    found = 1 + bisect_left(range(1, MOST_FIXED + 1), True, key=suffices)
+    return found if found <= MOST_FIXED else None

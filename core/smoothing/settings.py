@@ -222,29 +222,20 @@ class Settings:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a bound and a radius need: part of the :class:`Settings`, and the picture's (3, H, W) shape.
+    """What a bound and a radius need: part of the :class:`Settings`, and the picture's shape."""
 
-    Attributes:
-        alpha: the chance that the conclusion may be wrong; two bounds share it.
-        norm: of the radius; empty for the noise's own.
-        n_planned: samples that were planned.
-        mixture: of the anytime bound, :data:`core.smoothing.bounds.MIXTURE`.
-        uniform: of the randomised bound, :func:`core.smoothing.bounds.uniform_number`.
-        lower_part: of two bounds, the part of alpha that the lower one has: :func:`core.smoothing.conclusion.part_for_lower`.
-    """
-
-    alpha: float
+    alpha: float  # the chance that the conclusion may be wrong; two bounds share it
     sigma: float
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # (3, H, W)
     method: str = "clopper-pearson"
     noise: str = "gaussian"
-    norm: str = ""
+    norm: str = ""  # of the radius; empty for the noise's own
     two_sided: bool = False
     n_planned: int = 0
     table_radii: tuple[float, ...] = ()
-    mixture: float = MIXTURE
-    uniform: float = 1.0
-    lower_part: float = HALF
+    mixture: float = MIXTURE  # of the anytime bound
+    uniform: float = 1.0  # of the randomised bound: :func:`core.smoothing.bounds.uniform_number`
+    lower_part: float = HALF  # of alpha, for the lower of two bounds: :func:`core.smoothing.conclusion.part_for_lower`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm", self.norm or OWN_NORM[self.noise])
