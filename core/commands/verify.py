@@ -65,6 +65,8 @@ def run_verify(args: argparse.Namespace) -> int:
     if sampling:
         assert picture is not None  # seen to above
         found, interrupted = _sampled(args, found, certificate=certificate, picture=picture, models=models)
+    else:
+        found = with_sampling(found, "They are as stated: add --image with --resample or --fresh-n to sample them again.")
     if args.json:
         print_json({"certificate": str(args.certificate)} | found.to_dict())
     else:

@@ -137,7 +137,7 @@ def check_fresh(certificate: Certificate, seed: int | None, n: int | None) -> No
         raise LabError(f"The seed {seed} is not fresh: choose a whole number of at least 0 other than {certificate.seed}.")
     least = least_n_to_certify(certificate.terms.alpha * (certificate.lower_part if certificate.two_sided else 1))
     if n is not None and not least <= n <= MAX_N:
-        raise LabError(f"{n:,} fresh samples are asked for: expected {least:,}, fewer can certify nothing, to {MAX_N:,}.")
+        raise LabError(f"{n:,} fresh samples are asked for: expected {least:,} to {MAX_N:,}, since fewer can certify nothing.")
 
 
 def usual_fresh_n(certificate: Certificate) -> int:

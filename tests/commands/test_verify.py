@@ -89,7 +89,7 @@ def test_without_the_picture_arithmetic_and_models_are_checked(run, saved) -> No
     assert ran.code == 0
     assert ran.document["verdict"] == "same"
     found = statuses(ran.document)
-    assert [found.pop(name) for name in ("picture", "as stated")] == ["not checked", "not checked"]
+    assert {found.pop(name) for name in ("picture", "as stated", "counts")} == {"not checked"}
     assert set(found.values()) == {"same"}
     assert {"schema", "settings", "p_lower", "radius", "classifier.weights", "denoiser", "labels"} <= found.keys()
     assert set(ran.document["checks"][0]) == {"name", "status", "sentence", "stated", "found", "p_value"}
@@ -120,7 +120,8 @@ def test_what_stands_beside_a_certificate_is_named_as_not_checked(run, saved, tm
     other.write_text(json.dumps(document | {"path": "cat.png", "api": {"proven": True}}))
     ran = run("verify", other)
     assert ran.code == 0
-    assert ran.out.splitlines()[0].endswith("Not checked: picture, as stated, path, api.")
+    assert ran.out.splitlines()[0].endswith("Not checked: picture, as stated, path, api, counts.")
+    assert "add --image with --resample or --fresh-n" in ran.out
     assert "proof complete" in ran.out
     assert "'api' stands beside the certificate and is no part of it: nothing in it is checked." in ran.out
 
@@ -186,7 +187,7 @@ def test_mistakes_are_one_line(run, saved, picture, tmp_path) -> None:
     assert "not fresh" in run("verify", saved, "--image", picture, "--fresh-seed", 5).one_line()
     for asked in (("--fresh-n", 0), ("--fresh-seed", 6, "--fresh-n", 0)):
         words = run("verify", saved, "--image", picture, *asked).one_line()
-        assert "0 fresh samples are asked for: expected 10, fewer can certify nothing, to 1,000,000." in words
+        assert "0 fresh samples are asked for: expected 10 to 1,000,000, since fewer can certify nothing." in words
     assert "There is no file" in run("verify", tmp_path / "none.json").one_line()
     assert "no text" in run("verify", picture).one_line()
     assert "There is no file" in run("verify", saved, "--image", tmp_path / "none.png").one_line()

@@ -126,6 +126,7 @@ ALTERED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "labels": ({"labels": ("dark", "bright")}, {"labels"}),
     "method_planned": ({"method_planned": "anytime"}, {"method"}),
     "mixture of the bound that once was": ({"mixture": 1.0}, {"mixture"}),
+    "lower_part of one bound": ({"lower_part": 0.95}, {"lower_part"}),
     "label renamed": ({"labels": ("dark", "cat", "other")}, {"label"}),
     "seconds": ({"seconds": 1e-9}, {"samples_per_second"}),
     "samples_per_second": ({"samples_per_second": 1.0}, {"samples_per_second"}),
