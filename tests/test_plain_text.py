@@ -8,7 +8,7 @@ import io
 
 import pytest
 
-from core.plain_text import csv_text, figure_text, file_name, html_text, latex_text, named, plain
+from core.plain_text import csv_cell, csv_text, figure_text, file_name, html_text, latex_text, named, plain
 from tests.strangers_text import INVISIBLE, LONG, POLYGLOT, is_live
 
 
@@ -19,6 +19,21 @@ def test_no_surface_shows_what_cannot_be_seen_a_second_line_or_a_flood(shown) ->
         assert "\n" not in shown(text)
         assert len(shown(text)) < 3_000
     assert [len(named(LONG)), len(named(" \n\t"))] == [80, len("unnamed")]
+
+
+UNSEEN = "\u200b\ufeff\u00ad\u3164\u115f\u2800\u180e\u2063\u206a\ufff9\U000e0041\U0001d173"
+
+
+@pytest.mark.parametrize("shown", [named, plain, html_text, figure_text, latex_text, file_name, csv_cell])
+@pytest.mark.parametrize("sign", UNSEEN, ids=ascii)
+def test_what_is_not_seen_makes_no_two_names_look_alike(shown, sign: str) -> None:
+    assert sign not in shown(f"ca{sign}t")
+    assert shown(f"ca{sign}t") != shown("cat"), "it is seen that something is there"
+
+
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "👨\u200d👩\u200d👧", "❤\ufe0f", "क्\u200dष"])
+def test_what_joins_letters_and_emoji_stays(name: str) -> None:
+    assert [named(name), plain(name), html_text(name)] == 3 * [name]
 
 
 def test_markdown_has_no_link_picture_colour_code_or_formula_of_a_strangers() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import math
 import os
 import re
@@ -116,6 +117,19 @@ def _check_redirect(response: Any) -> None:
             f"The Hub at {endpoint()} sends the request on to {target.scheme}://{target.host}, which is none of its hosts:"
             " nothing was asked there; if it is meant, name it in LAB_HUB_HOSTS."
         )
+    if any(address.is_link_local for address in _addresses(target.host)):
+        raise LabError(
+            f"The Hub at {endpoint()} sends the request on to {target.host}, whose address is this network's own"
+            " (link-local): nothing was asked there; try again later, and tell whoever runs that host."
+        )
+
+
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Where a name leads, as far as it is known here: behind a proxy it may not be."""
+    with contextlib.suppress(OSError, UnicodeError):
+        found = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in socket.getaddrinfo(host, None)]
+        return [getattr(address, "ipv4_mapped", None) or address for address in found]
+    return []
 
 
 def patiently(ask: Callable[[], T], abandon: Abandon) -> T:

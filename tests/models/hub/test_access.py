@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -94,6 +95,26 @@ def test_hosts_of_a_mirror_are_named_by_the_operator(hub: LoopbackHub, monkeypat
     hub.headers = {"Location": f"{address}/storage/{found.file('model.safetensors').sha256}"}
     monkeypatch.setenv("LAB_HUB_HOSTS", "files.example, localhost")
     assert (fetch_files(found, ["model.safetensors"]) / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%eth0", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize("host", ["files.example", "cdn.hf.co"])
+def test_a_host_of_the_hubs_whose_name_leads_to_a_link_local_address_is_not_asked(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, host: str, address: str
+) -> None:
+    hub.add("lab/net", FILES)
+    found, looked_up = look_up("lab/net"), socket.getaddrinfo
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    elsewhere = [(family, socket.SOCK_STREAM, 6, "", (address, 80))]
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda name, *rest, **more: elsewhere if name == host else looked_up(name, *rest, **more)
+    )
+    monkeypatch.setenv("LAB_HUB_HOSTS", "files.example")
+    hub.status, hub.status_on, hub.headers = 302, "*/resolve/*", {"Location": f"https://{host}/x"}
+    with pytest.raises(
+        LabError, match=rf"sends the request on to {host}, whose address is this network's own .*: nothing was asked"
+    ):
+        fetch_files(found, ["model.safetensors"])
 
 
 @pytest.mark.parametrize("where", ["/api/models/*", "*/resolve/*"])
