@@ -28,6 +28,8 @@ TIMEOUT_SECONDS = 10.0
 """How long the Hub may stay silent before it counts as gone."""
 ANSWER_SECONDS = 60.0
 """How long an answer that is no file may take in all, however steadily it drips in."""
+ANSWER_BYTES = 64 * 2**20
+"""Of an answer that is no file."""
 PATIENCE_SECONDS = 30.0
 """How long is waited in all where the Hub asks for patience (429) and says for how long."""
 LOOK_SECONDS = 0.1
@@ -93,15 +95,46 @@ def telling(name: str, revision: str | None = None) -> Iterator[None]:
     Raises LabError, in one sentence; :class:`HubUnreachableError` where the Hub could not be asked."""
     from huggingface_hub import get_session
 
-    hooks = get_session().event_hooks["response"]
-    if _check_redirect not in hooks:
-        hooks.append(_check_redirect)
+    session = get_session()
+    session.headers["Accept-Encoding"] = "identity"  # what is unpacked on the way may be a thousand times as large
+    if _check not in session.event_hooks["response"]:
+        session.event_hooks["response"].append(_check)
     try:
         yield
     except LabError:
         raise
     except Exception as error:
         raise told(error, name, revision) from error
+
+
+def _check(response: Any) -> None:
+    """See that an answer is not packed, sends on to the Hub's own hosts alone, and ends, where it is no file."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise LabError(
+            f"The Hub at {endpoint()} answers packed, though it is asked not to: check HF_ENDPOINT, and what is between."
+        )
+    _check_redirect(response)
+    if response.request.url.path.startswith(f"{urlsplit(endpoint()).path}/api/"):
+        response.stream = _bounded(response.stream)
+
+
+def _bounded(stream: Any) -> Any:
+    """The bytes of an answer, as far as :data:`ANSWER_BYTES`."""
+    kind: Any = next(kind for kind in type(stream).__mro__ if kind.__name__ == "SyncByteStream")  # of whichever library it is
+
+    class Bounded(kind):
+        def __iter__(self) -> Iterator[bytes]:
+            left = ANSWER_BYTES
+            for part in stream:
+                left -= len(part)
+                if left < 0:
+                    raise LabError(f"What answers at {endpoint()} sends more than {ANSWER_BYTES >> 20} MB: check HF_ENDPOINT.")
+                yield part
+
+        def close(self) -> None:
+            stream.close()
+
+    return Bounded()
 
 
 def _check_redirect(response: Any) -> None:

@@ -150,6 +150,30 @@ def test_an_answer_has_a_minute(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatc
         look_up("lab/net")
 
 
+@pytest.mark.parametrize("where", ["/api/*", "/storage/*"])
+def test_what_is_packed_is_not_unpacked(hub: LoopbackHub, where: str) -> None:
+    """Half a megabyte of gzip cost 2.9 GB."""
+    hub.add("lab/net", FILES)
+    hub.status, hub.status_on, hub.headers = 200, where, {"Content-Encoding": "gzip"}
+    with pytest.raises(LabError, match="answers packed, though it is asked not to: check HF_ENDPOINT"):
+        fetch_files(look_up("lab/net"), ["model.safetensors"])
+    assert {request.headers["Accept-Encoding"] for request in hub.asked("*")} == {"identity"}
+
+
+def test_an_answer_that_does_not_end_is_given_up(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("lab/net", {**FILES, **{f"{number}.txt": "x" for number in range(20_000)}})
+    monkeypatch.setattr(access, "ANSWER_BYTES", 2**20)
+    with pytest.raises(LabError, match="sends more than 1 MB: check HF_ENDPOINT"):
+        look_up("lab/net")
+
+
+def test_files_may_be_larger_than_answers(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("lab/net", {**FILES, "model.safetensors": bytes(100_000)})
+    found = look_up("lab/net")
+    monkeypatch.setattr(access, "ANSWER_BYTES", 10)
+    assert (fetch_files(found, ["model.safetensors"]) / "model.safetensors").stat().st_size == 100_000
+
+
 def test_a_name_that_no_server_knows(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
     with pytest.raises(LabError, match=r"The Hub at http://hub\.invalid cannot be reached: check the network and HF_ENDPOINT"):
