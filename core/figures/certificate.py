@@ -105,10 +105,11 @@ def radius_bar(run: NamedRadius, ceiling: float, beside: NamedRadius | None = No
     picture's are hatched: a longer one is no merit.
     """
     runs = [run] if beside is None else [run, beside]
-    names, values = [figure_text(one.name) for one in runs], [one.radius for one in runs]
+    names = [figure_text(one.name) + (f"<br>not {figure_text(one.clean)}" if one.clean else "") for one in runs]
+    values = [one.radius for one in runs]
     figure = go.Figure()
     add_bars(figure, [ceiling] * len(names), names, {"color": GREY, "opacity": 0.25}, width=0.6)
-    fill = {"color": [BLUE, ORANGE][: len(names)], "pattern": {"shape": ["/" if one.other else "" for one in runs]}}
+    fill = {"color": [BLUE, ORANGE][: len(names)], "pattern": {"shape": ["/" if one.clean else "" for one in runs]}}
     text = [radius_text(v) if v else "0 (abstains)" for v in values]
     told: dict[str, Any] = {"text": text, "textposition": "outside", "cliponaxis": False}
     told |= {"customdata": [floored(v, ".4f") for v in values], "hover": "%{y}: radius %{customdata}<extra></extra>"}

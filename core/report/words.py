@@ -134,11 +134,11 @@ def caveats(certificate: Certificate) -> tuple[str, str, str, str]:
 
 
 class NamedRadius(NamedTuple):
-    """A run and its radius, for a figure that compares runs; ``other``: it is of another class than the clean picture's."""
+    """A run and its radius, for a figure that compares runs; ``clean`` is the clean picture's class where that is another."""
 
     name: str
     radius: float
-    other: bool = False
+    clean: str = ""
 
 
 def named_radius(name: str, certificate: Certificate, clean: int | None = None) -> NamedRadius:
@@ -148,7 +148,7 @@ def named_radius(name: str, certificate: Certificate, clean: int | None = None) 
     said = f"{name}: {class_name(certificate.prediction, certificate.labels)}"
     if clean is None or clean == certificate.prediction:
         return NamedRadius(said, certificate.radius)
-    return NamedRadius(f"{said}, not {class_name(clean, certificate.labels)}", certificate.radius, other=True)
+    return NamedRadius(said, certificate.radius, class_name(clean, certificate.labels))
 
 
 def clean_answer_text(certificate: Certificate, clean: int, share: float) -> str:

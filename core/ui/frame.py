@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from core.engines import program_title
+from core.folders import ASSETS
 from core.smoothing.certificate import Certificate
 from core.ui.jobs.session import attend
 from core.ui.linked import newly_asked, read_link, say_refused, write_link
@@ -36,11 +37,12 @@ UPLOADS_OF_A_TAB, UPLOADS_OF_ALL = 256 * 2**20, 2**30
 """Bytes of uploaded files that are held for one tab, and for all together."""
 
 _HERE = Path(__file__).parent
+ICON = ASSETS / "favicon.svg"  # browsers ask another host for a Material icon
 
 
 def open_page(title: str) -> None:
     """Set the page up, for whoever may come in. Must be the first thing a page calls."""
-    st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=":material/verified_user:", layout="wide")
+    st.set_page_config(page_title=f"{title} · Denoised Smoothing Lab", page_icon=ICON, layout="wide")
     st.html(_HERE / "frame.css")
     asked = newly_asked(PARAMETER)
     if asked and asked[-1].lower() in YES:

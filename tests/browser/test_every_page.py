@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from axe_report import AxeReport
@@ -30,6 +31,10 @@ def test_every_page_fits_is_legible_and_has_alt_texts_and_no_barrier(
     # One visit for all four sides: what has to be computed is computed once.
     context = browser.new_context(viewport=SIZES["desktop"], color_scheme="light")  # type: ignore[arg-type]
     page = context.new_page()
+    asked_for: list[str] = []  # nothing of the app, its icons and fonts included, is asked of another host
+    page.on(
+        "request", lambda sent: asked_for.append(sent.url) if urlsplit(sent.url).scheme in ("http", "https", "ws") else None
+    )
     query, ready = RESULTS.get(path, ("", settled))
     page.goto(f"{server}/{path}{query}")
     settled(page)
@@ -58,4 +63,5 @@ def test_every_page_fits_is_legible_and_has_alt_texts_and_no_barrier(
     assert all(charts.nth(i).get_attribute("aria-label") for i in range(charts.count()))
     if path in ("", *RESULTS):
         assert images.count() > 0
+    assert {urlsplit(address).netloc for address in asked_for} == {urlsplit(server).netloc}
     context.close()

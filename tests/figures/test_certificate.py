@@ -69,7 +69,8 @@ def test_what_was_not_found_is_not_drawn() -> None:
 
 
 def test_a_bar_of_another_class_is_hatched() -> None:
-    drawn = radius_bar(NamedRadius("with", 0.1), 0.5, NamedRadius("without: frog, not dog", 0.2, other=True)).data[1]
+    drawn = radius_bar(NamedRadius("with", 0.1), 0.5, NamedRadius("without: frog", 0.2, clean="dog")).data[1]
+    assert list(drawn.y) == ["with", "without: frog<br>not dog"]
     assert list(drawn.marker.pattern.shape) == ["", "/"]
 
 

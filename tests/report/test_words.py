@@ -37,14 +37,14 @@ def test_headline_and_caveats_promise_no_more_than_the_theorem(made: tuple[Certi
 def test_a_radius_of_another_class_than_the_clean_pictures_is_told(made: tuple[Certificate, str]) -> None:
     certificate, _ = made
     sure = dataclasses.replace(certificate, abstained=False, prediction=1, candidate=1, radius=0.25)
-    assert words.named_radius("no denoiser", sure, 1) == ("no denoiser: b", 0.25, False)
-    assert words.named_radius("no denoiser", sure) == ("no denoiser: b", 0.25, False)
-    assert words.named_radius("no denoiser", sure, 0) == ("no denoiser: b, not a", 0.25, True)
+    assert words.named_radius("no denoiser", sure, 1) == ("no denoiser: b", 0.25, "")
+    assert words.named_radius("no denoiser", sure) == ("no denoiser: b", 0.25, "")
+    assert words.named_radius("no denoiser", sure, 0) == ("no denoiser: b", 0.25, "a")
     assert words.clean_answer_text(sure, 1, 0.9) == ""
     assert "alone calls the clean picture a" in words.clean_answer_text(sure, 0, 0.9)
     assert "unsure of the clean picture: b has 34%" in words.clean_answer_text(sure, 1, 0.34)
     abstains = dataclasses.replace(sure, abstained=True, prediction=None, radius=0.0)
-    assert words.named_radius("one", abstains, 0) == ("one", 0.0, False)
+    assert words.named_radius("one", abstains, 0) == ("one", 0.0, "")
     assert words.clean_answer_text(abstains, 0, 0.9) == ""
 
 
