@@ -169,6 +169,35 @@ def best_steps(logs: Mapping[str, Outcomes], most: int = 300) -> Steps:
     return Steps(radii=radii, certified=shares.max(axis=0), low=low, high=high, keys=tuple(keys[place] for place in best))
 
 
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """The images behind a point of a curve, as places in the log.
+
+    ``kept``: right with a radius of at least ``upper``; ``lost``: with one from ``lower`` up to that, the last ones lost first;
+    ``wrong``: another class was predicted; ``abstained``: none was.
+    """
+
+    lower: float
+    upper: float
+    kept: NDArray[np.int64]
+    lost: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+    abstained: NDArray[np.int64]
+
+
+def images_behind(o: Outcomes, upper: float, lower: float = 0.0) -> Behind:
+    """Sort the images by what became of them on the way to a radius."""
+    lost = np.flatnonzero(o.right & (o.radius < upper) & (o.radius >= lower))
+    return Behind(
+        lower=lower,
+        upper=upper,
+        kept=np.flatnonzero(o.right & (o.radius >= upper)),
+        lost=lost[np.argsort(-o.radius[lost], kind="stable")],
+        wrong=np.flatnonzero(~o.right & ~o.abstained),
+        abstained=np.flatnonzero(o.abstained),
+    )
+
+
 @dataclass(frozen=True)
 class Citation:
     """Where figures come from: a sentence, and an address."""

@@ -3,18 +3,23 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from core.errors import LONGEST_FILE, LabError, one_line
 from core.evaluation.log import ImageVotes, LogLine, Outcomes, log_text, parse_log, parse_votes, votes_path, votes_text
 from core.folders import EVALUATIONS, made_once
+from core.models.labels import CIFAR10_LABELS
 from core.smoothing.bounds import METHODS, UNIFORM, lower_bound
 from core.smoothing.radius import OWN_NORM, own_radius
+
+if TYPE_CHECKING:
+    from core.data.datasets import LabelledImages
 
 _SIGMA_IN_NAME = re.compile(r"sigma[_=-]?(\d+(?:\.\d+)?|\.\d+)", re.IGNORECASE)
 _ROUNDED = 0.005
@@ -239,3 +244,54 @@ def evaluation_files(
     side = json.dumps(document, indent=2) + "\n" if document else ""
     texts = {f"{stem}.tsv": log_text(lines), f"{stem}.json": side, f"{stem}.votes.jsonl": votes_text(votes)}
     return {name: text.encode() for name, text in texts.items() if text}
+
+
+CIFAR10, SHAPES = "CIFAR-10", "shapes"
+
+
+def dataset_of(log: RecordedEvaluation) -> str | None:
+    """``CIFAR-10`` or ``shapes``, by what the side file says or else the log's name; None for any other.
+
+    Only these are looked up, wherever they are here: a path that a visitor's file names is not read.
+    """
+    made = log.made_by
+    if made.split not in (None, "test"):
+        return None
+    said = (made.dataset or log.name).lower()
+    if made.dataset == SHAPES:
+        return SHAPES
+    return CIFAR10 if "cifar10" in said.replace("-", "") and "cifar100" not in said.replace("-", "") else None
+
+
+def classes_of(dataset: str | None) -> tuple[str, ...] | None:
+    """The names of its classes; None for any other. Imports torch for ``shapes``."""
+    if dataset == SHAPES:
+        from core.data.shapes import SHAPES_LABELS
+
+        return SHAPES_LABELS
+    return CIFAR10_LABELS if dataset == CIFAR10 else None
+
+
+def pictures_at(dataset: str | None, numbers: Sequence[int]) -> dict[int, tuple[Image.Image, int]]:
+    """Those of the test pictures with these numbers that are here, and the number of the class that the data set has for each;
+    empty where the data set is not here. Nothing is downloaded. Imports torch."""
+    from core.data.local import cifar10_folder
+
+    folder = cifar10_folder() if dataset == CIFAR10 else None
+    if dataset != SHAPES and folder is None:
+        return {}
+    data, places = _test_set(SHAPES if folder is None else f"parquet/{folder}")
+    found = {}
+    for number in filter(places.__contains__, numbers):
+        picture = Image.fromarray(data.images[places[number]].permute(1, 2, 0).numpy())
+        found[number] = picture, int(data.labels[places[number]])
+    return found
+
+
+@made_once(2)
+def _test_set(reference: str) -> "tuple[LabelledImages, dict[int, int]]":
+    """The test pictures, and where each stands by its own number; 30 MB of CIFAR-10 are kept."""
+    from core.data.datasets import load_dataset
+
+    data = load_dataset(reference, "test")
+    return data, {number: place for place, number in enumerate(data.indices.tolist())}

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from core.errors import LabError
-from core.evaluation.curve import best_steps, by_class, certified_counts, envelope, published_curves, summarise
+from core.evaluation.curve import best_steps, by_class, certified_counts, envelope, images_behind, published_curves, summarise
 from core.evaluation.families import by_family, titles, usual_order
 from core.evaluation.intervals import share_interval
 from core.evaluation.log import HEADER, LogLine, Outcomes
@@ -182,6 +182,19 @@ def test_fifty_logs_of_ten_thousand_images_take_less_than_a_second_a_change() ->
     radii = [0.25, 0.5, 0.75, 1.0]
     envelope(many, radii)
     assert time.process_time() - began < 0.8
+
+
+def test_every_image_is_behind_a_point_in_one_way() -> None:
+    log = Outcomes.of(LINES)
+    behind = images_behind(log, 0.4)
+    assert [behind.kept.tolist(), behind.lost.tolist(), behind.wrong.tolist(), behind.abstained.tolist()] == [
+        [0],
+        [3],
+        [1],
+        [2],
+    ]
+    assert images_behind(log, 0.4, 0.3).lost.tolist() == []
+    assert images_behind(log, 0.6, 0.1).lost.tolist() == [0, 3]  # the last one lost first
 
 
 CURVES = {curve.key: curve for curve in published_curves()}

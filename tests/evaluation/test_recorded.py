@@ -9,11 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.data.datasets import SHAPES_LABELS, load_dataset
 from core.errors import LabError
 from core.evaluation.curve import certified_accuracy, summarise
 from core.evaluation.log import HEADER
-from core.evaluation.recorded import read_recorded, recorded_from, stored_evaluations
+from core.evaluation.recorded import (
+    RecordedEvaluation,
+    classes_of,
+    dataset_of,
+    pictures_at,
+    read_recorded,
+    recorded_from,
+    stored_evaluations,
+)
 from core.folders import EVALUATIONS
+from core.models.labels import CIFAR10_LABELS
 
 HEAD = "\t".join(HEADER) + "\n"
 LINES = "0\t3\t3\t0.2\t1\t2.5\n20\t7\t-1\t0\t0\t2.5\n"
@@ -116,3 +126,54 @@ def test_evaluations_are_read_anew_when_they_change_and_none_is_no_error(tmp_pat
     settings.write_text(json.dumps(made | {"classifier": {"ref": "hub/some/other"}}))
     os.utime(settings, (1, 1))
     assert stored_evaluations(folder=tmp_path) == ()
+
+
+ONE = (HEAD + "0\t3\t3\t0.1\t1\t1\n").encode()
+
+
+def one_of(name: str = "log.tsv", **side: str) -> RecordedEvaluation:
+    return recorded_from(name, ONE, json.dumps(side).encode() if side else None)
+
+
+@pytest.mark.parametrize(
+    ("log", "dataset"),
+    [
+        (one_of(dataset="hub/uoft-cs/cifar10", split="test"), "CIFAR-10"),
+        (one_of(dataset="parquet/data/cifar-10", split="test"), "CIFAR-10"),
+        (one_of(dataset="hub/uoft-cs/cifar10", split="train"), None),
+        (one_of(dataset="hub/uoft-cs/cifar100"), None),
+        (one_of(dataset="shapes", split="test"), "shapes"),
+        (one_of(dataset="folder/etc"), None),
+        (one_of("cifar10_resnet110_noise_0.25_test_sigma_0.25.tsv"), "CIFAR-10"),
+        (one_of("imagenet_resnet50_noise_0.50_test_sigma_0.50.tsv"), None),
+    ],
+)
+def test_the_data_set_is_told_by_what_a_log_says(log: RecordedEvaluation, dataset: str | None) -> None:
+    assert dataset_of(log) == dataset
+
+
+def test_class_names_are_those_of_the_data_set() -> None:
+    assert classes_of("CIFAR-10") == CIFAR10_LABELS
+    assert classes_of("shapes") == SHAPES_LABELS
+    assert classes_of(None) is None
+
+
+def test_pictures_of_shapes_are_those_of_the_data_set() -> None:
+    data = load_dataset("shapes", "test")
+    found = pictures_at("shapes", [7, 999, 100_000])
+    assert sorted(found) == [7, 999]
+    assert found[7][1] == int(data.labels[7])
+    assert found[7][0].getpixel((3, 5)) == tuple(data.images[7, :, 5, 3].tolist())
+
+
+def test_pictures_of_cifar10_have_the_labels_of_published_logs(cifar10_folder: Path, published_logs: Path) -> None:
+    outcomes = read_recorded(published_logs / "cifar10_resnet110_noise_0.25_test_sigma_0.25.tsv").outcomes
+    found = pictures_at("CIFAR-10", outcomes.idx.tolist())
+    assert found
+    assert all(found[i][1] == label for i, label in zip(outcomes.idx, outcomes.label, strict=True) if int(i) in found)
+    assert next(iter(found.values()))[0].size == (32, 32)
+
+
+def test_no_other_data_set_is_looked_for() -> None:
+    assert pictures_at(None, [0]) == {}
+    assert pictures_at("ImageNet", [0]) == {}

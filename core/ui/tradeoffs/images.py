@@ -9,9 +9,9 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.evaluation.curve import Behind, images_behind
 from core.evaluation.log import ABSTAINED
-from core.evaluation.log_pictures import CIFAR10, Behind, classes_of, dataset_of, images_behind, pictures_at
-from core.evaluation.recorded import RecordedEvaluation
+from core.evaluation.recorded import CIFAR10, RecordedEvaluation, classes_of, dataset_of, pictures_at
 from core.plain_text import plain
 from core.report.notation import class_name, radius_text
 from core.ui.figure import enlarged, keyed_columns
@@ -131,7 +131,7 @@ def _draw_pictures(
         more = " (under LAB_DATA, or in the cache of the Hub)" if dataset == CIFAR10 else ""
         st.info(plain(f"{what}{more}: numbers and classes only."), icon=":material/hide_image:")
         return
-    differing = [int(i) for i, label in zip(o.idx, o.label, strict=True) if int(i) in found and found[int(i)].label != label]
+    differing = [int(i) for i, label in zip(o.idx, o.label, strict=True) if int(i) in found and found[int(i)][1] != label]
     if differing:
         told = PROSE["other-pictures"].format(count=len(differing), dataset=plain(dataset or ""))
         st.info(told, icon=":material/hide_image:")
@@ -145,7 +145,7 @@ def _draw_pictures(
         said = "abstains" if predict == -1 else f"radius {radius_text(radius)}"
         if predict not in (-1, label):
             said = f"taken for {class_name(predict, words)}"
-        images.append(_spaced(enlarged(one.picture, _SHOWN_SIDE)))
+        images.append(_spaced(enlarged(one[0], _SHOWN_SIDE)))
         captions.append(plain(f"{name}: {said}"))
         alts.append(f"Image {index}, a {name}; {said}.")
     st.image(images, captions, width=_SHOWN_SIDE + _GAP, alt=alts)

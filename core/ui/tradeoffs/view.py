@@ -9,9 +9,8 @@ import streamlit as st
 
 from core.evaluation.curve import PublishedCurve, best_steps, by_class, envelope, summarise
 from core.evaluation.families import shares_at
-from core.evaluation.log_pictures import classes_of, dataset_of
 from core.evaluation.projection import lower_bounds_of
-from core.evaluation.recorded import RecordedEvaluation, evaluation_files
+from core.evaluation.recorded import RecordedEvaluation, classes_of, dataset_of, evaluation_files
 from core.evaluation.tables import TextTable, curve_table
 from core.figures.curves import Curve, bound_histogram, certified_curves, class_bars, curves_alt, radius_histogram
 from core.figures.tradeoff import Spot, sigma_path, tradeoff_alt
