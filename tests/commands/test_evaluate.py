@@ -14,6 +14,8 @@ from core.__main__ import main
 from core.evaluation.log import read_image_votes, read_log, votes_path
 from core.models.networks import ConvClassifier
 from core.models.storage import ModelConfig, save_model
+from core.smoothing.bounds import randomised_lower, uniform_number
+from core.smoothing.noise import image_seed
 
 
 @pytest.fixture
@@ -128,6 +130,25 @@ def test_the_side_file_says_noise_norm_and_sides(classifier: str, tmp_path: Path
     assert json.loads(capsys.readouterr().out)["logs"][0]["norm"] == "linf"
     assert main(["curve", str(out), str(other)]) == 2
     assert "different norms (linf.tsv linf, l2.tsv l2)" in capsys.readouterr().err
+
+
+def test_each_image_has_a_number_of_its_own_for_the_randomised_bound(
+    classifier: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "random.tsv"
+    asked = ("--method", "randomised-clopper-pearson", "--seed", "5")
+    assert main(command(classifier, out, *asked)) == 0
+    votes = read_image_votes(out)
+    for line in read_log(out).lines():
+        found = votes[line.idx]
+        assert found.candidate is not None
+        k = found.counts.get(found.candidate, 0)
+        bound = randomised_lower(k, 50, 0.001, uniform_number(image_seed(5, line.idx)))
+        assert line.radius == pytest.approx(max(0.0, 0.25 * norm.ppf(bound)), abs=1e-9)
+        assert found.p_lower == pytest.approx(bound)
+    capsys.readouterr()
+    assert main(["curve", str(out), "--json"]) == 0
+    assert json.loads(out.with_suffix(".json").read_text())["method"] == "randomised-clopper-pearson"
 
 
 def test_a_log_from_before_there_was_a_choice_of_noise_goes_on(

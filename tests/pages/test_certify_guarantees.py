@@ -46,6 +46,7 @@ def test_the_usual_guarantee_is_the_one_that_came_with_the_lab() -> None:
         ({"noise": "laplace", "norm-laplace": "l2"}, "l2", "Teng et al. 2019"),
         ({"sound": "true"}, "l2", "on the 8-bit grid"),
         ({"two-sided": "true"}, "l2", "alpha shared "),
+        ({"bound": "randomised-clopper-pearson"}, "l2", "randomised-clopper-pearson bound with the uniform number"),
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from scipy import stats
 
 from core.smoothing.bounds import METHODS, anytime_lower, clopper_pearson_upper, lower_bound, upper_bound
-from core.smoothing.conclusion import both_ways, conclude, find_runner_up
+from core.smoothing.conclusion import both_ways, conclude, find_runner_up, part_for_lower
 from core.smoothing.radius import own_radius
-from core.smoothing.settings import Terms
+from core.smoothing.settings import HALF, NEARLY_ALL, Terms
 
 RUNS = 20_000
 SHAPE = (3, 4, 4)
@@ -158,3 +159,21 @@ def test_where_two_sides_pay(truth, gains):
     one, two = zip(*(both_ways(c, 0, Terms(method="clopper-pearson", **RULES)) for c in counts), strict=True)
     mean_one, mean_two = np.mean([c.radius for c in one]), np.mean([c.radius for c in two])
     assert (mean_two > 1.5 * mean_one) if gains else (0.9 * mean_one < mean_two < mean_one)
+
+
+@pytest.mark.parametrize(
+    ("counts0", "part"),
+    [((0, 20, 0), NEARLY_ALL), ((0, 18, 2), NEARLY_ALL), ((1, 18, 1), HALF), ((9, 2, 9), HALF), ((0, 1), NEARLY_ALL)],
+)
+def test_the_n0_samples_say_how_alpha_is_shared(counts0, part):
+    assert part_for_lower(counts0, 1) == part
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nearly_all_of_alpha_for_the_lower_bound_wins_back_what_half_of_it_cost(method):
+    terms = Terms(method=method, two_sided=True, **RULES)
+    for votes in (100, 96):
+        one, half = both_ways((votes, 100 - votes), 0, terms)
+        _, nearly = both_ways((votes, 100 - votes), 0, replace(terms, lower_part=NEARLY_ALL))
+        assert 0.97 * one.radius > half.radius
+        assert one.radius > nearly.radius > 0.997 * one.radius - 1e-12
