@@ -30,20 +30,7 @@ SETTLED = (ANSWERED, UNUSABLE, IN_DOUBT)
 BUSY_SECONDS = 30.0  # how long one waits for others who write
 NANO = 1_000_000_000  # money is counted in whole billionths of a dollar: sums of floats would creep past a budget
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, spec TEXT NOT NULL, began REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS queries (
-    run TEXT NOT NULL REFERENCES runs, purpose TEXT NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
-    sent_sha256 TEXT, answer TEXT, model TEXT, asked REAL NOT NULL, seconds REAL, nanodollars INTEGER NOT NULL, remark TEXT,
-    PRIMARY KEY (run, purpose, number)
-);
-CREATE TABLE IF NOT EXISTS spent (
-    run TEXT NOT NULL, purpose TEXT NOT NULL, number INTEGER NOT NULL, visitor TEXT NOT NULL, asked REAL NOT NULL,
-    nanodollars INTEGER NOT NULL, PRIMARY KEY (run, purpose, number)
-);
-CREATE TABLE IF NOT EXISTS looks (run TEXT PRIMARY KEY, asked TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS spent_since ON spent (asked, visitor, nanodollars);
-"""
+_SCHEMA = Path(__file__).with_name("ledger.sql").read_text(encoding="utf-8")
 
 
 class QueryKey(NamedTuple):

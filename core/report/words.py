@@ -1,7 +1,9 @@
 """A certificate in sentences and formulas: what it says and does not, why it abstains, how its radius follows, what changed."""
 
 import math
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from core.report.notation import certainty, class_name, norm_name, percent, radius_text
@@ -13,25 +15,7 @@ from core.smoothing.radius import OWN_NORM, floored, own_radius, raised
 UNSURE = 0.5
 """The share of a classifier's confidence below which its answer to the clean picture is called unsure."""
 
-_ONE_BOUND = {
-    "gaussian": (r"\sigma\,\Phi^{-1}(\underline{p})", "Cohen et al. 2019, theorem 1"),
-    "uniform": (r"2\lambda\,(\underline{p}-\tfrac12),\quad\lambda=\sqrt3\,\sigma", "Lee et al. 2019; Yang et al. 2020"),
-    "laplace": (r"-b\,\ln\!\left(2(1-\underline{p})\right),\quad b=\sigma/\sqrt2", "Teng et al. 2019; Yang et al. 2020"),
-}
-_TWO_BOUNDS = {
-    "gaussian": (
-        r"\tfrac{\sigma}{2}\left(\Phi^{-1}(\underline{p_A})-\Phi^{-1}(\overline{p_B})\right)",
-        "Cohen et al. 2019, theorem 1",
-    ),
-    "uniform": (
-        r"\lambda\,(\underline{p_A}-\overline{p_B}),\quad\lambda=\sqrt3\,\sigma",
-        "proof in docs/statistics.md; Lee et al. 2019 for one bound",
-    ),
-    "laplace": (
-        r"\tfrac12\left(F^{-1}(\underline{p_A})-F^{-1}(\overline{p_B})\right),\quad F\text{: Laplace},\ b=\sigma/\sqrt2",
-        "proof in docs/statistics.md; never less than Teng et al. 2019",
-    ),
-}
+_FORMULAS = tomllib.loads(Path(__file__).with_name("formulas.toml").read_text(encoding="utf-8"))
 
 
 def headline(certificate: Certificate) -> str:
@@ -241,7 +225,8 @@ def radius_formula(certificate: Certificate) -> Formula:
     c = certificate
     k = c.counts[c.candidate or 0]
     two = c.two_sided and c.p_upper is not None
-    formula, source = (_TWO_BOUNDS if two else _ONE_BOUND)[c.noise]
+    told = _FORMULAS["two bounds" if two else "one bound"][c.noise]
+    formula, source = told["formula"], told["source"]
     drawn = f" with the uniform number {c.terms.uniform:.4f} of seed {c.seed}" if c.method == RANDOMISED else ""
     votes = f"{k:,} of {c.n:,} votes, alpha {c.terms.alpha:g}, {c.method} bound{drawn}"
     if two:

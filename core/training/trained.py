@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from safetensors import SafetensorError
@@ -35,6 +36,7 @@ MARK = "kept_as"
 """What card.json calls the name by; folders without it were put there by somebody else, and are none of these."""
 OWNER = "owner.json"
 """Beside those: the key of the visitor who made it, and whether others may choose it. It is not taken along."""
+_README = Template(Path(__file__).with_name("readme.md").read_text(encoding="utf-8"))
 _NAMES = {
     "psnr": "PSNR, dB",
     "one_shot_accuracy": "accuracy of the classifier after one draw of noise",
@@ -236,37 +238,19 @@ def readme(config: ModelConfig, card: Mapping[str, Any], title: str, reference: 
         "ended": card.get("trouble") or ("stopped early" if card.get("stopped_early") else "as planned"),
         "time": f"{card.get('minutes')} min on {card.get('device')}",
     }
-    kind = config.kind
     measured = "".join(f"\n| {_NAMES.get(name, name)} | {sigma or 'none'} | {value:g} |" for name, sigma, value in rows)
-    origin = "".join(f"\n| {key} | {_cell(value)} |" for key, value in made.items() if value not in (None, ""))
-    command = f"    {card['command']}\n\n" if card.get("command") else ""
-    return f"""---
-{_head(config, card, title, rows)}
----
-
-# {title}
-
-{what} {purpose}
-
-## Figures
-
-On {where}{pictures}. They are no certificates: those need `evaluate`.
-
-| figure | sigma | value |
-|---|---|---|{measured}
-
-## How it was made
-
-| | |
-|---|---|{origin}
-
-{command}## How it is used
-
-    from core import load_classifier, load_denoiser
-    {kind} = load_{kind}("{reference or "local/PATH"}")
-
-Made with the Denoised Smoothing Lab {LAB_VERSION}: pixels and sigma are in [0, 1], and normalisation is inside.
-"""
+    return _README.substitute(
+        head=_head(config, card, title, rows),
+        title=title,
+        what=f"{what} {purpose}",
+        where=f"{where}{pictures}",
+        measured=measured,
+        origin="".join(f"\n| {key} | {_cell(value)} |" for key, value in made.items() if value not in (None, "")),
+        command=f"    {card['command']}\n\n" if card.get("command") else "",
+        kind=config.kind,
+        reference=reference or "local/PATH",
+        version=LAB_VERSION,
+    )
 
 
 def figures(card: Mapping[str, Any]) -> list[tuple[str, str, float]]:
