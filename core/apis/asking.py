@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from PIL import Image
 
@@ -72,20 +72,17 @@ class QuerySender:
         limits = self.provider.limits
         pictures = self.pictures.pairs(purpose, numbers)
         under_way: dict[Future[None], int] = {}
-        order, place = _Order(), 0
+        passed = threading.Event()
+        passed.set()
         with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="api") as pool:
             try:
-                more = True
-                while (more or under_way) and self.halt is None:
-                    while more and len(under_way) < limits.concurrency:
-                        following = next(pictures, None)
-                        if following is None:
-                            more = False
-                            break
-                        number, _, picture = following
+                while self.halt is None:
+                    for number, _, picture in islice(pictures, limits.concurrency - len(under_way)):
+                        before, passed = passed, threading.Event()
                         key = QueryKey(self.run, purpose, number)
-                        under_way[pool.submit(self._settle, key, picture, order, place)] = number
-                        place += 1
+                        under_way[pool.submit(self._settle, key, picture, before, passed)] = number
+                    if not under_way:
+                        break
                     done, _ = wait(under_way, timeout=0.1, return_when=FIRST_COMPLETED)
                     if self.should_stop():
                         self._end(Halt("stopped", "Stopped: every answer so far is kept."))
@@ -121,13 +118,19 @@ class QuerySender:
         self.halt = self.halt or halt
         self._stopped.set()
 
-    def _settle(self, key: QueryKey, picture: Image.Image, order: _Order, place: int) -> None:
-        """Send one query, in a thread of the pool, until it is settled."""
-        with order.at(place) as wait_for_place:
+    def _settle(self, key: QueryKey, picture: Image.Image, before: threading.Event, passed: threading.Event) -> None:
+        """Send one query, in a thread of the pool, until it is settled; it sets out after those ``before``.
+
+        So the last of a budget goes to the lowest numbers: only the gapless beginning of the answers can be counted.
+        """
+        try:
             png = encode(picture, self.provider.limits)
             digest = hashlib.sha256(png).hexdigest()
-            wait_for_place()
+            before.wait()
             self._set_out(key, digest)
+        finally:  # whatever happened
+            before.wait()
+            passed.set()
         for attempt in range(ATTEMPTS):
             if attempt:
                 self._set_out(key, digest)
@@ -188,33 +191,6 @@ def backoff(attempt: int, retry_after: float | None, draw: Callable[[], float] =
     if retry_after is not None:
         return retry_after
     return min(MOST_WAIT, 2.0**attempt) * (0.5 + draw() / 2)
-
-
-class _Order:
-    """Lets threads through in the order of their places.
-
-    So the last of a budget goes to the lowest numbers: only the gapless beginning of the answers can be counted.
-    """
-
-    def __init__(self) -> None:
-        self._served = 0
-        self._moved = threading.Condition()
-
-    @contextmanager
-    def at(self, place: int) -> Iterator[Callable[[], None]]:
-        """Hold a place; what this yields waits until it is its turn, which ends with the context, whatever happened."""
-
-        def wait_for_place() -> None:
-            with self._moved:
-                self._moved.wait_for(lambda: self._served == place)
-
-        try:
-            yield wait_for_place
-        finally:
-            wait_for_place()
-            with self._moved:
-                self._served += 1
-                self._moved.notify_all()
 
 
 class _GivenUpError(Exception):
