@@ -110,20 +110,18 @@ class Ledger:
         """Hold a run; what an earlier process left under way is in doubt. Raises LabError where another works on it now."""
         lock = FileLock(self.path.with_name(self.path.name + ".locks") / f"{run[:32]}.lock")
         try:
-            lock.acquire(timeout=0)
+            held = lock.acquire(timeout=0)
         except Timeout as error:
             raise LabError("Another process is asking these very queries now: wait for it, or stop it first.") from error
         except OSError as error:
             raise self._fault(error) from error
-        try:
+        with held:
             with self._using():
                 self._db.execute(
                     "UPDATE queries SET state = ?, remark = ? WHERE run = ? AND state = ?",
                     (IN_DOUBT, "the program ended before the answer came", run, RESERVED),
                 )
             yield
-        finally:
-            lock.release()
 
     def reserve(self, key: QueryKey, sent_sha256: str, *, price: float, budget: float) -> None:
         """Set the price of a query aside, before it is sent.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import TracebackType
@@ -108,16 +109,16 @@ class LogFiles:
 
     def __init__(self, path: Path, made_by: Mapping[str, Any], resume: bool, on_notice: Callable[[str], None]) -> None:
         self._path = path
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise LabError(f"Another process writes {str(path)!r} now: wait for its end, or choose another --out.") from None
-        try:
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock.acquire(timeout=0))
+            except Timeout:
+                busy = f"Another process writes {str(path)!r} now: wait for its end, or choose another --out."
+                raise LabError(busy) from None
+            held.callback(Path(lock.lock_file).unlink, missing_ok=True)
             self._begin(made_by, resume, on_notice)
-        except BaseException:
-            self._let_go()
-            raise
+            self._held = held.pop_all()
 
     def _begin(self, made_by: Mapping[str, Any], resume: bool, on_notice: Callable[[str], None]) -> None:
         path = self._path
@@ -131,27 +132,18 @@ class LogFiles:
             votes.unlink(missing_ok=True)
 
     def __enter__(self) -> LogFiles:
-        self._log: IO[str] = self._path.open("a", encoding="utf-8")
+        self._log = self._held.enter_context(self._path.open("a", encoding="utf-8"))
         self._votes: IO[str] | None = None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            self._log.close()
-            if self._votes is not None:
-                self._votes.close()
-        finally:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        Path(self._lock.lock_file).unlink(missing_ok=True)
-        self._lock.release()
+        self._held.close()
 
     def add(self, line: LogLine, votes: ImageVotes | None = None) -> None:
         """Write an image; the votes first, so that a line in the log has its votes."""
         if votes is not None:
             if self._votes is None:
-                self._votes = votes_path(self._path).open("a", encoding="utf-8")
+                self._votes = self._held.enter_context(votes_path(self._path).open("a", encoding="utf-8"))
             self._votes.write(votes_text([votes]))
             self._votes.flush()
         self._log.write(line.text() + "\n")

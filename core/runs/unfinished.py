@@ -103,17 +103,14 @@ def _held(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Hold a folder for this piece of work. Raises LabError where another does for longer than ``patience``, or it is gone."""
     if not folder.is_dir():
         raise LabError(_GONE)  # the lock would make it
-    lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(timeout=patience)
+        held = FileLock(folder / _LOCK).acquire(timeout=patience)
     except Timeout:
         raise LabError("Somebody goes on with it already: wait for its end.") from None
     except OSError as error:
         raise LabError(f"It cannot be gone on with ({error.strerror or error}).") from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def _remove(folder: Path) -> None:
