@@ -55,7 +55,7 @@ def run_quantize(args: argparse.Namespace) -> int:
     models = {"refs": {"classifier": classifier.ref, "denoiser": args.denoiser}}
     with torch.inference_mode():
         folder = store_quantised(pair, quantised(pair, batches), models | {"calibration": calibration}, bundled=args.bundled)
-        stored = read_quantised(folder)
+        stored = read_quantised(folder, pair)
         run, own = compiled(stored.graph, "f32"), PairModule(pair)
         answers = [(run(part).argmax(1), own(part).argmax(1)) for part in others.split(pair.rows) if len(part) == pair.rows]
     rounded, exact = (torch.cat(list(classes)) for classes in zip(*answers, strict=True))

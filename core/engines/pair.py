@@ -52,6 +52,14 @@ class Pair:
         hashes = {name: "none" if model is None else getattr(model, "weights_sha256", None) for name, model in models.items()}
         return hashes | {"sigma": float(self.sigma), "shape": list(self.shape)}
 
+    def numbers(self) -> str:
+        """sha256 of all weights and statistics as they are now, whatever they were read from."""
+        digest = hashlib.sha256()
+        for model in (self.classifier, self.denoiser):
+            for tensor in model.state_dict().values() if isinstance(model, nn.Module) else ():
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
     def example(self) -> Tensor:
         """(rows, 3, H, W) pixels."""
         return torch.rand((self.rows, *self.shape), generator=torch.Generator().manual_seed(0))
@@ -155,7 +163,7 @@ def store_quantised(pair: Pair, graph: Any, about: Mapping[str, Any], *, bundled
     openvino().save_model(graph, folder / GRAPH[0], compress_to_fp16=False)
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in GRAPH}
     made_with = {package: version(package) for package in ("openvino", "nncf", "torch")}
-    document = {**pair.made_of, "rows": pair.rows, "files": files, "versions": made_with, **about}
+    document = {**pair.made_of, "numbers": pair.numbers(), "rows": pair.rows, "files": files, "versions": made_with, **about}
     (folder / ABOUT).write_text(json.dumps(document, indent=2) + "\n")
     return folder
 
@@ -169,9 +177,11 @@ class StoredGraph:
     sha256: str
 
 
-def read_quantised(folder: Path) -> StoredGraph:
-    """Read a graph of int8. Raises LabError where a file is not the one that was stored."""
+def read_quantised(folder: Path, pair: Pair) -> StoredGraph:
+    """Read a graph of int8. Raises LabError where a file is not the one that was stored, or the pair's weights were changed."""
     about = json.loads((folder / ABOUT).read_text())
+    if pair.numbers() != about["numbers"]:
+        raise LabError(f"The weights of {pair.names} were changed since they were read: make a graph of int8 of what they are.")
     found = {name: (folder / name).read_bytes() for name in GRAPH}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
     if hashes != about["files"]:

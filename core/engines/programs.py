@@ -238,7 +238,7 @@ def _openvino(pair: Pair, precision: str) -> Program:
     if folder is None:
         run = compiled(graph_of(pair), {FLOAT32: "f32", "bfloat16": "bf16"}[precision])
         return Program("openvino", precision, _in_rows(run, pair.rows), versions=versions)
-    stored = read_quantised(folder)
+    stored = read_quantised(folder, pair)
     run = _in_rows(compiled(stored.graph, "f32"), stored.rows)
     return Program("openvino", precision, run, versions=versions | {INT8: stored.sha256})
 

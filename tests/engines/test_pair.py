@@ -63,7 +63,7 @@ def test_a_graph_of_int8_votes_and_is_named(pair, home):
     assert json.loads((folder / "about.json").read_text())["about"] == "a test"
     certificate = certify(PICTURE, pair.classifier, pair.denoiser, precision="int8", **ASKED)
     assert (certificate.engine, certificate.precision) == ("openvino", "int8")
-    assert certificate.versions["int8"] == read_quantised(folder).sha256
+    assert certificate.versions["int8"] == read_quantised(folder, pair).sha256
     assert certificate_of(json.loads(json.dumps(certificate.to_dict()))) == certificate
     noisy = torch.rand((21, 3, 16, 16), generator=torch.Generator().manual_seed(0))
     program = choose(pair, "openvino", "int8")
@@ -112,6 +112,15 @@ def test_a_graph_that_was_damaged_is_not_used(pair):
     program = choose(pair, "openvino", "int8")
     assert (program.engine, program.precision) == ("eager", "float32")
     assert "is not the one that was stored" in program.notice
+
+
+def test_weights_that_were_changed_are_not_computed_by_the_graph_of_what_they_were(pair):
+    keep(pair)
+    with torch.no_grad():
+        pair.classifier.head.weight.mul_(1.001)
+    program = choose(pair, "openvino", "int8")
+    assert (program.engine, program.precision) == ("eager", "float32")
+    assert "were changed since they were read" in program.notice
 
 
 def test_what_certificates_may_name_is_not_written_over(pair):
