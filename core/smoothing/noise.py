@@ -2,8 +2,9 @@
 
 import hashlib
 import math
-from concurrent.futures import Future
-from threading import Thread
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import torch
@@ -57,16 +58,7 @@ class NoiseStream:
         """Begin to draw samples that will be asked for, beside the networks; a GPU draws them fast enough when they are."""
         numbers = [number for number in self._numbers(start, stop) if number not in self._ahead and not self._has(number)]
         if numbers and self.device.type == "cpu":
-            drawing = {number: Future[Tensor]() for number in numbers}
-            self._ahead |= drawing
-            Thread(target=self._draw_all, args=(drawing,), name="noise").start()
-
-    def _draw_all(self, drawing: dict[int, Future[Tensor]]) -> None:
-        for number, block in drawing.items():
-            try:
-                block.set_result(self._drawn(number))
-            except BaseException as error:  # for whoever asks for the block, such as that memory ran out
-                block.set_exception(error)
+            self._ahead |= {number: drawer(os.getpid()).submit(self._drawn, number) for number in numbers}
 
     def _numbers(self, start: int, stop: int) -> range:
         return range(start // self._rows, (stop - 1) // self._rows + 1)
@@ -89,6 +81,13 @@ class NoiseStream:
         # 63 bits, since a generator's seed must fit a signed 64-bit integer.
         seed = int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
         return _drawn_by_torch(torch.Generator(self.device).manual_seed(seed), shape, self.kind)
+
+
+@cache
+def drawer(process: int) -> ThreadPoolExecutor:
+    """The thread of a process that draws ahead; a fork has none of its parent's. To start one for each block would take longer
+    beside other programs than to draw it."""
+    return ThreadPoolExecutor(1, "noise")
 
 
 def image_seed(seed: int, index: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import threading
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import LabError
-from core.smoothing.noise import NoiseStream
+from core.smoothing.noise import NoiseStream, drawer
 from core.smoothing.sampling import default_batch_size, ready
 from core.smoothing.settings import Settings
 from core.smoothing.under_noise import CHECKED, PictureUnderNoise, Sampling, sample_under_noise
@@ -64,15 +65,15 @@ def test_noise_is_drawn_beside_the_networks_and_none_in_vain(monkeypatch):
     monkeypatch.setattr(NoiseStream, "_drawn", noting)
     assert int(count(n=500, batch_size=50).sum()) == 500
     assert sorted(drawn) == list(range(8)), "500 samples are 8 blocks of 64"
-    assert set(drawn.values()) == {threading.current_thread().name, "noise"}
-    assert [number for number, name in drawn.items() if name != "noise"] == [0]
+    assert set(drawn.values()) == {threading.current_thread().name, "noise_0"}
+    assert [number for number, name in drawn.items() if name != "noise_0"] == [0]
 
 
 def test_memory_that_runs_out_beside_the_networks_halves_the_batch(monkeypatch):
     draw, failed = NoiseStream._drawn, []
 
     def failing(self: NoiseStream, number: int) -> Tensor:
-        if threading.current_thread().name == "noise" and not failed:
+        if threading.current_thread().name == "noise_0" and not failed:
             failed.append(number)
             raise MemoryError
         return draw(self, number)
@@ -201,9 +202,7 @@ def live_bytes() -> int:
 
 def drawn_ahead() -> None:
     """Wait for noise that is drawn beside the networks."""
-    for thread in threading.enumerate():
-        if thread.name == "noise":
-            thread.join(60)
+    drawer(os.getpid()).submit(lambda: None).result(60)
 
 
 @pytest.mark.parametrize("side", [16, 224])
