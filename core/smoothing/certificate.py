@@ -51,7 +51,10 @@ def model_size(model: object) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a certificate names beside numbers: the picture, the models, and where they computed."""
+    """What a certificate names beside numbers: the picture, the models, and where they computed.
+
+    All samples come from one program: another engine or number format rounds otherwise, and is another base classifier.
+    """
 
     image: ImageRecord
     classifier: ModelRecord
@@ -73,8 +76,8 @@ class GrowthPoint:
     ceiling: float
 
 
-@dataclass(frozen=True)
-class _Sampled:
+@dataclass(frozen=True, kw_only=True)
+class _Sampled(Provenance):
     """What a run of either kind records."""
 
     prediction: int | None  # index of the class, or None where it abstains
@@ -86,14 +89,10 @@ class _Sampled:
     sigma: float
     seed: int
     stopped: bool  # whether it ended before as many as were planned
-    image: ImageRecord
-    classifier: ModelRecord
-    denoiser: ModelRecord
-    labels: tuple[str, ...] | None
-    device: str
     seconds: float
     samples_per_second: float
-    versions: dict[str, str]
+    noise: str
+    sound: bool = False
 
     @classmethod
     def of(
@@ -123,7 +122,7 @@ class _Sampled:
         return head | document
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Certificate(_Sampled):
     """The result of CERTIFY for one picture.
 
@@ -145,10 +144,8 @@ class Certificate(_Sampled):
     n0: int
     n_planned: int
     norm: str
-    noise: str
     method: str  # of the bound; ``group-sequential``: ``radius`` is one of ``table_radii``
     failure_probability: float  # alpha over tries; twice that where another bound was planned: either might have been reported
-    sound: bool = False
     two_sided: bool = False
     runner_up: int | None = None  # the class with most votes beside the candidate, if two-sided; the first of several
     p_upper: float | None = None  # upper bound on the probability of every class but ``candidate``, if two-sided
@@ -158,8 +155,6 @@ class Certificate(_Sampled):
     within: float | None = None
     table_radii: tuple[float, ...] = ()
     tries: int = 1
-    engine: str = EAGER  # all samples come from one program: another rounds otherwise, and is another base classifier
-    precision: str = FLOAT32
     mixture: float = UNIFORM  # of the anytime bound: :data:`core.smoothing.bounds.MIXTURE`
     lower_part: float = HALF  # if two-sided, the part of alpha that ``p_lower`` has; ``p_upper`` has the rest
     method_planned: str | None = None  # the bound that was asked for; None in documents from before it was recorded
@@ -182,7 +177,7 @@ class Certificate(_Sampled):
         return document | {"table_radii": list(self.table_radii)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prediction(_Sampled):
     """The result of PREDICT for one picture.
 
@@ -190,7 +185,3 @@ class Prediction(_Sampled):
     """
 
     p_value: float  # of the two-sided binomial test that the two largest counts are equally likely
-    noise: str = "gaussian"
-    sound: bool = False
-    engine: str = EAGER
-    precision: str = FLOAT32

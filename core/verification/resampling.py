@@ -79,17 +79,15 @@ def resample(
     on_progress: OnSample = lambda part, now: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Check]:
-    """Sample votes again, and compare.
+    """Sample votes again, and compare; what is stopped is not checked.
 
     Args:
         picture: the one it certifies, in any size; the models are those that it names.
         same_seed: sample with its own seed, as many as it counted.
         fresh_seed: sample with this seed, too.
         fresh_n: so many; by default :func:`usual_fresh_n`.
-        should_stop: asked after every batch, as ``on_progress`` is called; what was stopped is not checked.
 
-    Raises:
-        LabError: where the fresh seed is not fresh, fresh samples are too few or too many, or the device is not there.
+    Raises LabError as :func:`check_fresh`, and where the device is not there.
     """
     place = str(pick_device(device))
     check_fresh(certificate, fresh_seed, fresh_n)
@@ -316,12 +314,9 @@ def claim_p_value(certificate: Certificate, counts: Sequence[int]) -> float:
 def consistency_p_value(certificate: Certificate, counts: Sequence[int]) -> float:
     """A p-value for the hypothesis that fresh counts and the certificate's come from the same probabilities.
 
-    It is at most x with probability at most x, for every x, where the certificate is true. Tested are the candidate's
-    votes and, of a two-sided certificate, the runner-up's as well; that one was picked by its votes, so the least p-value is
-    multiplied as if every other class had been tested (Bonferroni).
-
-    Args:
-        counts: votes of the fresh samples, one entry a class; how many samples was fixed beforehand.
+    Tested are the candidate's votes and, of a two-sided certificate, the runner-up's as well; that one was picked by its
+    votes, so the least p-value is multiplied as if every other class had been tested (Bonferroni). How many fresh samples
+    there are was fixed beforehand.
     """
     # Whoever may stop at will can stop at a lucky moment, so Fisher's test, which takes n as given, would alarm too often.
     test = fisher_p_value if certificate.method in FIXED_N else anytime_p_value

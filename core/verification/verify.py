@@ -29,21 +29,15 @@ SAME, DIFFERS, NOT_CHECKED = "same", "differs", "not checked"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was checked: a field or part of the certificate, what is said of it, and the outcome for people.
-
-    Attributes:
-        status: ``same``, ``differs`` or ``not checked``.
-        stated, found: what the certificate says, and what was computed or read here; None where there is no single value.
-        p_value: of a statistical test.
-    """
+    """One thing that was checked: a field or part of the certificate, and the outcome, in a sentence for people."""
 
     name: str
-    status: str
+    status: str  # ``same``, ``differs`` or ``not checked``
     sentence: str
     _: KW_ONLY
-    stated: Any = None
-    found: Any = None
-    p_value: float | None = None
+    stated: Any = None  # what the certificate says; None where there is no single value
+    found: Any = None  # what was computed or read here
+    p_value: float | None = None  # of a statistical test
 
 
 @dataclass(frozen=True)
@@ -86,12 +80,9 @@ def verify(
     certificate: Certificate, picture: Image.Image | None, models: ModelsHere | str, beside: Mapping[str, Any] | None = None
 ) -> Verification:
     """Recompute a certificate's arithmetic, and compare its picture and its models (or the sentence that says why they could
-    not be looked at) with those that are here.
+    not be looked at) with those that are here. What stands ``beside`` it in its document is named as not checked.
 
     That the counts were really drawn is another matter: :func:`core.verification.resampling.resample`.
-
-    Args:
-        beside: what stands in the document beside the certificate: it is named as not checked.
     """
     checks = [
         Check("schema", SAME, "The document is complete and of the schema's version that this Lab reads."),
