@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.ui.jobs import follow
 from core.ui.jobs.session import picture_key, queue
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -73,6 +75,28 @@ def test_a_job_is_started_once_at_a_time_stopped_and_drawn() -> None:
     assert not at.button[0].disabled, "what stands around a job is drawn anew when it ended"
     at = until_ended(press(press(at, "Start"), "Stop"))
     assert [element.value for element in at.markdown] == ["the result"]
+
+
+def test_a_look_at_a_job_lets_pages_be_drawn_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = press(AppTest.from_function(page, default_timeout=20).run(), "Start")
+    monkeypatch.setattr(follow, "LATER", 1.5)
+    begun, end = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        queue().pages.draw()
+        begun.set()
+        end.wait(20)
+
+    other = threading.Thread(target=draw)
+    other.start()
+    begun.wait(5)
+    began = time.monotonic()
+    at.run()
+    assert time.monotonic() - began >= 1.5
+    assert [button.label for button in at.button if button.label == "Stop"], "it is drawn in the end, whoever draws"
+    end.set()
+    other.join()
+    until_ended(press(at, "Stop"))
 
 
 def test_pictures_differ_by_pixels_and_by_size() -> None:
