@@ -5,9 +5,8 @@ The noise of one pixel value is the whole number k, in grey levels, with probabi
     P(k) = Phi((k + 1/2) / s) - Phi((k - 1/2) / s),    s = 255 sigma,
 
 which is the distribution of a real Gaussian rounded to the grid: for a whole number x, round(x + s Z) = x + round(s Z). So a
-picture of 8 bits with this noise has exactly the distribution of the picture with real Gaussian noise, rounded; and theorem 1
-of Cohen et al. (2019) holds for the classifier that rounds first. The need for it: Voracek and Hein, "Sound Randomized
-Smoothing in Floating-Point Arithmetics" (ICLR 2023). More in docs/floating-point.md.
+picture of 8 bits with this noise is distributed as the one with real Gaussian noise, rounded, and theorem 1 of Cohen et al.
+(2019) holds for the classifier that rounds first (Voracek and Hein, ICLR 2023). More in docs/floating-point.md.
 """
 
 import math

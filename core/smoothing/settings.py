@@ -46,53 +46,30 @@ def fresh_seed() -> int:
 class Settings:
     """All that CERTIFY is asked, beside picture and models. Whatever asks for a certificate contains one of these.
 
-    Attributes:
-        sigma: standard deviation of the noise in each channel, in [0, 1] pixel units, whatever the noise.
-        n0: samples that choose the class.
-        n: fresh samples that count it.
-        alpha: the chance that the certificate may be wrong.
-        seed: same seed, same noise, whatever the batch size (on one type of device). The guarantee needs a picture and models
-            that were chosen without knowledge of it: :func:`fresh_seed`.
-        method: ``clopper-pearson`` for this very n; ``randomised-clopper-pearson``, which a number drawn from the seed makes
-            exact; ``anytime``, which stays valid wherever the run is stopped; or ``group-sequential``, the test of
-            ``table_radii``, and of nothing else.
-        noise: ``gaussian``, ``uniform`` or ``laplace``.
-        norm: ``l1``, ``l2`` or ``linf``, in which the radius is told; None for the noise's own, l2 for Gaussian and l1 for
-            the others. The certificate has the radii in all of them.
-        sound: draw Gaussian noise on the 8-bit grid by exact integer sampling, so that floating point is no gap in the proof.
-            For 8-bit pictures; the certificate speaks of 8-bit pictures.
-        two_sided: bound the runner-up from above, too; the n0 samples say how alpha is shared.
-        until_radius: with ``anytime``, end as soon as it is settled whether this radius, in ``norm``, can be certified.
-        within: with ``anytime``, end as soon as the radius is at most this part (0.05 is 5%) below what n samples would give,
-            if the shares of the votes stayed as they are; or as no class can be certified.
-        table_radii: with ``group-sequential``, end as soon as each of these radii, ascending, in ``norm``, is certified or
-            predicted to stay uncertified; the certificate's radius is then the greatest of them that is certified. 0 asks
-            whether a class can be certified at all.
-        tries: certificates of this picture, with other sigmas, seeds or models, among which alpha is shared: each has
-            alpha / tries (Bonferroni), so that with probability at least 1 - alpha all of them hold, the best one too. Of the
-            k-th of any number it may be k (k + 1).
-        engine: what computes the networks: ``eager``, ``compile`` (torch.compile), ``openvino``; ``auto`` for what suits.
-        precision: the number format they compute in: ``float32`` or ``bfloat16``; ``auto`` for float32, or a faster one in
-            which the certified accuracy of these very models was measured. A network that rounds is another network: what
-            votes is named in the certificate.
+    The bounds: ``clopper-pearson`` for this very n; ``randomised-clopper-pearson``, which a number drawn from the seed makes
+    exact; ``anytime``, which stays valid wherever the run is stopped; ``group-sequential``, the test of ``table_radii`` and of
+    nothing else. With ``anytime``, sampling ends as soon as it is settled whether ``until_radius`` can be certified; or as the
+    radius is at most the part ``within`` (0.05 is 5%) below what n samples would give, if the shares of the votes stayed as
+    they are, or no class can be certified. With ``table_radii`` it ends as each of them is certified or predicted to stay
+    uncertified, and the certificate's radius is the greatest that is; 0 asks whether there is a class at all.
     """
 
-    sigma: float
-    n0: int = 100
-    n: int = 10_000
-    alpha: float = 0.001
-    seed: int = 0
+    sigma: float  # standard deviation of the noise in each channel, in [0, 1] pixel units, whatever the noise
+    n0: int = 100  # samples that choose the class
+    n: int = 10_000  # fresh samples that count it
+    alpha: float = 0.001  # the chance that the certificate may be wrong
+    seed: int = 0  # same seed, same noise; what is certified is to be chosen without knowledge of it: :func:`fresh_seed`
     method: str = "clopper-pearson"
-    noise: str = "gaussian"
-    norm: str | None = None
-    sound: bool = False
-    two_sided: bool = False
-    until_radius: float | None = None
+    noise: str = "gaussian"  # ``gaussian``, ``uniform`` or ``laplace``
+    norm: str | None = None  # ``l1``, ``l2`` or ``linf``, in which radii are told; None for the noise's own
+    sound: bool = False  # exact Gaussian noise on the 8-bit grid, for 8-bit pictures: floating point is no gap in the proof
+    two_sided: bool = False  # bound the runner-up from above, too; the n0 samples say how alpha is shared
+    until_radius: float | None = None  # in ``norm``
     within: float | None = None
-    table_radii: tuple[float, ...] | None = None
-    tries: int = 1
-    engine: str = "auto"
-    precision: str = "auto"
+    table_radii: tuple[float, ...] | None = None  # ascending, in ``norm``
+    tries: int = 1  # that share alpha: each has alpha / tries, so that all hold with 1 - alpha; k (k + 1) for the k-th of any
+    engine: str = "auto"  # what computes the networks: ``eager``, ``compile``, ``openvino``; ``auto`` for what suits
+    precision: str = "auto"  # ``auto``: float32, or a faster one in which these very models' certified accuracy was measured
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
