@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.evaluation.intervals import share_interval
 from core.evaluation.log import HEADER, ImageVotes, LogLine
 from core.evaluation.recorded import read_recorded
 from core.models.references import BUNDLED_FOLDER
-from core.runs.store import RunStore, StoredRun, import_recorded
+from core.runs.store import RunStore, StoredRun, import_recorded, recorded_run
 from core.ui.tradeoffs import run_store as run_store_module
 from core.ui.tradeoffs.runs import run_archive
 from tests.runs.postgres_server import programs, running_postgres
@@ -186,6 +187,19 @@ def test_stopped_and_resumed_it_has_the_lines_of_an_unbroken_one(store: RunStore
     assert whole.images == 30
     assert results(store, whole.id) == results(store, broken.id)
     assert store.votes(whole.id) == store.votes(broken.id)
+
+
+def test_the_interval_of_a_run_that_lacks_images_holds_at_every_moment_and_the_page_says_which_it_is(store: RunStore) -> None:
+    for planned, said, growing in ((40, "it holds at every moment", True), (20, "Clopper-Pearson", False)):
+        run = store.begin(f"of {planned}", {"sigma": 0.25, "images": planned}, planned)
+        store.add(run, lines(20))
+        store.finish(run, "stopped" if growing else "finished")
+        at = page(view="runs", run=str(run))
+        assert said in words(at.caption)
+        right = sum(line.correct for line, _ in lines(20))
+        (low,), (high,) = share_interval([right], 20, growing=growing)
+        assert f"{low:.0%} to {high:.0%}" in [metric.delta for metric in at.metric]
+        assert recorded_run(store, run).outcomes.growing is growing
 
 
 def test_when_its_minutes_are_over_it_stops(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

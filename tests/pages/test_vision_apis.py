@@ -87,6 +87,15 @@ def test_the_budget_ends_it_and_a_larger_one_goes_on() -> None:
     assert metric(ask(at), "Spent") == "$0.0500"
 
 
+def test_a_fixed_n_asked_for_again_with_another_is_the_anytime_bound_and_the_page_says_so() -> None:
+    at = ask(page(**{"api-bound": "clopper-pearson", "api-seed": "5", "api-n": "20"}))
+    assert not any("first looked at" in i.value for i in at.info)
+    at.number_input(key="api-n").set_value(40).run()
+    at = ask(at)
+    (note,) = (i.value for i in at.info if "first looked at with n = 20" in i.value)
+    assert "wrong with probability at most 0.002" in note
+
+
 def test_both_runs_stay_within_the_budget() -> None:
     at = ask(page(**{"api-compare": "true", "api-budget": "0.06"}))
     assert metric(at, "Spent") == "$0.0600"

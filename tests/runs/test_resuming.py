@@ -28,6 +28,10 @@ def test_what_decides_a_line_may_not_change_and_is_named() -> None:
         changed(MADE | {"sigma": 0.5, "more": 1})
     with pytest.raises(LabError, match="another table_radii"):
         changed(MADE | {"table_radii": [0.25]})
+    for name in ("n", "n0", "alpha", "method", "images"):  # the same images, asked again for more: a fixed n would not hold
+        with pytest.raises(LabError, match=f"another {name}:"):
+            changed(MADE | {name: 1}, MADE | {name: 2})
+    assert changed(MADE, MADE | {"images": 250}) == [], "older logs do not say how many they were to have"
 
 
 def test_what_was_begun_before_there_was_a_choice_goes_on() -> None:
