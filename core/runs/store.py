@@ -23,6 +23,7 @@ from core.errors import LabError
 from core.evaluation.log import ImageVotes, LogLine
 from core.evaluation.recorded import RecordedEvaluation, evaluation_files, recorded_from
 from core.plain_text import file_name
+from core.runs.resuming import IMAGES, VERSIONS
 from core.runs.schema import STATES, Database, default_url, lines, parse_url, runs, where
 from core.visitor import OPERATOR, Visitor
 
@@ -279,9 +280,21 @@ def export_files(store: RunStore, run: int) -> dict[str, bytes]:
     return evaluation_files(file_name(stored.name, "run"), store.lines(run), stored.settings, store.votes(run).values())
 
 
+def is_growing(store: RunStore, run: StoredRun) -> bool:
+    """Whether images are missing, or fewer of the same random order were looked at before: the number was not fixed then."""
+
+    def kind(one: StoredRun) -> dict[str, Any] | None:
+        rest = {name: value for name, value in one.settings.items() if name not in (IMAGES, VERSIONS)}
+        return rest if {"seed", "dataset", "chosen"} <= rest.keys() else None
+
+    missing = run.images < max(run.planned or 0, run.settings.get(IMAGES) or 0)  # a stopped one may have come as a file
+    fewer = (one for one in store.runs() if 0 < one.images < run.images)
+    return missing or (kind(run) is not None and any(kind(one) == kind(run) for one in fewer))
+
+
 def recorded_run(store: RunStore, run: int) -> RecordedEvaluation:
     """A run as the curves and tables take it. Raises LabError where it has no images yet."""
     stored, files = store.run(run), export_files(store, run)
     stem = file_name(stored.name, "run")
     log = recorded_from(f"{stem}.tsv", files[f"{stem}.tsv"], files.get(f"{stem}.json"), files.get(f"{stem}.votes.jsonl"))
-    return replace(log, name=stored.name)
+    return replace(log, name=stored.name, outcomes=replace(log.outcomes, growing=is_growing(store, stored)))

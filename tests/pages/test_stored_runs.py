@@ -202,6 +202,16 @@ def test_the_interval_of_a_run_that_lacks_images_holds_at_every_moment_and_the_p
         assert recorded_run(store, run).outcomes.growing is growing
 
 
+def test_a_run_of_which_fewer_images_were_seen_before_is_growing(store: RunStore) -> None:
+    asked = {"sigma": 0.25, "seed": 7, "dataset": "shapes", "chosen": "at random, by the seed"}
+    for seed, images, growing in ((7, 20, False), (7, 30, True), (8, 30, False), (7, 20, False)):
+        run = store.begin("run", asked | {"seed": seed, "images": images}, images)
+        store.add(run, lines(images))
+        store.finish(run, "finished")
+        assert recorded_run(store, run).outcomes.growing is growing
+        assert ("it holds at every moment" in words(page(view="runs", run=str(run)).caption)) is growing
+
+
 def test_when_its_minutes_are_over_it_stops(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.runs.evaluation.time", SimpleNamespace(monotonic=_leaping(25.0)))
     at = press(page(**{**QUICK, "evaluation-images": "30", "evaluation-minutes": "1"}), "Start")

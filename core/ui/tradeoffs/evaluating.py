@@ -20,7 +20,7 @@ from core.figures.curves import Curve, certified_curves, curves_alt
 from core.plain_text import named, plain
 from core.report.notation import duration
 from core.runs.evaluation import MOST_IMAGES, MOST_MINUTES, EvaluationProgress, EvaluationRequest, evaluate_into, request_of
-from core.runs.store import StoredRun
+from core.runs.store import StoredRun, is_growing
 from core.smoothing.settings import Settings, fresh_seed
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.frame import SPEED
@@ -245,7 +245,10 @@ def _draw_ended(progress: EvaluationProgress, job: str, curve: bool) -> None:
     if progress.skipped:
         st.warning(plain(f"{len(progress.skipped)} pictures were left out: {progress.skipped[0]}."), icon=":material/warning:")
     if progress.done and curve:
-        draw_curve(progress.lines, growing=not progress.complete)
+        growing = not progress.complete
+        with suppress(LabError):  # it may have been deleted meanwhile
+            growing = is_growing(run_store(), run_store().run(progress.run))
+        draw_curve(progress.lines, growing=growing)
     if progress.done:
         help, turn = "Among the evaluations made here.", partial(_turn_to, "runs", progress.run)
         if st.button("Compare, name, download", icon=":material/inventory_2:", key=f"open-{job}", on_click=turn, help=help):

@@ -10,7 +10,7 @@ from core.data.local import title_of_data
 from core.evaluation.families import denoiser_words
 from core.plain_text import cells, file_name, plain
 from core.runs.evaluation import MOST_MINUTES
-from core.runs.store import LONGEST_NAME, StoredRun, export_files, import_recorded
+from core.runs.store import LONGEST_NAME, StoredRun, export_files, import_recorded, is_growing
 from core.ui.figure import offer_file, zipped
 from core.ui.jobs.follow import redrawn, under_way
 from core.ui.linked import linked_choice
@@ -126,8 +126,7 @@ def _draw_opened(run: StoredRun) -> None:
     st.caption(plain(f"{key_of(run)} · {_told(run)}"))
     _say_state(run)
     if run.images:
-        growing = run.images < max(run.planned or 0, run.settings.get("images") or 0)  # a stopped one may come as a file
-        draw_curve(run_store().lines(run.id), growing=growing)
+        draw_curve(run_store().lines(run.id), growing=is_growing(run_store(), run))
     else:
         st.info("No image is finished yet.", icon=":material/hourglass_empty:")
 
