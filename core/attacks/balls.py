@@ -58,8 +58,7 @@ class Ball:
         """The nearest change (in l2) to a picture within, (3, H, W) like ``change``.
 
         Exact on the intersection of ball and box, not one after the other. By the Karush-Kuhn-Tucker conditions it is the
-        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, found by bisection, then clipped
-        to the box.
+        change clipped to the ball (linf), scaled (l2) or soft-thresholded (l1) by one number, from bisection, and to the box.
         """
         wide = _double(change)
         low, high = self._room
@@ -111,7 +110,6 @@ class Ball:
 
     @property
     def _room(self) -> tuple[Tensor, Tensor]:
-        """The least and the greatest change of each value."""
         return -_double(self.image), 1 - _double(self.image)
 
     def _longest(self, change: Callable[[float], Tensor], high: float) -> Tensor:

@@ -74,7 +74,6 @@ class _StudyUnderWay:
         self.done_before = self.spent_before = 0
 
     def run(self) -> AttackStudy:
-        """The study, or what was there when it was stopped."""
         request = self.request
         self.planned["certify"] = self.settings.n0 + self.settings.n
         targets: dict[str, Target] = {name: self._base(name) for name in TARGETS if name != "smoothed"}

@@ -77,8 +77,7 @@ class SmoothedTarget:
     """The smoothed classifier, Gaussian noise. Gradients by SmoothAdv; verdicts by PREDICT, each with noise of its own.
 
     It is to keep ``class_index``, the certified one; only the shape of ``image``, (3, H, W), is used. All noise is made of the
-    attack's seed, and shared with neither CERTIFY nor PREDICT of this seed. Raises LabError where a number is out of range, or
-    a module is in training mode.
+    attack's seed, and shared with neither CERTIFY nor PREDICT of this seed. Raises LabError for a module in training mode.
     """
 
     kind = "smoothed"

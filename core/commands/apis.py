@@ -35,7 +35,6 @@ LONGEST_SIDE = 224  # larger pictures are cut and scaled to this side before the
 
 
 def add_api_options(parser: argparse.ArgumentParser) -> None:
-    """What concerns ``--classifier api/...`` alone."""
     add = parser.add_argument_group("with --classifier api/NAME, whose every query is paid for").add_argument
     add("--budget", type=float, metavar="DOLLARS", help="the most this picture may cost, earlier runs included")
     add("--price", type=float, metavar="DOLLARS", help="of a query, where it is not the public price")

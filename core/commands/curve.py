@@ -75,7 +75,6 @@ def run_curve(args: argparse.Namespace) -> int:
 
 
 def _radii(text: str) -> list[float]:
-    """Radii ascending, each once."""
     radii = sorted(set(numbers_of("--radii", text, example="0.25,0.5 or 2/255,8/255")))
     if not all(math.isfinite(r) and r >= 0 for r in radii):
         raise LabError(f"--radii {text!r}: expected finite numbers of at least 0, such as 0.25,0.5.")

@@ -124,7 +124,6 @@ def _line(entry: Found) -> str:
 
 
 def _details(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    """What a repository is and takes, before its weights are fetched."""
     found = details(args.details, "classifier" if args.task == TASKS[0] else "denoiser")
     repository = found.repository
     reference = pinned(f"hub/{repository.name}", repository.commit)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.commands.options import FIXED_SEED, add_options, fetched_dataset, load_models
-from core.commands.terminal import print_json, remark, say
+from core.commands.terminal import print_result, remark
 from core.engines import not_installed
 from core.engines.pair import Pair, PairModule, compiled, quantised, read_quantised, store_quantised
 from core.errors import LabError
@@ -24,7 +24,6 @@ LEAST, MOST, COMPARED = 32, 100_000, 256
 
 
 def add_quantize_verb(verbs: Any) -> None:
-    """Add the verb to the parser's sub-commands."""
     parser = verbs.add_parser("quantize", help="round classifier and denoiser to int8, for OpenVINO", allow_abbrev=False)
     add_options(parser, "classifier", "denoiser", "size", "sigma")
     parser.add_argument("--dataset", required=True, help="of the classifier's kind of pictures: as for evaluate")
@@ -60,15 +59,13 @@ def run_quantize(args: argparse.Namespace) -> int:
         answers = [(run(part).argmax(1), own(part).argmax(1)) for part in others.split(pair.rows) if len(part) == pair.rows]
     rounded, exact = (torch.cat(list(classes)) for classes in zip(*answers, strict=True))
     size, same = sum(file.stat().st_size for file in folder.iterdir()), float((rounded == exact).float().mean())
-    if args.json:
-        found = {"folder": str(folder), "sha256": stored.sha256, "bytes": size, "compared": len(exact), "same_class": same}
-        print_json(found)
-        return 0
-    say(
+    lines = [
         f"{pair.names} at sigma {sigma_text(args.sigma)}, rounded to int8: {size / 1e6:.1f} MB in {folder}",
         f"  of {len(exact)} other noisy pictures {same:.1%} get the class that float32 gives them",
         "  it is another network: measure its certified accuracy with 'python -m core evaluate --precision int8 ...'",
-    )
+    ]
+    found = {"folder": str(folder), "sha256": stored.sha256, "bytes": size, "compared": len(exact), "same_class": same}
+    print_result(args, found, lines)
     return 0
 
 

@@ -112,8 +112,7 @@ class CommandParser(argparse.ArgumentParser):
 def run_program(build_parser: Callable[[], argparse.ArgumentParser], argv: Sequence[str] | None, name: str) -> int:
     """Parse a command line (None: this process's own), do what its ``run`` does, and return the exit code.
 
-    0: done. 1: nobody read the output to its end. 2: a user's mistake, told in one line on stderr, which begins with ``name``.
-    130: stopped by Ctrl-C.
+    0: done. 1: nobody read the output to its end. 2: a mistake, told in a line that begins with ``name``. 130: Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):

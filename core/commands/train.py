@@ -154,7 +154,6 @@ class _Run:
         self.interrupt, self.troubles, self.leads = InterruptFlag(), list[str](), True
 
     def train(self, work: Callable[[Trainer], Trained]) -> Trained:
-        """Train with whoever shares the work; Ctrl-C stops it."""
         args, workers = self.args, start_workers(self.args.devices, self.device)
         self.device, self.leads = workers.device, workers.rank == 0
         printer, log, step = Printer(), TensorBoardLog(args.tensorboard) if args.tensorboard and self.leads else None, 0

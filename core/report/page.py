@@ -116,7 +116,6 @@ def _share(votes: int, total: int) -> str:
 
 
 def _radius(c: Certificate) -> str:
-    """A bar from 0 to the ceiling, filled up to the radius."""
     ceiling = c.radius_ceiling
     if not ceiling:
         return "<p>Nothing could have been certified with these samples.</p>"

@@ -231,7 +231,6 @@ class Database:
 
     @contextmanager
     def _said(self) -> Iterator[None]:
-        """Turn what the database says into one sentence."""
         try:
             yield
         except (DBAPIError, PoolTimeoutError) as error:

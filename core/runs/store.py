@@ -114,7 +114,6 @@ class RunStore:
         return found[0]
 
     def runs(self) -> list[StoredRun]:
-        """All runs that may be looked at, the newest first."""
         return self._runs()
 
     def lines(self, run: int) -> list[LogLine]:
@@ -136,7 +135,6 @@ class RunStore:
             self._update(connection, run, name=_checked(name))
 
     def share(self, run: int, shared: bool) -> None:
-        """Let others look at a run, or no longer."""
         with self._database.writing() as connection:
             self._update(connection, run, shared=shared)
 

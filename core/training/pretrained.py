@@ -58,7 +58,6 @@ def _is_lab_folder(folder: Path) -> bool:
 
 
 def _drunet(loaded: object, reference: str) -> tuple[nn.Module, ModelConfig]:
-    """deepinv's DRUNet with its weights, as the Lab builds it."""
     if getattr(loaded, "architecture", None) != "DRUNet":
         raise LabError(
             f"{reference!r} cannot be trained on: start from a denoiser that the Lab trained, or from deepinv's DRUNet."

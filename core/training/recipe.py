@@ -127,8 +127,7 @@ def learning_rate_factor(done: float, warmup: float, schedule: str = "cosine") -
 class TrainingRequest:
     """A training for so many minutes of computing, without those in which others compute.
 
-    STAB takes a quarter of the recipe's learning rate; the batch is smaller where a step would take too long to be stopped at
-    once.
+    STAB takes a quarter of the recipe's learning rate; the batch is smaller where a step would take too long for a stop.
     """
 
     dataset: str = "shapes"  # ``shapes``, ``cifar10`` or ``upload``
