@@ -54,7 +54,7 @@ $(VENV)/app-installed: requirements.txt $(BROKEN)
 	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/dev-installed: requirements-dev.txt requirements-apis.txt requirements-openvino.txt requirements-ray.txt deploy/requirements.txt requirements.txt $(BROKEN)
+$(VENV)/dev-installed: requirements-dev.txt requirements-apis.txt requirements-quantize.txt requirements-ray.txt deploy/requirements.txt requirements.txt $(BROKEN)
 	@$(call make_venv)
 	$(IN_VENV) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@touch $(VENV)/app-installed $@

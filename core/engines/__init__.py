@@ -23,7 +23,8 @@ def not_installed(package: str) -> str | None:
     """A clause where ``openvino``, or what rounds for it, is missing here; None for what is there, or needs no package."""
     if package not in _PACKAGES or importlib.util.find_spec(package) is not None:
         return None
-    return f"{_PACKAGES[package]} is not installed ('pip install -r requirements-openvino.txt')"
+    title, file = _PACKAGES[package]
+    return f"{title} is not installed ('pip install -r {file}')"
 
 
-_PACKAGES = {"openvino": "OpenVINO", "nncf": "NNCF"}
+_PACKAGES = {"openvino": ("OpenVINO", "requirements.txt"), "nncf": ("NNCF", "requirements-quantize.txt")}

@@ -133,7 +133,7 @@ def test_an_engine_that_is_not_installed_is_said_in_a_sentence(classifier, monke
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     program = choose(pair(classifier), "openvino", "float32")
     assert program.run is None
-    assert "pip install -r requirements-openvino.txt" in program.notice
+    assert "pip install -r requirements.txt" in program.notice
 
 
 def test_a_compiler_that_fails_is_said_in_a_sentence(classifier, monkeypatch):
@@ -306,11 +306,22 @@ def test_a_card_says_where_a_format_was_measured(there, kept, tmp_path):
     assert measured_formats(tmp_path).get("bundled/it") == kept
 
 
+@needs_openvino
+def test_the_graph_of_the_usual_pair_is_that_which_was_measured():
+    from core import load_classifier, load_denoiser
+
+    classifier, denoiser = load_classifier("bundled/cifar10"), load_denoiser("bundled/cifar10-stab")
+    usual = Pair(classifier, denoiser, sigma=0.25, shape=(3, 32, 32), rows=64, device=CPU)
+    program = choose(usual, "auto", "int8")
+    assert (program.engine, program.precision, program.notice) == ("openvino", "int8", None)
+    assert program.versions["int8"] == "6812c89ea102f1d385f8961bdba8fcd6e43c8552d283a9ab0ab83bc599f76beb"
+
+
 def test_the_card_of_the_usual_pair_holds_what_auto_takes():
     from core import load_classifier, load_denoiser
 
     classifier, denoiser = load_classifier("bundled/cifar10"), load_denoiser("bundled/cifar10-stab")
-    assert programs.measured(classifier, denoiser, 0.25) == ("bfloat16",)
+    assert programs.measured(classifier, denoiser, 0.25) == ("bfloat16", "int8")
     assert programs.measured(classifier, denoiser, 1.5) == ()
     assert programs.measured(classifier, None, 0.25) == ()
     assert programs.measured(load_classifier("bundled/cifar10", size=(64, 64)), denoiser, 0.25) == ()

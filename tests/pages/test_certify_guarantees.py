@@ -169,6 +169,6 @@ def test_an_engine_that_is_not_installed_is_one_sentence_before_and_after(monkey
     at = finish(page(compare="false", engine="openvino"))
     assert not at.exception
     (warning,) = at.warning
-    assert "pip install -r requirements-openvino.txt" in warning.value
+    assert "pip install -r requirements.txt" in warning.value
     assert any("the networks are computed eagerly" in c.value for c in at.caption), "the certificate's notes say it, too"
     assert any(line.value.endswith("by torch, float32") for line in at.sidebar.caption)
