@@ -6,22 +6,12 @@ import streamlit as st
 
 from core.studies.records import StudyRequest
 from core.ui.certify.controls import choose_guarantee, choose_samples, link_part, note_tries, objection, say_tries, with_part
-from core.ui.certify.study import (
-    STUDIES,
-    draw_running,
-    draw_shown,
-    draw_table,
-    finished_study,
-    is_stored,
-    seeded,
-    start_study,
-    study_key,
-)
+from core.ui.certify.study import STUDIES, draw_running, draw_shown, draw_table, finished_study, is_stored, seeded, start_study
 from core.ui.certify.verify import draw_verify
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.job import Job
-from core.ui.jobs.session import picture_key
+from core.ui.jobs.session import key_of, picture_key
 from core.ui.linked import choose_program, choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown
@@ -51,7 +41,7 @@ requests = [with_part(key, seeded(choice, request, seed)) for key, choice in zip
 wrong = next(filter(None, (objection(asked.settings) for asked in requests)), None)
 if wrong is not None:
     show_error(wrong)
-keys = [study_key(choice.picture.image, asked) for choice, asked in zip(choices, requests, strict=True)]
+keys = [key_of(choice.picture.image, asked) for choice, asked in zip(choices, requests, strict=True)]
 
 
 def start(number: int) -> bool:
@@ -84,7 +74,7 @@ def draw(*jobs: Job | None) -> None:
     if result is not None:
         note_tries(pictures[place], requests[place], result)
         say_tries(pictures[place], settings.alpha)
-        label = draw_shown(result, shown.picture.name, str(keys[place][1])[:12], stored=job is None)
+        label = draw_shown(result, shown.picture.name, str(keys[place][0])[:12], stored=job is None)
         if label and st.button(label, icon=":material/play_arrow:") and start(place):
             st.rerun()
     elif job is None:

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from core.ui.attack.at_radius import PROSE
-from core.ui.attack.study import ATTACKS, attack_key, choose_attack, draw_attacked, draw_attacking, start_attack
+from core.ui.attack.study import ATTACKS, choose_attack, draw_attacked, draw_attacking, start_attack
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow
 from core.ui.jobs.job import Job
+from core.ui.jobs.session import key_of
 from core.ui.models import choose_classifier, choose_denoiser
 from core.ui.pictures import choose_pictures
 
@@ -22,7 +23,7 @@ with left:
     choice = choose_pictures(classifier)[0]
 picture, name = choice.picture.image, choice.picture.name
 request = choose_attack(middle, classifier, denoiser, picture)
-key = attack_key(picture, request)
+key = key_of(picture, request)
 ATTACKS.keep_only([key])
 job = ATTACKS.find(key)
 

@@ -5,6 +5,7 @@ import streamlit as st
 from core.apis.ledger import DAYS
 from core.apis.providers import describe_provider
 from core.apis.queries import make_plan
+from core.apis.study import without_budget
 from core.errors import LabError
 from core.plain_text import plain
 from core.ui.apis.controls import (
@@ -16,8 +17,6 @@ from core.ui.apis.controls import (
     choose_request,
     go_on_asking,
     ledger,
-    preview_key,
-    request_key,
     seeded_request,
     start_asking,
     start_preview,
@@ -27,6 +26,7 @@ from core.ui.apis.view import draw_asked, draw_asking, draw_plan, draw_preview
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
 from core.ui.jobs.job import Job
+from core.ui.jobs.session import key_of
 from core.ui.pictures import choose_pictures
 from core.ui.sentences import show_error
 
@@ -56,7 +56,7 @@ if provider == "api/demo":
 else:
     st.warning(PROSE["sent"].format(destination=plain(facts.destination)), icon=":material/cloud_upload:")
 
-key, look_key = request_key(picture, request), preview_key(picture, request)
+key, look_key = key_of(picture, request), key_of(picture, without_budget(request))
 ASKED.keep_only([key])
 PREVIEWS.keep_only([look_key])
 if PREVIEWS.find(look_key) is None:

@@ -100,10 +100,8 @@ def icon_array(counts: Sequence[int], labels: Sequence[str] | None, colours: Map
 
 def radius_bar(run: NamedRadius, ceiling: float, beside: NamedRadius | None = None, norm: str = "l2") -> go.Figure:
     """The radius as a bar from 0 to the greatest that this n and alpha could show, were every vote the same.
-
     ``run`` has the radius 0 where it abstains; ``beside`` is a run to compare with. Bars of another class than the clean
-    picture's are hatched: a longer one is no merit.
-    """
+    picture's are hatched: a longer one is no merit."""
     runs = [run] if beside is None else [run, beside]
     names = [figure_text(one.name) + (f"<br>not {figure_text(one.clean)}" if one.clean else "") for one in runs]
     values = [one.radius for one in runs]

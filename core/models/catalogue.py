@@ -107,9 +107,8 @@ def denoisers(classifier: str | None = None) -> list[Entry]:
 
 def usual_denoiser(classifier: str) -> str:
     """The denoiser a newcomer gets for a classifier: the one trained through it; for one that is not bundled the one that was
-    trained without any classifier, since it works before every one: on photographs or, where its name says so, on
-    small pictures.
-    """
+    trained without any classifier, since it works before every one: on photographs or, where its name says so, on small
+    pictures."""
     first = denoisers(classifier)[0]
     if first.card.get("classifier") == classifier:
         return first.ref

@@ -262,13 +262,13 @@ def grey_levels_of_radius(radius: float, height: int, width: int, norm: str = "l
     return 255 * radius / {"l2": math.sqrt(values), "linf": 1.0, "l1": float(values)}[norm]
 
 
-def png_bytes(picture: Image.Image) -> bytes:
-    """A picture as a PNG file."""
+def png_bytes(picture: Image.Image, form: str = "PNG") -> bytes:
+    """A picture as a PNG file, or of another form."""
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.save(file, form)
     return file.getvalue()
 
 
-def data_uri(picture: Image.Image) -> str:
-    """A picture as PNG in a ``data:`` address."""
-    return f"data:image/png;base64,{base64.b64encode(png_bytes(picture)).decode()}"
+def data_uri(picture: Image.Image, form: str = "PNG") -> str:
+    """An address that holds the picture itself: it comes with a page, where others are each asked for by the browser."""
+    return f"data:image/{form.lower()};base64,{base64.b64encode(png_bytes(picture, form)).decode()}"

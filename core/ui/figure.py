@@ -3,7 +3,6 @@
 Imports no torch, so that the first page shows them at once.
 """
 
-import base64
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.figures.template import stand_alone
+from core.pictures.reading import data_uri
 from core.plain_text import file_name, plain
 from core.report.notation import STAGES, class_name
 from core.studies.records import View
@@ -135,13 +135,6 @@ def enlarged(picture: Image.Image, side: int = 288) -> Image.Image:
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
-def inline(picture: Image.Image, form: Literal["PNG", "JPEG"] = "PNG") -> str:
-    """An address that holds the picture itself: it comes with the page, where others are each asked for by the browser."""
-    encoded = io.BytesIO()
-    picture.save(encoded, form)
-    return f"data:image/{form.lower()};base64,{base64.b64encode(encoded.getvalue()).decode()}"
-
-
 def side_by_side(pictures: Sequence[Image.Image], gap: int, ground: str | None = None) -> Image.Image:
     """Pictures in a row; None leaves the gaps clear."""
     width, height = sum(p.width + gap for p in pictures) - gap, max(p.height for p in pictures)
@@ -159,7 +152,7 @@ def draw_strip(views: Mapping[str, View], labels: tuple[str, ...] | None, sigma:
         said, share = class_name(view.top[0][0], labels), view.top[0][1]
         alt = f"{STAGES[name]} picture; the classifier alone says {said} ({share:.0%})."
         small = max(view.picture.size) <= 64  # as it is: the browser enlarges it pixel by pixel
-        column.image(inline(view.picture) if small else enlarged(view.picture), width="stretch", alt=alt)
+        column.image(data_uri(view.picture) if small else enlarged(view.picture), width="stretch", alt=alt)
         extra = f" (sigma {sigma:g})" if name == "noisy" else ""
         column.markdown(f"**{STAGES[name]}**{extra}  \nclassifier alone: **{plain(said)}** {share:.0%}")
 

@@ -5,12 +5,13 @@ import streamlit as st
 from core.data.samples import Sample, sample_picture, samples
 from core.figures.certificate import icon_array, radius_bar, votes_alt
 from core.folders import made_once
+from core.pictures.reading import data_uri
 from core.plain_text import plain
 from core.report import words
 from core.report.notation import class_name, percent
 from core.smoothing.radius import floored
 from core.studies.records import Study, StudyRequest, stored_study
-from core.ui.figure import FigureSheet, draw_strip, inline
+from core.ui.figure import FigureSheet, draw_strip
 from core.ui.linked import key_for
 
 
@@ -72,6 +73,6 @@ def draw_others(name: str) -> None:
             if c.label not in (None, sample.label):
                 verdict = f"{verdict}: wrong, it is a picture of {sample.label}"
             picture = sample_picture(sample.name).image.resize((144, 144))
-            st.image(inline(picture, "JPEG"), width="stretch", alt=sample.alt)
+            st.image(data_uri(picture, "JPEG"), width="stretch", alt=sample.alt)
             link = {key_for("picture", request.classifier): sample.name, "classifier": request.classifier}
             st.page_link("pages/1_Certify.py", label=verdict, icon=":material/arrow_forward:", query_params=link)

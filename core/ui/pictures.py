@@ -45,9 +45,7 @@ class Choice:
 
 def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
     """The sample menu and the uploader; uploads win. Bad files are named, one sentence each, and the others kept.
-
-    ``suit``: whether the classifier is changed to the one that suits an upload's size, until another is chosen by hand.
-    """
+    ``suit``: whether the classifier is changed to the one that suits an upload's size, until another is chosen by hand."""
     menu = st.empty()
     upload = partial(st.file_uploader, accept_multiple_files=True, help=SHARED["uploads"])
     uploads = upload("Or upload your own", PICTURE_TYPES, key="uploads", on_change=_suit_uploads if suit else None)
@@ -74,9 +72,7 @@ def choose_pictures(classifier: str, *, suit: bool = True) -> list[Choice]:
 
 def _suit_uploads() -> None:
     """Choose the classifier of photographs for a large upload, and the usual one for small ones and once they are gone.
-
-    A callback: it runs before the page is drawn anew. Whatever was chosen by hand stays.
-    """
+    A callback: it runs before the page is drawn anew. Whatever was chosen by hand stays."""
     ours = st.session_state.get(SUITED, USUAL)
     if st.session_state.get("classifier", USUAL) != ours:
         return

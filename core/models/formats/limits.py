@@ -116,7 +116,6 @@ def unplanned() -> Iterator[None]:
 
 def plan(build: Callable[[], nn.Module], weights_bytes: int, *inputs: tuple[int, ...]) -> None:
     """See what a network would take to be built and to answer for one picture, ``inputs`` of such shapes, without doing it.
-
     Each of its parameters takes one of its ``weights_bytes`` or more. Raises LabError where it would take more than its weights
     are for, or does not take such inputs; UnplannedError where that cannot be told; what ``build`` raises whatever the device.
     """

@@ -92,9 +92,7 @@ def _in_order(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
 
 def packaged(name: str, kind: str) -> tuple[Packaged, Path]:
     """What a reference ``package/NAME`` names, and its weights file.
-
-    Raises LabError where there is no such model, it is of another kind, or its package is not installed.
-    """
+    Raises LabError where there is no such model, it is of another kind, or its package is not installed."""
     if name not in PACKAGED:
         raise LabError(f"There is no model 'package/{name}': choose one of {', '.join(f'package/{one}' for one in PACKAGED)}.")
     model = PACKAGED[name]

@@ -49,9 +49,7 @@ _MARKS = {SAME: "✓ same", DIFFERS: "✗ differs", NOT_CHECKED: "– not checke
 
 def start_resampling(key: Key, certificate: Certificate, picture: Image.Image, seed: int | None, n: int | None) -> Job:
     """Queue a sampling: with the certificate's own seed where ``seed`` is None, else of ``n`` fresh samples.
-
-    Raises LabError where the queue is full.
-    """
+    Raises LabError where the queue is full."""
     cache, device = models(), pick_device("auto")
     size = (certificate.image.height, certificate.image.width)
 

@@ -124,14 +124,9 @@ def draw_quiz() -> None:
 
 def _draw_question(number: int, question: QuizItem) -> int | None:
     """Index of the choice, or None where there is none yet."""
-    answer = st.radio(
-        f"**{number}.** {question.text}",
-        shuffled(question),
-        index=None,
-        format_func=lambda i: question.choices[i][0],
-        key=f"quiz-{question.key}",
-        persist_state="session",
-    )
+    text, key, answers = f"**{number}.** {question.text}", f"quiz-{question.key}", [answer for answer, _ in question.choices]
+    written = answers.__getitem__
+    answer = st.radio(text, shuffled(question), index=None, format_func=written, key=key, persist_state="session")
     if answer is None:
         return None
     if answer == question.right:

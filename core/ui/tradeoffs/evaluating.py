@@ -131,14 +131,8 @@ def choose_data(classifier: str) -> str:
     word = linked_choice("Data set", titles, first, key_for("evaluation-data", classifier), help=PROSE["data"])
     if word != FROM_HUB:
         return words[word]
-    name = st.text_input(
-        "Name on the Hub",
-        "",
-        key="evaluation-hub",
-        placeholder=f"OWNER/NAME, such as {CIFAR10_ON_THE_HUB}",
-        max_chars=200,
-        help="In parquet files, with pictures of one size; fetched once.",
-    )
+    example, help = f"OWNER/NAME, such as {CIFAR10_ON_THE_HUB}", "In parquet files, with pictures of one size; fetched once."
+    name = st.text_input("Name on the Hub", "", key="evaluation-hub", placeholder=example, max_chars=200, help=help)
     return f"hub/{name.strip().removeprefix('hub/')}" if name.strip() else ""
 
 

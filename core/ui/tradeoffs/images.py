@@ -1,6 +1,7 @@
 """The images behind a point of a curve: still certified, lost on the way, never right."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -61,16 +62,9 @@ def draw_images_behind(chosen: Chosen) -> None:
     for column, group in zip(keyed_columns("paired-behind", 4), groups.values(), strict=True):
         count, share = len(group.places), f"{len(group.places) / total:.1%} of {total:,}"
         column.metric(group.title, f"{count:,}", share, delta_color="off", delta_arrow="off", help=group.help)
-    shown = st.segmented_control(
-        "Images",
-        list(groups),
-        default="lost",
-        required=True,
-        format_func=lambda name: groups[name].title,
-        key="behind-group",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    choose = partial(st.segmented_control, required=True, bind="query-params", label_visibility="collapsed")
+    titles = {name: group.title for name, group in groups.items()}
+    shown = choose("Images", list(groups), default="lost", format_func=titles.__getitem__, key="behind-group")
     help = "Where their data set is on this machine; nothing is downloaded."
     with_pictures = linked_switch("Show the pictures", False, SHOW, help=help)
     places = groups[str(shown)].places

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -146,14 +146,9 @@ def _own_logs(taken: set[str]) -> dict[str, RecordedEvaluation]:
 
 def upload_logs(key: str, more: str = "") -> list[RecordedEvaluation]:
     """An uploader of logs, ``more`` in its help, and what was read from it; what cannot be used is said, a sentence each."""
-    files = st.file_uploader(
-        "Logs, several at once",
-        ["tsv", "txt", "log", "json", "jsonl"],
-        accept_multiple_files=True,
-        key=key,
-        max_upload_size=MOST_MEGABYTES,
-        help=f"At most {MOST_LOGS} logs of {MOST_LINES:,} lines and {MOST_MEGABYTES} MB.{more}",
-    )
+    help = f"At most {MOST_LOGS} logs of {MOST_LINES:,} lines and {MOST_MEGABYTES} MB.{more}"
+    upload = partial(st.file_uploader, accept_multiple_files=True, max_upload_size=MOST_MEGABYTES, help=help)
+    files = upload("Logs, several at once", ["tsv", "txt", "log", "json", "jsonl"], key=key)
     contents = {file.name: file.getvalue() for file in files}
     logs = [name for name in contents if not name.endswith((".json", ".jsonl"))]
     if len(logs) > MOST_LOGS:

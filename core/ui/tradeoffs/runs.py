@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -85,13 +86,9 @@ def _draw_list(runs: Sequence[StoredRun]) -> None:
         }
         for run in runs
     ]
-    st.dataframe(
-        pd.DataFrame(cells(rows)),
-        hide_index=True,
-        key="runs-table",
-        height="content" if len(rows) <= MOST_ROWS else "auto",
-        alt=f"{len(rows)} stored runs with name, state, images, data set, models, sigma and when each was begun.",
-    )
+    height: Literal["content", "auto"] = "content" if len(rows) <= MOST_ROWS else "auto"
+    alt = f"{len(rows)} stored runs with name, state, images, data set, models, sigma and when each was begun."
+    st.dataframe(pd.DataFrame(cells(rows)), hide_index=True, key="runs-table", height=height, alt=alt)
 
 
 def state_of(run: StoredRun) -> str:
