@@ -11,13 +11,14 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_module_registration_hook, register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import flop_registry
@@ -39,6 +40,8 @@ _WORK, _WORK_PER_BYTE = 200e9, 5_000
 """Operations for one picture. SAM 2 at 896 pixels, the most for its size among those of timm, takes 3,900 a byte of float16."""
 SMALL = 4096
 """Numbers of a tensor that is computed."""
+_BY_NUMBERS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+"""What torch calls operations whose outcome, or its shape, only numbers tell."""
 _ELEMENT = 10
 """Operations that a number costs which is only written: memory is slower than arithmetic."""
 
@@ -124,19 +127,16 @@ def plan(build: Callable[[], nn.Module], weights_bytes: int, *inputs: tuple[int,
     meter = _Meter(weights_bytes)
     built = False
     try:
-        with torch.no_grad(), meter, _registrations_counted(meter):
+        with torch.no_grad(), meter, _NumbersAsked(meter), _registrations_counted(meter):
             network = build().eval()
             built = True
             meter.check_parameters(sum(parameter.numel() for parameter in network.parameters()))
             if inputs:
                 network(*map(torch.ones, inputs))
     except Exception as error:
-        if meter.refusal is None and "unallocated storage" in str(error):
-            with suppress(LabError):
-                meter.refuse(f"lists of more than {SMALL:,} numbers that it is built by")
         if meter.refusal is not None:
             raise meter.refusal from error
-        if isinstance(error, NotImplementedError) or "meta" in str(error).lower():
+        if isinstance(error, NotImplementedError | UnplannedError):
             raise UnplannedError(f"The network cannot be planned: {first_line(error)}") from error
         if built and not isinstance(error, LabError):
             shape = " x ".join(map(str, inputs[0][1:]))
@@ -170,11 +170,13 @@ class _Meter(TorchDispatchMode):
         shapes, named = tree_map(_without_memory, (args, kwargs))
         try:
             out = func(*shapes, **named)
-        except NotImplementedError:
+        except (NotImplementedError, RuntimeError) as error:
             # Such as torch.unique: what comes out depends on the numbers, and is no more than what goes in, which was counted.
-            if not is_real:
+            if is_real and isinstance(error, NotImplementedError):
+                return func(*args, **kwargs)
+            if is_real or not _BY_NUMBERS & {*func.tags}:
                 raise
-            return func(*args, **kwargs)
+            raise UnplannedError(first_line(error)) from error
         self.operations += 1
         tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         flops = flop_registry.get(func._overloadpacket)
@@ -213,6 +215,21 @@ class _Meter(TorchDispatchMode):
             " they do not fit each other."
         )
         raise self.refusal
+
+
+class _NumbersAsked(TorchFunctionMode):
+    """Within ``with`` a tensor without memory is asked for its numbers in vain: no operation of torch tells of that."""
+
+    def __init__(self, meter: _Meter) -> None:
+        super().__init__()
+        self.meter = meter
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.tolist, Tensor.numpy, Tensor.__array__) and not _in_memory(args[0]):
+            if func is Tensor.tolist:
+                self.meter.refuse(f"lists of more than {SMALL:,} numbers that it is built by")
+            raise UnplannedError("it asks for an array of numbers that are not there")
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager

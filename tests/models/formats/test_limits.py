@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -149,6 +151,27 @@ def test_a_failure_is_the_library_s_own_or_that_of_the_plan() -> None:
         plan(lambda: Calls(lambda x: x.new_zeros(5000).sum().item()), 1000, (1, 4))
     with unplanned():
         plan(lambda: pytest.fail("it was built"), 1000)
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        lambda x: x.sum().item(),
+        lambda x: 1 if x.sum() > 0 else 0,
+        lambda x: x.numpy(),
+        lambda x: np.asarray(x),
+        lambda x: torch.repeat_interleave(x.long().flatten()),
+        torch.unique,
+        lambda x: x[x > 0],
+        lambda x: torch.equal(x, x + 1),
+    ],
+)
+def test_what_only_numbers_tell_is_not_planned_where_there_are_none(asks: Callable[[torch.Tensor], object]) -> None:
+    with pytest.raises(UnplannedError):
+        plan(lambda: Calls(lambda x: asks(x.new_ones(5000))), 1000, (1, 4))
+    plan(lambda: Calls(asks), 1000, (1, 4))  # few numbers are there
+    with pytest.raises(LabError, match="lists of more than 4,096 numbers"):
+        plan(lambda: Calls(lambda x: x.new_ones(5000).tolist()), 1000, (1, 4))
 
 
 def scunet(folder: Path, **options: Any) -> None:
