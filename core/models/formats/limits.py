@@ -174,9 +174,9 @@ class _Meter(TorchDispatchMode):
             # Such as torch.unique: what comes out depends on the numbers, and is no more than what goes in, which was counted.
             if is_real and isinstance(error, NotImplementedError):
                 return func(*args, **kwargs)
-            if is_real or not _BY_NUMBERS & {*func.tags}:
+            if isinstance(error, NotImplementedError) or not _BY_NUMBERS & {*func.tags}:
                 raise
-            raise UnplannedError(first_line(error)) from error
+            raise UnplannedError(first_line(error)) from error  # such as repeat_interleave, of which much may come
         self.operations += 1
         tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         flops = flop_registry.get(func._overloadpacket)
