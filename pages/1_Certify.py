@@ -11,7 +11,7 @@ from core.ui.certify.verify import draw_verify
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, follow
 from core.ui.jobs.job import Job
-from core.ui.jobs.session import key_of, picture_key
+from core.ui.jobs.session import picture_key, work_key
 from core.ui.linked import choose_program, choose_sigma, link_seed, linked_switch
 from core.ui.models import choose_classifier, choose_denoiser, choose_size, draw_find_button, warn_about_sigma
 from core.ui.pictures import choose_pictures, choose_shown
@@ -41,7 +41,7 @@ requests = [with_part(key, seeded(choice, request, seed)) for key, choice in zip
 wrong = next(filter(None, (objection(asked.settings) for asked in requests)), None)
 if wrong is not None:
     show_error(wrong)
-keys = [key_of(choice.picture.image, asked) for choice, asked in zip(choices, requests, strict=True)]
+keys = [work_key(choice.picture.image, asked) for choice, asked in zip(choices, requests, strict=True)]
 
 
 def start(number: int) -> bool:

@@ -7,7 +7,7 @@ from core.ui.attack.study import ATTACKS, choose_attack, draw_attacked, draw_att
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, follow
 from core.ui.jobs.job import Job
-from core.ui.jobs.session import key_of
+from core.ui.jobs.session import work_key
 from core.ui.models import choose_classifier, choose_denoiser
 from core.ui.pictures import choose_pictures
 
@@ -23,7 +23,7 @@ with left:
     choice = choose_pictures(classifier)[0]
 picture, name = choice.picture.image, choice.picture.name
 request = choose_attack(middle, classifier, denoiser, picture)
-key = key_of(picture, request)
+key = work_key(picture, request)
 ATTACKS.keep_only([key])
 job = ATTACKS.find(key)
 

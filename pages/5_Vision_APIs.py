@@ -26,7 +26,7 @@ from core.ui.apis.view import draw_asked, draw_asking, draw_plan, draw_preview
 from core.ui.frame import close_page, open_page
 from core.ui.jobs.follow import begin, draw_job, draw_left, follow, under_way
 from core.ui.jobs.job import Job
-from core.ui.jobs.session import key_of
+from core.ui.jobs.session import work_key
 from core.ui.pictures import choose_pictures
 from core.ui.sentences import show_error
 
@@ -56,7 +56,7 @@ if provider == "api/demo":
 else:
     st.warning(PROSE["sent"].format(destination=plain(facts.destination)), icon=":material/cloud_upload:")
 
-key, look_key = key_of(picture, request), key_of(picture, without_budget(request))
+key, look_key = work_key(picture, request), work_key(picture, without_budget(request))
 ASKED.keep_only([key])
 PREVIEWS.keep_only([look_key])
 if PREVIEWS.find(look_key) is None:

@@ -26,7 +26,7 @@ from core.plain_text import plain
 from core.runs.unfinished import Unfinished, remembered, unfinished
 from core.smoothing.settings import Settings
 from core.ui.jobs.job import Job, JobContext
-from core.ui.jobs.session import SessionJobs, key_of, models, picture_key
+from core.ui.jobs.session import SessionJobs, models, picture_key, work_key
 from core.ui.linked import (
     SHARED,
     choose_alpha,
@@ -254,7 +254,7 @@ def start_asking(picture: Image.Image, name: str, request: RemoteRequest, offlin
                 )
 
     # No key for the queue: what a finished run returned is in the file of answers, and the same request may now get further.
-    return ASKED.start(key_of(picture, request), f"Ask {request.provider} about {name}", work, shared=False)
+    return ASKED.start(work_key(picture, request), f"Ask {request.provider} about {name}", work, shared=False)
 
 
 def start_preview(picture: Image.Image, request: RemoteRequest) -> Job:
@@ -264,7 +264,7 @@ def start_preview(picture: Image.Image, request: RemoteRequest) -> Job:
     def work(context: JobContext) -> list[tuple[Image.Image, Image.Image]]:
         return preview(picture, cache.denoiser(request.denoiser, device), request, device)
 
-    return PREVIEWS.start(key_of(picture, without_budget(request)), "Preview", work)
+    return PREVIEWS.start(work_key(picture, without_budget(request)), "Preview", work)
 
 
 def answered_already(picture: Image.Image, request: RemoteRequest) -> int:

@@ -22,7 +22,7 @@ from core.ui.attack.at_radius import PROSE, draw_at_radius
 from core.ui.figure import draw_figure, enlarged, keyed_columns, offer_file, side_by_side, without_ending
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.job import Job, JobContext
-from core.ui.jobs.session import SessionJobs, key_of, models, picture_key
+from core.ui.jobs.session import SessionJobs, models, picture_key, work_key
 from core.ui.linked import (
     choose_seed,
     choose_sigma,
@@ -87,7 +87,7 @@ def start_attack(picture: Image.Image, name: str, request: AttackRequest) -> Job
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         return attack_study(picture, classifier, denoiser, request, device=device, report=tell, should_stop=stop)
 
-    return ATTACKS.start(key_of(picture, request), f"Attack {name}", work)
+    return ATTACKS.start(work_key(picture, request), f"Attack {name}", work)
 
 
 def draw_attacking(job: Job) -> None:

@@ -25,7 +25,7 @@ from core.ui.figure import FigureSheet, draw_live_figure, draw_strip, offer_file
 from core.ui.frame import note_speed
 from core.ui.jobs.follow import draw_stop, draw_waiting
 from core.ui.jobs.job import Job, JobContext
-from core.ui.jobs.session import SessionJobs, key_of, models, picture_key
+from core.ui.jobs.session import SessionJobs, models, picture_key, work_key
 from core.ui.linked import drawn_seed
 from core.ui.pictures import Choice
 
@@ -59,7 +59,7 @@ def start_study(picture: Image.Image, name: str, request: StudyRequest) -> Job:
             denoiser = cache.denoiser(request.denoiser, device, on_progress=tell, should_stop=stop)
         return study(picture, classifier, denoiser, request, device=device, report=tell, should_stop=stop)
 
-    return STUDIES.start(key_of(picture, request), f"Certify {name}", work)
+    return STUDIES.start(work_key(picture, request), f"Certify {name}", work)
 
 
 def finished_study(choice: Choice, request: StudyRequest, job: Job | None) -> Study | None:

@@ -30,7 +30,7 @@ from core.studies.comparison import (
 from core.ui.figure import FigureSheet, draw_figure, enlarged, offer_file, without_ending
 from core.ui.jobs.follow import begin, draw_stop, draw_waiting
 from core.ui.jobs.job import Job, JobContext, JobWork
-from core.ui.jobs.session import Key, SessionJobs, key_of, models
+from core.ui.jobs.session import Key, SessionJobs, models, work_key
 from core.ui.linked import choose_seed, key_for, link_seed, linked_choices, linked_number
 from core.ui.models import model_options, model_title
 from core.ui.sentences import show_error, stored_texts
@@ -108,7 +108,7 @@ class AskedComparison:
     @cached_property
     def key(self) -> Key:
         """Names its job: the picture's bytes and every number."""
-        return key_of(self.picture.image, self.request, self.sweep)
+        return work_key(self.picture.image, self.request, self.sweep)
 
     @property
     def stamp(self) -> str:

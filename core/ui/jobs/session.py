@@ -54,7 +54,7 @@ def picture_key(picture: Image.Image) -> str:
     return hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
 
 
-def key_of(picture: Image.Image, *asked: Hashable) -> Key:
+def work_key(picture: Image.Image, *asked: Hashable) -> Key:
     """Names work on a picture: its size and pixels, and all that is asked of it."""
     return (picture_key(picture), *asked)
 
