@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-POLYGLOT = "=1 ![i](http://e.example/)<a href=//e.example>:red[x]\x1b[31m\u202e%{y}\\x\n*b*|`qq`$d$"
-"""A formula, picture, link, tag, colour, terminal's code, mark that turns text, template, command of LaTeX, line, code."""
+POLYGLOT = "=1 ![i](http://e.example/)<a href=//e.example>:red[x]\x1b[31m\u202e\u200b%{y}\\x\n*b*|`qq`$d$"
+"""A formula, picture, link, tag, colour, terminal's code, sign that turns text, sign unseen, template, LaTeX, line, code."""
 LONG = POLYGLOT + "A" * 10_000
-INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _IN_MARKDOWN = re.compile(r"(?<!\\)\[i\]|(?<!\\)<a href|:red\[|https?://e\.|(?<!\\)\*b|(?<!\\)`qq|(?<!\\)\$d|\n\\?\*b")
 
 _MARKDOWN = """
