@@ -3,6 +3,7 @@
 python -m experiments.repeated_looks
 """
 
+import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from core.commands.terminal import CommandParser, run_program
 from core.evaluation.intervals import LEVEL, log_wealth, mean_interval, share_interval
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
 
@@ -125,5 +127,24 @@ def table() -> str:
     return head + "".join(f"| {words} | {before:.1%} | {now:.1%} |\n" for words, before, now in rows())
 
 
-if __name__ == "__main__":
+def build_parser() -> argparse.ArgumentParser:
+    """What it can be asked: nothing."""
+    description = "Print how often what is looked at more than once errs, as it was and as it is."
+    parser = CommandParser(prog="python -m experiments.repeated_looks", description=description, allow_abbrev=False)
+    parser.set_defaults(run=run_table)
+    return parser
+
+
+def run_table(_: argparse.Namespace) -> int:
+    """Print the table."""
     sys.stdout.write(table())
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
+    return run_program(build_parser, argv, "repeated_looks")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
