@@ -71,16 +71,12 @@ def evaluate(
         yield Evaluated(line, ImageVotes.of(index, result))
 
 
-SAME_VERSIONS = ("lab", "torch")
-"""What every process must have in the same version, for the same last digits."""
+SAME_VERSIONS = ("lab", "torch")  # what every process must have in the same version, for the same last digits
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A few images on their way to a worker.
-
-    ``images`` are (K, 3, H, W), with K labels and indices, as in :class:`LabelledImages`.
-    """
+    """A few images on their way to a worker: (K, 3, H, W), with K labels and indices, as in :class:`LabelledImages`."""
 
     images: NDArray[np.uint8]
     labels: tuple[int, ...]
@@ -93,19 +89,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """What a worker is told once: which models, checked by their hashes, and how to certify.
-
-    Attributes:
-        classifier, denoiser: references that load the same models in any process, and what they must turn out to be.
-        size: (height, width) at which noise is added, where the user chose it.
-        versions: of the process that asks.
-    """
+    """What a worker is told once: which models, by references that load the same in any process, and how to certify."""
 
     classifier: ModelRecord
     denoiser: ModelRecord
-    size: tuple[int, int] | None
+    size: tuple[int, int] | None  # (height, width) at which noise is added, where the user chose it
     settings: Settings
-    versions: dict[str, str]
+    versions: dict[str, str]  # of the process that asks
 
 
 @dataclass(frozen=True)
@@ -124,11 +114,7 @@ class EvaluationTask:
     size: tuple[int, int] | None = None
 
     def setup(self, who: str, otherwise: str) -> WorkerSetup:
-        """What a worker is told.
-
-        Raises:
-            LabError: where a model has no reference; it says ``who`` needs one, and what to do ``otherwise``.
-        """
+        """What a worker is told. Raises LabError where a model has no reference: ``who`` needs one, and what to do else."""
         classifier, denoiser = _travelling(self.classifier), _travelling(self.denoiser)
         for record in (classifier, denoiser):
             if record.ref.startswith("python/"):
@@ -160,10 +146,7 @@ def _travelling(model: object | None) -> ModelRecord:
 
 class Worker:
     """The models of a setup, loaded in this process, which computes on ``device`` with so many threads; None leaves them be.
-
-    Raises:
-        LabError: where this process has other versions or other weights, or cannot load the models.
-    """
+    Raises LabError where this process has other versions or other weights, or cannot load the models."""
 
     def __init__(self, setup: WorkerSetup, device: str, threads: int | None = None) -> None:
         check_versions(setup.versions, versions())
@@ -191,12 +174,9 @@ class Worker:
 
 
 def check_versions(wanted: dict[str, str], here: dict[str, str]) -> None:
-    """See that a worker has the versions of the process that asks.
+    """See that a worker has the versions of the process that asks; raises LabError, which names the one that differs.
 
     Builds of one release (``2.13.0+cpu`` and ``2.13.0+cu130``) are taken as the same: a node with a GPU has another build.
-
-    Raises:
-        LabError: where one differs; it is named.
     """
     for name in SAME_VERSIONS:
         if wanted[name].partition("+")[0] != here[name].partition("+")[0]:

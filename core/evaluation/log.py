@@ -120,16 +120,11 @@ def read_log(path: Path) -> Outcomes:
 
 
 def parse_log(text: bytes, name: str) -> tuple[Outcomes, tuple[str, ...]]:
-    """Read the bytes of a log, with or without a byte-order mark, that may still be written to, or have no images yet.
+    """The images of a log, with or without a byte-order mark, that may still be written to; and remarks, a sentence each.
 
-    A last line without its end is what a kill, or a writer at work, leaves behind: it is left out, and a remark says so.
-
-    Returns:
-        the images, and remarks for the user, a sentence each.
-
-    Raises:
-        LabError: where the file is too large, the first line is another than the header, a line is not what it should be, or
-            an image is there twice; it names the line.
+    A last line without its end is what a kill, or a writer at work, leaves behind: it is left out, and a remark says so. Raises
+    LabError where the file is too large, the first line is another than the header, a line is not what it should be, or an
+    image is there twice; it names the line.
     """
     name = one_line(name, LONGEST_FILE)
     if len(text) > MOST_BYTES:
@@ -290,10 +285,7 @@ def parse_votes(text: bytes, name: str) -> tuple[dict[int, ImageVotes], tuple[st
     """The votes behind a log, by image number, and remarks for the user.
 
     An image that a kill parted from its log line was certified again; its later votes are those of the log. A last line
-    without its end is left out, and remarked on.
-
-    Raises:
-        LabError: where a line does not hold the votes of an image; it names the line.
+    without its end is left out, and remarked on. Raises LabError, which names the line that holds no votes of an image.
     """
     *lines, torn = text.split(b"\n")
     found = {votes.idx: votes for _, votes in parse_json_lines(lines, name, ImageVotes.from_dict, wrong=NO_VOTES)}
@@ -305,13 +297,8 @@ def parse_json_lines(
 ) -> Iterator[tuple[int, T]]:
     """What each line of JSON holds, and its number; blank lines are passed over.
 
-    Args:
-        name: of the file, for messages.
-        parse: one document -> what it holds; raises KeyError, TypeError, ValueError or AttributeError where it is no such.
-        wrong: the end of the message then, with ``{error}`` and ``{line}`` filled in.
-
-    Raises:
-        LabError: where a line is not what it should be; it names the line.
+    ``parse`` raises KeyError, TypeError, ValueError or AttributeError where a document is none of its kind; a LabError then
+    names the file and the line, and ends with ``wrong``, ``{error}`` and ``{line}`` filled in.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():

@@ -96,11 +96,7 @@ class RecordedEvaluation:
 
 
 def read_recorded(path: Path) -> RecordedEvaluation:
-    """Read a log and what lies beside it.
-
-    Raises:
-        LabError: where one of the files cannot be read, or they contradict each other; it says which, and where.
-    """
+    """Read a log and what lies beside it; raises LabError where a file cannot be read or they contradict each other."""
     try:
         log = path.read_bytes()
         side, votes = (file.read_bytes() if file.exists() else None for file in (path.with_suffix(".json"), votes_path(path)))
@@ -141,13 +137,7 @@ def _read_once(path: Path, *modified: float) -> RecordedEvaluation:
 
 
 def stored_evaluations(classifier: str = "bundled/cifar10", folder: Path = EVALUATIONS) -> tuple[RecordedEvaluation, ...]:
-    """Those that come with the Lab, of one classifier and in l2, by denoiser and then by sigma.
-
-    A log without its settings beside it is left out.
-
-    Raises:
-        LabError: where a log cannot be read.
-    """
+    """Those that come with the Lab, of one classifier and in l2, by denoiser and then by sigma; none without its settings."""
     logs = [read_stored(path) for path in sorted(folder.glob("*.tsv")) if path.with_suffix(".json").exists()]
     found = [log for log in logs if log.made_by.classifier == classifier and log.made_by.sigma and log.made_by.norm == "l2"]
     return tuple(sorted(found, key=lambda log: (log.made_by.denoiser or "", log.made_by.sigma or 0.0)))

@@ -40,28 +40,17 @@ class Engine(Protocol):
     ) -> Iterator[Evaluated]:
         """Certify every image of the task and yield each as it is finished: in order with one worker, else as they come.
 
-        Args:
-            task: what is to be done.
-            should_stop: asked several times a second; a stop ends the run within a batch, and drops unfinished images.
-            on_notice: told where a worker was lost and its unfinished images went to another.
-
-        Raises:
-            LabError: as :func:`core.certify`; where a worker has other versions or models than this process; or where
-                workers end three times on one image, or before they are ready.
+        A stop, asked for several times a second, ends the run within a batch, and drops unfinished images; ``on_notice`` is
+        told where a worker was lost and its images went to another. Raises LabError as :func:`core.certify`; where a worker
+        has other versions or models than this process; or where workers end three times on one image, or before they are ready.
         """
 
 
 def make_engine(name: str, *, ray_address: str | None = None, workers: int | None = None) -> Engine:
-    """The engine of a name.
+    """The engine ``local`` or ``ray``; raises LabError where there is no such engine, or the numbers do not fit it.
 
-    Args:
-        name: ``local`` or ``ray``.
-        ray_address: of a running cluster, ``HOST:PORT`` or ``auto``; None starts one on this machine. For ``ray`` alone.
-        workers: how many processes; None for what the engine finds: ``local`` one a CUDA device, else one; ``ray`` one a GPU,
-            else one a CPU.
-
-    Raises:
-        LabError: where there is no such engine, or the numbers do not fit it.
+    ``ray_address``: of a running cluster, ``HOST:PORT`` or ``auto``; None starts one on this machine. ``workers``: processes;
+    None for what the engine finds: ``local`` one a CUDA device, else one; ``ray`` one a GPU, else one a CPU.
     """
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise LabError(f"--workers is {workers}: expected 1 to {MAX_WORKERS:,}.")

@@ -22,12 +22,8 @@ from core.evaluation.evaluate import Evaluated, EvaluationTask, Piece, Worker, W
 class LocalEngine:
     """All devices of this machine: every CUDA device gets a process; on the CPU or MPS this process works alone.
 
-    Args:
-        workers: on the CPU, so many processes, each with its share of the cores; with CUDA, so many of its devices. None for
-            one on the CPU and all devices with CUDA.
-
-    Attributes:
-        dispatcher: of the run that is under way with several workers.
+    ``workers``: on the CPU, so many processes, each with its share of the cores; with CUDA, so many of its devices. None for
+    one on the CPU and all devices with CUDA. ``dispatcher`` is that of the run under way with several of them.
     """
 
     def __init__(self, workers: int | None = None) -> None:

@@ -27,13 +27,8 @@ _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 class RayEngine:
     """A Ray cluster; each worker is an actor with a CPU of its own, and a GPU where the device is ``cuda``.
 
-    Args:
-        address: ``HOST:PORT`` of a running cluster; ``auto`` for the one that runs on this machine, or that RAY_ADDRESS names;
-            None to start one on this machine, which ends with the engine.
-        workers: how many; None for as many as the cluster has GPUs, or CPUs.
-
-    Attributes:
-        dispatcher: of the run that is under way.
+    ``address``: ``HOST:PORT`` of a running cluster; ``auto`` for the one that runs on this machine, or that RAY_ADDRESS names;
+    None to start one on this machine, which ends with the engine. ``workers``: None for as many as it has GPUs, or CPUs.
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
@@ -56,11 +51,7 @@ class RayEngine:
             self._ray.shutdown()
 
     def device(self, name: str) -> str:
-        """``cuda`` or ``cpu``: what the cluster's workers compute on, whatever this machine has.
-
-        Raises:
-            LabError: where the cluster has no such device.
-        """
+        """``cuda`` or ``cpu``: what the cluster's workers compute on. Raises LabError where it has no such device."""
         if name in ("auto", "cpu"):
             return "cuda" if name == "auto" and self._there("GPU") else "cpu"
         if name != "cuda":
@@ -238,14 +229,7 @@ def certifier_class() -> type:
 
 
 class Actors:
-    """A crew (see :class:`core.evaluation.engines.dispatch.Crew`) of Ray actors.
-
-    Args:
-        ray: the module.
-        setup: what a worker is told.
-        device: ``cuda`` or ``cpu``.
-        gpus: for each worker.
-    """
+    """A crew (see :class:`core.evaluation.engines.dispatch.Crew`) of Ray actors, so many GPUs for each."""
 
     def __init__(self, ray: Any, setup: WorkerSetup, device: str, gpus: int) -> None:
         # Pickled here: the versions are compared before anything is unpickled that versions may pickle differently.
