@@ -187,6 +187,21 @@ def test_an_api_is_asked_for_the_missing_answers_alone() -> None:
     book.close()
 
 
+@pytest.mark.parametrize(("kind", "name"), [("training", "6_Train"), ("api", "5_Vision_APIs")])
+@pytest.mark.parametrize(
+    "asked", ['{"owner": ""}', '{"owner": "", "name": 5, "request": [1], "controls": [1]}', '[["owner", ""]]']
+)
+def test_what_cannot_be_read_of_cut_short_work_is_said_and_can_be_dropped(home: Path, kind: str, name: str, asked: str) -> None:
+    folder = home / "unfinished" / kind / "0"
+    folder.mkdir(parents=True)
+    (folder / "asked.json").write_text(asked)
+    at = press(page(name), "Go on")
+    assert "cannot be read: drop it, and begin anew." in words(at.error)
+    at = press(at, "Drop it")
+    assert not folder.exists()
+    assert not any(button.label == "Go on" for button in at.button)
+
+
 PAGES = """
 import sys, warnings
 from pathlib import Path

@@ -216,7 +216,10 @@ def told_of_asking(left: Unfinished) -> str:
 def go_on_asking(left: Unfinished) -> None:
     """Put the controls as they were; prices are asked for anew."""
     held = left.asked.get("controls")
-    for key, value in held.items() if isinstance(held, dict) else ():
+    if not isinstance(held, dict):
+        show_error("What was asked of the API cannot be read: drop it, and begin anew.")
+        return
+    for key, value in held.items():
         if key in _CONTROLS:
             st.session_state[key] = value
 
