@@ -136,7 +136,6 @@ def sweep_figure(summaries: Sequence[Summary], titles: Mapping[str, str], sigma:
 
 
 def _spread(deviations: Sequence[float], colour: str) -> dict[str, Any]:
-    """Bars of one standard deviation to either side."""
     return {"type": "data", "array": deviations, "thickness": 1.2, "width": 3, "color": colour}
 
 

@@ -158,7 +158,6 @@ def _options(arch: str, tensors: dict[str, Tensor], *, own: bool) -> dict[str, b
 
 
 def _fitting(preset: Any) -> Fitting:
-    """What torchvision's transform for a set of weights does to a picture."""
     own, scaled = int(preset.crop_size[0]), int(preset.resize_size[0])
     mode = "bilinear" if "bilinear" in str(preset.interpolation).lower() else "bicubic"
     return Fitting((own, own), (max(scaled, own),) * 2, mode=mode)

@@ -167,7 +167,6 @@ def read_processor(transformers: Any, folder: Path, config: Any) -> Preprocessin
 
 
 def _largest(value: object) -> float:
-    """The largest number in a settings file."""
     if isinstance(value, dict | list):
         return max(map(_largest, value.values() if isinstance(value, dict) else value), default=0)
     return abs(value) if isinstance(value, int | float) else 0

@@ -188,7 +188,6 @@ def _facts(request: RemoteRequest) -> tuple[Described, object | None]:
 
 @st.cache_resource(show_spinner=False)
 def _opened(path: str) -> Ledger:
-    """Opened once a process."""
     return Ledger(Path(path))
 
 

@@ -186,7 +186,6 @@ def _draw_verdicts(attacked: Attacked, certificate: Certificate) -> None:
 
 
 def _draw_at_radius(study: AttackStudy, key: str) -> None:
-    """Pictures at exactly the certified radius, in several directions."""
     if study.certified <= 0 or study.attacked is None:
         return
     image, attack = to_pixels(study.attacked.views["original"].picture), study.request.attack

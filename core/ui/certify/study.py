@@ -191,7 +191,6 @@ def draw_study(result: Study, picture_name: str, key: str) -> None:
 def _draw_with_and_without(
     certificates: Mapping[str, Certificate], colours: Mapping[int, str], key: str, sheet: FigureSheet
 ) -> None:
-    """The same noise with and without the denoiser, side by side."""
     st.subheader("With and without the denoiser")
     for column, (title, c) in zip(st.columns(2), certificates.items(), strict=True):
         with column:

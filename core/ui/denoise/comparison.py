@@ -215,7 +215,6 @@ def draw_comparison(
 
 
 def _draw_closeup(result: Comparison, titles: Mapping[str, str], sigma: float, key: str) -> None:
-    """One draw in panels that zoom together, with the signed maps, and the five best classes of each panel."""
     st.subheader("Look closely")
     sigmas = sorted({m.sigma for m in result.measures})
     draws = sorted({m.draw for m in result.measures})

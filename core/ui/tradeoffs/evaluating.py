@@ -71,7 +71,6 @@ def _offer_interrupted() -> None:
 
 
 def _choose() -> tuple[EvaluationRequest, str]:
-    """What is asked for, and the name of the run."""
     left, middle, right = st.columns(3)
     with left:
         classifier = choose_classifier()

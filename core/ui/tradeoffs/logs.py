@@ -87,7 +87,6 @@ def choose_logs(norm: str = "l2") -> Chosen:
 
 
 def _made_here() -> dict[str, RecordedEvaluation]:
-    """The menu of runs in the store, where there are any, and those that were chosen."""
     try:
         runs = {key_of(run): run for run in stored_runs() if run.images}
     except LabError as error:
@@ -135,7 +134,6 @@ def _titles(logs: Mapping[str, RecordedEvaluation], runs: Set[str] = frozenset()
 
 
 def _own_logs(taken: set[str]) -> dict[str, RecordedEvaluation]:
-    """The visitor's own, by a key that no stored log has."""
     with st.expander("Compare your own logs", icon=":material/upload_file:"):
         st.markdown(PROSE["own-logs"])
         found: dict[str, RecordedEvaluation] = {}

@@ -131,7 +131,6 @@ def _lines(shares: VoteShares, log: RecordedEvaluation, radius: float) -> list[P
 
 
 def _expected(shares: VoteShares, n: int, alpha: float, radius: float) -> float:
-    """Certified accuracy at a radius, projected."""
     return summarise(project(shares, n, alpha).outcomes, [radius]).certified[float(radius)]
 
 

@@ -129,7 +129,6 @@ def _draw_opened(run: StoredRun) -> None:
 
 
 def _told(run: StoredRun) -> str:
-    """What it was made with, as far as it says."""
     made = run.settings
     models = f"{run.classifier} behind {run.denoiser or 'none'}" if run.classifier else ""
     shown = ("sigma", "n", "alpha", "seed")

@@ -79,7 +79,6 @@ def draw_trained(result: TrainedHere, classifier: str, key: str) -> None:
 
 
 def _draw_notes(state: TrainingState) -> None:
-    """What was left out or changed of the pictures."""
     for note in state.notes:
         st.info(plain(note), icon=":material/info:")
 
