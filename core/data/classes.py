@@ -51,9 +51,7 @@ def in_classes_of(classifier: ClassifierLike, data: LabelledImages) -> LabelledI
     alphabet and may be some of the classes only. So do WordNet's numbers (``n01440764``) before a classifier of ImageNet's
     classes. Otherwise the numbers stay as they are; they must be among the classifier's, which are counted in the logits of
     one picture where it carries no names, and nothing that both say of the classes may contradict them.
-
-    Raises:
-        LabError: where data and classifier cannot be brought together.
+    Raises LabError where data and classifier cannot be brought together.
     """
     labels, names = model_labels(classifier), data.names or ()
     numbers = _numbers_by_name(names, labels)

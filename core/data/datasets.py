@@ -33,20 +33,13 @@ COPIES = 2
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A data set in memory.
+    """A data set in memory."""
 
-    Attributes:
-        images: (N, 3, H, W) uint8; ``labels``: (N,) int64, with the ``names`` of their classes where there are any.
-        indices: (N,) int64, each image's own number in its data set.
-        skipped: for each picture that could not be read and was left out, a clause that names it and says why; its number
-            stays free.
-    """
-
-    images: Tensor
-    labels: Tensor
-    indices: Tensor
-    names: tuple[str, ...] | None
-    skipped: tuple[str, ...] = ()
+    images: Tensor  # (N, 3, H, W) uint8
+    labels: Tensor  # (N,) int64
+    indices: Tensor  # (N,) int64, each image's own number in its data set
+    names: tuple[str, ...] | None  # of the classes, where there are any
+    skipped: tuple[str, ...] = ()  # a clause for each picture that was left out, since it cannot be read; its number stays free
 
     def __len__(self) -> int:
         return len(self.images)
@@ -75,21 +68,13 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Photographs:
-    """Pictures of any size and of no classes in memory, of which a training takes crops at random places.
+    """Pictures of any size and of no classes in memory, of which a training takes square crops at random places."""
 
-    Attributes:
-        pictures: (3, H, W) uint8 each, no side below ``side``.
-        side: of the square crops, in pixels.
-        crops: of each picture an epoch.
-        turned: whether a crop is turned by 0, 90, 180 or 270 degrees.
-        skipped: as in :class:`LabelledImages`.
-    """
-
-    pictures: tuple[Tensor, ...]
-    side: int
-    crops: int = 1
-    turned: bool = False
-    skipped: tuple[str, ...] = ()
+    pictures: tuple[Tensor, ...]  # (3, H, W) uint8 each, no side below that of the crops
+    side: int  # of the crops, in pixels
+    crops: int = 1  # of each picture an epoch
+    turned: bool = False  # whether a crop is turned by 0, 90, 180 or 270 degrees
+    skipped: tuple[str, ...] = ()  # as of labelled ones
 
     def __len__(self) -> int:
         return self.crops * len(self.pictures)
@@ -169,10 +154,8 @@ def load_dataset(
             folder of pictures a class, or with a ``labels.tsv`` that names each picture and the number of its class.
         split: ``train`` or ``test``; a folder that has ``train``/``test`` folders in it is read there.
         on_progress: told how far a download is; ``should_stop`` is asked whether to give it up.
-
-    Raises:
-        LabError: where the reference is unknown, no picture can be read, the pictures are not of one size, or they do not
-            fit into memory.
+    Raises LabError where the reference is unknown, no picture can be read, the pictures are not of one size, or they do not fit
+    into memory.
     """
     if reference == "shapes":
         if split not in SHAPES_SIZES:

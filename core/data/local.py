@@ -36,9 +36,7 @@ class LocalPictures:
 @made_once(2)
 def local_pictures(labels: tuple[str, ...], size: tuple[int, int]) -> LocalPictures:
     """The largest set of pictures of these classes that is here: a data set, or else the samples, brought to (height, width).
-
-    Raises:
-        LabError: where no picture of these classes is here.
+    Raises LabError where no picture of these classes is here.
     """
     if size == _SIZE and same_classes(SHAPES_LABELS, labels):
         return LocalPictures(load_dataset("shapes", "test"), "the test set of shapes, which is made here")

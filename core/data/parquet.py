@@ -30,23 +30,17 @@ class Columns:
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """One RGB picture of a data set, with the number (and name) of its class.
-
-    Attributes:
-        number: of ``00123.png`` in its path where there is one, else its row.
-    """
+    """One RGB picture of a data set, with the number (and name) of its class."""
 
     picture: Image.Image
     label: int
-    number: int
+    number: int  # of ``00123.png`` in its path where there is one, else its row
     name: str | None = None
 
 
 def columns_of(file: Path) -> Columns:
     """The picture and label columns, from the features that the data set's own library wrote, else by their usual names.
-
-    Raises:
-        LabError: where the file is no parquet or has none.
+    Raises LabError where the file is no parquet or has none.
     """
     schema = _opened(file).schema_arrow
     try:
@@ -75,9 +69,7 @@ def read_rows(
         first: number of the file's first row in its data set.
         only: row numbers within the file.
         skipped: where rows whose picture cannot be read are told, with why, and left out.
-
-    Raises:
-        LabError: naming the row whose label cannot be read, or, without ``skipped``, whose picture cannot.
+    Raises LabError naming the row whose label cannot be read, or, without ``skipped``, whose picture cannot.
     """
     opened, begin = _opened(file), 0
     wanted, names = None if only is None else set(only), dict(enumerate(columns.names or ()))
@@ -154,9 +146,7 @@ def fetch_split(
     should_stop: Callable[[], bool] | None = None,
 ) -> Split:
     """Bring the files of a split to this machine.
-
-    Raises:
-        LabError: where there is no such data set or split, it has no parquet files, is too large, or the Hub is out of reach.
+    Raises LabError where there is no such data set or split, it has no parquet files, is too large, or the Hub is out of reach.
     """
     parsed = parse_reference(reference)
     if parsed.kind != "hub":
@@ -170,9 +160,7 @@ def fetch_split(
 
 def split_files(repository: HubRepository, split: str) -> list[str]:
     """Names of the parquet files of a split, of the usual configuration where there are several.
-
-    Raises:
-        LabError: naming the splits there are, or where some of the split's files are not.
+    Raises LabError naming the splits there are, or where some of the split's files are not.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for name in repository.file_names:
@@ -203,9 +191,7 @@ def split_files(repository: HubRepository, split: str) -> list[str]:
 
 def sample_pictures(split: Split, count: int, seed: int) -> list[LabelledPicture]:
     """Some pictures of a split at random, in a random order; only the row groups that hold them are read.
-
-    Raises:
-        LabError: where a picture cannot be read.
+    Raises LabError where a picture cannot be read.
     """
     sizes = [count_rows(file) for file in split.files]
     if not sum(sizes):

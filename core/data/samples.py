@@ -19,22 +19,15 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample picture, without its pixels: links and the command line call it ``name``, people ``title``.
-
-    Attributes:
-        label: the class it shows, among the labels of ``classifier``.
-        origin: who made it, and how; under which licence it may be used, ``licence`` says.
-        alt: what is to be seen, for those who cannot see it.
-        classifier: reference of the bundled classifier that it is meant for.
-    """
+    """A sample picture, without its pixels: links and the command line call it ``name``, people ``title``."""
 
     name: str
     title: str
-    label: str
-    origin: str
+    label: str  # the class it shows, among those of the classifier
+    origin: str  # who made it, and how
     licence: str
-    alt: str
-    classifier: str
+    alt: str  # what is to be seen, for those who cannot see it
+    classifier: str  # reference of the bundled one that it is meant for
 
 
 @made_once()
@@ -50,9 +43,7 @@ def samples() -> tuple[Sample, ...]:
 @made_once(64)
 def sample_picture(name: str) -> Picture:
     """The picture of a sample, RGB, 8 bits. It is shared: copy it before changing it.
-
-    Raises:
-        LabError: where there is no sample of this name here.
+    Raises LabError where there is no sample of this name here.
     """
     known = [sample.name for sample in samples()]
     if name not in known:

@@ -49,25 +49,15 @@ File = tuple[str, bytes]
 
 @dataclass
 class TrainingPictures:
-    """Pictures of one size.
+    """Pictures of one size: to learn from, to watch, and to certify; the latter two are held out."""
 
-    Attributes:
-        pool: (N, 3, H, W) uint8, to learn from.
-        watched: (K, 3, H, W) uint8, held out.
-        checked: (M, 3, H, W) uint8, held out as well.
-        labels: (M,), their classes as the classifier numbers them; None where nobody knows, and its own answers stand in.
-        what: what they are, for the card.
-        notes: a sentence for each thing the user should know.
-        endless: number of the next picture of ``shapes``, which is made while training goes on; None for other data.
-    """
-
-    pool: Tensor
-    watched: Tensor
-    checked: Tensor
-    labels: Tensor | None
-    what: str
-    notes: tuple[str, ...] = ()
-    endless: int | None = None
+    pool: Tensor  # (N, 3, H, W) uint8
+    watched: Tensor  # (K, 3, H, W) uint8
+    checked: Tensor  # (M, 3, H, W) uint8
+    labels: Tensor | None  # (M,) of the classifier's; None where nobody knows, and its own answers stand in
+    what: str  # they are, for the card
+    notes: tuple[str, ...] = ()  # a sentence for each thing the user should know
+    endless: int | None = None  # number of the next picture of ``shapes``, which is made while training goes on
 
     @property
     def size(self) -> tuple[int, int]:
@@ -185,17 +175,11 @@ def _check_classes_of(labels: Sequence[str] | None, own: Sequence[str], name: st
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What could be read.
+    """What could be read."""
 
-    Attributes:
-        images: (N, 3, H, W) uint8, all of the size asked for.
-        classes: of each the folder it lay in; None where any lay in none.
-        notes: a sentence for each thing that was left out or changed.
-    """
-
-    images: Tensor
-    classes: tuple[str, ...] | None
-    notes: tuple[str, ...] = ()
+    images: Tensor  # (N, 3, H, W) uint8, all of the size asked for
+    classes: tuple[str, ...] | None  # of each the folder it lay in; None where any lay in none
+    notes: tuple[str, ...] = ()  # a sentence for each thing that was left out or changed
 
 
 def read_uploaded(files: Sequence[File], size: tuple[int, int], *, should_stop: Callable[[], bool] = lambda: False) -> Uploaded:
@@ -205,9 +189,7 @@ def read_uploaded(files: Sequence[File], size: tuple[int, int], *, should_stop: 
         files: (name, content).
         size: (height, width) to bring them to.
         should_stop: asked after each picture.
-
-    Raises:
-        LabError: where they are over a limit, a zip cannot be opened, or nothing can be read.
+    Raises LabError where they are over a limit, a zip cannot be opened, or nothing can be read.
     """
     total = sum(len(content) for _, content in files)
     if total > MOST_BYTES:
