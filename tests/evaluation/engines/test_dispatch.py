@@ -193,7 +193,7 @@ def test_a_worker_without_the_engine_is_refused(
     setup = small_task(save_classifier(tmp_path)).setup("Several workers", "use one worker")
     assert (setup.settings.engine, setup.settings.precision) == ("eager", "float32"), "settled, so that all have the same"
     Worker(setup, "cpu")
-    monkeypatch.setattr("core.engines.programs.why_not", lambda engine, pair: "it is not installed")
+    monkeypatch.setattr("core.engines.programs.why_not", lambda engine, precision, pair: "it is not installed")
     asked = replace(setup, settings=replace(setup.settings, engine=engine, precision=precision))
     with pytest.raises(LabError, match=f"A worker computes {says}, and this process by {engine} in {precision}"):
         Worker(asked, "cpu")
