@@ -15,20 +15,15 @@ from core.errors import LabError
 
 METHODS = ("clopper-pearson", "anytime", "randomised-clopper-pearson")
 RANDOMISED = METHODS[2]
-FIXED_N = (METHODS[0], RANDOMISED)
-"""Bounds that are valid for an n fixed beforehand alone."""
+FIXED_N = (METHODS[0], RANDOMISED)  # valid for an n fixed beforehand alone
 
 MIXTURE, UNIFORM = 0.5, 1.0
 """Of the anytime bound: b of its Beta(1, b) prior. It was uniform in certificates and logs that do not say; 1/2 has more weight
 near 1, where the votes of what can be certified are."""
 
-GROUP_SEQUENTIAL = "group-sequential"
-"""No bound but a test of given radii: core/smoothing/table.py."""
-
+GROUP_SEQUENTIAL = "group-sequential"  # no bound but a test of given radii: core/smoothing/table.py
 LEAST_P_VALUE = 1e-300
-
-UNIFORM_KEY = 5
-"""Of the stream of the randomised bound's number; those of noise have the numbers below it (core/smoothing/noise.py)."""
+UNIFORM_KEY = 5  # of the stream of the randomised bound's number; those of noise are core.smoothing.noise.PURPOSES
 
 
 def clopper_pearson_lower(k: int, n: int, alpha: float) -> float:

@@ -24,17 +24,10 @@ from core.smoothing.noise import NoiseStream
 from core.smoothing.radius import check_sigma
 from core.smoothing.settings import MAX_SOUND_SIGMA
 
-GREY_LEVELS = 255
-"""Steps of the grid from black to white."""
-
-CHUNK = 2**16
-"""Values drawn together inside a block. Part of what a seed means: it sets which bits belong to which value."""
-
-GRID_KEY = 1
-"""Third element of the spawn key, which float noise does not have: the two share no bits."""
-
-_OPEN = np.iinfo(np.int32).min
-"""In the table: these leading bits do not settle the value."""
+GREY_LEVELS = 255  # steps of the grid from black to white
+CHUNK = 2**16  # values drawn together inside a block; part of what a seed means: it sets which bits belong to which value
+GRID_KEY = 1  # third element of the spawn key, which float noise does not have: the two share no bits
+_OPEN = np.iinfo(np.int32).min  # in the table: these leading bits do not settle the value
 
 
 class Bits(Protocol):

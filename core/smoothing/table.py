@@ -13,23 +13,11 @@ from scipy import special
 
 from core.smoothing.settings import Terms
 
-EARLY = 0.3
-"""The part of alpha that may be spent before the last look; the rest is kept for it, so that little is lost there."""
-
-UNLIKELY = 0.02
-"""A radius is given up once the chance that all n samples would certify it is predicted to be below this."""
-
-
-MOST_PRODUCTS = 10**7
-"""Above this many, sums over paths are worked out by Fourier transform."""
-
-NEGLIGIBLE = 1e-30
-"""Chances below this are left out of sums of paths."""
-
-PRIOR = 0.1
-"""Weight of the votes against in the prior of :func:`chance`."""
-
-
+EARLY = 0.3  # part of alpha that may be spent before the last look; the rest is kept for it, so that little is lost there
+UNLIKELY = 0.02  # a radius is given up once the chance that all n samples would certify it is predicted to be below this
+MOST_PRODUCTS = 10**7  # above this many, sums over paths are worked out by Fourier transform
+NEGLIGIBLE = 1e-30  # chances below this are left out of sums of paths
+PRIOR = 0.1  # weight of the votes against in the prior of :func:`chance`
 FIRST_LOOK = 32
 
 
