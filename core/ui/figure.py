@@ -82,15 +82,9 @@ def _offer(drawn: Sequence[tuple[go.Figure, str]], key: str, name: str) -> None:
     several = len(drawn) > 1
     label = "Save the figures" if several else "Save the figure"
     with st.popover(label, icon=":material/download:", type="tertiary", key=f"{key}-save"):
-        st.segmented_control(
-            f"The camera above {'each' if several else 'the'} figure saves a",
-            list(FORMATS),
-            default="svg",
-            required=True,
-            format_func=FORMATS.__getitem__,
-            key=f"{key}-format",
-            persist_state="session",
-        )
+        said = f"The camera above {'each' if several else 'the'} figure saves a"
+        choose = partial(st.segmented_control, required=True, format_func=FORMATS.__getitem__, persist_state="session")
+        choose(said, list(FORMATS), default="svg", key=f"{key}-format")
         label = "All as interactive HTML" if several else "Interactive HTML"
         help = "About 5 MB: the file brings its own plotting library along."
         make = partial(stand_alone, drawn, name)

@@ -86,16 +86,8 @@ def linked_choices(
         st.session_state[key] = known if known or asked == ["none"] else list(default)
     else:
         st.session_state[key] = [value for value in st.session_state.get(key, default) if value in titles]
-    chosen = st.multiselect(
-        label,
-        list(titles),
-        format_func=titles.__getitem__,
-        key=key,
-        max_selections=most,
-        help=help,
-        placeholder=placeholder,
-        persist_state="session",
-    )
+    field = partial(st.multiselect, max_selections=most, help=help, placeholder=placeholder, persist_state="session")
+    chosen = field(label, list(titles), format_func=titles.__getitem__, key=key)
     write_link(key, [] if chosen == list(default) else chosen or ["none"])
     return list(chosen)
 
