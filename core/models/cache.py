@@ -31,11 +31,9 @@ class _Key:
 
 class ModelCache:
     """Loads each (kind, reference, size, device) once, however many ask at the same time, and forgets the least recently used.
-
     Modules are never changed after loading, so they may be used by several threads at once. One that is forgotten while
-    somebody still works with it lives on until that work is done.
-    At most ``max_models`` are kept, of at most ``max_bytes`` of weights together; a single larger one is kept alone.
-    """
+    somebody still works with it lives on until that work is done. At most ``max_models`` are kept, of at most ``max_bytes`` of
+    weights together; a single larger one is kept alone."""
 
     def __init__(self, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
         self._max_models, self._max_bytes = max_models, max_bytes

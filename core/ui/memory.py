@@ -16,11 +16,9 @@ GROWN = 50
 
 class Collector:
     """Stands in for :mod:`gc` where Streamlit collects garbage fully after each run of a page's program.
-
-    Python does nothing else meanwhile. With torch and its like imported that takes 0.16 s, and more with every session: when
-    a hundred come at once, more than drawing their pages does. So one collection serves all runs of a while, and passes over
-    functions and classes, which never go away: what is alive once many modules have been imported is frozen.
-    """
+    Python does nothing else meanwhile. With torch and its like imported that takes 0.16 s, and more with every session: when a
+    hundred come at once, more than drawing their pages does. So one collection serves all runs of a while, and passes over
+    functions and classes, which never go away: what is alive once many modules have been imported is frozen."""
 
     def __init__(self) -> None:
         self._collecting = threading.Lock()

@@ -90,12 +90,8 @@ def read_network(
 ) -> LoadedNetwork:
     """Whatever lies in a folder (a Hub snapshot or any other), or a weights file, by the reader of its format.
     Raises LabError where the format is unknown, files are missing or damaged, or it is of another kind.
-
-    Args:
-        ref: its reference, for messages; by default local/PATH.
-        listing: what the Hub lists; by default what is there.
-        size: (height, width) for noise and certificate; None for what suits.
-    """
+    ``ref``: its reference, for messages; by default local/PATH. ``listing``: what the Hub lists; by default what is there.
+    ``size``: (height, width) for noise and certificate; None for what suits."""
     ref = ref or f"local/{path}"
     listing = listing or list_path(path)
     form, folder = _format_of(listing, kind, ref), path.parent if path.is_file() else path

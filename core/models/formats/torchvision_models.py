@@ -51,11 +51,9 @@ def wanted(listing: Listing) -> list[str]:
 
 def read(folder: Path, listing: Listing, size: tuple[int, int] | None) -> LoadedNetwork:
     """A weights file of one of torchvision's architectures.
-
     The config may have ``mean``, ``std``, ``input_size`` and ``labels``. Without them mean, standard deviation and size are
     those of torchvision's own weights, the size 32 x 32 where the weights have a CIFAR stem.
-    Raises LabError where the architecture is unknown, a setting is not usable or the weights do not fit.
-    """
+    Raises LabError where the architecture is unknown, a setting is not usable or the weights do not fit."""
     path, config, models = folder / listing.weights()[0], listing.config, import_library("torchvision.models")
     arch = _architecture(listing, path.name)
     tensors = read_weights(path)

@@ -35,11 +35,9 @@ class HubFile:
 @dataclass(frozen=True)
 class HubRepository:
     """One commit of a repository (``OWNER/NAME``, as the Hub calls it now), of the kind ``model`` or ``dataset``.
-
     ``revision`` is the branch, tag or hash that was asked for, which stands for ``commit``; ``notes`` are sentences for the
     user. Where only the cache was asked (``from_cache``), ``files`` are those that are cached; else all of the commit, and the
-    rest is as the card or the Hub says it, ``config`` in part.
-    """
+    rest is as the card or the Hub says it, ``config`` in part."""
 
     name: str
     kind: str
