@@ -18,7 +18,7 @@ CHAPTERS = {
 }
 
 open_page("Learn")
-st.title("Learn: from a fragile answer to a proof")
+st.title("Learn: from a fragile answer to a certified one")
 
 names = list(CHAPTERS)
 titles = {name: f"{number}. {title}" for number, (name, (title, _)) in enumerate(CHAPTERS.items(), 1)}

@@ -9,7 +9,7 @@ from core.evaluation.families import by_family, titles, usual_order
 from core.evaluation.intervals import ANYTIME
 from core.evaluation.recorded import RecordedEvaluation
 from core.plain_text import csv_text, latex_text, named, plain
-from core.smoothing.radius import asked_text
+from core.smoothing.radius import asked_text, floored, raised
 
 FORMATS = ("table", "csv", "markdown", "latex")
 
@@ -105,7 +105,10 @@ def curve_table(
 
     rows: list[tuple[str, ...]] = []
     for name, s in summaries.items():
-        acr = f"{s.acr:.3f}" if s.acr_interval is None else "{:.3f} ({:.3f}-{:.3f})".format(s.acr, *s.acr_interval)
+        acr = floored(s.acr, ".3f")
+        if s.acr_interval is not None:
+            low, high = s.acr_interval
+            acr = f"{acr} ({floored(low, '.3f')}-{raised(high, '.3f')})"
         means = (str(s.images), f"{s.clean:.1%}", acr, f"{s.abstained:.1%}")
         rows.append((name, *sigma(name), *means, *(_share_text(s.certified[r], s.interval[r]) for r in radii)))
     blank = ("",) * (len(extra) + 4)

@@ -26,7 +26,7 @@ from core.smoothing.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 POSSIBLE = [l2_radius(clopper_pearson_lower(k, 1_000, 0.001), sigma) for sigma in (0.25, 1.0) for k in range(560, 1_001)]
-PROVEN = {"radius", "radius_ceiling", "p_lower", "certified"}
+PROVEN = {"radius", "radius_ceiling", "p_lower", "certified", "acr"}
 """Names of what is proven: written by :func:`floored`. Sizes of attacks are none of them, though they be called radius."""
 ATTACKS = {"search", "now", "shown", "progress", "curve.steps", "share", "best"}
 

@@ -12,7 +12,7 @@ from core.evaluation.projection import Projection, VoteShares, project, vote_sha
 from core.evaluation.recorded import RecordedEvaluation
 from core.figures.tradeoff import Projected, Spot, pareto_view, samples_effect, tradeoff_alt
 from core.plain_text import plain
-from core.smoothing.radius import asked_text
+from core.smoothing.radius import asked_text, floored
 from core.ui.figure import draw_figure, keyed_columns
 from core.ui.linked import ALPHAS, choose_alpha, linked_choice, linked_number, linked_switch
 from core.ui.tradeoffs.logs import PROSE, Chosen
@@ -112,7 +112,7 @@ def draw_samples(chosen: Chosen, radius: float) -> None:
     first.metric(f"Certified at {at}", f"{own:.1%}", help=f"Measured, with n = {shares.n:,}.")
     points = f"{100 * (expected - own):+.1f} points"
     second.metric(f"Projected to n = {n:,}", f"{expected:.1%}", points, delta_color="off", delta_arrow="off")
-    third.metric("ACR, measured → projected", f"{now.acr:.3f} → {then.acr:.3f}")
+    third.metric("ACR, measured → projected", f"{floored(now.acr, '.3f')} → {floored(then.acr, '.3f')}")
     alt = PROSE["samples-alt"].format(radius=at, own=own, shares=shares, n=n, alpha=alpha, expected=expected)
     draw_figure(samples_effect(lines, (shares.n, own), radius), "tradeoffs-samples", alt, "samples")
     st.warning(_words(shares, there), icon=":material/insights:")
