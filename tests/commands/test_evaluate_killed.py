@@ -110,12 +110,14 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_torn(folder, begin,
     rng = random.Random(7)
     kills, in_midst = 0, set()
     rounds = 0
-    while kills < KILLS // 2:
+    while kills < KILLS // 2 or not in_midst & set(range(1, PICTURES)):  # images are certified a tenth of the time
         rounds += 1
-        assert rounds < 500, f"only {kills} kills came in time"
+        assert rounds < 500, f"only {kills} kills came in time, none while images were certified: {in_midst}"
         out = tmp_path / f"{rounds}.tsv"
         while True:
-            status = begin(command(folder, out, *more, "--resume"), rng.uniform(0, took))
+            status = begin(
+                command(folder, out, *more, "--resume"), rng.uniform(0, took) if kills % 2 else rng.uniform(0.8, 1) * took
+            )
             assert status in (0, -signal.SIGKILL)
             if status == 0:
                 break
@@ -129,7 +131,6 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_torn(folder, begin,
         assert votes_path(out).read_text() == votes_path(whole).read_text()
         assert read_image_votes(out) == read_image_votes(whole)
         assert {p.name for p in tmp_path.glob(f"{rounds}.*")} == {f"{rounds}{end}" for end in (".tsv", ".json", ".votes.jsonl")}
-    assert in_midst & set(range(1, PICTURES)), "no kill came while images were certified"
 
 
 def test_a_kill_between_votes_and_line_does_not_double_the_votes(folder, begin, tmp_path):
