@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -19,9 +20,11 @@ def make_command(target: str) -> list[str]:
     """What a target of the Makefile starts, with this interpreter."""
     if shutil.which("make") is None:
         pytest.skip("no make is installed")
-    # Where make itself runs the tests, one that is called would tell which folder it enters and leaves.
-    command = ["make", "--no-print-directory", "-n", target]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # Where make itself runs the tests, it would hand its own arguments on.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    shown = subprocess.run(
+        ["make", "-n", target, "ARGS="], cwd=ROOT, env=clean, capture_output=True, text=True, check=True
+    ).stdout
     return [sys.executable, *shlex.split(shown.strip().splitlines()[-1])[1:]]
 
 
