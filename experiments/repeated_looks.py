@@ -3,7 +3,6 @@
 python -m experiments.repeated_looks
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from core.commands.terminal import CommandParser, run_program
 from core.evaluation.intervals import LEVEL, log_wealth, mean_interval, share_interval
 from core.smoothing.bounds import anytime_lower, clopper_pearson_lower
+from experiments.printed_table import print_table
 
 ALPHA = 1 - LEVEL
 """Of everything here; certificates have smaller ones by default."""
@@ -127,23 +126,11 @@ def table() -> str:
     return head + "".join(f"| {words} | {before:.1%} | {now:.1%} |\n" for words, before, now in rows())
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """What it can be asked: nothing."""
-    description = "Print how often what is looked at more than once errs, as it was and as it is."
-    parser = CommandParser(prog="python -m experiments.repeated_looks", description=description, allow_abbrev=False)
-    parser.set_defaults(run=run_table)
-    return parser
-
-
-def run_table(_: argparse.Namespace) -> int:
-    """Print the table."""
-    sys.stdout.write(table())
-    return 0
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, argv, "repeated_looks")
+    """Print the table; returns the exit code."""
+    return print_table(
+        "repeated_looks", "Print how often what is looked at more than once errs, as it was and as it is.", table, argv
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ python -m experiments.tighter_bounds prints the table of docs/statistics.md.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from core.commands.terminal import CommandParser, run_program
 from core.smoothing.bounds import MIXTURE, RANDOMISED, UNIFORM
 from core.smoothing.conclusion import conclude
 from core.smoothing.settings import HALF, NEARLY_ALL, Terms
+from experiments.printed_table import print_table
 
 ALPHA, NS = 0.001, (100, 1_000, 10_000)
 FIXED = Terms(alpha=ALPHA, sigma=1.0, shape=(3, 32, 32))
@@ -63,23 +62,11 @@ def table() -> str:
     return head + "".join(f"| {what} | {n:,} | {old:.3f} | {new:.3f} | {new / old - 1:.1%} |\n" for what, n, old, new in rows())
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """What it can be asked: nothing."""
-    description = "Print the radii that tighter bounds win, beside those of the bounds before them."
-    parser = CommandParser(prog="python -m experiments.tighter_bounds", description=description, allow_abbrev=False)
-    parser.set_defaults(run=run_table)
-    return parser
-
-
-def run_table(_: argparse.Namespace) -> int:
-    """Print the table."""
-    sys.stdout.write(table())
-    return 0
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it and return the exit code, as :func:`core.commands.terminal.run_program`."""
-    return run_program(build_parser, argv, "tighter_bounds")
+    """Print the table; returns the exit code."""
+    return print_table(
+        "tighter_bounds", "Print the radii that tighter bounds win, beside those of the bounds before them.", table, argv
+    )
 
 
 if __name__ == "__main__":
